@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The values that must never leave the process as text. config/ registers each secret it resolves; whoever
+ * writes text for people (log, API, CLI, store) passes it through secret_mask. [any] */
+#ifndef BASE_SECRET_H
+#define BASE_SECRET_H
+
+#include "base/str.h"
+
+/* Copies. Values under 4 bytes are not registered: masking them would only blot innocent text.
+ * Also registers the value's base64 and percent-encoded forms. */
+void secret_register(struct str value);
+/* `text` with every registered value replaced by "********", appended to `out`. */
+void secret_mask(struct str text, struct buf *out);
+/* Overwrites in place with '*', the length kept. True when something was masked. */
+bool secret_mask_in_place(char *text, size_t len);
+void secret_forget_all(void); /* tests, shutdown */
+
+#endif

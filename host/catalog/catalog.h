@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Which plugins are there, told by reading files and running none of their code. The note reader treats every
+ * byte as hostile; the trust check looks at opened descriptors. Used by the daemon and by `tenon plugin`. */
+#ifndef CATALOG_CATALOG_H
+#define CATALOG_CATALOG_H
+
+#include "base/err.h"
+#include "base/str.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What the note and the ELF headers say of a file. Texts are inside the struct; `settings` is owned. */
+struct plugin_note {
+    uint32_t abi_major, abi_minor, flags;
+    char name[64];      /* a-z 0-9 - _, starts with a letter */
+    char version[64];
+    char license[64];
+    char sdk[32];
+    bool needs_net;
+    char unknown_needs[64]; /* needs this host does not know; not empty: refuse */
+    char *settings;         /* option rows, "" when none */
+    size_t needed_count;    /* DT_NEEDED names, at most 32 kept */
+    char needed[32][64];
+    char run_path[256];
+    bool exports_entry;     /* tenon_plugin_v<major> is defined in this very file's dynamic symbols */
+    uint32_t other_exports; /* exported symbols besides the entry */
+    bool has_exec_stack, has_text_relocations, uses_static_tls;
+};
+
+/* Reads an opened file by pread. 0; E_NOT_FOUND: an ELF file that is no plugin of ours; E_SYNTAX: not a usable ELF
+ * file or a damaged note, with the place. Does not judge ABI versions. [any] */
+int plugin_note_read(int fd, struct plugin_note *out, struct err *err);
+/* The same over bytes in memory: for the fuzz target and tests. */
+int plugin_note_parse(const uint8_t *bytes, size_t len, struct plugin_note *out, struct err *err);
+void plugin_note_finish(struct plugin_note *note);
+/* Can this host load it? 0 or E_REFUSED with a sentence that names both versions and the fix. */
+int plugin_note_judge(const struct plugin_note *note, struct err *err);
+
+/* Opens `path` without following a last symbolic link and looks at the file and every directory from / to it: owned by root or by us, not
+ * writable by group or others, regular file. E_REFUSED names the exact path, what is wrong and the chmod or chown that mends
+ * it. *out_fd is the caller's. */
+int plugin_trust_open(const char *path, int *out_fd, struct err *err);
+
+enum catalog_state { CATALOG_USABLE, CATALOG_REFUSED, CATALOG_FOREIGN };
+
+/* One file of the plugin path. */
+struct catalog_entry {
+    char *path;
+    enum catalog_state state;
+    char *reason;            /* why not usable, with the fix; NULL when usable */
+    struct plugin_note note; /* valid when usable, as far as read otherwise */
+    char sha256[65];         /* of usable files */
+    int64_t size_bytes, mtime_ms;
+};
+
+struct catalog;
+/* Scans directories separated by ':' for *.so (not hidden, not incomplete), in order. Two files with one
+ * plugin name: the first directory wins, within one directory both are refused, each with the other's path. Missing directories are
+ * noted, not fatal. */
+struct catalog *catalog_scan(const char *plugin_path, struct err *err);
+void catalog_destroy(struct catalog *catalog);
+size_t catalog_count(const struct catalog *catalog);
+const struct catalog_entry *catalog_at(const struct catalog *catalog, size_t index);
+/* The usable plugin of this name, or NULL with *out_problem: what was found instead and what to do. */
+const struct catalog_entry *catalog_find(const struct catalog *catalog, const char *name, struct err *out_problem);
+/* Where plugins are: `[host] plugin_path`, else the installed directory relative to the program. Caller frees. */
+char *catalog_default_path(void);
+
+#endif

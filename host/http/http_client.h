@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The outgoing HTTP engine: one thread around a libcurl multi handle, with keep-alive connections that are few and kept busy.
+ * Callers are on [loop]; answers come back there, many to a wake-up. Knows no integration: a destination is
+ * a name, limits and a base URL. Retries nothing. */
+#ifndef HTTP_CLIENT_H
+#define HTTP_CLIENT_H
+
+#include "base/err.h"
+#include "base/loop.h"
+#include "base/str.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct http_client;
+struct http_destination;
+
+struct http_destination_settings {
+    int max_connections;       /* at once; further requests wait in order. About 16 is best */
+    int64_t timeout_ms;        /* whole exchange */
+    int64_t connect_timeout_ms;
+    int64_t max_response_bytes;/* more is cut; the connection is then dropped */
+    bool verify_tls;           /* default true */
+    const char *ca_file;       /* NULL: the system's; copied */
+    const char *proxy;         /* NULL: none, the environment is not looked at; copied */
+    const char *unix_socket;   /* NULL: TCP; copied */
+    bool follow_redirects;     /* default false: a redirect is an answer */
+};
+
+enum http_failure {
+    HTTP_ANSWERED,        /* status is set */
+    HTTP_NOT_SENT,        /* never reached: resolve, connect, TLS; safe to try again */
+    HTTP_NO_ANSWER,       /* bytes went out, no (whole) answer came: the outcome is unknown */
+    HTTP_REFUSED_LOCALLY, /* not sent on purpose: bad URL, shutting down */
+};
+
+/* One request and its answer. The caller owns the struct and all it points to until done() runs. */
+struct http_request {
+    /* in */
+    const char *method;             /* NUL-terminated */
+    const char *url;                /* absolute */
+    const char *const *headers;     /* "Name: value" texts */
+    size_t header_count;
+    const struct str *body_parts;   /* sent one behind the other, without copying; 0 parts: no body */
+    size_t body_part_count;
+    bool keep_headers;              /* wants answer_headers */
+    void (*done)(struct http_request *request); /* [loop] */
+    void *user;
+    /* out, the client's until the next use or http_request_finish */
+    enum http_failure failure;
+    int status;
+    char error[256];                /* a sentence when not HTTP_ANSWERED */
+    struct buf answer;              /* body, cut at max_response_bytes */
+    bool is_cut;
+    struct buf answer_headers;      /* "name: value\n", lower-case names, of the last answer */
+    int64_t retry_after_ms;         /* from Retry-After (seconds or date); -1: none */
+    int64_t started_ms;             /* wall */
+    int64_t duration_us;
+    struct http_request *next;      /* the client's */
+    void *slot;                     /* the client's */
+};
+
+struct http_client *http_client_create(struct loop *loop, struct err *err);
+/* Requests under way end HTTP_NO_ANSWER, waiting ones HTTP_REFUSED_LOCALLY; their done() runs before this returns. [loop] */
+void http_client_destroy(struct http_client *client);
+struct http_destination *http_destination_create(struct http_client *client,
+                                                 const struct http_destination_settings *settings, struct err *err);
+/* Waits for nothing: the destination goes when its last request is done. */
+void http_destination_release(struct http_destination *destination);
+/* Hands over requests linked by `next`; one lock and at most one wake-up for all. [loop] */
+void http_client_send(struct http_destination *destination, struct http_request *requests);
+void http_request_finish(struct http_request *request); /* frees the out part */
+
+/* One blocking exchange, for the command line client. 0 with *out_status and the body, or E_UNREACHABLE with words. */
+struct http_call {
+    const char *unix_socket; /* NULL: TCP */
+    const char *url;
+    const char *method;
+    const char *content_type;
+    const char *token;       /* bearer, NULL: none */
+    struct str body;
+    int64_t timeout_ms;
+};
+int http_call(const struct http_call *call, int *out_status, struct buf *out_body, struct err *err);
+
+#endif

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The embedded store: entities, relationships, signals, submissions, attempts. What the engine and the API may ask.
+ *
+ * Writes go to one writer thread, which commits whatever waits as a group (synchronous=FULL unless told otherwise), and are done
+ * when durable. Queries go to a reader thread and see the last commit. Every answer comes back on [loop]. Nothing
+ * here assumes that one daemon alone uses the data: work is claimed under a lease, in one step.
+ *
+ * How work becomes due: every change of an entity gives it the next number of one sequence (`seq`); each integration has a
+ * cursor into that sequence. What is new for an integration is the walk of the index behind its cursor, so neither a dead
+ * destination nor an integration added years later costs a row until a record is really taken in hand. A submission row is born
+ * `in_flight` by a claim; what has to wait (retrying, unknown, asked for by hand) stands in a partial index by due time. */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include "base/err.h"
+#include "base/loop.h"
+#include "base/str.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct store;
+
+struct store_settings {
+    const char *url;        /* "sqlite:/var/lib/tenon/tenon.db" or "memory:" */
+    bool is_sync_full;      /* false: sync = normal, the bargain of losing the last moments at power loss */
+    int64_t cache_bytes;    /* page cache of the writer; the reader has a quarter */
+    int64_t group_max;      /* most writes in one commit; 0: the backend's choice */
+};
+
+struct store *store_open(const struct store_settings *settings, struct loop *loop, struct err *err);
+/* Finishes what waits, then closes. [loop]; done callbacks of the last writes run before this returns. */
+void store_close(struct store *store);
+
+/* One thing asked of the store; embedded in the structs below. The caller owns the whole until done() runs on
+ * [loop]; `status` is 0 or negative with `error` filled. */
+struct store_op {
+    void (*done)(struct store_op *op);
+    int status;
+    struct err error;
+    struct store_op *next; /* the store's */
+    int kind;              /* the store's */
+};
+
+/* ---- writes ---------------------------------------------------------------------------------------- */
+
+struct store_entity {
+    struct str id, type, data;
+    bool is_delete;            /* data is ignored; the entity becomes a tombstone */
+    uint64_t if_version;       /* 0: any; else E_CONFLICT in the result when it is another */
+};
+
+enum store_put_outcome { PUT_CREATED, PUT_UPDATED, PUT_UNCHANGED, PUT_DELETED, PUT_CONFLICT, PUT_NOT_FOUND };
+
+struct store_put_result {
+    enum store_put_outcome outcome;
+    uint64_t version;
+};
+
+/* Adds or updates entities with their signals (entity.created, .updated, .deleted), all or none. */
+struct store_put {
+    struct store_op op;
+    const struct store_entity *entities;
+    size_t count;
+    struct store_put_result *results; /* caller's array of count */
+    uint64_t last_seq;                /* out: 0 when nothing changed */
+};
+void store_put(struct store *store, struct store_put *put);
+
+struct store_relate {
+    struct store_op op;
+    struct str from, type, to; /* entity ids; E_NOT_FOUND when one is missing */
+    struct str data;           /* JSON, may be empty */
+};
+void store_relate(struct store *store, struct store_relate *relate);
+
+/* Makes an integration known and gives its number; the row outlives its ini. */
+struct store_integration {
+    struct store_op op;
+    struct str name;
+    uint32_t number; /* out */
+    uint64_t cursor; /* out */
+};
+void store_integration(struct store *store, struct store_integration *integration);
+
+enum submission_state {
+    SUBMISSION_PENDING, SUBMISSION_IN_FLIGHT, SUBMISSION_SUCCEEDED, SUBMISSION_RETRYING, SUBMISSION_FAILED,
+    SUBMISSION_UNKNOWN, SUBMISSION_SKIPPED, SUBMISSION_SUPERSEDED, SUBMISSION_STATES
+};
+const char *submission_state_name(enum submission_state state);
+bool submission_state_parse(struct str name, enum submission_state *out);
+
+/* How the walk behind the cursor picks (the built-in selectors). */
+enum store_walk {
+    WALK_NONE,         /* only what waits: retries and what was asked for by hand */
+    WALK_UNSUBMITTED,  /* entities never delivered to this integration */
+    WALK_CHANGED,      /* entities whose present version was never delivered */
+    WALK_ALL,          /* every entity behind the cursor */
+};
+
+struct store_claimed {
+    uint64_t submission;
+    uint32_t attempt;          /* this one's number, from 1 */
+    uint64_t version;
+    int64_t created_ms, updated_ms;
+    struct str id, type, data; /* inside the claim's arena */
+    char key[33];              /* idempotency key, made once and kept */
+    bool was_unknown;          /* an earlier attempt's answer was never seen */
+    uint32_t tries;            /* of this submission so far, this one included; equals attempt unless replayed */
+};
+
+/* Takes up to `max` records (and about max_bytes of data) in hand: waiting ones that are due first, then new ones behind the cursor. Each is `in_flight` and
+ * leased until lease_until_ms when done() runs. One version of an entity at a time: while an older one is in flight the newer waits; an older
+ * one that waits becomes `superseded`. */
+struct store_claim {
+    struct store_op op;
+    uint32_t integration;
+    enum store_walk walk;
+    const char *const *types;  /* [select] type; type_count 0: all. Borrowed until done */
+    size_t type_count;
+    uint32_t max;
+    size_t max_bytes;
+    int64_t lease_until_ms;
+    /* out */
+    struct store_claimed *records;
+    size_t count;
+    bool has_more;             /* the walk stopped at a limit, not at the end */
+    int64_t next_due_ms;       /* earliest waiting one after now; 0: none waits */
+    void *arena;               /* freed by store_claim_finish */
+};
+void store_claim(struct store *store, struct store_claim *claim);
+void store_claim_finish(struct store_claim *claim);
+
+/* One verdict to write down. */
+struct store_outcome {
+    uint64_t submission;
+    enum submission_state state; /* the new one */
+    int64_t due_ms;              /* for RETRYING and UNKNOWN: when to try again (wall) */
+    bool is_attempt;             /* also write an attempt row (not for selector skips) */
+    bool is_released;            /* a claim given back unused: PENDING again, no try counted */
+    uint32_t attempt;
+    int64_t started_ms;
+    int64_t duration_us;
+    int http_status;
+    int error_class;             /* TENON_E_... or 0 */
+    struct str reason;           /* why: clause, message; short texts */
+    struct str request;          /* "POST https://...": masked; may be empty */
+    struct str answer;           /* excerpt, masked; may be empty */
+    struct str external_id;      /* integration key; may be empty */
+};
+
+struct store_record {
+    struct store_op op;
+    uint32_t integration;
+    const struct store_outcome *outcomes;
+    size_t count;
+    int64_t next_due_ms;         /* out: as in store_claim */
+};
+void store_record(struct store *store, struct store_record *record);
+
+/* Asks by hand: makes submissions pending. By entity id, or every entity that a selector finds. */
+struct store_enqueue {
+    struct store_op op;
+    uint32_t integration;
+    struct str entity;          /* empty: by the selector */
+    enum { ENQUEUE_UNSUBMITTED, ENQUEUE_FAILED, ENQUEUE_CHANGED, ENQUEUE_ALL } selector;
+    uint64_t count;             /* out: how many were made or moved */
+    bool rewinds;               /* out: the cursor was set back, so the walk finds them (unsubmitted, changed, all) */
+};
+void store_enqueue(struct store *store, struct store_enqueue *enqueue);
+
+/* Once at start, before the first claim: leases of this daemon's former life are void. What was in flight becomes `unknown`, due now. */
+struct store_recover {
+    struct store_op op;
+    uint64_t count; /* out */
+};
+void store_recover(struct store *store, struct store_recover *recover);
+
+/* ---- queries ----------------------------------------------------------------------------------------- */
+
+enum store_query_kind {
+    QUERY_ENTITY,        /* by entity id */
+    QUERY_ENTITIES,      /* type (empty: all), text (substring of data, empty: all), after (cursor), limit */
+    QUERY_SUBMISSIONS,   /* integration (0: all), entity id (empty: all), state (-1: all), after, limit; newest first */
+    QUERY_SUBMISSION,    /* number */
+    QUERY_ATTEMPTS,      /* of submission `number`, oldest first */
+    QUERY_RELATIONSHIPS, /* of entity id, both directions */
+    QUERY_SIGNALS,       /* after, limit */
+    QUERY_COUNTS,        /* submissions by integration and state: row.integration, row.state, row.count */
+    QUERY_INTEGRATIONS,  /* row.integration, row.name, row.cursor, row.count = entities behind the cursor, about */
+    QUERY_TOTALS,        /* one row: count = entities, seq = last, bytes = file size */
+};
+
+/* One row; which members are set depends on the kind. Borrowed for the call of row(). */
+struct store_row {
+    struct str id, type, data;        /* entity; relationship: id=from, type, name=to, data */
+    uint64_t version, seq;
+    int64_t created_ms, updated_ms;
+    bool is_deleted;
+    uint64_t submission;
+    uint32_t integration;
+    struct str name;                  /* integration's name */
+    enum submission_state state;
+    uint32_t attempts;
+    int64_t due_ms;
+    struct str reason, request, answer, external_id, key;
+    int http_status, error_class;
+    uint32_t attempt;
+    int64_t started_ms, duration_us;
+    uint64_t count, cursor, bytes;
+};
+
+struct store_query {
+    struct store_op op;
+    enum store_query_kind query;
+    uint64_t number;
+    uint32_t integration;
+    struct str id, type, text;  /* borrowed until done */
+    int state;
+    uint64_t after;             /* a row's seq/submission number to go on behind; 0: from the start */
+    uint32_t limit;
+    /* For each row, on the reader thread [pool]; false stops. */
+    bool (*row)(struct store_query *query, const struct store_row *row);
+    void *user;
+};
+void store_query(struct store *store, struct store_query *query);
+
+/* Figures for /metrics and status. [any] */
+struct store_figures {
+    uint64_t commits, writes, largest_group;
+    uint64_t commit_us_sum;
+    int64_t wal_bytes;
+};
+void store_figures(struct store *store, struct store_figures *out);
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What a store backend fills in. store.c calls all writer functions from one thread, inside begin ... commit; reader
+ * functions from another, on a handle of its own. A new backend is a file that fills this, and a row in store_open.c. */
+#ifndef STORE_BACKEND_H
+#define STORE_BACKEND_H
+
+#include "store/store.h"
+
+struct store_backend {
+    const char *scheme; /* of the URL: "sqlite" */
+
+    /* life */
+    int (*open)(const struct store_settings *settings, const char *place, void **out_writer, struct err *err);
+    int (*open_reader)(void *writer, void **out_reader, struct err *err);
+    void (*close_reader)(void *reader);
+    void (*close)(void *writer);
+
+    /* transactions: what lies between is durable together, or not there at all. Each write below is atomic in itself:
+     * on failure it leaves the transaction as it was before. */
+    int (*begin)(void *writer, struct err *err);
+    int (*commit)(void *writer, struct err *err);
+    void (*rollback)(void *writer);
+
+    /* writes; each fills the op's out members and returns its status */
+    int (*put)(void *writer, struct store_put *put, struct err *err);
+    int (*relate)(void *writer, struct store_relate *relate, struct err *err);
+    int (*integration)(void *writer, struct store_integration *integration, struct err *err);
+    int (*claim)(void *writer, struct store_claim *claim, struct err *err);
+    int (*record)(void *writer, struct store_record *record, struct err *err);
+    int (*enqueue)(void *writer, struct store_enqueue *enqueue, struct err *err);
+    int (*recover)(void *writer, struct store_recover *recover, struct err *err);
+
+    /* queries */
+    int (*query)(void *reader, struct store_query *query, struct err *err);
+};
+
+extern const struct store_backend sqlite_backend;
+extern const struct store_backend memory_backend;
+
+#endif
