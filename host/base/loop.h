@@ -14,7 +14,10 @@ struct loop;
 struct loop *loop_create(struct err *err);
 void loop_destroy(struct loop *loop);       /* after loop_run returned; closes what is still open */
 void loop_run(struct loop *loop);           /* until loop_stop; the calling thread becomes [loop] */
-void loop_stop(struct loop *loop);          /* [any]; pending posts still run first */
+void loop_stop(struct loop *loop);          /* [any]; what was posted before still runs first */
+/* Runs what was posted after loop_run returned, until nothing is left: call it once every poster is joined and
+ * before what the messages point to is gone. loop_destroy runs no message. */
+void loop_drain(struct loop *loop);
 uv_loop_t *loop_uv(struct loop *loop);
 void loop_assert_here(const struct loop *loop);
 

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/digest.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <unistd.h>
+
+enum { PIECE_BYTES = 64 * 1024 };
+
+int digest_init(void)
+{
+    return sodium_init() < 0 ? -EIO : 0;
+}
+
+void hex_encode(const uint8_t *bytes, size_t count, char *out)
+{
+    static const char digits[] = "0123456789abcdef";
+
+    for (size_t i = 0; i < count; i++) {
+        out[2 * i] = digits[bytes[i] >> 4];
+        out[2 * i + 1] = digits[bytes[i] & 15];
+    }
+    out[2 * count] = '\0';
+}
+
+/* The lengths keep {"ab", "c"} and {"a", "bc"} apart. */
+void digest_key(const struct str *parts, size_t count, char out[33])
+{
+    crypto_generichash_state state;
+    uint8_t digest[16];
+
+    (void)crypto_generichash_init(&state, NULL, 0, sizeof(digest)); /* fails for impossible lengths only */
+    for (size_t i = 0; i < count; i++) {
+        uint8_t len[8];
+        for (size_t byte = 0; byte < sizeof(len); byte++)
+            len[byte] = (uint8_t)((uint64_t)parts[i].len >> (8 * byte));
+        (void)crypto_generichash_update(&state, len, sizeof(len)); /* cannot fail */
+        if (parts[i].len > 0)
+            (void)crypto_generichash_update(&state, (const uint8_t *)parts[i].ptr, parts[i].len); /* as above */
+    }
+    (void)crypto_generichash_final(&state, digest, sizeof(digest)); /* as above */
+    hex_encode(digest, sizeof(digest), out);
+}
+
+int digest_file_sha256(int fd, char out[65])
+{
+    crypto_hash_sha256_state state;
+    uint8_t piece[PIECE_BYTES];
+    uint8_t digest[crypto_hash_sha256_BYTES];
+    off_t at = 0;
+
+    (void)crypto_hash_sha256_init(&state); /* cannot fail */
+    for (;;) {
+        ssize_t got = pread(fd, piece, sizeof(piece), at);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return -errno;
+        if (got == 0)
+            break;
+        (void)crypto_hash_sha256_update(&state, piece, (size_t)got); /* cannot fail */
+        at += got;
+    }
+    (void)crypto_hash_sha256_final(&state, digest); /* cannot fail */
+    hex_encode(digest, sizeof(digest), out);
+    return 0;
+}
+
+void digest_hmac_sha256(struct str key, const struct str *parts, size_t count, uint8_t out[32])
+{
+    crypto_auth_hmacsha256_state state;
+
+    (void)crypto_auth_hmacsha256_init(&state, (const uint8_t *)(key.ptr ? key.ptr : ""), key.len); /* cannot fail */
+    for (size_t i = 0; i < count; i++)
+        if (parts[i].len > 0)
+            (void)crypto_auth_hmacsha256_update(&state, (const uint8_t *)parts[i].ptr, parts[i].len); /* as above */
+    (void)crypto_auth_hmacsha256_final(&state, out); /* as above */
+    sodium_memzero(&state, sizeof(state));
+}
+
+void base64_encode(struct str bytes, struct buf *out)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+    if (!buf_reserve(out, (bytes.len / 3 + 1) * 4))
+        return;
+    for (size_t i = 0; i < bytes.len; i += 3) {
+        size_t left = bytes.len - i;
+        uint32_t bits = (uint32_t)(uint8_t)bytes.ptr[i] << 16;
+        if (left > 1)
+            bits |= (uint32_t)(uint8_t)bytes.ptr[i + 1] << 8;
+        if (left > 2)
+            bits |= (uint8_t)bytes.ptr[i + 2];
+        char four[4] = {letters[bits >> 18], letters[bits >> 12 & 63], '=', '='};
+        if (left > 1)
+            four[2] = letters[bits >> 6 & 63];
+        if (left > 2)
+            four[3] = letters[bits & 63];
+        buf_add(out, four, sizeof(four));
+    }
+}
+
+static int letter_value(char c)
+{
+    if (c >= 'A' && c <= 'Z')
+        return c - 'A';
+    if (c >= 'a' && c <= 'z')
+        return c - 'a' + 26;
+    if (c >= '0' && c <= '9')
+        return c - '0' + 52;
+    return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+/* Nothing is added to `out` when the text is not base64. Bits left over at the end must be zero, so that
+ * one value has one spelling. */
+int base64_decode(struct str text, struct buf *out)
+{
+    size_t start = out->len;
+    uint32_t bits = 0;
+    unsigned held = 0;
+
+    if (text.len > 0 && text.len % 4 == 0 && text.ptr[text.len - 1] == '=')
+        text.len -= text.ptr[text.len - 2] == '=' ? 2 : 1;
+    if (text.len % 4 == 1)
+        return -EINVAL;
+    for (size_t i = 0; i < text.len; i++) {
+        int value = letter_value(text.ptr[i]);
+        if (value < 0) {
+            held = 6; /* told apart from a good end below */
+            bits = 1;
+            break;
+        }
+        bits = (bits << 6 | (uint32_t)value) & 0xffff;
+        held += 6;
+        if (held >= 8) {
+            held -= 8;
+            buf_putc(out, (char)(bits >> held));
+            bits &= (1u << held) - 1;
+        }
+    }
+    if (bits == 0)
+        return 0;
+    if (out->len > start) {
+        out->len = start;
+        out->ptr[start] = '\0';
+    }
+    return -EINVAL;
+}
