@@ -1,0 +1,52 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# What Tenon needs from Debian 12, in this one place.
+#   tests/deps.sh run    what the installed programs need and what builds them
+#   tests/deps.sh test   the same, and the tools of tests/run.sh
+# Prints what is missing, installs that and no more; says so and does nothing when nothing is missing.
+set -eu
+
+build="gcc libc6-dev meson ninja-build pkg-config python3 libuv1-dev libcurl4-openssl-dev libinih-dev libffi-dev
+    libsqlite3-dev libwebsockets-dev libwebsockets-evlib-uv libjansson-dev libjq-dev libsodium-dev"
+tools="g++ clang llvm libcmocka-dev python3-pytest valgrind binutils git procps util-linux"
+
+case "${1:-}" in
+run) wanted=$build ;;
+test) wanted="$build $tools" ;;
+*)
+    echo "usage: tests/deps.sh run|test" >&2
+    exit 2
+    ;;
+esac
+
+missing=""
+for package in $wanted; do
+    case "$(dpkg-query -W -f '${db:Status-Abbrev}' "$package" 2>/dev/null || true)" in
+    ii* | hi*) ;;
+    *) missing="$missing $package" ;;
+    esac
+done
+if [ -z "$missing" ]; then
+    echo "deps: everything is installed"
+    exit 0
+fi
+
+echo "deps: to be installed:$missing"
+root=""
+if [ "$(id -u)" != 0 ]; then
+    if ! command -v sudo >/dev/null 2>&1; then
+        echo "deps: not root and no sudo; as root, run: apt-get install --no-install-recommends$missing" >&2
+        exit 1
+    fi
+    root="sudo"
+fi
+export DEBIAN_FRONTEND=noninteractive
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+# The package lists may be missing or old: look in them first, fetch new ones when that does not do.
+# shellcheck disable=SC2086 # the lists are words
+if ! $root apt-get install -y --no-install-recommends $missing >"$log" 2>&1; then
+    $root apt-get update >"$log" 2>&1 || { cat "$log" >&2; exit 1; }
+    $root apt-get install -y --no-install-recommends $missing >"$log" 2>&1 || { cat "$log" >&2; exit 1; }
+fi
+echo "deps: installed"
