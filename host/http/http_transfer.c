@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "http/http_transfer.h"
+
+#include "base/clock.h"
+
+#include <stdlib.h>
+
+enum {
+    BUFFER_BYTES = 16 * 1024,
+    REDIRECTS_MAX = 5,
+    RESPONSE_BYTES_DEFAULT = 1024 * 1024,
+    NODES_AT_FIRST = 8,
+};
+
+/* How the handle is set at the moment, so that only a change costs a setopt. */
+enum shape { SHAPE_NEW, SHAPE_GET, SHAPE_HEAD, SHAPE_FIELDS, SHAPE_PARTS };
+
+struct http_transfer {
+    CURL *easy;
+    void *owner;
+    const struct http_destination_settings *settings;
+    struct http_request *request; /* NULL: idle */
+    size_t response_bytes_max;
+    int64_t started_us;
+    enum shape shape;
+    bool has_custom_method;
+    struct curl_slist *nodes; /* point at the request's own header texts: no copies */
+    size_t node_room;
+    size_t part;        /* where reading the body stands */
+    size_t part_offset;
+    char detail[CURL_ERROR_SIZE];
+};
+
+static size_t on_body(char *bytes, size_t size, size_t count, void *user)
+{
+    struct http_transfer *transfer = user;
+    struct http_request *request = transfer->request;
+    size_t len = size * count;
+    size_t room = transfer->response_bytes_max - request->answer.len;
+
+    if (len > room) {
+        buf_add(&request->answer, bytes, room);
+        request->is_cut = true;
+        return CURL_WRITEFUNC_ERROR; /* ends the transfer and drops the connection */
+    }
+    buf_add(&request->answer, bytes, len);
+    return request->answer.failed ? CURL_WRITEFUNC_ERROR : len;
+}
+
+static size_t on_read(char *out, size_t size, size_t count, void *user)
+{
+    struct http_transfer *transfer = user;
+    const struct http_request *request = transfer->request;
+    size_t room = size * count;
+    size_t filled = 0;
+
+    while (filled < room && transfer->part < request->body_part_count) {
+        struct str part = request->body_parts[transfer->part];
+        size_t left = part.len - transfer->part_offset;
+        size_t take = left < room - filled ? left : room - filled;
+
+        if (take > 0)
+            memcpy(out + filled, part.ptr + transfer->part_offset, take);
+        filled += take;
+        transfer->part_offset += take;
+        if (transfer->part_offset == part.len) {
+            transfer->part++;
+            transfer->part_offset = 0;
+        }
+    }
+    return filled;
+}
+
+/* libcurl rewinds when it repeats a request on a fresh connection. */
+static int on_seek(void *user, curl_off_t offset, int origin)
+{
+    struct http_transfer *transfer = user;
+
+    if (offset != 0 || origin != SEEK_SET)
+        return CURL_SEEKFUNC_CANTSEEK;
+    transfer->part = 0;
+    transfer->part_offset = 0;
+    return CURL_SEEKFUNC_OK;
+}
+
+static void set_limits(struct http_transfer *transfer)
+{
+    const struct http_destination_settings *settings = transfer->settings;
+    CURL *easy = transfer->easy;
+
+    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)settings->timeout_ms);
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)settings->connect_timeout_ms);
+    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)BUFFER_BYTES);
+    curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, (long)BUFFER_BYTES);
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, settings->follow_redirects ? 1L : 0L);
+    curl_easy_setopt(easy, CURLOPT_MAXREDIRS, (long)REDIRECTS_MAX);
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, settings->verify_tls ? 1L : 0L);
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, settings->verify_tls ? 2L : 0L);
+    if (settings->ca_file != NULL) {
+        curl_easy_setopt(easy, CURLOPT_CAINFO, settings->ca_file);
+        curl_easy_setopt(easy, CURLOPT_CAPATH, NULL); /* these authorities and no others */
+    }
+    if (settings->unix_socket != NULL)
+        curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, settings->unix_socket);
+    /* An empty text, unlike NULL, also keeps libcurl from reading http_proxy and its kin. */
+    curl_easy_setopt(easy, CURLOPT_PROXY, settings->proxy != NULL ? settings->proxy : "");
+}
+
+struct http_transfer *http_transfer_create(const struct http_destination_settings *settings, void *owner)
+{
+    struct http_transfer *transfer = calloc(1, sizeof(*transfer));
+
+    if (transfer == NULL)
+        return NULL;
+    transfer->owner = owner;
+    transfer->settings = settings;
+    transfer->response_bytes_max =
+        settings->max_response_bytes > 0 ? (size_t)settings->max_response_bytes : RESPONSE_BYTES_DEFAULT;
+    transfer->node_room = NODES_AT_FIRST;
+    transfer->nodes = calloc(transfer->node_room, sizeof(*transfer->nodes));
+    transfer->easy = curl_easy_init();
+    if (transfer->nodes == NULL || transfer->easy == NULL) {
+        http_transfer_destroy(transfer);
+        return NULL;
+    }
+    curl_easy_setopt(transfer->easy, CURLOPT_PRIVATE, transfer);
+    curl_easy_setopt(transfer->easy, CURLOPT_ERRORBUFFER, transfer->detail);
+    curl_easy_setopt(transfer->easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(transfer->easy, CURLOPT_TCP_NODELAY, 1L);
+    curl_easy_setopt(transfer->easy, CURLOPT_TCP_KEEPALIVE, 1L);
+    curl_easy_setopt(transfer->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+    curl_easy_setopt(transfer->easy, CURLOPT_USERAGENT, "tenon/" TENON_VERSION);
+    curl_easy_setopt(transfer->easy, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(transfer->easy, CURLOPT_WRITEDATA, transfer);
+    curl_easy_setopt(transfer->easy, CURLOPT_READFUNCTION, on_read);
+    curl_easy_setopt(transfer->easy, CURLOPT_READDATA, transfer);
+    curl_easy_setopt(transfer->easy, CURLOPT_SEEKFUNCTION, on_seek);
+    curl_easy_setopt(transfer->easy, CURLOPT_SEEKDATA, transfer);
+    set_limits(transfer);
+    return transfer;
+}
+
+void http_transfer_destroy(struct http_transfer *transfer)
+{
+    if (transfer == NULL)
+        return;
+    curl_easy_cleanup(transfer->easy);
+    free(transfer->nodes);
+    free(transfer);
+}
+
+void *http_transfer_owner(const struct http_transfer *transfer)
+{
+    return transfer->owner;
+}
+
+CURL *http_transfer_easy(const struct http_transfer *transfer)
+{
+    return transfer->easy;
+}
+
+struct http_transfer *http_transfer_of(CURL *easy)
+{
+    char *found = NULL;
+
+    (void)curl_easy_getinfo(easy, CURLINFO_PRIVATE, &found); /* every handle here has one */
+    return (struct http_transfer *)(void *)found;
+}
+
+static bool is_method(const char *method)
+{
+    static const char token[] = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+    return method != NULL && method[0] != '\0' && method[strspn(method, token)] == '\0';
+}
+
+/* libcurl adds headers of its own that nobody asked for: an empty value takes them away. */
+static bool link_headers(struct http_transfer *transfer, const struct http_request *request, bool has_body)
+{
+    static char no_expect[] = "Expect:";
+    static char no_content_type[] = "Content-Type:";
+    size_t needed = request->header_count + 2;
+    bool has_content_type = false;
+    size_t count = 0;
+
+    if (needed > transfer->node_room) {
+        struct curl_slist *more = realloc(transfer->nodes, needed * sizeof(*more));
+
+        if (more == NULL)
+            return false;
+        transfer->nodes = more;
+        transfer->node_room = needed;
+    }
+    for (size_t i = 0; i < request->header_count; i++) {
+        const char *text = request->headers[i];
+
+        /* The first byte is checked by itself because the call is dear beside all else that is done here. */
+        if ((text[0] == 'C' || text[0] == 'c') && strncasecmp(text, "content-type:", 13) == 0)
+            has_content_type = true;
+        transfer->nodes[count++].data = (char *)(uintptr_t)text; /* libcurl only reads it */
+    }
+    if (has_body) {
+        transfer->nodes[count++].data = no_expect;
+        if (!has_content_type)
+            transfer->nodes[count++].data = no_content_type;
+    }
+    for (size_t i = 0; i < count; i++)
+        transfer->nodes[i].next = i + 1 < count ? &transfer->nodes[i + 1] : NULL;
+    curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, count > 0 ? transfer->nodes : NULL);
+    return true;
+}
+
+static void set_shape(struct http_transfer *transfer, enum shape shape)
+{
+    CURL *easy = transfer->easy;
+
+    if (transfer->shape == shape)
+        return;
+    if (transfer->shape == SHAPE_HEAD)
+        curl_easy_setopt(easy, CURLOPT_NOBODY, 0L);
+    if (shape == SHAPE_GET)
+        curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+    else if (shape == SHAPE_HEAD)
+        curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+    else
+        curl_easy_setopt(easy, CURLOPT_POST, 1L);
+    transfer->shape = shape;
+}
+
+static void set_method(struct http_transfer *transfer, const struct http_request *request, bool has_body)
+{
+    const char *method = request->method;
+    const char *custom = NULL;
+
+    if (strcmp(method, "POST") == 0 || has_body) {
+        set_shape(transfer, request->body_part_count <= 1 ? SHAPE_FIELDS : SHAPE_PARTS);
+        custom = strcmp(method, "POST") == 0 ? NULL : method;
+    } else if (strcmp(method, "HEAD") == 0) {
+        set_shape(transfer, SHAPE_HEAD);
+    } else {
+        set_shape(transfer, SHAPE_GET);
+        custom = strcmp(method, "GET") == 0 ? NULL : method;
+    }
+    if (custom != NULL || transfer->has_custom_method)
+        curl_easy_setopt(transfer->easy, CURLOPT_CUSTOMREQUEST, custom);
+    transfer->has_custom_method = custom != NULL;
+}
+
+static void set_body(struct http_transfer *transfer, const struct http_request *request)
+{
+    CURL *easy = transfer->easy;
+
+    if (transfer->shape == SHAPE_FIELDS) {
+        struct str body = request->body_part_count == 1 ? request->body_parts[0] : STR("");
+
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body.ptr != NULL ? body.ptr : "");
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.len);
+    } else if (transfer->shape == SHAPE_PARTS) {
+        curl_off_t total = 0;
+
+        for (size_t i = 0; i < request->body_part_count; i++)
+            total += (curl_off_t)request->body_parts[i].len;
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, NULL);
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, total);
+        transfer->part = 0;
+        transfer->part_offset = 0;
+    }
+}
+
+bool http_transfer_prepare(struct http_transfer *transfer, struct http_request *request)
+{
+    bool has_body = request->body_part_count > 0;
+
+    transfer->request = NULL;
+    if (!is_method(request->method)) {
+        http_outcome_refuse(request, "the method is not an HTTP token");
+        return false;
+    }
+    for (size_t i = 0; i < request->header_count; i++) {
+        if (strpbrk(request->headers[i], "\r\n") == NULL)
+            continue;
+        http_outcome_refuse(request, "a header holds a line break");
+        return false;
+    }
+    if (request->url == NULL || curl_easy_setopt(transfer->easy, CURLOPT_URL, request->url) != CURLE_OK) {
+        http_outcome_refuse(request, "the URL is missing or too long");
+        return false;
+    }
+    set_method(transfer, request, has_body);
+    set_body(transfer, request);
+    if (!link_headers(transfer, request, transfer->shape == SHAPE_FIELDS || transfer->shape == SHAPE_PARTS)) {
+        http_outcome_refuse(request, "out of memory");
+        return false;
+    }
+    buf_clear(&request->answer);
+    buf_clear(&request->answer_headers);
+    request->answer.failed = false;
+    request->answer_headers.failed = false;
+    request->failure = HTTP_ANSWERED;
+    request->status = 0;
+    request->error[0] = '\0';
+    request->is_cut = false;
+    request->retry_after_ms = -1;
+    request->started_ms = clock_wall_ms();
+    transfer->started_us = clock_mono_us();
+    transfer->detail[0] = '\0';
+    transfer->request = request;
+    return true;
+}
+
+static void copy_headers(CURL *easy, struct buf *out)
+{
+    struct curl_header *header = NULL;
+
+    while ((header = curl_easy_nextheader(easy, CURLH_HEADER, -1, header)) != NULL) {
+        size_t start = out->len;
+
+        buf_puts(out, header->name);
+        for (size_t i = start; i < out->len; i++) {
+            if (out->ptr[i] >= 'A' && out->ptr[i] <= 'Z')
+                out->ptr[i] = (char)(out->ptr[i] + ('a' - 'A'));
+        }
+        buf_puts(out, ": ");
+        buf_puts(out, header->value);
+        buf_putc(out, '\n');
+    }
+}
+
+struct http_request *http_transfer_complete(struct http_transfer *transfer, CURLcode result)
+{
+    struct http_request *request = transfer->request;
+    struct curl_header *header;
+    long status = 0;
+
+    request->duration_us = clock_mono_us() - transfer->started_us;
+    (void)curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status); /* 0 is what it then stays */
+    request->status = (int)status;
+    transfer->request = NULL;
+    if (result == CURLE_WRITE_ERROR && request->is_cut)
+        result = CURLE_OK; /* the answer is known, only its tail was not wanted */
+    if (result != CURLE_OK || status == 0) {
+        http_outcome_fail(request, transfer->easy, transfer->settings, result, transfer->detail);
+        return request;
+    }
+    request->failure = HTTP_ANSWERED;
+    if (status >= 300 &&
+        curl_easy_header(transfer->easy, "Retry-After", 0, CURLH_HEADER, -1, &header) == CURLHE_OK)
+        request->retry_after_ms = http_outcome_retry_after(str_of(header->value), clock_wall_ms());
+    if (request->keep_headers)
+        copy_headers(transfer->easy, &request->answer_headers);
+    return request;
+}
+
+struct http_request *http_transfer_abandon(struct http_transfer *transfer)
+{
+    struct http_request *request = transfer->request;
+
+    if (request == NULL)
+        return NULL;
+    request->duration_us = clock_mono_us() - transfer->started_us;
+    transfer->request = NULL;
+    http_outcome_fail(request, transfer->easy, transfer->settings, CURLE_ABORTED_BY_CALLBACK,
+                      "the client is shutting down");
+    return request;
+}
