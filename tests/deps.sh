@@ -8,7 +8,7 @@ set -eu
 
 build="gcc libc6-dev meson ninja-build pkg-config python3 libuv1-dev libcurl4-openssl-dev libinih-dev libffi-dev
     libsqlite3-dev libwebsockets-dev libwebsockets-evlib-uv libjansson-dev libjq-dev libsodium-dev"
-tools="g++ clang llvm libcmocka-dev python3-pytest valgrind binutils git procps util-linux"
+tools="g++ clang llvm libclang-rt-dev libcmocka-dev python3-pytest valgrind binutils git procps util-linux"
 
 case "${1:-}" in
 run) wanted=$build ;;

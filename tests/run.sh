@@ -1,0 +1,179 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Installs what is missing, builds, runs every test. The last line is "N passed, N failed"; the exit status follows it.
+#   tests/run.sh              everything: about 20 minutes on two cores, most of it fuzzing and valgrind
+#   tests/run.sh --quick      one build, unit, house and end-to-end tests
+#   tests/run.sh --only PART  one part (repeatable); --list names them
+#   tests/run.sh --no-deps    look for nothing to install
+# FUZZ_SECONDS (60) is how long each fuzz target runs; JOBS (2) how much runs at once. Logs stay in build*/.
+set -uo pipefail
+
+top=$(cd -P "$(dirname "$0")/.." && pwd)
+cd "$top" || exit 2
+umask 022
+
+parts="build clang unit house e2e asan tsan valgrind fuzz"
+quick="build unit house e2e"
+jobs=${JOBS:-2}
+chosen=""
+deps=yes
+while [ $# -gt 0 ]; do
+    case $1 in
+    --quick) chosen=$quick ;;
+    --only)
+        [[ " $parts " == *" ${2:-} "* ]] || { echo "--only ${2:-}: expected one of: $parts" >&2; exit 2; }
+        chosen="$chosen $2"
+        shift
+        ;;
+    --list) echo "$parts" && exit 0 ;;
+    --no-deps) deps=no ;;
+    *)
+        sed -n '3,9s/^# \{0,1\}//p' "$0" >&2
+        exit 2
+        ;;
+    esac
+    shift
+done
+chosen=${chosen:-$parts}
+
+passed=0
+failed=0
+skipped=0
+started=$SECONDS
+
+say() { printf '\n== %s (%d s)\n' "$*" $((SECONDS - started)); }
+
+# One thing that is a test by itself: it works, or it does not.
+note_result() {
+    if [ "$2" = 0 ]; then
+        passed=$((passed + 1))
+        echo "ok      $1"
+    else
+        failed=$((failed + 1))
+        echo "FAILED  $1"
+    fi
+}
+
+# Adds what a runner wrote down. A runner that wrote nothing has failed.
+tally() {
+    local name=$1 file=$2 counts
+    if [ ! -s "$file" ] || ! counts=$(tests/tally.py "$file"); then
+        note_result "$name: no results" 1
+        return
+    fi
+    read -r p f s <<<"$counts"
+    passed=$((passed + p))
+    failed=$((failed + f))
+    skipped=$((skipped + s))
+    printf '%-7s %s: %d passed, %d failed, %d skipped\n' "$([ "$f" = 0 ] && echo ok || echo FAILED)" "$name" "$p" "$f" "$s"
+}
+
+# setup_build DIR OPTION...: configures once, builds always; warnings are errors.
+setup_build() {
+    local dir=$1 status
+    shift
+    if [ ! -f "$dir/build.ninja" ]; then
+        meson setup "$dir" . --werror "$@" >"$dir.setup.log" 2>&1
+        status=$?
+        [ $status = 0 ] || cat "$dir.setup.log"
+        rm -f "$dir.setup.log"
+        [ $status = 0 ] || return 1
+    fi
+    ninja -C "$dir" -j "$jobs" >"$dir/build.log" 2>&1 || { grep -B2 -A12 -E 'error:|FAILED|undefined' "$dir/build.log" | head -n 80; return 1; }
+}
+
+# meson_tests NAME DIR [ARGUMENT...]: cmocka programs, counted case by case.
+meson_tests() {
+    local name=$1 dir=$2
+    shift 2
+    rm -f "$dir"/meson-logs/testlog*.json
+    # shellcheck disable=SC2086 # a command in front, as words
+    CMOCKA_MESSAGE_OUTPUT=TAP ${runner:-} meson test -C "$dir" --no-rebuild --num-processes "$jobs" "$@" >"$dir/test.log" 2>&1
+    tally "$name" "$(ls -t "$dir"/meson-logs/testlog*.json 2>/dev/null | head -n 1)"
+}
+
+pytest_tests() {
+    local name=$1
+    shift
+    rm -f "build/$name.xml"
+    # As a module: the same Python that Debian's pytest was installed for.
+    /usr/bin/python3 -B -m pytest -q -p no:cacheprovider --junitxml="build/$name.xml" -o junit_logging=no "$@" \
+        >"build/$name.log" 2>&1 || grep -vE '^\.+' "build/$name.log" | tail -n 120
+    tally "$name" "build/$name.xml"
+}
+
+# Newer kernels shuffle addresses further than gcc 12's thread sanitizer knows of: what to run it with, where allowed.
+no_shuffle() {
+    if setarch "$(uname -m)" -R true 2>/dev/null; then echo "setarch $(uname -m) -R"; fi
+}
+
+part_build() {
+    setup_build build
+    note_result "build: gcc, warnings are errors" $?
+}
+
+part_clang() {
+    CC=clang setup_build build-clang
+    note_result "build: clang, warnings are errors" $?
+}
+
+part_unit() { meson_tests unit build; }
+
+part_house() { pytest_tests house tests/house; }
+
+part_e2e() { pytest_tests e2e tests/e2e; }
+
+# The rooms under the address and undefined sanitizers; then the daemon itself, on the tests that need no plugin memory limits.
+part_asan() {
+    setup_build build-asan -Db_sanitize=address,undefined -Db_lundef=false
+    local status=$?
+    note_result "build: address and undefined sanitizers" $status
+    [ $status = 0 ] || return
+    ASAN_OPTIONS=abort_on_error=0:detect_leaks=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
+        meson_tests "unit under address and undefined sanitizers" build-asan --timeout-multiplier 4
+}
+
+part_tsan() {
+    setup_build build-tsan -Db_sanitize=thread -Db_lundef=false
+    local status=$?
+    note_result "build: thread sanitizer" $status
+    [ $status = 0 ] || return
+    runner=$(no_shuffle) TSAN_OPTIONS="halt_on_error=0 exitcode=66 suppressions=$top/tests/tsan.supp" \
+        meson_tests "unit under the thread sanitizer" build-tsan --timeout-multiplier 6
+}
+
+# Programs that make processes of their own, confined ones, are left to the sanitizers: valgrind does not know their system calls.
+part_valgrind() {
+    local names
+    names=$(meson test -C build --list 2>/dev/null | sed -n 's|^\(tenon:\)\?unit[^/]*/ *||p' | grep -vE 'plugin|call|worker|hostile|e2e|bench')
+    # shellcheck disable=SC2086 # the list is words
+    meson_tests "unit under valgrind" build --suite unit --timeout-multiplier 20 \
+        --wrap "valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite --suppressions=$top/tests/valgrind.supp" \
+        $names
+}
+
+part_fuzz() {
+    tests/fuzz/run.sh | tee build/fuzz.log
+    passed=$((passed + $(grep -c '^ok' build/fuzz.log)))
+    failed=$((failed + $(grep -c '^not ok' build/fuzz.log)))
+    [ -s build/fuzz.log ] || note_result "fuzz: no results" 1
+}
+
+if [ $deps = yes ]; then
+    tests/deps.sh test || exit 1
+fi
+for part in $parts; do
+    if [[ " $chosen " == *" $part "* ]]; then
+        # What stands on the first build makes it.
+        if [[ "unit house e2e valgrind fuzz" == *"$part"* ]] && [ ! -f build/build.ninja ]; then
+            say build && part_build
+        fi
+        say "$part"
+        "part_$part"
+    fi
+done
+
+echo
+[ $skipped = 0 ] || echo "$skipped skipped, each with its reason above"
+echo "$passed passed, $failed failed"
+[ $failed = 0 ] && [ $passed -gt 0 ]
