@@ -82,8 +82,11 @@ void base64_encode(struct str bytes, struct buf *out)
 {
     static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-    if (!buf_reserve(out, (bytes.len / 3 + 1) * 4))
+    if (bytes.len > SIZE_MAX / 2 || !buf_reserve(out, (bytes.len + 2) / 3 * 4)) {
+        out->failed = true;
         return;
+    }
+    char *to = out->ptr + out->len;
     for (size_t i = 0; i < bytes.len; i += 3) {
         size_t left = bytes.len - i;
         uint32_t bits = (uint32_t)(uint8_t)bytes.ptr[i] << 16;
@@ -91,13 +94,13 @@ void base64_encode(struct str bytes, struct buf *out)
             bits |= (uint32_t)(uint8_t)bytes.ptr[i + 1] << 8;
         if (left > 2)
             bits |= (uint8_t)bytes.ptr[i + 2];
-        char four[4] = {letters[bits >> 18], letters[bits >> 12 & 63], '=', '='};
-        if (left > 1)
-            four[2] = letters[bits >> 6 & 63];
-        if (left > 2)
-            four[3] = letters[bits & 63];
-        buf_add(out, four, sizeof(four));
+        *to++ = letters[bits >> 18];
+        *to++ = letters[bits >> 12 & 63];
+        *to++ = left > 1 ? letters[bits >> 6 & 63] : '=';
+        *to++ = left > 2 ? letters[bits & 63] : '=';
     }
+    *to = '\0';
+    out->len = (size_t)(to - out->ptr);
 }
 
 static int letter_value(char c)
@@ -111,26 +114,18 @@ static int letter_value(char c)
     return c == '+' ? 62 : c == '/' ? 63 : -1;
 }
 
-/* Nothing is added to `out` when the text is not base64. Bits left over at the end must be zero, so that
- * one value has one spelling. */
-int base64_decode(struct str text, struct buf *out)
+/* Adds what it can read, and tells whether that was all. Bits left over at the end must be zero, so that one
+ * value has one spelling. */
+static bool decode_letters(struct str text, struct buf *out)
 {
-    size_t start = out->len;
     uint32_t bits = 0;
     unsigned held = 0;
 
-    if (text.len > 0 && text.len % 4 == 0 && text.ptr[text.len - 1] == '=')
-        text.len -= text.ptr[text.len - 2] == '=' ? 2 : 1;
-    if (text.len % 4 == 1)
-        return -EINVAL;
     for (size_t i = 0; i < text.len; i++) {
         int value = letter_value(text.ptr[i]);
-        if (value < 0) {
-            held = 6; /* told apart from a good end below */
-            bits = 1;
-            break;
-        }
-        bits = (bits << 6 | (uint32_t)value) & 0xffff;
+        if (value < 0)
+            return false;
+        bits = bits << 6 | (uint32_t)value;
         held += 6;
         if (held >= 8) {
             held -= 8;
@@ -138,7 +133,16 @@ int base64_decode(struct str text, struct buf *out)
             bits &= (1u << held) - 1;
         }
     }
-    if (bits == 0)
+    return bits == 0;
+}
+
+int base64_decode(struct str text, struct buf *out)
+{
+    size_t start = out->len;
+
+    if (text.len > 0 && text.len % 4 == 0 && text.ptr[text.len - 1] == '=')
+        text.len -= text.ptr[text.len - 2] == '=' ? 2 : 1;
+    if (text.len % 4 != 1 && decode_letters(text, out))
         return 0;
     if (out->len > start) {
         out->len = start;

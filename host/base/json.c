@@ -320,7 +320,7 @@ int json_scan_tell(const struct json_scan *scan, struct str whole, struct err *e
 
 int json_next_value(struct str *rest, struct str *out_value, struct err *err)
 {
-    struct str whole = *rest;
+    struct str whole = str_or_empty(*rest);
     struct json_scan scan = {.end = whole.ptr + whole.len};
     const char *start = json_scan_space(whole.ptr, scan.end);
 
@@ -338,21 +338,22 @@ int json_next_value(struct str *rest, struct str *out_value, struct err *err)
 
 int json_check(struct str text, struct err *err)
 {
-    struct json_scan scan = {.end = text.ptr + text.len};
-    const char *at = json_scan_value(&scan, json_scan_space(text.ptr, scan.end), 0);
+    struct str whole = str_or_empty(text);
+    struct json_scan scan = {.end = whole.ptr + whole.len};
+    const char *at = json_scan_value(&scan, json_scan_space(whole.ptr, scan.end), 0);
 
     if (at != NULL) {
         at = json_scan_space(at, scan.end);
         if (at < scan.end)
             at = json_scan_wrong(&scan, at, "nothing more behind the value");
     }
-    return at != NULL ? 0 : json_scan_tell(&scan, text, err);
+    return at != NULL ? 0 : json_scan_tell(&scan, whole, err);
 }
 
 int json_next_picked(struct str *rest, const char *const *names, size_t count, struct str *out_value,
                      struct str *out_values, struct err *err)
 {
-    struct str whole = *rest;
+    struct str whole = str_or_empty(*rest);
     struct json_scan scan = {.end = whole.ptr + whole.len};
     struct json_picks picks = {names, count, out_values};
     const char *start = json_scan_space(whole.ptr, scan.end);
@@ -371,9 +372,10 @@ int json_next_picked(struct str *rest, const char *const *names, size_t count, s
 
 int json_pick(struct str object, const char *const *names, size_t count, struct str *out_values)
 {
-    struct json_scan scan = {.end = object.ptr + object.len};
+    struct str whole = str_or_empty(object);
+    struct json_scan scan = {.end = whole.ptr + whole.len};
     struct json_picks picks = {names, count, out_values};
-    const char *end = json_scan_object(&scan, json_scan_space(object.ptr, scan.end), &picks);
+    const char *end = json_scan_object(&scan, json_scan_space(whole.ptr, scan.end), &picks);
 
     return end != NULL && json_scan_space(end, scan.end) == scan.end ? 0 : E_SYNTAX;
 }

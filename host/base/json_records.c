@@ -63,12 +63,10 @@ static const char *step(struct json_records *reader, struct json_scan *scan)
 int json_records_next(struct json_records *reader, const char *const *names, size_t count,
                       struct str *out_record, struct str *out_values, struct err *err)
 {
-    bool is_first = reader->whole.ptr == NULL;
     struct json_picks picks = {names, count, out_values};
 
-    if (is_first) {
-        if (reader->rest.ptr == NULL)
-            reader->rest = STR("");
+    if (reader->whole.ptr == NULL) {
+        reader->rest = str_or_empty(reader->rest);
         reader->whole = reader->rest;
     }
     if (reader->state == ENDED)

@@ -82,8 +82,8 @@ static void put_control(struct buf *out, char c)
 
 void json_put_string(struct buf *out, struct str text)
 {
-    const char *at = text.ptr;
-    const char *end = text.ptr + text.len;
+    const char *at = str_or_empty(text).ptr;
+    const char *end = at + text.len;
 
     if (!buf_reserve(out, text.len + 2))
         return;

@@ -216,6 +216,7 @@ void secret_mask(struct str text, struct buf *out)
     size_t start;
     size_t end;
 
+    text = str_or_empty(text);
     if (atomic_load(&is_blind)) {
         buf_puts(out, mask);
         return;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/str.h"
 
-#include "base/cleanup.h"
 #include "base/utf8.h"
 
 #include <errno.h>
@@ -166,8 +165,8 @@ const char *str_nearest(const char *word, const char *const *candidates, size_t 
 
 bool str_is_utf8(struct str s)
 {
-    const char *end = s.ptr + s.len;
-    const char *at = s.ptr;
+    const char *at = str_or_empty(s).ptr;
+    const char *end = at + s.len;
 
     while (at < end) {
         if ((unsigned char)*at < 0x80) {

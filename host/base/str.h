@@ -35,6 +35,12 @@ static inline bool str_is(struct str s, const char *text)
     return str_equals(s, str_of(text));
 }
 
+/* "" for "none": arithmetic on NULL is undefined even when nothing is added. */
+static inline struct str str_or_empty(struct str s)
+{
+    return s.ptr ? s : STR("");
+}
+
 bool str_starts_with(struct str s, const char *prefix);
 struct str str_trim(struct str s);                    /* ASCII white space off both ends */
 char *str_dup(struct str s);                          /* NUL-terminated; caller frees; NULL: no memory */

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/clock.h"
+
+#include "check.h"
+
+#include <errno.h>
+#include <time.h>
+
+static void format_and_parse_agree(void **state)
+{
+    char text[25];
+    int64_t back;
+
+    (void)state;
+    clock_format(INT64_C(1795238640000), text);
+    assert_string_equal(text, "2026-11-21T05:24:00.000Z");
+    clock_format(-1, text);
+    assert_string_equal(text, "1969-12-31T23:59:59.999Z");
+    /* A step that is no multiple of a day, through leap years and the turns of centuries; gmtime as the judge. */
+    for (int64_t ms = -INT64_C(62135596800000); ms < INT64_C(253402300800000); ms += INT64_C(7654321987)) {
+        clock_format(ms, text);
+        assert_int_equal(clock_parse(str_of(text), &back), 0);
+        assert_true(back == ms);
+        time_t seconds = (time_t)((ms - ((ms % 1000) + 1000) % 1000) / 1000);
+        struct tm tm;
+        char judged[25];
+        assert_non_null(gmtime_r(&seconds, &tm));
+        assert_int_equal(snprintf(judged, sizeof(judged), "%04d-%02d-%02dT%02d:%02d:%02d", tm.tm_year + 1900,
+                                  tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec),
+                         19);
+        assert_memory_equal(text, judged, 19);
+    }
+}
+
+static void format_stays_in_its_25_bytes(void **state)
+{
+    char text[25];
+
+    (void)state;
+    clock_format(INT64_MAX, text);
+    assert_string_equal(text, "9999-12-31T23:59:59.999Z");
+    clock_format(INT64_MIN, text);
+    assert_string_equal(text, "0000-01-01T00:00:00.000Z");
+}
+
+static void assert_time(int (*parse)(struct str, int64_t *), const char *text, int64_t wanted)
+{
+    int64_t got = 0;
+
+    if (parse(str_of(text), &got) != 0 || got != wanted)
+        fail_msg("\"%s\" reads as %lld", text, (long long)got);
+}
+
+static void assert_refused(int (*parse)(struct str, int64_t *), const char *text)
+{
+    int64_t got = 77;
+
+    if (parse(str_of(text), &got) != -EINVAL || got != 77)
+        fail_msg("\"%s\" is not refused", text);
+}
+
+static void rfc3339(void **state)
+{
+    (void)state;
+    assert_time(clock_parse, "1970-01-01", 0);
+    assert_time(clock_parse, "1970-01-01T00:00:00Z", 0);
+    assert_time(clock_parse, "1970-01-01t00:00:01.5z", 1500);
+    assert_time(clock_parse, "1970-01-01 00:00:00.123999Z", 123);
+    assert_time(clock_parse, "1970-01-01T02:00:00+02:00", 0);
+    assert_time(clock_parse, "1969-12-31T18:30:00-05:30", 0);
+    assert_time(clock_parse, "2024-02-29", INT64_C(1709164800000));
+    assert_time(clock_parse, "1990-12-31T23:59:60Z", INT64_C(662688000000));
+    static const char *const wrong[] = {"", "2026", "2026-13-01", "2026-00-01", "2026-02-29", "2026-11-21T05:24:00",
+                                        "2026-11-21T24:00:00Z", "2026-11-21T05:60:00Z", "2026-11-21T05:24:61Z",
+                                        "2026-11-21T05:24:00.Z", "2026-11-21T05:24:00Zx", "2026-11-21T05:24Z",
+                                        "2026-11-21T05:24:00+0100", "2026-11-21T05:24:00+24:00", "26-11-21", "+026-11-21"};
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+        assert_refused(clock_parse, wrong[i]);
+}
+
+static void http_dates_in_all_three_forms(void **state)
+{
+    int64_t wanted = INT64_C(784111777000);
+
+    (void)state;
+    clock_freeze(INT64_C(1795238640000), 0);
+    assert_time(clock_parse_http, "Sun, 06 Nov 1994 08:49:37 GMT", wanted);
+    assert_time(clock_parse_http, "Sunday, 06-Nov-94 08:49:37 GMT", wanted);
+    assert_time(clock_parse_http, "Sun Nov  6 08:49:37 1994", wanted);
+    assert_time(clock_parse_http, "Monday, 06-Nov-28 00:00:00 GMT", INT64_C(1857081600000));
+    clock_freeze(-1, -1);
+    static const char *const wrong[] = {"", "Sun", "06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:37",
+                                        "Sun, 06 Nov 1994 08:49:37 CET", "Sun, 6 Nov 1994 08:49:37 GMT",
+                                        "Sun, 31 Feb 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:37 GMT "
+                                                                         "x",
+                                        "Sun Nov 6 08:49:37 1994", "120"};
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+        assert_refused(clock_parse_http, wrong[i]);
+}
+
+static void durations(void **state)
+{
+    (void)state;
+    assert_time(clock_parse_duration, "500ms", 500);
+    assert_time(clock_parse_duration, "30s", 30000);
+    assert_time(clock_parse_duration, "5m", 300000);
+    assert_time(clock_parse_duration, "2 h", 7200000);
+    assert_time(clock_parse_duration, " 7d ", 604800000);
+    assert_time(clock_parse_duration, "42", 42);
+    static const char *const wrong[] = {"", "s", "-5s", "1.5s", "5w", "5 min", "9223372036854775807d", "1h30m"};
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+        assert_refused(clock_parse_duration, wrong[i]);
+}
+
+static void clocks_run_and_freeze(void **state)
+{
+    (void)state;
+    int64_t before = clock_mono_us();
+    while (clock_mono_us() == before)
+        ;
+    assert_true(clock_mono_us() > before);
+    assert_true(clock_wall_ms() / 1000 - time(NULL) <= 1);
+    clock_freeze(1234, 5678);
+    assert_int_equal(clock_wall_ms(), 1234);
+    assert_int_equal(clock_mono_us(), 5678);
+    clock_freeze(-1, -1);
+    assert_true(clock_wall_ms() > INT64_C(1600000000000));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(format_and_parse_agree),        cmocka_unit_test(format_stays_in_its_25_bytes),
+        cmocka_unit_test(rfc3339),                       cmocka_unit_test(http_dates_in_all_three_forms),
+        cmocka_unit_test(durations),                     cmocka_unit_test(clocks_run_and_freeze),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
