@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/api.h"
+
+#include "api/api_access.h"
+#include "api/api_call.h"
+#include "api/api_figures.h"
+#include "api/api_routes.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+
+#include <stdlib.h>
+
+struct api {
+    struct loop *loop;
+    struct engine *engine;
+    struct http_server *server;
+    char *token;
+    struct api_figures figures;
+    struct api_call *calls; /* under way */
+    bool is_stopping;
+    struct loop_timer *grace;
+    void (*stopped)(void *user);
+    void *stopped_user;
+};
+
+const struct api_figures *api_figures(const struct api *api)
+{
+    return &api->figures;
+}
+
+/* The server drops an exchange that nobody answered: the call goes on without a peer. */
+static void on_exchange_end(void *user)
+{
+    struct api_call *call = user;
+
+    call->exchange = NULL;
+}
+
+static void tell_stopped(struct api *api)
+{
+    void (*stopped)(void *user) = api->stopped;
+
+    api->stopped = NULL;
+    loop_timer_clear(api->grace);
+    if (stopped != NULL)
+        stopped(api->stopped_user);
+}
+
+static void on_grace_over(void *user)
+{
+    tell_stopped(user);
+}
+
+static void unlink_call(struct api *api, struct api_call *call)
+{
+    if (call->previous != NULL)
+        call->previous->next = call->next;
+    else
+        api->calls = call->next;
+    if (call->next != NULL)
+        call->next->previous = call->previous;
+}
+
+void api_call_end(struct api_call *call, int status)
+{
+    struct api *api = call->api;
+
+    buf_finish(&call->id);
+    buf_finish(&call->type);
+    if (api != NULL) {
+        unlink_call(api, call);
+        api->figures.under_way--;
+        api->figures.answers[status >= 100 && status < 600 ? status / 100 : 5]++;
+    }
+    free(call);
+    if (api != NULL && api->is_stopping && api->calls == NULL)
+        tell_stopped(api);
+}
+
+static void reply_no_route(struct api_call *call, struct str method, struct str path, struct buf *allow)
+{
+    if (allow->len > 0) {
+        _buf_ struct buf header = {0};
+        buf_printf(&header, "Allow: %s\r\n", allow->ptr);
+        api_reply_problem_with(call, 405, "wrong_method", header.ptr, "%.*s takes %s, not %.*s.", STR_ARG(path),
+                               allow->ptr, STR_ARG(method));
+        return;
+    }
+    const char *nearest = api_route_nearest(path);
+    if (nearest != NULL)
+        api_reply_problem(call, 404, "unknown_path", "There is no '%.*s'; perhaps '%s' was meant.", STR_ARG(path),
+                          nearest);
+    else
+        api_reply_problem(call, 404, "unknown_path", "There is no '%.*s'; /api/v1/openapi.json lists what there is.",
+                          STR_ARG(path));
+}
+
+static struct api_call *call_create(struct api *api, struct http_exchange *exchange)
+{
+    struct api_call *call = calloc(1, sizeof(*call));
+
+    if (call == NULL)
+        return NULL;
+    call->api = api;
+    call->engine = api->engine;
+    call->exchange = exchange;
+    call->next = api->calls;
+    if (api->calls != NULL)
+        api->calls->previous = call;
+    api->calls = call;
+    api->figures.under_way++;
+    http_exchange_set_user(exchange, call, on_exchange_end);
+    return call;
+}
+
+static void on_request(void *user, struct http_exchange *exchange)
+{
+    struct api *api = user;
+    struct str method = http_exchange_method(exchange);
+    struct str path = http_exchange_path(exchange);
+    struct str id = STR_NONE;
+    struct err err = {0};
+    _buf_ struct buf allow = {0};
+
+    struct api_call *call = call_create(api, exchange);
+    if (call == NULL) {
+        api_reply_bare(exchange, 503, "no_memory", "There is no memory left for another request.");
+        return;
+    }
+    if (api->is_stopping) {
+        api_reply_problem_with(call, 503, "stopping", "Connection: close\r\n", "The daemon is stopping.");
+        return;
+    }
+    int refusal = api_access_check(exchange, api->token, &err);
+    if (refusal != 0) {
+        api_reply_problem_with(call, refusal, refusal == 401 ? "no_token" : "foreign_origin",
+                               refusal == 401 ? "WWW-Authenticate: Bearer\r\n" : NULL, "%s", err.text);
+        return;
+    }
+    call->route = api_route_find(method, path, &id, &allow);
+    if (call->route == NULL) {
+        reply_no_route(call, method, path, &allow);
+        return;
+    }
+    if (id.len > 0 && !api_percent_decode(id, &call->id)) {
+        api_reply_problem(call, 400, "bad_path", "The path '%.*s' is not percent-encoded UTF-8.", STR_ARG(path));
+        return;
+    }
+    if (!api_arguments_are_known(call))
+        return;
+    call->route->handler(call);
+}
+
+struct api *api_create(struct loop *loop, struct engine *engine, const struct api_settings *settings, struct err *err)
+{
+    if (api_access_check_listen(settings->listen, settings->token, err) < 0)
+        return NULL;
+
+    struct api *api = calloc(1, sizeof(*api));
+    if (api == NULL) {
+        (void)err_set(err, -ENOMEM, "no memory for the API");
+        return NULL;
+    }
+    api->loop = loop;
+    api->engine = engine;
+    api->figures.started_ms = clock_wall_ms();
+    api->token = settings->token != NULL && settings->token[0] != '\0' ? str_dup(str_of(settings->token)) : NULL;
+    api->grace = loop_timer_create(loop, on_grace_over, api);
+    struct http_server_settings server = {
+        .unix_socket = settings->unix_socket,
+        .listen = settings->listen,
+        .max_body_bytes = settings->max_body_bytes,
+        .max_connections = settings->max_connections,
+        .idle_timeout_ms = settings->idle_timeout_ms,
+    };
+    if (api->grace == NULL || (settings->token != NULL && settings->token[0] != '\0' && api->token == NULL)) {
+        (void)err_set(err, -ENOMEM, "no memory for the API");
+        api_destroy(api);
+        return NULL;
+    }
+    api->server = http_server_create(loop, &server, on_request, api, err);
+    if (api->server == NULL) {
+        api_destroy(api);
+        return NULL;
+    }
+    return api;
+}
+
+void api_stop(struct api *api, int64_t grace_ms, void (*done)(void *user), void *user)
+{
+    api->is_stopping = true;
+    api->stopped = done;
+    api->stopped_user = user;
+    http_server_stop_listening(api->server);
+    if (api->calls == NULL)
+        tell_stopped(api);
+    else
+        loop_timer_set(api->grace, grace_ms);
+}
+
+void api_destroy(struct api *api)
+{
+    if (api == NULL)
+        return;
+    if (api->server != NULL)
+        http_server_destroy(api->server);
+    while (api->calls != NULL) {
+        struct api_call *call = api->calls;
+        unlink_call(api, call);
+        call->api = NULL;
+        call->exchange = NULL;
+    }
+    loop_timer_destroy(api->grace);
+    free(api->token);
+    free(api);
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/api_call.h"
+#include "api/api_routes.h"
+#include "base/cleanup.h"
+
+enum { ARGUMENTS_MAX = 16 };
+
+static int hex_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+bool api_percent_decode(struct str raw, struct buf *out)
+{
+    for (size_t i = 0; i < raw.len; i++) {
+        if (raw.ptr[i] != '%') {
+            buf_putc(out, raw.ptr[i]);
+            continue;
+        }
+        int high = i + 2 < raw.len ? hex_value(raw.ptr[i + 1]) : -1;
+        int low = i + 2 < raw.len ? hex_value(raw.ptr[i + 2]) : -1;
+        if (high < 0 || low < 0)
+            return false;
+        buf_putc(out, (char)(high << 4 | low));
+        i += 2;
+    }
+    return !out->failed && str_is_utf8(buf_str(out));
+}
+
+/* The names of the row as texts of their own, inside `copy`. */
+static size_t known_names(const char *arguments, struct buf *copy, const char **out)
+{
+    size_t count = 0;
+
+    buf_puts(copy, arguments);
+    if (copy->failed)
+        return 0;
+    for (char *at = strtok(copy->ptr, ","); at != NULL && count < ARGUMENTS_MAX; at = strtok(NULL, ","))
+        out[count++] = at;
+    return count;
+}
+
+static bool is_known(struct str name, const char *const *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (str_is(name, names[i]))
+            return true;
+    return false;
+}
+
+/* A misspelled argument that is silently ignored would list everything, or delete the wrong thing. */
+bool api_arguments_are_known(struct api_call *call)
+{
+    struct str rest = http_exchange_query(call->exchange);
+    struct str pair;
+    const char *names[ARGUMENTS_MAX];
+    _buf_ struct buf copy = {0};
+
+    if (rest.len == 0)
+        return true;
+    size_t count = known_names(call->route->arguments, &copy, names);
+    while (str_next(&rest, '&', &pair)) {
+        struct str name = pair;
+        struct str value = pair;
+        (void)str_next(&value, '=', &name); /* a pair without '=' is all name */
+        if (pair.len == 0 || is_known(name, names, count))
+            continue;
+        _free_ char *word = str_dup(name);
+        const char *near = word != NULL ? str_nearest(word, names, count) : NULL;
+        if (near != NULL)
+            api_reply_problem(call, 400, "unknown_argument", "There is no argument '%.*s'; perhaps '%s' was meant.",
+                              STR_ARG(name), near);
+        else
+            api_reply_problem(call, 400, "unknown_argument", "There is no argument '%.*s' here; known: %s.",
+                              STR_ARG(name), count > 0 ? call->route->arguments : "none");
+        return false;
+    }
+    return true;
+}
+
+bool api_argument_number(struct api_call *call, const char *name, uint64_t min, uint64_t max, uint64_t fallback,
+                         uint64_t *out)
+{
+    _buf_ struct buf text = {0};
+    int64_t number;
+
+    if (!http_exchange_argument(call->exchange, name, &text) || text.len == 0) {
+        *out = fallback;
+        return true;
+    }
+    if (str_to_i64(buf_str(&text), &number) < 0 || number < 0 || (uint64_t)number < min || (uint64_t)number > max) {
+        api_reply_problem(call, 400, "bad_argument", "Argument %s: '%s' is not a whole number from %llu to %llu.", name,
+                          text.ptr, (unsigned long long)min, (unsigned long long)max);
+        return false;
+    }
+    *out = (uint64_t)number;
+    return true;
+}
+
+bool api_argument_is_set(struct api_call *call, const char *name)
+{
+    _buf_ struct buf text = {0};
+
+    if (http_exchange_query(call->exchange).len == 0 || !http_exchange_argument(call->exchange, name, &text))
+        return false;
+    struct str value = buf_str(&text);
+    return !str_is(value, "0") && !str_is(value, "no") && !str_is(value, "false");
+}

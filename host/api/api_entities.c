@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Entities over REST. POST is the way of every record, thousands a second: its answer is written straight into a
+ * buffer, and nothing is parsed here. */
+#include "api/api_handlers.h"
+#include "api/api_rows.h"
+#include "base/json.h"
+#include "engine/intake.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static const char *outcome_name(enum store_put_outcome outcome)
+{
+    switch (outcome) {
+    case PUT_CREATED:
+        return "created";
+    case PUT_UPDATED:
+        return "updated";
+    case PUT_UNCHANGED:
+        return "unchanged";
+    case PUT_DELETED:
+        return "deleted";
+    case PUT_CONFLICT:
+        return "conflict";
+    default:
+        return "not_found";
+    }
+}
+
+/* ---- taking in ----------------------------------------------------------------------------------------------- */
+
+static void put_ids(struct buf *out, const struct intake_result *result)
+{
+    buf_puts(out, ",\"ids\":[");
+    for (size_t i = 0; i < result->count; i++) {
+        if (i > 0)
+            buf_putc(out, ',');
+        json_put_string(out, result->entities[i].id);
+    }
+    buf_putc(out, ']');
+}
+
+static void on_taken_in(void *user, const struct intake_result *result)
+{
+    struct api_call *call = user;
+    struct buf body = {0};
+
+    if (result->status < 0) {
+        api_reply_error(call, result->status, result->err);
+        return;
+    }
+    buf_printf(&body, "{\"received\":%zu,\"created\":%zu,\"updated\":%zu,\"unchanged\":%zu", result->count,
+               result->created, result->updated, result->unchanged);
+    if (result->count == 1 || (call->exchange != NULL && api_argument_is_set(call, "ids")))
+        put_ids(&body, result);
+    if (result->count == 1)
+        buf_printf(&body, ",\"version\":%llu", (unsigned long long)result->results[0].version);
+    buf_puts(&body, "}\n");
+    api_reply_json(call, result->count == 1 && result->created == 1 ? 201 : 200, &body);
+}
+
+/* `type` is borrowed until the intake is done, so it lives in the call. */
+static struct str type_argument(struct api_call *call)
+{
+    if (http_exchange_query(call->exchange).len > 0)
+        (void)http_exchange_argument(call->exchange, "type", &call->type); /* absent: stays empty */
+    return buf_str(&call->type);
+}
+
+void api_entities_post(struct api_call *call)
+{
+    intake_put(call->engine, http_exchange_body(call->exchange), type_argument(call), on_taken_in, call);
+}
+
+/* ---- one ------------------------------------------------------------------------------------------------------- */
+
+static void reply_outcome(struct api_call *call, const struct intake_result *result)
+{
+    struct buf body = {0};
+    _buf_ struct buf etag = {0};
+    const struct store_put_result *put = &result->results[0];
+
+    buf_puts(&body, "{");
+    json_put_member(&body, "id", result->entities[0].id);
+    json_put_member(&body, "outcome", str_of(outcome_name(put->outcome)));
+    json_put_int(&body, "version", (int64_t)put->version);
+    buf_puts(&body, "}\n");
+    buf_printf(&etag, "ETag: \"%llu\"\r\n", (unsigned long long)put->version);
+    api_reply(call, put->outcome == PUT_CREATED ? 201 : 200, "application/json", etag.ptr, &body);
+}
+
+static void on_one_done(void *user, const struct intake_result *result)
+{
+    struct api_call *call = user;
+    enum store_put_outcome outcome = result->count > 0 ? result->results[0].outcome : PUT_NOT_FOUND;
+
+    if (result->status == E_NOT_FOUND || (result->status == 0 && outcome == PUT_NOT_FOUND))
+        api_reply_problem(call, 404, "not_found", "There is no entity '%s'.", buf_str(&call->id).ptr);
+    else if (result->status == 0 && outcome == PUT_CONFLICT)
+        api_reply_problem(call, 412, "version_conflict", "Entity '%s' is at version %llu, not the one of If-Match.",
+                          buf_str(&call->id).ptr, (unsigned long long)result->results[0].version);
+    else if (result->status < 0)
+        api_reply_error(call, result->status, result->err);
+    else
+        reply_outcome(call, result);
+}
+
+/* If-Match: 3, "3" or *; 0: none. */
+static bool if_match(struct api_call *call, uint64_t *out)
+{
+    struct str text = str_trim(http_exchange_header(call->exchange, "if-match"));
+    int64_t version = 0;
+
+    *out = 0;
+    if (text.len == 0 || str_is(text, "*"))
+        return true;
+    if (text.len >= 2 && text.ptr[0] == '"' && text.ptr[text.len - 1] == '"')
+        text = (struct str){text.ptr + 1, text.len - 2};
+    if (str_to_i64(text, &version) < 0 || version < 1) {
+        api_reply_problem(call, 400, "bad_if_match", "If-Match: '%.*s' is not a version (a whole number from 1).",
+                          STR_ARG(text));
+        return false;
+    }
+    *out = (uint64_t)version;
+    return true;
+}
+
+void api_entity_put(struct api_call *call)
+{
+    uint64_t version;
+
+    if (!if_match(call, &version))
+        return;
+    intake_put_as(call->engine, buf_str(&call->id), type_argument(call), http_exchange_body(call->exchange), version,
+                  on_one_done, call);
+}
+
+void api_entity_delete(struct api_call *call)
+{
+    intake_delete(call->engine, buf_str(&call->id), on_one_done, call);
+}
+
+static void put_entity(struct buf *out, const struct store_row *row)
+{
+    json_put_member(out, "id", row->id);
+    json_put_member(out, "type", row->type);
+    json_put_int(out, "version", (int64_t)row->version);
+    api_put_time(out, "created_at", row->created_ms);
+    api_put_time(out, "updated_at", row->updated_ms);
+    json_put_raw(out, "data", row->data.len > 0 ? row->data : STR("null"));
+}
+
+struct entity_query {
+    struct store_query query; /* first: the query is the whole */
+    struct api_call *call;
+    struct buf body;
+    uint64_t version;
+    bool is_found, is_deleted;
+};
+
+/* [pool] */
+static bool on_entity_row(struct store_query *query, const struct store_row *row)
+{
+    struct entity_query *entity = (struct entity_query *)query;
+
+    entity->is_found = true;
+    entity->is_deleted = row->is_deleted;
+    entity->version = row->version;
+    buf_putc(&entity->body, '{');
+    put_entity(&entity->body, row);
+    buf_puts(&entity->body, "}\n");
+    return false;
+}
+
+static void on_entity_done(struct store_op *op)
+{
+    struct entity_query *entity = (struct entity_query *)op;
+    struct api_call *call = entity->call;
+    _buf_ struct buf etag = {0};
+
+    if (op->status < 0 && op->status != E_NOT_FOUND) {
+        api_reply_error(call, op->status, &op->error);
+    } else if (!entity->is_found || entity->is_deleted) {
+        api_reply_problem(call, 404, entity->is_deleted ? "deleted" : "not_found",
+                          entity->is_deleted ? "Entity '%s' was deleted." : "There is no entity '%s'.",
+                          buf_str(&call->id).ptr);
+    } else {
+        buf_printf(&etag, "ETag: \"%llu\"\r\n", (unsigned long long)entity->version);
+        api_reply(call, 200, "application/json", etag.ptr, &entity->body);
+    }
+    buf_finish(&entity->body);
+    free(entity);
+}
+
+void api_entity_get(struct api_call *call)
+{
+    struct entity_query *entity = calloc(1, sizeof(*entity));
+
+    if (entity == NULL) {
+        api_reply_error(call, -ENOMEM, NULL);
+        return;
+    }
+    entity->call = call;
+    entity->query.query = QUERY_ENTITY;
+    entity->query.id = buf_str(&call->id);
+    entity->query.limit = 1;
+    entity->query.state = -1;
+    entity->query.row = on_entity_row;
+    entity->query.op.done = on_entity_done;
+    store_query(engine_store(call->engine), &entity->query);
+}
+
+/* ---- many ------------------------------------------------------------------------------------------------------ */
+
+static uint64_t key_of_entity(const struct store_row *row)
+{
+    return row->seq;
+}
+
+void api_entities_list(struct api_call *call)
+{
+    struct api_rows *rows = api_rows_create(call, QUERY_ENTITIES);
+
+    if (rows == NULL)
+        return;
+    (void)http_exchange_argument(call->exchange, "text", &rows->text); /* absent: all */
+    rows->query.type = type_argument(call);
+    rows->query.text = buf_str(&rows->text);
+    rows->put = put_entity;
+    rows->key = key_of_entity;
+    api_rows_send(rows);
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What the rows of api_routes.c point at; one file per noun. */
+#ifndef API_HANDLERS_H
+#define API_HANDLERS_H
+
+#include "api/api_call.h"
+
+/* api_entities.c, api_relationships.c */
+void api_entities_post(struct api_call *call);
+void api_entities_list(struct api_call *call);
+void api_entity_get(struct api_call *call);
+void api_entity_put(struct api_call *call);
+void api_entity_delete(struct api_call *call);
+void api_relationships_post(struct api_call *call);
+void api_entity_relationships(struct api_call *call);
+
+/* api_integrations.c, api_trigger.c */
+void api_integrations_list(struct api_call *call);
+void api_integrations_health(struct api_call *call);
+void api_integration_get(struct api_call *call);
+void api_integration_trigger(struct api_call *call);
+void api_reply_no_integration(struct api_call *call, const char *name); /* 404 with the names that there are */
+
+/* api_submissions.c, api_why.c, api_signals.c */
+void api_submissions_list(struct api_call *call);
+void api_submission_get(struct api_call *call);
+void api_why(struct api_call *call);
+void api_signals_list(struct api_call *call);
+
+/* api_plugins.c, api_status.c, api_metrics.c, api_openapi.c */
+void api_plugins_list(struct api_call *call);
+void api_status(struct api_call *call);
+void api_health(struct api_call *call);
+void api_metrics(struct api_call *call);
+void api_openapi(struct api_call *call);
+
+#endif

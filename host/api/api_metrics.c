@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Figures in Prometheus' text form: each name once with its help, then a line per label set. */
+#include "api/api_counts.h"
+#include "api/api_figures.h"
+#include "api/api_handlers.h"
+#include "api/api_process.h"
+
+#include <string.h>
+#include <unistd.h>
+
+static void put_head(struct buf *out, const char *name, const char *kind, const char *help)
+{
+    buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, kind);
+}
+
+static void put_plain(struct buf *out, const char *name, const char *kind, const char *help, double value)
+{
+    put_head(out, name, kind, help);
+    buf_printf(out, "%s %.17g\n", name, value);
+}
+
+/* A label's value: \, " and line ends are escaped. */
+static void put_label(struct buf *out, const char *name, const char *text)
+{
+    buf_printf(out, "%s=\"", name);
+    for (; text != NULL && *text != '\0'; text++) {
+        if (*text == '\\' || *text == '"')
+            buf_putc(out, '\\');
+        if (*text == '\n')
+            buf_puts(out, "\\n");
+        else
+            buf_putc(out, *text);
+    }
+    buf_putc(out, '"');
+}
+
+/* ---- integrations ------------------------------------------------------------------------------------------------ */
+
+static void put_integration_line(struct buf *out, const char *name, const char *integration, const char *label,
+                                 const char *value, uint64_t number)
+{
+    buf_printf(out, "%s{", name);
+    put_label(out, "integration", integration);
+    if (label != NULL) {
+        buf_putc(out, ',');
+        put_label(out, label, value);
+    }
+    buf_printf(out, "} %llu\n", (unsigned long long)number);
+}
+
+static void put_records(struct buf *out, const struct engine_integration *integration)
+{
+    const struct lane_figures *figures = &integration->figures;
+    const struct {
+        const char *verdict;
+        uint64_t number;
+    } lines[] = {
+        {"accepted", figures->accepted}, {"rejected", figures->rejected}, {"retried", figures->retried},
+        {"skipped", figures->skipped},   {"unknown", figures->unknown},
+    };
+
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+        put_integration_line(out, "tenon_records_total", integration->name, "verdict", lines[i].verdict,
+                             lines[i].number);
+}
+
+static void put_active(struct buf *out, const struct engine_integration *integration)
+{
+    put_integration_line(out, "tenon_integration_active", integration->name, NULL, NULL,
+                         strcmp(integration->state, "active") == 0);
+}
+
+static void put_requests(struct buf *out, const struct engine_integration *integration)
+{
+    put_integration_line(out, "tenon_requests_total", integration->name, NULL, NULL, integration->figures.requests);
+}
+
+static void put_duration(struct buf *out, const struct engine_integration *integration)
+{
+    buf_puts(out, "tenon_request_seconds_total{");
+    put_label(out, "integration", integration->name);
+    buf_printf(out, "} %.3f\n", (double)integration->figures.attempts_ms_sum / 1000.0);
+}
+
+static void put_in_flight(struct buf *out, const struct engine_integration *integration)
+{
+    put_integration_line(out, "tenon_records_in_flight", integration->name, NULL, NULL,
+                         integration->figures.in_flight);
+}
+
+static void put_paused(struct buf *out, const struct engine_integration *integration)
+{
+    put_integration_line(out, "tenon_integration_paused_until_seconds", integration->name, NULL, NULL,
+                         (uint64_t)(integration->figures.paused_until_ms / 1000));
+}
+
+static const struct {
+    const char *name, *kind, *help;
+    void (*put)(struct buf *out, const struct engine_integration *integration);
+} integration_metrics[] = {
+    {"tenon_integration_active", "gauge", "1 when the integration is open and delivering.", put_active},
+    {"tenon_records_total", "counter", "Records by verdict since the daemon started.", put_records},
+    {"tenon_requests_total", "counter", "Requests sent since the daemon started.", put_requests},
+    {"tenon_request_seconds_total", "counter", "Time of all answered requests together.", put_duration},
+    {"tenon_records_in_flight", "gauge", "Records in hand.", put_in_flight},
+    {"tenon_integration_paused_until_seconds", "gauge", "Unix time until which the destination asked to wait; 0: not.",
+     put_paused},
+};
+
+static void put_integrations(struct buf *out, const struct engine *engine)
+{
+    for (size_t i = 0; i < sizeof(integration_metrics) / sizeof(integration_metrics[0]); i++) {
+        put_head(out, integration_metrics[i].name, integration_metrics[i].kind, integration_metrics[i].help);
+        for (size_t at = 0; at < engine_integration_count(engine); at++) {
+            struct engine_integration integration;
+            engine_integration_at(engine, at, &integration);
+            integration_metrics[i].put(out, &integration);
+        }
+    }
+}
+
+static void put_submissions(struct buf *out, const struct api_counts *counts)
+{
+    put_head(out, "tenon_submissions", "gauge", "Submissions in the store by integration and state.");
+    for (size_t i = 0; i < counts->count; i++)
+        for (int state = 0; state < SUBMISSION_STATES; state++)
+            put_integration_line(out, "tenon_submissions", counts->rows[i].name, "state",
+                                 submission_state_name(state), counts->rows[i].submissions[state]);
+    put_head(out, "tenon_backlog", "gauge", "Entities that the integration has not looked at yet, about.");
+    for (size_t i = 0; i < counts->count; i++)
+        put_integration_line(out, "tenon_backlog", counts->rows[i].name, NULL, NULL, counts->rows[i].behind);
+}
+
+/* ---- store, workers, this process ------------------------------------------------------------------------------------ */
+
+static void put_store(struct buf *out, struct store *store, const struct api_counts *counts)
+{
+    struct store_figures figures = {0};
+
+    store_figures(store, &figures);
+    put_plain(out, "tenon_store_entities", "gauge", "Entities in the store.", (double)counts->entities);
+    put_plain(out, "tenon_store_bytes", "gauge", "Size of the store.", (double)counts->bytes);
+    put_plain(out, "tenon_store_wal_bytes", "gauge", "Size of the write-ahead log.", (double)figures.wal_bytes);
+    put_plain(out, "tenon_store_commits_total", "counter", "Commits.", (double)figures.commits);
+    put_plain(out, "tenon_store_writes_total", "counter", "Writes, many to a commit.", (double)figures.writes);
+    put_plain(out, "tenon_store_commit_seconds_total", "counter", "Time in commits.",
+              (double)figures.commit_us_sum / 1e6);
+}
+
+struct workers {
+    struct buf starts, crashes, memory;
+};
+
+static void put_worker(void *user, const struct plugin_worker_info *info)
+{
+    struct workers *workers = user;
+    _buf_ struct buf label = {0};
+    struct api_process process = {0};
+
+    if (info->pid > 0)
+        api_process_read(info->pid, &process);
+    put_label(&label, "plugin", info->plugin);
+    buf_printf(&workers->starts, "tenon_worker_starts_total{%s} %llu\n", label.ptr, (unsigned long long)info->starts);
+    buf_printf(&workers->crashes, "tenon_worker_crashes_total{%s} %llu\n", label.ptr,
+               (unsigned long long)info->crashes);
+    if (info->pid > 0)
+        buf_printf(&workers->memory, "tenon_worker_resident_memory_bytes{%s} %lld\n", label.ptr,
+                   (long long)process.rss_bytes);
+}
+
+static void put_workers(struct buf *out, const struct plugin_host *plugins)
+{
+    struct workers workers = {0};
+
+    if (plugins == NULL)
+        return;
+    plugin_host_each(plugins, put_worker, &workers);
+    put_head(out, "tenon_worker_starts_total", "counter", "Starts of a plugin's worker.");
+    buf_add_str(out, buf_str(&workers.starts));
+    put_head(out, "tenon_worker_crashes_total", "counter", "Crashes of a plugin's worker.");
+    buf_add_str(out, buf_str(&workers.crashes));
+    put_head(out, "tenon_worker_resident_memory_bytes", "gauge", "Memory of a plugin's worker.");
+    buf_add_str(out, buf_str(&workers.memory));
+    buf_finish(&workers.starts);
+    buf_finish(&workers.crashes);
+    buf_finish(&workers.memory);
+}
+
+static void put_process(struct buf *out, const struct api *api)
+{
+    struct api_process process;
+
+    api_process_read(getpid(), &process);
+    put_plain(out, "process_resident_memory_bytes", "gauge", "Memory of the daemon.", (double)process.rss_bytes);
+    put_plain(out, "process_cpu_seconds_total", "counter", "CPU time of the daemon.", process.cpu_seconds);
+    put_plain(out, "process_threads", "gauge", "Threads of the daemon.", (double)process.threads);
+    put_head(out, "tenon_build_info", "gauge", "The version, as a label.");
+    buf_puts(out, "tenon_build_info{version=\"" TENON_VERSION "\"} 1\n");
+    if (api == NULL)
+        return;
+    const struct api_figures *figures = api_figures(api);
+    put_plain(out, "process_start_time_seconds", "gauge", "Unix time of the start.",
+              (double)figures->started_ms / 1000.0);
+    put_head(out, "tenon_api_answers_total", "counter", "Answers of this API by class of status.");
+    for (int i = 1; i < 6; i++)
+        buf_printf(out, "tenon_api_answers_total{class=\"%dxx\"} %llu\n", i, (unsigned long long)figures->answers[i]);
+    put_plain(out, "tenon_api_requests_under_way", "gauge", "Requests being answered.", (double)figures->under_way);
+}
+
+static void metrics_with(struct api_call *call, const struct api_counts *counts)
+{
+    struct buf body = {0};
+
+    put_integrations(&body, call->engine);
+    put_submissions(&body, counts);
+    put_store(&body, engine_store(call->engine), counts);
+    put_workers(&body, engine_rooms(call->engine)->plugins);
+    put_process(&body, call->api);
+    api_reply(call, 200, "text/plain; version=0.0.4; charset=utf-8", NULL, &body);
+}
+
+void api_metrics(struct api_call *call)
+{
+    api_counts_ask(call, metrics_with);
+}

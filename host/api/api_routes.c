@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/api_routes.h"
+
+#include "api/api_handlers.h"
+#include "base/cleanup.h"
+
+#include <string.h>
+
+/* The first row is the busy one. Literal segments stand before {id} where both would match. */
+const struct api_route api_routes[] = {
+    {"POST", "/ingest", api_entities_post, "write", "type,ids",
+     "Take in entities: one JSON object, an array or NDJSON; answered when they are on disk"},
+    {"POST", "/api/v1/entities", api_entities_post, "write", "type,ids",
+     "Take in entities: one JSON object, an array or NDJSON; answered when they are on disk"},
+    {"GET", "/api/v1/entities", api_entities_list, "read", "type,text,after,limit",
+     "List entities, by type or by a piece of their text"},
+    {"GET", "/api/v1/entities/{id}", api_entity_get, "read", "", "Show one entity with its data"},
+    {"PUT", "/api/v1/entities/{id}", api_entity_put, "write", "type",
+     "Store one entity under this id; If-Match: VERSION makes it conditional"},
+    {"DELETE", "/api/v1/entities/{id}", api_entity_delete, "write", "", "Delete one entity"},
+    {"GET", "/api/v1/entities/{id}/relationships", api_entity_relationships, "read", "limit",
+     "List an entity's relationships, both directions"},
+    {"POST", "/api/v1/relationships", api_relationships_post, "write", "",
+     "Relate two entities: {\"from\", \"type\", \"to\", \"data\"}"},
+    {"GET", "/api/v1/integrations", api_integrations_list, "read", "",
+     "List the configured integrations with their figures"},
+    {"GET", "/api/v1/integrations/list", api_integrations_list, "read", "",
+     "The same list under its long name"},
+    {"GET", "/api/v1/integrations/health", api_integrations_health, "read", "",
+     "Health of every integration: state, worker, pauses"},
+    {"GET", "/api/v1/integrations/{id}", api_integration_get, "read", "", "Show one integration"},
+    {"POST", "/api/v1/integrations/{id}/trigger", api_integration_trigger, "operate", "",
+     "Submit by hand: {\"selector\", \"entity\", \"dry_run\"}"},
+    {"POST", "/trigger-integration/{id}", api_integration_trigger, "operate", "",
+     "The same trigger under its short name"},
+    {"GET", "/api/v1/submissions", api_submissions_list, "read", "integration,entity,state,after,limit",
+     "List submissions, newest first"},
+    {"GET", "/api/v1/submissions/{id}", api_submission_get, "read", "", "Show one submission with its attempts"},
+    {"GET", "/api/v1/why", api_why, "read", "entity,integration",
+     "Tell what became of an entity at each integration, why, and what comes next"},
+    {"GET", "/api/v1/signals", api_signals_list, "read", "after,limit", "List signals, oldest first"},
+    {"GET", "/api/v1/plugins", api_plugins_list, "read", "", "List plugin files and the workers that run them"},
+    {"GET", "/api/v1/status", api_status, "read", "", "Show the daemon: store, integrations, memory"},
+    {"GET", "/api/v1/openapi.json", api_openapi, "read", "", "This API as an OpenAPI document"},
+    {"GET", "/health", api_health, "read", "", "200 when every enabled integration is open or has said why not, else 503"},
+    {"GET", "/metrics", api_metrics, "read", "", "Figures for Prometheus"},
+};
+const size_t api_route_count = sizeof(api_routes) / sizeof(api_routes[0]);
+
+static bool path_matches(const char *pattern, struct str path, struct str *out_id)
+{
+    const char *at = path.ptr;
+    const char *end = path.ptr + path.len;
+
+    while (*pattern != '\0') {
+        if (strncmp(pattern, "{id}", 4) == 0) {
+            const char *start = at;
+            while (at < end && *at != '/')
+                at++;
+            if (at == start)
+                return false;
+            *out_id = (struct str){start, (size_t)(at - start)};
+            pattern += 4;
+        } else if (at < end && *at == *pattern) {
+            at++;
+            pattern++;
+        } else {
+            return false;
+        }
+    }
+    return at == end;
+}
+
+const struct api_route *api_route_find(struct str method, struct str path, struct str *out_id, struct buf *out_allow)
+{
+    bool is_head = str_is(method, "HEAD");
+    struct str wanted = is_head ? STR("GET") : method;
+
+    for (size_t i = 0; i < api_route_count; i++) {
+        const struct api_route *route = &api_routes[i];
+        struct str id = STR_NONE;
+        if (!path_matches(route->path, path, &id))
+            continue;
+        if (str_is(wanted, route->method)) {
+            buf_clear(out_allow);
+            *out_id = id;
+            return route;
+        }
+        if (out_allow->len == 0 || strstr(out_allow->ptr, route->method) == NULL)
+            buf_printf(out_allow, "%s%s%s", out_allow->len > 0 ? ", " : "", route->method,
+                       strcmp(route->method, "GET") == 0 ? ", HEAD" : "");
+    }
+    return NULL;
+}
+
+/* Most often the prefix was left out; otherwise it is a slip of the hand. */
+const char *api_route_nearest(struct str path)
+{
+    _buf_ struct buf prefixed = {0};
+    _free_ char *word = str_dup(path);
+    const char *paths[sizeof(api_routes) / sizeof(api_routes[0])];
+
+    buf_printf(&prefixed, "/api/v1%.*s", STR_ARG(path));
+    if (word == NULL || prefixed.failed)
+        return NULL;
+    for (size_t i = 0; i < api_route_count; i++) {
+        struct str id;
+        if (path_matches(api_routes[i].path, buf_str(&prefixed), &id))
+            return api_routes[i].path;
+        paths[i] = api_routes[i].path;
+    }
+    return str_nearest(word, paths, api_route_count);
+}

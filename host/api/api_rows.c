@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/api_rows.h"
+
+#include "base/json.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* [pool] One row more than asked for tells whether there is a next page. */
+static bool on_row(struct store_query *query, const struct store_row *row)
+{
+    struct api_rows *rows = (struct api_rows *)query;
+
+    if (rows->seen == rows->limit) {
+        rows->seen++;
+        return false;
+    }
+    api_put_comma(&rows->body);
+    buf_putc(&rows->body, '{');
+    rows->put(&rows->body, row);
+    buf_putc(&rows->body, '}');
+    rows->seen++;
+    if (rows->key != NULL)
+        rows->last = rows->key(row);
+    return true;
+}
+
+static void on_done(struct store_op *op)
+{
+    struct api_rows *rows = (struct api_rows *)op;
+
+    if (op->status < 0) {
+        api_reply_error(rows->call, op->status, &op->error);
+    } else if (rows->seen == 0 && rows->missing != NULL) {
+        api_reply_problem(rows->call, 404, "not_found", "There is no %s '%s'.", rows->missing, buf_str(&rows->id).ptr);
+    } else {
+        buf_putc(&rows->body, ']');
+        if (rows->seen > rows->limit && rows->key != NULL)
+            json_put_int(&rows->body, "next", (int64_t)rows->last);
+        else
+            json_put_raw(&rows->body, "next", STR("null"));
+        buf_puts(&rows->body, "}\n");
+        api_reply_json(rows->call, 200, &rows->body);
+    }
+    rows->call = NULL;
+    api_rows_destroy(rows);
+}
+
+struct api_rows *api_rows_create(struct api_call *call, enum store_query_kind kind)
+{
+    uint64_t limit;
+    uint64_t after;
+
+    if (!api_argument_number(call, "limit", 1, API_LIMIT_MAX, API_LIMIT_DEFAULT, &limit) ||
+        !api_argument_number(call, "after", 0, INT64_MAX, 0, &after))
+        return NULL;
+    struct api_rows *rows = calloc(1, sizeof(*rows));
+    if (rows == NULL) {
+        api_reply_error(call, -ENOMEM, NULL);
+        return NULL;
+    }
+    rows->call = call;
+    rows->limit = limit;
+    rows->query.query = kind;
+    rows->query.op.done = on_done;
+    rows->query.row = on_row;
+    rows->query.state = -1;
+    rows->query.after = after;
+    rows->query.limit = (uint32_t)limit + 1;
+    buf_puts(&rows->body, "{\"items\":[");
+    return rows;
+}
+
+void api_rows_send(struct api_rows *rows)
+{
+    store_query(engine_store(rows->call->engine), &rows->query);
+}
+
+void api_rows_destroy(struct api_rows *rows)
+{
+    if (rows == NULL)
+        return;
+    buf_finish(&rows->body);
+    buf_finish(&rows->id);
+    buf_finish(&rows->text);
+    free(rows);
+}

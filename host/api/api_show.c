@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/api_call.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/secret.h"
+
+#include <tenon/tenon.h>
+
+void api_put_comma(struct buf *out)
+{
+    if (out->len > 0 && out->ptr[out->len - 1] != '{' && out->ptr[out->len - 1] != '[')
+        buf_putc(out, ',');
+}
+
+void api_put_time(struct buf *out, const char *name, int64_t wall_ms)
+{
+    char text[25];
+
+    if (wall_ms == 0)
+        return;
+    clock_format(wall_ms, text);
+    json_put_member(out, name, str_of(text));
+}
+
+void api_put_bool(struct buf *out, const char *name, bool is_true)
+{
+    json_put_raw(out, name, is_true ? STR("true") : STR("false"));
+}
+
+void api_put_masked(struct buf *out, const char *name, struct str text)
+{
+    _buf_ struct buf masked = {0};
+
+    if (text.len == 0)
+        return;
+    secret_mask(text, &masked);
+    json_put_member(out, name, buf_str(&masked));
+}
+
+const char *api_error_class_name(int error_class)
+{
+    switch (error_class) {
+    case TENON_E_CONNECTION:
+        return "connection";
+    case TENON_E_AUTH:
+        return "auth";
+    case TENON_E_VALIDATION:
+        return "validation";
+    case TENON_E_RATE_LIMITED:
+        return "rate_limited";
+    case TENON_E_SERVER:
+        return "server";
+    case TENON_E_PERMANENT:
+        return "permanent";
+    case TENON_E_CANCELLED:
+        return "cancelled";
+    case TENON_E_UNKNOWN:
+        return "unknown";
+    case TENON_E_NO_MEMORY:
+        return "no_memory";
+    case TENON_E_UNSUPPORTED:
+        return "unsupported";
+    default:
+        return "other";
+    }
+}
+
+static void put_health(struct buf *out, const char *name, const struct plugin_health *health)
+{
+    api_put_comma(out);
+    buf_printf(out, "\"%s\":{", name);
+    json_put_member(out, "state", str_of(health->state));
+    api_put_masked(out, "words", str_of(health->words));
+    if (health->pid > 0)
+        json_put_int(out, "pid", health->pid);
+    json_put_int(out, "starts", (int64_t)health->starts);
+    json_put_int(out, "crashes", (int64_t)health->crashes);
+    json_put_int(out, "calls", (int64_t)health->calls);
+    api_put_time(out, "retry_at", health->retry_at_ms);
+    api_put_masked(out, "last_crash", str_of(health->last_crash));
+    api_put_time(out, "last_crash_at", health->last_crash_ms);
+    buf_putc(out, '}');
+}
+
+static void put_lane(struct buf *out, const struct lane_figures *figures)
+{
+    api_put_comma(out);
+    buf_puts(out, "\"since_start\":{");
+    json_put_int(out, "accepted", (int64_t)figures->accepted);
+    json_put_int(out, "rejected", (int64_t)figures->rejected);
+    json_put_int(out, "retried", (int64_t)figures->retried);
+    json_put_int(out, "skipped", (int64_t)figures->skipped);
+    json_put_int(out, "unknown", (int64_t)figures->unknown);
+    json_put_int(out, "requests", (int64_t)figures->requests);
+    json_put_int(out, "attempts_ms_sum", (int64_t)figures->attempts_ms_sum);
+    buf_putc(out, '}');
+    json_put_int(out, "in_flight", figures->in_flight);
+    api_put_time(out, "next_due_at", figures->next_due_ms);
+    api_put_time(out, "paused_until", figures->paused_until_ms);
+}
+
+void api_put_integration(struct buf *out, const struct engine_integration *integration)
+{
+    json_put_member(out, "name", str_of(integration->name));
+    json_put_member(out, "plugin", str_of(integration->plugin));
+    api_put_bool(out, "enabled", integration->is_enabled);
+    json_put_member(out, "state", str_of(integration->state));
+    api_put_masked(out, "words", str_of(integration->words));
+    if (integration->file != NULL)
+        json_put_member(out, "file", str_of(config_file_path(integration->file)));
+    put_lane(out, &integration->figures);
+    if (integration->plugin_health.state != NULL)
+        put_health(out, "worker", &integration->plugin_health);
+    if (integration->has_jq && integration->jq_health.state != NULL)
+        put_health(out, "jq_worker", &integration->jq_health);
+}
+
+void api_put_submission(struct buf *out, const struct store_row *row)
+{
+    json_put_int(out, "number", (int64_t)row->submission);
+    json_put_member(out, "integration", row->name);
+    json_put_member(out, "entity", row->id);
+    json_put_int(out, "version", (int64_t)row->version);
+    json_put_member(out, "state", str_of(submission_state_name(row->state)));
+    json_put_int(out, "attempts", row->attempts);
+    api_put_time(out, "created_at", row->created_ms);
+    api_put_time(out, "updated_at", row->updated_ms);
+    if (row->state == SUBMISSION_RETRYING || row->state == SUBMISSION_UNKNOWN || row->state == SUBMISSION_PENDING)
+        api_put_time(out, "next_try_at", row->due_ms);
+    if (row->http_status != 0)
+        json_put_int(out, "http_status", row->http_status);
+    if (row->error_class != 0)
+        json_put_member(out, "error_class", str_of(api_error_class_name(row->error_class)));
+    api_put_masked(out, "reason", row->reason);
+    api_put_masked(out, "external_id", row->external_id);
+    if (row->key.len > 0)
+        json_put_member(out, "idempotency_key", row->key);
+}
+
+void api_put_attempt(struct buf *out, const struct store_row *row)
+{
+    api_put_comma(out);
+    buf_putc(out, '{');
+    json_put_int(out, "attempt", row->attempt);
+    json_put_member(out, "verdict", str_of(submission_state_name(row->state)));
+    api_put_time(out, "started_at", row->started_ms);
+    api_put_comma(out);
+    buf_printf(out, "\"duration_ms\":%.3f", (double)row->duration_us / 1000.0);
+    if (row->http_status != 0)
+        json_put_int(out, "http_status", row->http_status);
+    if (row->error_class != 0)
+        json_put_member(out, "error_class", str_of(api_error_class_name(row->error_class)));
+    api_put_masked(out, "reason", row->reason);
+    api_put_masked(out, "request", row->request);
+    api_put_masked(out, "answer", row->answer);
+    api_put_masked(out, "external_id", row->external_id);
+    buf_putc(out, '}');
+}
