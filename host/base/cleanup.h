@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Scope guards. `_free_ char *text = ...` frees text when the scope ends; steal() hands it past the guard.
- * Guards keep errno. A room adds its own with DEFINE_GUARD beside the destroyer. */
+ * Scope guards. `_free_ char *text = ...` frees text when the scope ends; steal() hands it past the
+ * guard. Guards keep errno. A room adds its own with DEFINE_GUARD beside the destroyer. */
 #ifndef BASE_CLEANUP_H
 #define BASE_CLEANUP_H
 
@@ -10,14 +10,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define DEFINE_GUARD(name, type, destroy)               \
-    static inline void guard_##name(type *place)        \
-    {                                                   \
-        int saved = errno;                              \
-        if (*place)                                     \
-            destroy(*place);                            \
-        errno = saved;                                  \
-    }                                                   \
+#define DEFINE_GUARD(name, type, destroy)                                                          \
+    static inline void guard_##name(type *place)                                                   \
+    {                                                                                              \
+        int saved = errno;                                                                         \
+        if (*place)                                                                                \
+            destroy(*place);                                                                       \
+        errno = saved;                                                                             \
+    }                                                                                              \
     struct guard_##name##_needs_semicolon
 
 static inline void guard_free(void *place)
@@ -58,20 +58,20 @@ static inline void guard_dir(DIR **dir)
 #define _closedir_ _guard_(dir)
 
 /* The pointer's value; the variable becomes NULL, so its guard does nothing. */
-#define steal(pointer)                        \
-    __extension__({                           \
-        __typeof__(pointer) *place_ = &(pointer); \
-        __typeof__(pointer) value_ = *place_; \
-        *place_ = NULL;                       \
-        value_;                               \
+#define steal(pointer)                                                                             \
+    __extension__({                                                                                \
+        __typeof__(pointer) *place_ = &(pointer);                                                  \
+        __typeof__(pointer) value_ = *place_;                                                      \
+        *place_ = NULL;                                                                            \
+        value_;                                                                                    \
     })
 
-#define steal_fd(fd)        \
-    __extension__({         \
-        int *place_ = &(fd); \
-        int value_ = *place_; \
-        *place_ = -1;       \
-        value_;             \
+#define steal_fd(fd)                                                                               \
+    __extension__({                                                                                \
+        int *place_ = &(fd);                                                                       \
+        int value_ = *place_;                                                                      \
+        *place_ = -1;                                                                              \
+        value_;                                                                                    \
     })
 
 #endif

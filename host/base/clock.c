@@ -37,14 +37,17 @@ int64_t clock_mono_us(void)
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
-/* The inverse of clock_days: the calendar is counted from 1 March of year 0, so that the leap day is a year's last. */
+/* The inverse of clock_days: the calendar is counted from 1 March of year 0, so that the leap day
+ * is a year's last. */
 static void date_of(int64_t days, int *out_year, int *out_month, int *out_day)
 {
     int64_t shifted = days + CLOCK_DAYS_BEFORE_1970;
-    int64_t era = (shifted >= 0 ? shifted : shifted - (CLOCK_DAYS_PER_ERA - 1)) / CLOCK_DAYS_PER_ERA;
+    int64_t era =
+        (shifted >= 0 ? shifted : shifted - (CLOCK_DAYS_PER_ERA - 1)) / CLOCK_DAYS_PER_ERA;
     int64_t day_of_era = shifted - era * CLOCK_DAYS_PER_ERA;
-    int64_t year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / (CLOCK_DAYS_PER_ERA - 1)) / 365;
+    int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 -
+                           day_of_era / (CLOCK_DAYS_PER_ERA - 1)) /
+                          365;
     int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     int64_t month_from_march = (5 * day_of_year + 2) / 153;
 

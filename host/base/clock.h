@@ -7,17 +7,21 @@
 
 #include <stdint.h>
 
-int64_t clock_wall_ms(void);   /* Unix time in milliseconds; may step */
-int64_t clock_mono_us(void);   /* microseconds since some start; never steps */
-/* RFC 3339 in UTC with milliseconds, "2026-11-21T05:24:00.000Z"; out holds 25 bytes. */
+int64_t clock_wall_ms(void); /* Unix time in milliseconds; may step */
+int64_t clock_mono_us(void); /* microseconds since some start; never steps */
+/* RFC 3339 in UTC with milliseconds, "2026-11-21T05:24:00.000Z"; out holds 25 bytes. Times
+ * outside years 0 to 9999 show as the nearest inside. */
 void clock_format(int64_t wall_ms, char out[25]);
 /* RFC 3339 ("2026-11-21T05:24:00Z", offsets, fractions) or a date alone; 0 or -EINVAL. */
 int clock_parse(struct str text, int64_t *out_wall_ms);
-/* "Sun, 06 Nov 1994 08:49:37 GMT", RFC 9110 section 5.6.7; 0 or -EINVAL. */
+/* "Sun, 06 Nov 1994 08:49:37 GMT" and the two obsolete forms of RFC 9110 section 5.6.7; 0 or
+ * -EINVAL. */
 int clock_parse_http(struct str text, int64_t *out_wall_ms);
-/* Durations as people write them: "500ms", "30s", "5m", "2h", "7d", a bare number is ms. */
+/* Durations as people write them: "500ms", "30s", "5m", "2h", "7d", a bare number is ms; never
+ * negative. 0 or -EINVAL. */
 int clock_parse_duration(struct str text, int64_t *out_ms);
-/* Tests only: both clocks stand still at these values until the next call; (-1, -1) lets them run. */
+/* Tests only: both clocks stand still at these values until the next call; (-1, -1) lets them
+ * run. */
 void clock_freeze(int64_t wall_ms, int64_t mono_us);
 
 #endif

@@ -66,12 +66,14 @@ static int days_in_month(int year, int month)
 /* A leap second (60) becomes the second after it, as Unix time has it. */
 static int finish_moment(const struct moment *when, int64_t *out_wall_ms)
 {
-    if (when->month < 1 || when->month > 12 || when->day < 1 || when->day > days_in_month(when->year, when->month))
+    if (when->month < 1 || when->month > 12 || when->day < 1 ||
+        when->day > days_in_month(when->year, when->month))
         return -EINVAL;
     if (when->hour > 23 || when->minute > 59 || when->second > 60)
         return -EINVAL;
     int64_t seconds = when->hour * INT64_C(3600) + when->minute * INT64_C(60) + when->second;
-    *out_wall_ms = clock_days(when->year, when->month, when->day) * CLOCK_MS_PER_DAY + seconds * 1000 + when->ms;
+    *out_wall_ms = clock_days(when->year, when->month, when->day) * CLOCK_MS_PER_DAY +
+                   seconds * 1000 + when->ms;
     return 0;
 }
 
@@ -107,8 +109,8 @@ static bool take_offset(struct str *rest, int64_t *out_ms)
     bool is_behind = take_text(rest, "-");
     if (!is_behind && !take_text(rest, "+"))
         return false;
-    if (!take_digits(rest, 2, &hours) || !take_text(rest, ":") || !take_digits(rest, 2, &minutes) || hours > 23 ||
-        minutes > 59)
+    if (!take_digits(rest, 2, &hours) || !take_text(rest, ":") || !take_digits(rest, 2, &minutes) ||
+        hours > 23 || minutes > 59)
         return false;
     *out_ms = (hours * INT64_C(60) + minutes) * 60000 * (is_behind ? -1 : 1);
     return true;
@@ -116,8 +118,9 @@ static bool take_offset(struct str *rest, int64_t *out_ms)
 
 static bool take_time(struct str *rest, struct moment *when)
 {
-    return take_digits(rest, 2, &when->hour) && take_text(rest, ":") && take_digits(rest, 2, &when->minute) &&
-           take_text(rest, ":") && take_digits(rest, 2, &when->second);
+    return take_digits(rest, 2, &when->hour) && take_text(rest, ":") &&
+           take_digits(rest, 2, &when->minute) && take_text(rest, ":") &&
+           take_digits(rest, 2, &when->second);
 }
 
 int clock_parse(struct str text, int64_t *out_wall_ms)
@@ -127,13 +130,15 @@ int clock_parse(struct str text, int64_t *out_wall_ms)
     int64_t offset_ms = 0;
     int64_t wall_ms;
 
-    if (!take_digits(&rest, 4, &when.year) || !take_text(&rest, "-") || !take_digits(&rest, 2, &when.month) ||
-        !take_text(&rest, "-") || !take_digits(&rest, 2, &when.day))
+    if (!take_digits(&rest, 4, &when.year) || !take_text(&rest, "-") ||
+        !take_digits(&rest, 2, &when.month) || !take_text(&rest, "-") ||
+        !take_digits(&rest, 2, &when.day))
         return -EINVAL;
     if (rest.len > 0) {
         if (!take_text(&rest, "T") && !take_text(&rest, "t") && !take_text(&rest, " "))
             return -EINVAL;
-        if (!take_time(&rest, &when) || !take_fraction(&rest, &when.ms) || !take_offset(&rest, &offset_ms))
+        if (!take_time(&rest, &when) || !take_fraction(&rest, &when.ms) ||
+            !take_offset(&rest, &offset_ms))
             return -EINVAL;
     }
     if (rest.len > 0 || finish_moment(&when, &wall_ms) < 0)

@@ -29,14 +29,16 @@ void digest_key(const struct str *parts, size_t count, char out[33])
     crypto_generichash_state state;
     uint8_t digest[16];
 
-    (void)crypto_generichash_init(&state, NULL, 0, sizeof(digest)); /* fails for impossible lengths only */
+    (void)crypto_generichash_init(&state, NULL, 0,
+                                  sizeof(digest)); /* fails for impossible lengths only */
     for (size_t i = 0; i < count; i++) {
         uint8_t len[8];
         for (size_t byte = 0; byte < sizeof(len); byte++)
             len[byte] = (uint8_t)((uint64_t)parts[i].len >> (8 * byte));
         (void)crypto_generichash_update(&state, len, sizeof(len)); /* cannot fail */
         if (parts[i].len > 0)
-            (void)crypto_generichash_update(&state, (const uint8_t *)parts[i].ptr, parts[i].len); /* as above */
+            (void)crypto_generichash_update(&state, (const uint8_t *)parts[i].ptr,
+                                            parts[i].len); /* as above */
     }
     (void)crypto_generichash_final(&state, digest, sizeof(digest)); /* as above */
     hex_encode(digest, sizeof(digest), out);
@@ -70,17 +72,20 @@ void digest_hmac_sha256(struct str key, const struct str *parts, size_t count, u
 {
     crypto_auth_hmacsha256_state state;
 
-    (void)crypto_auth_hmacsha256_init(&state, (const uint8_t *)(key.ptr ? key.ptr : ""), key.len); /* cannot fail */
+    (void)crypto_auth_hmacsha256_init(&state, (const uint8_t *)(key.ptr ? key.ptr : ""),
+                                      key.len); /* cannot fail */
     for (size_t i = 0; i < count; i++)
         if (parts[i].len > 0)
-            (void)crypto_auth_hmacsha256_update(&state, (const uint8_t *)parts[i].ptr, parts[i].len); /* as above */
-    (void)crypto_auth_hmacsha256_final(&state, out); /* as above */
+            (void)crypto_auth_hmacsha256_update(&state, (const uint8_t *)parts[i].ptr,
+                                                parts[i].len); /* as above */
+    (void)crypto_auth_hmacsha256_final(&state, out);           /* as above */
     sodium_memzero(&state, sizeof(state));
 }
 
 void base64_encode(struct str bytes, struct buf *out)
 {
-    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    static const char letters[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
     if (bytes.len > SIZE_MAX / 2 || !buf_reserve(out, (bytes.len + 2) / 3 * 4)) {
         out->failed = true;
@@ -114,8 +119,8 @@ static int letter_value(char c)
     return c == '+' ? 62 : c == '/' ? 63 : -1;
 }
 
-/* Adds what it can read, and tells whether that was all. Bits left over at the end must be zero, so that one
- * value has one spelling. */
+/* Adds what it can read, and tells whether that was all. Bits left over at the end must be zero, so
+ * that one value has one spelling. */
 static bool decode_letters(struct str text, struct buf *out)
 {
     uint32_t bits = 0;

@@ -14,8 +14,8 @@ void digest_key(const struct str *parts, size_t count, char out[33]);
 int digest_file_sha256(int fd, char out[65]); /* reads from the start by pread; 0 or -errno */
 void digest_hmac_sha256(struct str key, const struct str *parts, size_t count, uint8_t out[32]);
 void base64_encode(struct str bytes, struct buf *out);
-int base64_decode(struct str text, struct buf *out); /* standard alphabet, padding optional; 0, or -EINVAL
-                                                       and nothing added */
+/* Standard alphabet, padding optional; 0, or -EINVAL and nothing added. */
+int base64_decode(struct str text, struct buf *out);
 void hex_encode(const uint8_t *bytes, size_t count, char *out); /* 2*count+1 bytes */
 
 #endif

@@ -18,10 +18,12 @@ static int fail(struct err *err, const char *doing, const char *path)
 
 static int too_large(struct err *err, const char *path, size_t max_bytes)
 {
-    return err_set(err, E_TOO_LARGE, "'%s' is larger than the %zu bytes allowed here", path, max_bytes);
+    return err_set(err, E_TOO_LARGE, "'%s' is larger than the %zu bytes allowed here", path,
+                   max_bytes);
 }
 
-/* The size told by stat is a hint only: files in /proc claim 0, and a file may grow while it is read. */
+/* The size told by stat is a hint only: files in /proc claim 0, and a file may grow while it is
+ * read. */
 static int read_all(int fd, const char *path, size_t max_bytes, struct buf *out, struct err *err)
 {
     size_t start = out->len;
@@ -55,7 +57,8 @@ int file_read(const char *path, size_t max_bytes, struct buf *out, struct err *e
     if (fstat(fd, &info) < 0)
         return fail(err, "look at", path);
     if (!S_ISREG(info.st_mode))
-        return err_set(err, S_ISDIR(info.st_mode) ? -EISDIR : -EINVAL, "expected a regular file, '%s' is %s", path,
+        return err_set(err, S_ISDIR(info.st_mode) ? -EISDIR : -EINVAL,
+                       "expected a regular file, '%s' is %s", path,
                        S_ISDIR(info.st_mode) ? "a directory" : "something else");
     if (info.st_size > 0 && (uintmax_t)info.st_size > max_bytes)
         return too_large(err, path, max_bytes);
@@ -109,7 +112,8 @@ int file_write(const char *path, struct str bytes, unsigned mode, struct err *er
     _close_ int fd = mkostemp(temporary, O_CLOEXEC);
     if (fd < 0)
         return fail(err, "write beside", path);
-    if (fchmod(fd, (mode_t)mode) < 0 || write_all(fd, bytes) < 0 || fsync(fd) < 0 || rename(temporary, path) < 0) {
+    if (fchmod(fd, (mode_t)mode) < 0 || write_all(fd, bytes) < 0 || fsync(fd) < 0 ||
+        rename(temporary, path) < 0) {
         int status = fail(err, "write", path);
         (void)unlink(temporary); /* the first failure is the one to tell */
         return status;

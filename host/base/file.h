@@ -13,7 +13,8 @@ int file_write(const char *path, struct str bytes, unsigned mode, struct err *er
 int file_make_dirs(const char *path, unsigned mode, struct err *err);
 /* dir + "/" + name, caller frees. */
 char *file_join(const char *dir, const char *name);
-/* The directory of the running program, resolved; for the relocatable layout. Caller frees; NULL on failure. */
+/* The directory of the running program, resolved; for the relocatable layout. Caller frees; NULL on
+ * failure. */
 char *file_program_dir(void);
 
 #endif

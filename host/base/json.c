@@ -51,7 +51,8 @@ static const char *scan_unicode(struct json_scan *scan, const char *at)
     if (code == 0)
         return json_scan_wrong(scan, at, "a character other than \\u0000");
     if (code >= 0xdc00 && code <= 0xdfff)
-        return json_scan_wrong(scan, at, "the first half of a surrogate pair before the second (\\uDC00 to \\uDFFF)");
+        return json_scan_wrong(
+            scan, at, "the first half of a surrogate pair before the second (\\uDC00 to \\uDFFF)");
     if (code < 0xd800 || code > 0xdbff)
         return at + 4;
 
@@ -262,7 +263,8 @@ const char *json_scan_value(struct json_scan *scan, const char *at, unsigned dep
     case '[':
         if (depth >= JSON_DEPTH_MAX)
             return json_scan_wrong(scan, at, "at most 64 arrays and objects inside each other");
-        return *at == '{' ? scan_members(scan, at + 1, depth + 1, NULL) : scan_elements(scan, at + 1, depth + 1);
+        return *at == '{' ? scan_members(scan, at + 1, depth + 1, NULL)
+                          : scan_elements(scan, at + 1, depth + 1);
     case 't':
         return scan_word(scan, at, "true");
     case 'f':
@@ -313,9 +315,11 @@ int json_scan_tell(const struct json_scan *scan, struct str whole, struct err *e
     }
     if (scan->wrong < whole.ptr + whole.len) {
         unsigned char c = (unsigned char)*scan->wrong;
-        (void)snprintf(got, sizeof(got), c > 0x20 && c < 0x7f ? "'%c'" : "byte 0x%02x", c); /* both fit */
+        (void)snprintf(got, sizeof(got), c > 0x20 && c < 0x7f ? "'%c'" : "byte 0x%02x",
+                       c); /* both fit */
     }
-    return err_set(err, E_SYNTAX, "line %zu, column %zu: expected %s, got %s", line, column, scan->expected, got);
+    return err_set(err, E_SYNTAX, "line %zu, column %zu: expected %s, got %s", line, column,
+                   scan->expected, got);
 }
 
 int json_next_value(struct str *rest, struct str *out_value, struct err *err)
@@ -350,8 +354,8 @@ int json_check(struct str text, struct err *err)
     return at != NULL ? 0 : json_scan_tell(&scan, whole, err);
 }
 
-int json_next_picked(struct str *rest, const char *const *names, size_t count, struct str *out_value,
-                     struct str *out_values, struct err *err)
+int json_next_picked(struct str *rest, const char *const *names, size_t count,
+                     struct str *out_value, struct str *out_values, struct err *err)
 {
     struct str whole = str_or_empty(*rest);
     struct json_scan scan = {.end = whole.ptr + whole.len};

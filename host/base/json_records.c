@@ -11,7 +11,8 @@
  */
 enum { FRESH, ARRAY_OPENED, IN_ARRAY, IN_ROW, ENDED };
 
-static int tell(const struct json_records *reader, const struct json_scan *scan, size_t number, struct err *err)
+static int tell(const struct json_records *reader, const struct json_scan *scan, size_t number,
+                struct err *err)
 {
     int status = json_scan_tell(scan, reader->whole, err);
 
@@ -19,9 +20,10 @@ static int tell(const struct json_records *reader, const struct json_scan *scan,
     return status;
 }
 
-/* What stands between the records of an array. Gives where the next record starts, the end of the text once
- * the array is closed, or NULL. */
-static const char *step_in_array(struct json_records *reader, struct json_scan *scan, const char *at)
+/* What stands between the records of an array. Gives where the next record starts, the end of the
+ * text once the array is closed, or NULL. */
+static const char *step_in_array(struct json_records *reader, struct json_scan *scan,
+                                 const char *at)
 {
     at = json_scan_space(at, scan->end);
     if (at < scan->end && *at == ']') {
@@ -72,7 +74,8 @@ int json_records_next(struct json_records *reader, const char *const *names, siz
     if (reader->state == ENDED)
         return 0;
     struct json_scan scan = {.end = reader->rest.ptr + reader->rest.len};
-    bool has_given = reader->state == IN_ARRAY || (reader->state == IN_ROW && reader->rest.ptr != reader->whole.ptr);
+    bool has_given = reader->state == IN_ARRAY ||
+                     (reader->state == IN_ROW && reader->rest.ptr != reader->whole.ptr);
     size_t index = has_given ? reader->index + 1 : 0;
     const char *start = step(reader, &scan);
     if (start != NULL && reader->state == ENDED) {

@@ -23,7 +23,8 @@ struct json_picks {
     struct str *values;
 };
 
-static inline const char *json_scan_wrong(struct json_scan *scan, const char *at, const char *expected)
+static inline const char *json_scan_wrong(struct json_scan *scan, const char *at,
+                                          const char *expected)
 {
     scan->wrong = at;
     scan->expected = expected;
@@ -39,13 +40,16 @@ static inline const char *json_scan_space(const char *at, const char *end)
 
 const char *json_scan_value(struct json_scan *scan, const char *at, unsigned depth);
 /* An object at the outermost level; every picked value is written, a missing one as STR_NONE. */
-const char *json_scan_object(struct json_scan *scan, const char *at, const struct json_picks *picks);
+const char *json_scan_object(struct json_scan *scan, const char *at,
+                             const struct json_picks *picks);
 
-/* "line 3, column 17: expected ..., got 'x'", counted from the start of `whole`; columns count characters. */
+/* "line 3, column 17: expected ..., got 'x'", counted from the start of `whole`; columns count
+ * characters. */
 int json_scan_tell(const struct json_scan *scan, struct str whole, struct err *err);
 
-/* The first byte that is special inside a string: a quote, a backslash, a control character or above 0x7f.
- * Eight bytes at a time; of the flagged bytes the lowest is exact, those above it may be borrows. */
+/* The first byte that is special inside a string: a quote, a backslash, a control character or
+ * above 0x7f. Eight bytes at a time; of the flagged bytes the lowest is exact, those above it may
+ * be borrows. */
 static inline const char *json_plain_run(const char *at, const char *end)
 {
     const uint64_t ones = UINT64_C(0x0101010101010101);
@@ -67,7 +71,8 @@ static inline const char *json_plain_run(const char *at, const char *end)
     (void)ones;
     (void)tops;
 #endif
-    while (at < end && (unsigned char)*at >= 0x20 && (unsigned char)*at < 0x80 && *at != '"' && *at != '\\')
+    while (at < end && (unsigned char)*at >= 0x20 && (unsigned char)*at < 0x80 && *at != '"' &&
+           *at != '\\')
         at++;
     return at;
 }

@@ -104,8 +104,7 @@ void json_put_string(struct buf *out, struct str text)
             continue;
         }
         if (*at == '"' || *at == '\\') {
-            buf_putc(out, '\\');
-            buf_putc(out, *at);
+            buf_add(out, (const char[]){'\\', *at}, 2);
         } else {
             put_control(out, *at);
         }

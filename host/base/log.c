@@ -164,7 +164,8 @@ void log_write(enum log_level level, const char *words, const struct log_field *
         buf_putc(&line, '}');
     buf_putc(&line, '\n');
 
-    struct str whole = line.failed ? STR("level=error msg=\"out of memory for a log line\"\n") : buf_str(&line);
+    struct str whole =
+        line.failed ? STR("level=error msg=\"out of memory for a log line\"\n") : buf_str(&line);
     pthread_mutex_lock(&lock);
     write_line_locked(whole);
     if (line_tap != NULL)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Posts go onto a lock-free stack, which the loop takes whole and turns around. The poster who finds the stack
- * empty wakes the loop, so a burst costs one wake-up. */
+ * Posts go onto a lock-free stack, which the loop takes whole and turns around. The poster who
+ * finds the stack empty wakes the loop, so a burst costs one wake-up. */
 #include "base/loop.h"
 
 #include <assert.h>
@@ -31,7 +31,8 @@ struct loop_timer {
 /* Runs what was posted before the call; what that posts comes next round. */
 static void run_posted(struct loop *loop)
 {
-    struct loop_message *newest = atomic_exchange_explicit(&loop->posted, NULL, memory_order_acquire);
+    struct loop_message *newest =
+        atomic_exchange_explicit(&loop->posted, NULL, memory_order_acquire);
     struct loop_message *oldest = NULL;
 
     while (newest != NULL) {
@@ -73,7 +74,8 @@ struct loop *loop_create(struct err *err)
             (void)uv_loop_close(&loop->uv); /* nothing is open in it */
     }
     if (status < 0) {
-        (void)err_set(err, status, "cannot start an event loop: %s", uv_strerror(status)); /* NULL tells */
+        (void)err_set(err, status, "cannot start an event loop: %s",
+                      uv_strerror(status)); /* NULL tells */
         free(loop);
         return NULL;
     }
@@ -107,7 +109,8 @@ void loop_destroy(struct loop *loop)
 void loop_run(struct loop *loop)
 {
     atomic_store(&loop->owner, pthread_self());
-    (void)uv_run(&loop->uv, UV_RUN_DEFAULT); /* non-zero says that handles are open, and `wake` always is */
+    (void)uv_run(&loop->uv,
+                 UV_RUN_DEFAULT); /* non-zero says that handles are open, and `wake` always is */
     atomic_store(&loop->is_stopping, false);
 }
 
@@ -141,8 +144,8 @@ void loop_post(struct loop *loop, struct loop_message *message)
 
     do {
         message->next = newest;
-    } while (!atomic_compare_exchange_weak_explicit(&loop->posted, &newest, message, memory_order_release,
-                                                    memory_order_relaxed));
+    } while (!atomic_compare_exchange_weak_explicit(&loop->posted, &newest, message,
+                                                    memory_order_release, memory_order_relaxed));
     /* Not message->next: once it is on the stack the message is the loop's. */
     if (newest == NULL)
         (void)uv_async_send(&loop->wake); /* fails for a wrong handle only */
@@ -183,7 +186,8 @@ void loop_timer_set(struct loop_timer *timer, int64_t delay_ms)
     loop_assert_here(timer->loop);
     /* libuv counts from the time at which this round began, which may be a while ago. */
     uv_update_time(&timer->loop->uv);
-    (void)uv_timer_start(&timer->uv, on_timer, delay_ms > 0 ? (uint64_t)delay_ms : 0, 0); /* fn is never NULL */
+    (void)uv_timer_start(&timer->uv, on_timer, delay_ms > 0 ? (uint64_t)delay_ms : 0,
+                         0); /* fn is never NULL */
 }
 
 void loop_timer_clear(struct loop_timer *timer)

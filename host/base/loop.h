@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The one event thread, on libuv. What runs here never blocks. Other threads reach it by loop_post alone.
- * Debug builds check the thread at the door (loop_assert_here). */
+ * The one event thread, on libuv. What runs here never blocks. Other threads reach it by loop_post
+ * alone. Debug builds check the thread at the door (loop_assert_here). */
 #ifndef BASE_LOOP_H
 #define BASE_LOOP_H
 
@@ -12,17 +12,17 @@
 struct loop;
 
 struct loop *loop_create(struct err *err);
-void loop_destroy(struct loop *loop);       /* after loop_run returned; closes what is still open */
-void loop_run(struct loop *loop);           /* until loop_stop; the calling thread becomes [loop] */
-void loop_stop(struct loop *loop);          /* [any]; what was posted before still runs first */
-/* Runs what was posted after loop_run returned, until nothing is left: call it once every poster is joined and
- * before what the messages point to is gone. loop_destroy runs no message. */
+void loop_destroy(struct loop *loop); /* after loop_run returned; closes what is still open */
+void loop_run(struct loop *loop);     /* until loop_stop; the calling thread becomes [loop] */
+void loop_stop(struct loop *loop);    /* [any]; what was posted before still runs first */
+/* Runs what was posted after loop_run returned, until nothing is left: call it once every poster is
+ * joined and before what the messages point to is gone. loop_destroy runs no message. */
 void loop_drain(struct loop *loop);
 uv_loop_t *loop_uv(struct loop *loop);
 void loop_assert_here(const struct loop *loop);
 
-/* A message to the loop. The poster owns the struct until fn runs; fn owns it then. Order per poster is kept.
- * Many posts become one wake-up. [any] */
+/* A message to the loop. The poster owns the struct until fn runs; fn owns it then. Order per
+ * poster is kept. Many posts become one wake-up. [any] */
 struct loop_message {
     struct loop_message *next; /* the loop's */
     void (*fn)(struct loop_message *message);
@@ -34,6 +34,6 @@ struct loop_timer;
 struct loop_timer *loop_timer_create(struct loop *loop, void (*fn)(void *user), void *user);
 void loop_timer_set(struct loop_timer *timer, int64_t delay_ms); /* 0: next round */
 void loop_timer_clear(struct loop_timer *timer);
-void loop_timer_destroy(struct loop_timer *timer);               /* NULL allowed */
+void loop_timer_destroy(struct loop_timer *timer); /* NULL allowed */
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The registered values, the longest first, and a small filter over their first four bytes: masking text
- * costs about the same with one secret as with a hundred. */
+ * The registered values, the longest first, and a small filter over their first four bytes: masking
+ * text costs about the same with one secret as with a hundred. */
 #include "base/secret.h"
 
 #include "base/digest.h"
@@ -15,11 +15,11 @@ enum { SHORTEST = 4, SHORTEST_INNER = 6, FILTER_BITS = 4096 };
 static const char mask[] = "********";
 
 static pthread_rwlock_t lock = PTHREAD_RWLOCK_INITIALIZER;
-static struct str *values;              /* under lock; each owned, the longest first */
-static size_t count;                    /* under lock */
+static struct str *values;                /* under lock; each owned, the longest first */
+static size_t count;                      /* under lock */
 static uint64_t filter[FILTER_BITS / 64]; /* under lock */
-static atomic_bool is_any;              /* lets text pass without the lock when there is nothing to hide */
-static atomic_bool is_blind;            /* a value could not be kept: nothing may pass any more */
+static atomic_bool is_any;   /* lets text pass without the lock when there is nothing to hide */
+static atomic_bool is_blind; /* a value could not be kept: nothing may pass any more */
 
 static unsigned filter_bit(const char *at)
 {
@@ -86,8 +86,8 @@ static void add_url_form_locked(struct str letters)
     add_form_locked(&form);
 }
 
-/* Base64 of the value where it stands `before` bytes (modulo 3) into something longer, such as "user:value":
- * only the letters that hold no bits of the neighbours. */
+/* Base64 of the value where it stands `before` bytes (modulo 3) into something longer, such as
+ * "user:value": only the letters that hold no bits of the neighbours. */
 static void add_inner_base64_locked(struct str value, size_t before)
 {
     struct buf padded = {0};
@@ -120,7 +120,8 @@ static void add_base64_locked(struct str value)
 
 static void add_percent_locked(struct str value)
 {
-    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+    static const char plain[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
     struct buf form = {0};
 
     for (size_t i = 0; i < value.len; i++) {

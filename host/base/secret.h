@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The values that must never leave the process as text. config/ registers each secret it resolves; whoever
- * writes text for people (log, API, CLI, store) passes it through secret_mask. [any] */
+ * The values that must never leave the process as text. config/ registers each secret it resolves;
+ * whoever writes text for people (log, API, CLI, store) passes it through secret_mask. [any] */
 #ifndef BASE_SECRET_H
 #define BASE_SECRET_H
 
 #include "base/str.h"
 
 /* Copies. Values under 4 bytes are not registered: masking them would only blot innocent text.
- * Also registers the value's base64 and percent-encoded forms. */
+ * Also registers the forms in which the value travels: base64 and base64url (also where it is part
+ * of something longer, as in "user:value"), percent-encoded, and escaped as in a JSON string.
+ * When memory runs out, everything is masked from then on: better no text than the secret. */
 void secret_register(struct str value);
 /* `text` with every registered value replaced by "********", appended to `out`. */
 void secret_mask(struct str text, struct buf *out);

@@ -42,19 +42,21 @@ static inline struct str str_or_empty(struct str s)
 }
 
 bool str_starts_with(struct str s, const char *prefix);
-struct str str_trim(struct str s);                    /* ASCII white space off both ends */
-char *str_dup(struct str s);                          /* NUL-terminated; caller frees; NULL: no memory */
+struct str str_trim(struct str s); /* ASCII white space off both ends */
+char *str_dup(struct str s);       /* NUL-terminated; caller frees; NULL: no memory */
 /* Cuts the next piece off *rest at `separator`; false when nothing is left. */
 bool str_next(struct str *rest, char separator, struct str *out);
 /* Whole text to number; 0, -EINVAL or -ERANGE. */
 int str_to_i64(struct str s, int64_t *out);
 int str_to_double(struct str s, double *out);
-/* The candidate nearest to `word` by edit distance, or NULL when none is near enough to be a guess. */
+/* The candidate nearest to `word` by edit distance, or NULL when none is near enough to be a guess.
+ */
 const char *str_nearest(const char *word, const char *const *candidates, size_t count);
-bool str_is_utf8(struct str s);                       /* RFC 3629; NUL bytes are refused too */
+bool str_is_utf8(struct str s); /* RFC 3629; NUL bytes are refused too */
 
-/* Growing text. Zero-initialised is empty and valid. ptr has a NUL behind len once anything was added.
- * When memory runs out `failed` stays set and nothing more is added: check once at the end. */
+/* Growing text. Zero-initialised is empty and valid. ptr has a NUL behind len once anything was
+ * added. When memory runs out `failed` stays set and nothing more is added: check once at the end.
+ */
 struct buf {
     char *ptr;
     size_t len;
@@ -68,10 +70,10 @@ void buf_puts(struct buf *buf, const char *text);
 void buf_putc(struct buf *buf, char c);
 void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void buf_vprintf(struct buf *buf, const char *format, va_list args);
-bool buf_reserve(struct buf *buf, size_t more);       /* room for `more` bytes and a NUL behind len */
-void buf_clear(struct buf *buf);                      /* keeps the memory */
-void buf_finish(struct buf *buf);                     /* frees; the buf is empty and valid again */
-char *buf_take(struct buf *buf);                      /* the text, now the caller's; NULL when failed */
+bool buf_reserve(struct buf *buf, size_t more); /* room for `more` bytes and a NUL behind len */
+void buf_clear(struct buf *buf);                /* keeps the memory */
+void buf_finish(struct buf *buf);               /* frees; the buf is empty and valid again */
+char *buf_take(struct buf *buf);                /* the text, now the caller's; NULL when failed */
 
 static inline struct str buf_str(const struct buf *buf)
 {

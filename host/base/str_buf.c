@@ -16,7 +16,8 @@ bool buf_reserve(struct buf *buf, size_t more)
 
     int saved = errno;
     size_t needed;
-    if (__builtin_add_overflow(buf->len, more, &needed) || __builtin_add_overflow(needed, (size_t)1, &needed)) {
+    if (__builtin_add_overflow(buf->len, more, &needed) ||
+        __builtin_add_overflow(needed, (size_t)1, &needed)) {
         buf->failed = true;
         return false;
     }
@@ -59,7 +60,10 @@ void buf_puts(struct buf *buf, const char *text)
 
 void buf_putc(struct buf *buf, char c)
 {
-    buf_add(buf, &c, 1);
+    if (!buf_reserve(buf, 1))
+        return;
+    buf->ptr[buf->len++] = c;
+    buf->ptr[buf->len] = '\0';
 }
 
 void buf_printf(struct buf *buf, const char *format, ...)
@@ -86,7 +90,8 @@ void buf_vprintf(struct buf *buf, const char *format, va_list args)
     } else if ((size_t)len < room) {
         buf->len += (size_t)len;
     } else if (buf_reserve(buf, (size_t)len)) {
-        (void)vsnprintf(buf->ptr + buf->len, (size_t)len + 1, format, again); /* the length is known */
+        (void)vsnprintf(buf->ptr + buf->len, (size_t)len + 1, format,
+                        again); /* the length is known */
         buf->len += (size_t)len;
     } else {
         buf->ptr[buf->len] = '\0';

@@ -11,8 +11,8 @@ static inline bool utf8_is_tail(char c)
     return ((unsigned char)c & 0xc0) == 0x80;
 }
 
-/* The bytes of the character at `at`, 2 to 4, where its first byte is 0x80 or above; 0 when it is not UTF-8
- * by RFC 3629: too long a form, a surrogate, above U+10FFFF, or cut off by `end`. */
+/* The bytes of the character at `at`, 2 to 4, where its first byte is 0x80 or above; 0 when it is
+ * not UTF-8 by RFC 3629: too long a form, a surrogate, above U+10FFFF, or cut off by `end`. */
 static inline size_t utf8_len(const char *at, const char *end)
 {
     unsigned char lead = (unsigned char)at[0];
@@ -30,7 +30,10 @@ static inline size_t utf8_len(const char *at, const char *end)
     }
     unsigned char low = lead == 0xf0 ? 0x90 : 0x80;
     unsigned char high = lead == 0xf4 ? 0x8f : 0xbf;
-    return second >= low && second <= high && left >= 4 && utf8_is_tail(at[2]) && utf8_is_tail(at[3]) ? 4 : 0;
+    return second >= low && second <= high && left >= 4 && utf8_is_tail(at[2]) &&
+                   utf8_is_tail(at[3])
+               ? 4
+               : 0;
 }
 
 /* Writes the character, 1 to 4 bytes, and gives their number. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Any bytes as a JSON text and as a body of records. What json_check accepts, every other walk must accept too,
- * and what is written must read back as the same. */
+ * Any bytes as a JSON text and as a body of records. What json_check accepts, every other walk must
+ * accept too, and what is written must read back as the same. */
 #include "base/json.h"
 
 #include <stdlib.h>

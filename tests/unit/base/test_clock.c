@@ -16,8 +16,10 @@ static void format_and_parse_agree(void **state)
     assert_string_equal(text, "2026-11-21T05:24:00.000Z");
     clock_format(-1, text);
     assert_string_equal(text, "1969-12-31T23:59:59.999Z");
-    /* A step that is no multiple of a day, through leap years and the turns of centuries; gmtime as the judge. */
-    for (int64_t ms = -INT64_C(62135596800000); ms < INT64_C(253402300800000); ms += INT64_C(7654321987)) {
+    /* A step that is no multiple of a day, through leap years and the turns of centuries; gmtime as
+     * the judge. */
+    for (int64_t ms = -INT64_C(62135596800000); ms < INT64_C(253402300800000);
+         ms += INT64_C(7654321987)) {
         clock_format(ms, text);
         assert_int_equal(clock_parse(str_of(text), &back), 0);
         assert_true(back == ms);
@@ -25,8 +27,9 @@ static void format_and_parse_agree(void **state)
         struct tm tm;
         char judged[25];
         assert_non_null(gmtime_r(&seconds, &tm));
-        assert_int_equal(snprintf(judged, sizeof(judged), "%04d-%02d-%02dT%02d:%02d:%02d", tm.tm_year + 1900,
-                                  tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec),
+        assert_int_equal(snprintf(judged, sizeof(judged), "%04d-%02d-%02dT%02d:%02d:%02d",
+                                  tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
+                                  tm.tm_min, tm.tm_sec),
                          19);
         assert_memory_equal(text, judged, 19);
     }
@@ -70,10 +73,22 @@ static void rfc3339(void **state)
     assert_time(clock_parse, "1969-12-31T18:30:00-05:30", 0);
     assert_time(clock_parse, "2024-02-29", INT64_C(1709164800000));
     assert_time(clock_parse, "1990-12-31T23:59:60Z", INT64_C(662688000000));
-    static const char *const wrong[] = {"", "2026", "2026-13-01", "2026-00-01", "2026-02-29", "2026-11-21T05:24:00",
-                                        "2026-11-21T24:00:00Z", "2026-11-21T05:60:00Z", "2026-11-21T05:24:61Z",
-                                        "2026-11-21T05:24:00.Z", "2026-11-21T05:24:00Zx", "2026-11-21T05:24Z",
-                                        "2026-11-21T05:24:00+0100", "2026-11-21T05:24:00+24:00", "26-11-21", "+026-11-21"};
+    static const char *const wrong[] = {"",
+                                        "2026",
+                                        "2026-13-01",
+                                        "2026-00-01",
+                                        "2026-02-29",
+                                        "2026-11-21T05:24:00",
+                                        "2026-11-21T24:00:00Z",
+                                        "2026-11-21T05:60:00Z",
+                                        "2026-11-21T05:24:61Z",
+                                        "2026-11-21T05:24:00.Z",
+                                        "2026-11-21T05:24:00Zx",
+                                        "2026-11-21T05:24Z",
+                                        "2026-11-21T05:24:00+0100",
+                                        "2026-11-21T05:24:00+24:00",
+                                        "26-11-21",
+                                        "+026-11-21"};
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
         assert_refused(clock_parse, wrong[i]);
 }
@@ -89,11 +104,16 @@ static void http_dates_in_all_three_forms(void **state)
     assert_time(clock_parse_http, "Sun Nov  6 08:49:37 1994", wanted);
     assert_time(clock_parse_http, "Monday, 06-Nov-28 00:00:00 GMT", INT64_C(1857081600000));
     clock_freeze(-1, -1);
-    static const char *const wrong[] = {"", "Sun", "06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:37",
-                                        "Sun, 06 Nov 1994 08:49:37 CET", "Sun, 6 Nov 1994 08:49:37 GMT",
-                                        "Sun, 31 Feb 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:37 GMT "
-                                                                         "x",
-                                        "Sun Nov 6 08:49:37 1994", "120"};
+    static const char *const wrong[] = {"",
+                                        "Sun",
+                                        "06 Nov 1994 08:49:37 GMT",
+                                        "Sun, 06 Nov 1994 08:49:37",
+                                        "Sun, 06 Nov 1994 08:49:37 CET",
+                                        "Sun, 6 Nov 1994 08:49:37 GMT",
+                                        "Sun, 31 Feb 1994 08:49:37 GMT",
+                                        "Sun, 06 Nov 1994 08:49:37 GMT x",
+                                        "Sun Nov 6 08:49:37 1994",
+                                        "120"};
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
         assert_refused(clock_parse_http, wrong[i]);
 }
@@ -107,7 +127,8 @@ static void durations(void **state)
     assert_time(clock_parse_duration, "2 h", 7200000);
     assert_time(clock_parse_duration, " 7d ", 604800000);
     assert_time(clock_parse_duration, "42", 42);
-    static const char *const wrong[] = {"", "s", "-5s", "1.5s", "5w", "5 min", "9223372036854775807d", "1h30m"};
+    static const char *const wrong[] = {
+        "", "s", "-5s", "1.5s", "5w", "5 min", "9223372036854775807d", "1h30m"};
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
         assert_refused(clock_parse_duration, wrong[i]);
 }
@@ -130,9 +151,12 @@ static void clocks_run_and_freeze(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(format_and_parse_agree),        cmocka_unit_test(format_stays_in_its_25_bytes),
-        cmocka_unit_test(rfc3339),                       cmocka_unit_test(http_dates_in_all_three_forms),
-        cmocka_unit_test(durations),                     cmocka_unit_test(clocks_run_and_freeze),
+        cmocka_unit_test(format_and_parse_agree),
+        cmocka_unit_test(format_stays_in_its_25_bytes),
+        cmocka_unit_test(rfc3339),
+        cmocka_unit_test(http_dates_in_all_three_forms),
+        cmocka_unit_test(durations),
+        cmocka_unit_test(clocks_run_and_freeze),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -64,8 +64,13 @@ static void hmac(void **state)
 /* RFC 4648, section 10. */
 static void base64_both_ways(void **state)
 {
-    static const char *const pairs[][2] = {{"", ""},         {"f", "Zg=="},         {"fo", "Zm8="},        {"foo", "Zm9v"},
-                                           {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}};
+    static const char *const pairs[][2] = {{"", ""},
+                                           {"f", "Zg=="},
+                                           {"fo", "Zm8="},
+                                           {"foo", "Zm9v"},
+                                           {"foob", "Zm9vYg=="},
+                                           {"fooba", "Zm9vYmE="},
+                                           {"foobar", "Zm9vYmFy"}};
 
     (void)state;
     for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
@@ -90,7 +95,8 @@ static void base64_both_ways(void **state)
 
 static void base64_refuses(void **state)
 {
-    static const char *const wrong[] = {"A", "====", "=", "Zg=", "Zm9v=", "Zh==", "Zm9=", "Zm 9v", "Z===", "Zm-_", "Zm9vA"};
+    static const char *const wrong[] = {
+        "A", "====", "=", "Zg=", "Zm9v=", "Zh==", "Zm9=", "Zm 9v", "Z===", "Zm-_", "Zm9vA"};
     _buf_ struct buf out = {0};
 
     (void)state;
@@ -107,8 +113,11 @@ static void base64_refuses(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(keys_tell_parts_apart), cmocka_unit_test(file_digest),    cmocka_unit_test(hmac),
-        cmocka_unit_test(base64_both_ways),      cmocka_unit_test(base64_refuses),
+        cmocka_unit_test(keys_tell_parts_apart),
+        cmocka_unit_test(file_digest),
+        cmocka_unit_test(hmac),
+        cmocka_unit_test(base64_both_ways),
+        cmocka_unit_test(base64_refuses),
     };
     return digest_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
 }

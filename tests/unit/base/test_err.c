@@ -78,8 +78,10 @@ static void every_code_has_a_name(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(set_fills_and_returns_the_code),      cmocka_unit_test(prefix_stands_in_front),
-        cmocka_unit_test(own_text_may_be_an_argument),         cmocka_unit_test(long_text_is_cut_between_characters),
+        cmocka_unit_test(set_fills_and_returns_the_code),
+        cmocka_unit_test(prefix_stands_in_front),
+        cmocka_unit_test(own_text_may_be_an_argument),
+        cmocka_unit_test(long_text_is_cut_between_characters),
         cmocka_unit_test(every_code_has_a_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -72,7 +72,8 @@ static void reading_refuses(void **state)
     (void)state;
     assert_int_equal(file_write(path, STR("12345678"), 0600, &err), 0);
     assert_int_equal(file_read(path, 7, &text, &err), E_TOO_LARGE);
-    assert_int_equal(file_read("/proc/self/status", 7, &text, &err), E_TOO_LARGE); /* stat claims 0 bytes */
+    assert_int_equal(file_read("/proc/self/status", 7, &text, &err),
+                     E_TOO_LARGE); /* stat claims 0 bytes */
     assert_int_equal(text.len, 0);
     assert_int_equal(file_read(missing, 7, &text, &err), -ENOENT);
     assert_non_null(strstr(err.text, missing));

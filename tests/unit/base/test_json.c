@@ -24,11 +24,29 @@ static void assert_bad(const char *text, const char *wanted)
 
 static void good_values(void **state)
 {
-    static const char *const good[] = {
-        "null", "true", " false\n", "0", "-0", "10", "-1.5", "1e5", "1E+05", "1.25e-7", "\"\"", "[]", "{}", "[ ]", "{ }",
-        "\t[1,\r\n2 , [3]]", "{\"a\":{\"b\":[null,true]},\"a\":2}", "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e9\"",
-        "\"\\ud83d\\uDE00\"", "\"plain text longer than eight bytes\"", "\"\x7f\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80 x\"",
-        "[123456789012345678901234567890,0.1]", "{\"\":\"\"}"};
+    static const char *const good[] = {"null",
+                                       "true",
+                                       " false\n",
+                                       "0",
+                                       "-0",
+                                       "10",
+                                       "-1.5",
+                                       "1e5",
+                                       "1E+05",
+                                       "1.25e-7",
+                                       "\"\"",
+                                       "[]",
+                                       "{}",
+                                       "[ ]",
+                                       "{ }",
+                                       "\t[1,\r\n2 , [3]]",
+                                       "{\"a\":{\"b\":[null,true]},\"a\":2}",
+                                       "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e9\"",
+                                       "\"\\ud83d\\uDE00\"",
+                                       "\"plain text longer than eight bytes\"",
+                                       "\"\x7f\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80 x\"",
+                                       "[123456789012345678901234567890,0.1]",
+                                       "{\"\":\"\"}"};
 
     (void)state;
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
@@ -39,16 +57,19 @@ static void faults_are_placed_and_explained(void **state)
 {
     (void)state;
     assert_bad("", "line 1, column 1: expected a value, got the end of the text");
-    assert_bad("{\n  \"a\": 1,\n  \"title\": \"T\" x}", "line 3, column 16: expected ',' or '}' after a member, got 'x'");
+    assert_bad("{\n  \"a\": 1,\n  \"title\": \"T\" x}",
+               "line 3, column 16: expected ',' or '}' after a member, got 'x'");
     assert_bad("[1 2]", "line 1, column 4: expected ',' or ']' after an element, got '2'");
     assert_bad("[1,]", "line 1, column 4: expected a value, got ']'");
-    assert_bad("{\"a\":1,}", "line 1, column 8: expected a member's name in quotes after ',', got '}'");
+    assert_bad("{\"a\":1,}",
+               "line 1, column 8: expected a member's name in quotes after ',', got '}'");
     assert_bad("{a:1}", "line 1, column 2: expected '}' or a member's name in quotes, got 'a'");
     assert_bad("{\"a\" 1}", "line 1, column 6: expected ':' after a member's name, got '1'");
     assert_bad("{\"a\":}", "line 1, column 6: expected a value, got '}'");
     assert_bad("[", "line 1, column 2: expected a value, got the end of the text");
     assert_bad("{} {}", "line 1, column 4: expected nothing more behind the value, got '{'");
-    assert_bad("\"\xc3\xa9\xc3\xa9\" x", "line 1, column 6: expected nothing more behind the value, got 'x'");
+    assert_bad("\"\xc3\xa9\xc3\xa9\" x",
+               "line 1, column 6: expected nothing more behind the value, got 'x'");
     assert_bad("tru", "line 1, column 1: expected a value, got 't'");
     assert_bad("'a'", "line 1, column 1: expected a value, got '''");
     assert_bad("NaN", "line 1, column 1: expected a value, got 'N'");
@@ -63,35 +84,49 @@ static void numbers_are_strict(void **state)
     assert_bad("-01", "line 1, column 3: expected no more digits after a leading 0, got '1'");
     assert_bad("+1", "line 1, column 1: expected a value, got '+'");
     assert_bad(".5", "line 1, column 1: expected a value, got '.'");
-    assert_bad("1.", "line 1, column 3: expected a digit after the decimal point, got the end of the text");
+    assert_bad(
+        "1.",
+        "line 1, column 3: expected a digit after the decimal point, got the end of the text");
     assert_bad("[1.e5]", "line 1, column 4: expected a digit after the decimal point, got 'e'");
     assert_bad("1e", "line 1, column 3: expected a digit in the exponent, got the end of the text");
-    assert_bad("1e+", "line 1, column 4: expected a digit in the exponent, got the end of the text");
+    assert_bad("1e+",
+               "line 1, column 4: expected a digit in the exponent, got the end of the text");
     assert_bad("0x10", "line 1, column 2: expected nothing more behind the value, got 'x'");
 }
 
 static void strings_are_strict(void **state)
 {
     (void)state;
-    assert_bad("\"abc", "line 1, column 5: expected '\"' at the end of a string, got the end of the text");
-    assert_bad("\"a\nb\"", "line 1, column 3: expected control characters in a string to be escaped, got byte 0x0a");
-    assert_bad("\"\\x\"", "line 1, column 3: expected one of \" \\ / b f n r t u after a backslash, got 'x'");
-    assert_bad("\"\\", "line 1, column 3: expected one of \" \\ / b f n r t u after a backslash, got the end of the text");
-    assert_bad("\"\\u12g4\"", "line 1, column 6: expected four hexadecimal digits after \\u, got 'g'");
-    assert_bad("\"\\u12", "line 1, column 6: expected four hexadecimal digits after \\u, got the end of the text");
+    assert_bad("\"abc",
+               "line 1, column 5: expected '\"' at the end of a string, got the end of the text");
+    assert_bad(
+        "\"a\nb\"",
+        "line 1, column 3: expected control characters in a string to be escaped, got byte 0x0a");
+    assert_bad("\"\\x\"",
+               "line 1, column 3: expected one of \" \\ / b f n r t u after a backslash, got 'x'");
+    assert_bad("\"\\", "line 1, column 3: expected one of \" \\ / b f n r t u after a backslash, "
+                       "got the end of the text");
+    assert_bad("\"\\u12g4\"",
+               "line 1, column 6: expected four hexadecimal digits after \\u, got 'g'");
+    assert_bad(
+        "\"\\u12",
+        "line 1, column 6: expected four hexadecimal digits after \\u, got the end of the text");
     assert_bad("\"\\u0000\"", "line 1, column 4: expected a character other than \\u0000, got '0'");
-    assert_bad("\"\\ud800x\"", "line 1, column 8: expected the second half of a surrogate pair (\\uDC00 to \\uDFFF), got 'x'");
-    assert_bad("\"\\ud800\\u0041\"",
-               "line 1, column 10: expected the second half of a surrogate pair (\\uDC00 to \\uDFFF), got '0'");
-    assert_bad("\"\\udc00\"",
-               "line 1, column 4: expected the first half of a surrogate pair before the second (\\uDC00 to \\uDFFF), got 'd'");
+    assert_bad("\"\\ud800x\"", "line 1, column 8: expected the second half of a surrogate pair "
+                               "(\\uDC00 to \\uDFFF), got 'x'");
+    assert_bad("\"\\ud800\\u0041\"", "line 1, column 10: expected the second half of a surrogate "
+                                     "pair (\\uDC00 to \\uDFFF), got '0'");
+    assert_bad("\"\\udc00\"", "line 1, column 4: expected the first half of a surrogate pair "
+                              "before the second (\\uDC00 to \\uDFFF), got 'd'");
     assert_bad("\"12345678\xff\"", "line 1, column 10: expected UTF-8 in a string, got byte 0xff");
     assert_bad("\"\xed\xa0\x80\"", "line 1, column 2: expected UTF-8 in a string, got byte 0xed");
     assert_bad("\"\xe2\x82\"", "line 1, column 2: expected UTF-8 in a string, got byte 0xe2");
 
     struct err err;
     assert_int_equal(json_check((struct str){"\"a\0b\"", 5}, &err), E_SYNTAX);
-    assert_string_equal(err.text, "line 1, column 3: expected control characters in a string to be escaped, got byte 0x00");
+    assert_string_equal(
+        err.text,
+        "line 1, column 3: expected control characters in a string to be escaped, got byte 0x00");
     assert_int_equal(json_check((struct str){"{}\0", 3}, &err), E_SYNTAX);
     assert_int_equal(json_check(STR_NONE, &err), E_SYNTAX);
 }
@@ -136,7 +171,9 @@ static void depth_is_bounded(void **state)
     for (int i = 0; i < 100000; i++)
         buf_putc(&text, '[');
     assert_int_equal(json_check(buf_str(&text), &err), E_SYNTAX);
-    assert_string_equal(err.text, "line 1, column 65: expected at most 64 arrays and objects inside each other, got '['");
+    assert_string_equal(
+        err.text,
+        "line 1, column 65: expected at most 64 arrays and objects inside each other, got '['");
 }
 
 static void values_one_behind_the_other(void **state)
@@ -165,8 +202,9 @@ static void picks_top_level_members(void **state)
 {
     static const char *const names[] = {"id", "data", "missing", "", "caf\xc3\xa9"};
     struct str values[5] = {STR("old"), STR("old"), STR("old"), STR("old"), STR("old")};
-    struct str text = STR("{\"id\" : 1, \"idx\":2, \"i\":3, \"data\":{\"id\":4,\"missing\":5} ,\"caf\\u00e9\":6,"
-                          "\"\":[ ], \"\\u0069d\":\"last\" }\n");
+    struct str text =
+        STR("{\"id\" : 1, \"idx\":2, \"i\":3, \"data\":{\"id\":4,\"missing\":5} ,\"caf\\u00e9\":6,"
+            "\"\":[ ], \"\\u0069d\":\"last\" }\n");
 
     (void)state;
     assert_int_equal(json_pick(text, names, 5, values), 0);

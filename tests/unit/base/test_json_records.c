@@ -52,21 +52,32 @@ static void assert_fault(const char *body, const char *before, const char *wante
 static void faults_tell_the_place_in_the_whole_body(void **state)
 {
     (void)state;
-    assert_fault("{\"id\":1}\n{\"id\":2}\n{\"id\":x}\n", "12", "record 3, line 3, column 7: expected a value, got 'x'");
+    assert_fault("{\"id\":1}\n{\"id\":2}\n{\"id\":x}\n", "12",
+                 "record 3, line 3, column 7: expected a value, got 'x'");
     assert_fault("[{\"id\":1},\n {\"id\":2]]", "1",
                  "record 2, line 2, column 9: expected ',' or '}' after a member, got ']'");
-    assert_fault("[{\"id\":1} {}]", "1", "record 2, line 1, column 11: expected ',' or ']' after a record, got '{'");
-    assert_fault("[{\"id\":1},]", "1", "record 2, line 1, column 11: expected an object ('{'), got ']'");
-    assert_fault("[{\"id\":1}", "1",
-                 "record 2, line 1, column 10: expected ',' or ']' after a record, got the end of the text");
-    assert_fault("[", "", "record 1, line 1, column 2: expected an object ('{') or ']', got the end of the text");
-    assert_fault("[,{}]", "", "record 1, line 1, column 2: expected an object ('{') or ']', got ','");
-    assert_fault("[{\"id\":1},5]", "1", "record 2, line 1, column 11: expected an object ('{'), got '5'");
-    assert_fault("[{\"id\":1}]\n{}", "1",
-                 "record 2, line 2, column 1: expected nothing more behind the array of records, got '{'");
-    assert_fault("{\"id\":1},{}", "1", "record 2, line 1, column 9: expected an object ('{'), got ','");
+    assert_fault("[{\"id\":1} {}]", "1",
+                 "record 2, line 1, column 11: expected ',' or ']' after a record, got '{'");
+    assert_fault("[{\"id\":1},]", "1",
+                 "record 2, line 1, column 11: expected an object ('{'), got ']'");
+    assert_fault(
+        "[{\"id\":1}", "1",
+        "record 2, line 1, column 10: expected ',' or ']' after a record, got the end of the text");
+    assert_fault(
+        "[", "",
+        "record 1, line 1, column 2: expected an object ('{') or ']', got the end of the text");
+    assert_fault("[,{}]", "",
+                 "record 1, line 1, column 2: expected an object ('{') or ']', got ','");
+    assert_fault("[{\"id\":1},5]", "1",
+                 "record 2, line 1, column 11: expected an object ('{'), got '5'");
+    assert_fault(
+        "[{\"id\":1}]\n{}", "1",
+        "record 2, line 2, column 1: expected nothing more behind the array of records, got '{'");
+    assert_fault("{\"id\":1},{}", "1",
+                 "record 2, line 1, column 9: expected an object ('{'), got ','");
     assert_fault("\n7", "", "record 1, line 2, column 1: expected an object ('{'), got '7'");
-    assert_fault("{\"id\":1}\n[{}]", "1", "record 2, line 2, column 1: expected an object ('{'), got '['");
+    assert_fault("{\"id\":1}\n[{}]", "1",
+                 "record 2, line 2, column 1: expected an object ('{'), got '['");
 }
 
 int main(void)

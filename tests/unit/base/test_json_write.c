@@ -18,7 +18,8 @@ static void unquote_reads_every_escape(void **state)
     assert_unquoted("\"\"", "");
     assert_unquoted("\"plain\"", "plain");
     assert_unquoted("\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"", "\"\\/\b\f\n\r\t");
-    assert_unquoted("\"a\\u0041\\u00e9\\u20AC\\ud83d\\ude00z\"", "aA\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80z");
+    assert_unquoted("\"a\\u0041\\u00e9\\u20AC\\ud83d\\ude00z\"",
+                    "aA\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80z");
     assert_unquoted("\"\\u0001\\u007f\\u0080\\u07ff\\u0800\\uffff\\udbff\\udfff\"",
                     "\x01\x7f\xc2\x80\xdf\xbf\xe0\xa0\x80\xef\xbf\xbf\xf4\x8f\xbf\xbf");
 }
@@ -46,11 +47,14 @@ static void put_string_is_always_json(void **state)
 {
     (void)state;
     assert_quoted(STR_NONE, "\"\"");
-    assert_quoted(STR("plain and \xc3\xa9\xf0\x9f\x98\x80"), "\"plain and \xc3\xa9\xf0\x9f\x98\x80\"");
-    assert_quoted(STR("\"\\/\b\f\n\r\t\x01\x1f\x7f"), "\"\\\"\\\\/\\b\\f\\n\\r\\t\\u0001\\u001f\x7f\"");
+    assert_quoted(STR("plain and \xc3\xa9\xf0\x9f\x98\x80"),
+                  "\"plain and \xc3\xa9\xf0\x9f\x98\x80\"");
+    assert_quoted(STR("\"\\/\b\f\n\r\t\x01\x1f\x7f"),
+                  "\"\\\"\\\\/\\b\\f\\n\\r\\t\\u0001\\u001f\x7f\"");
     assert_quoted((struct str){"a\0b", 3}, "\"a\xef\xbf\xbd"
                                            "b\"");
-    assert_quoted(STR("\xff\xc3(\xed\xa0\x80"), "\"\xef\xbf\xbd\xef\xbf\xbd(\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"");
+    assert_quoted(STR("\xff\xc3(\xed\xa0\x80"),
+                  "\"\xef\xbf\xbd\xef\xbf\xbd(\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"");
     assert_quoted(STR("cut \xe2\x82"), "\"cut \xef\xbf\xbd\xef\xbf\xbd\"");
 }
 
@@ -83,15 +87,19 @@ static void members_get_their_commas(void **state)
     buf_puts(&out, ",\"inner\":{");
     json_put_int(&out, "x", 1);
     buf_puts(&out, "}}");
-    assert_str(buf_str(&out), "{\"name\":\"a \\\"b\\\"\",\"count\":-9223372036854775808,\"list\":[1],\"inner\":{\"x\":1}}");
+    assert_str(buf_str(&out),
+               "{\"name\":\"a "
+               "\\\"b\\\"\",\"count\":-9223372036854775808,\"list\":[1],\"inner\":{\"x\":1}}");
     assert_int_equal(json_check(buf_str(&out), NULL), 0);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(unquote_reads_every_escape),         cmocka_unit_test(unquote_leaves_others_alone),
-        cmocka_unit_test(put_string_is_always_json),          cmocka_unit_test(every_byte_survives_or_is_replaced),
+        cmocka_unit_test(unquote_reads_every_escape),
+        cmocka_unit_test(unquote_leaves_others_alone),
+        cmocka_unit_test(put_string_is_always_json),
+        cmocka_unit_test(every_byte_survives_or_is_replaced),
         cmocka_unit_test(members_get_their_commas),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -61,14 +61,19 @@ static void logfmt_quotes_what_needs_it(void **state)
 
     (void)state;
     errno = ENOENT;
-    log_warn("delivery failed, will retry", F_STR("integration", "stripe-eu"), F_INT("wait_ms", -30), F_ERR(&err));
+    log_warn("delivery failed, will retry", F_STR("integration", "stripe-eu"),
+             F_INT("wait_ms", -30), F_ERR(&err));
     assert_int_equal(errno, ENOENT);
-    assert_str(written(&out), "time=2026-11-21T05:24:00.000Z level=warn msg=\"delivery failed, will retry\" "
-                              "integration=stripe-eu wait_ms=-30 error=\"line 1: \\\"x\\\"\"\n");
-    log_error("plain", F_STR("empty", ""), F_STR("none", NULL), F_STR("eq", "a=b"), F_STR("lines", "a\nb"),
-              F_TEXT("part", ((struct str){"abcdef", 3})), F_DOUBLE("real", 0.25), F_STR("utf8", "\xc3\xa9\xff"));
-    assert_str(written(&out), "time=2026-11-21T05:24:00.000Z level=error msg=plain empty=\"\" none=\"\" eq=\"a=b\" "
-                              "lines=\"a\\nb\" part=abc real=0.25 utf8=\"\xc3\xa9\xef\xbf\xbd\"\n");
+    assert_str(written(&out),
+               "time=2026-11-21T05:24:00.000Z level=warn msg=\"delivery failed, will retry\" "
+               "integration=stripe-eu wait_ms=-30 error=\"line 1: \\\"x\\\"\"\n");
+    log_error("plain", F_STR("empty", ""), F_STR("none", NULL), F_STR("eq", "a=b"),
+              F_STR("lines", "a\nb"), F_TEXT("part", ((struct str){"abcdef", 3})),
+              F_DOUBLE("real", 0.25), F_STR("utf8", "\xc3\xa9\xff"));
+    assert_str(
+        written(&out),
+        "time=2026-11-21T05:24:00.000Z level=error msg=plain empty=\"\" none=\"\" eq=\"a=b\" "
+        "lines=\"a\\nb\" part=abc real=0.25 utf8=\"\xc3\xa9\xef\xbf\xbd\"\n");
     log_info("no fields");
     assert_str(written(&out), "time=2026-11-21T05:24:00.000Z level=info msg=\"no fields\"\n");
 }
@@ -79,11 +84,14 @@ static void json_lines_are_json(void **state)
 
     (void)state;
     log_set_form(LOG_JSON);
-    log_info("it \"began\"", F_STR("id", "a\\b"), F_INT("n", 5), F_DOUBLE("real", 1e300), F_DOUBLE("none", NAN));
+    log_info("it \"began\"", F_STR("id", "a\\b"), F_INT("n", 5), F_DOUBLE("real", 1e300),
+             F_DOUBLE("none", NAN));
     struct str line = written(&out);
     assert_int_equal(json_check(line, NULL), 0);
-    assert_str(line, "{\"time\":\"2026-11-21T05:24:00.000Z\",\"level\":\"info\",\"msg\":\"it \\\"began\\\"\","
-                     "\"id\":\"a\\\\b\",\"n\":5,\"real\":1e+300,\"none\":\"nan\"}\n");
+    assert_str(
+        line,
+        "{\"time\":\"2026-11-21T05:24:00.000Z\",\"level\":\"info\",\"msg\":\"it \\\"began\\\"\","
+        "\"id\":\"a\\\\b\",\"n\":5,\"real\":1e+300,\"none\":\"nan\"}\n");
 }
 
 static void levels_hold_lines_back(void **state)
@@ -112,9 +120,11 @@ static void secrets_are_masked(void **state)
     (void)state;
     secret_register(STR("hunter\"2"));
     secret_register(STR("12345678"));
-    log_info("words with hunter\"2", F_STR("url", "https://x/?k=hunter\"2"), F_INT("pin", 12345678));
-    assert_str(written(&out), "time=2026-11-21T05:24:00.000Z level=info msg=\"words with ********\" "
-                              "url=\"https://x/?k=********\" pin=********\n");
+    log_info("words with hunter\"2", F_STR("url", "https://x/?k=hunter\"2"),
+             F_INT("pin", 12345678));
+    assert_str(written(&out),
+               "time=2026-11-21T05:24:00.000Z level=info msg=\"words with ********\" "
+               "url=\"https://x/?k=********\" pin=********\n");
     log_set_form(LOG_JSON);
     log_info("x", F_STR("a", "hunter\"2"), F_INT("pin", 12345678));
     assert_non_null(strstr(written(&out).ptr, "\"a\":\"********\",\"pin\":\"********\"}"));

@@ -42,7 +42,8 @@ static void post_note(struct count *count, int poster, int number)
     struct note *note = calloc(1, sizeof(*note));
 
     assert_non_null(note);
-    *note = (struct note){.message = {.fn = on_note}, .count = count, .poster = poster, .number = number};
+    *note = (struct note){
+        .message = {.fn = on_note}, .count = count, .poster = poster, .number = number};
     loop_post(count->loop, &note->message);
 }
 

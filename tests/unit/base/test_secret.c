@@ -86,7 +86,9 @@ static void encoded_forms_are_masked(void **state)
         base64_encode(buf_str(&plain), &letters);
         assert_hidden(buf_str(&letters), "base64");
         for (size_t i = 0; i < letters.len; i++)
-            letters.ptr[i] = letters.ptr[i] == '+' ? '-' : letters.ptr[i] == '/' ? '_' : letters.ptr[i];
+            letters.ptr[i] = letters.ptr[i] == '+'   ? '-'
+                             : letters.ptr[i] == '/' ? '_'
+                                                     : letters.ptr[i];
         assert_hidden(buf_str(&letters), "base64url");
     }
     assert_masked(STR("k=p%FF%3E%3Fss%20w%2Frd%0A%22long%22&x=1"), "k=********&x=1");

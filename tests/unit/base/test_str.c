@@ -70,7 +70,8 @@ static void whole_numbers(void **state)
     assert_int_equal(str_to_i64(STR("9223372036854775808"), &n), -ERANGE);
     assert_int_equal(str_to_i64(STR("-9223372036854775809"), &n), -ERANGE);
     assert_int_equal(str_to_i64(STR("99999999999999999999999"), &n), -ERANGE);
-    static const char *const wrong[] = {"", "-", "+", "1x", " 1", "1 ", "--1", "0x10", "99999999999999999999x"};
+    static const char *const wrong[] = {
+        "", "-", "+", "1x", " 1", "1 ", "--1", "0x10", "99999999999999999999x"};
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
         assert_int_equal(str_to_i64(str_of(wrong[i]), &n), -EINVAL);
     assert_int_equal(n, 12);
@@ -114,11 +115,19 @@ static void nearest_is_a_fair_guess(void **state)
 
 static void utf8_by_the_letter(void **state)
 {
-    static const char *const good[] = {"",         "plain",        "\xc2\x80",         "\xdf\xbf",         "\xe0\xa0\x80",
-                                       "\xed\x9f\xbf", "\xee\x80\x80", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf"};
-    static const char *const bad[] = {"\x80",         "\xc0\x80",     "\xc1\xbf",         "\xc2",         "\xc2x",
-                                      "\xe0\x9f\xbf", "\xe1\x80",     "\xed\xa0\x80",     "\xef\xbf",     "\xf0\x8f\xbf\xbf",
-                                      "\xf0\x90\x80", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff"};
+    static const char *const good[] = {"",
+                                       "plain",
+                                       "\xc2\x80",
+                                       "\xdf\xbf",
+                                       "\xe0\xa0\x80",
+                                       "\xed\x9f\xbf",
+                                       "\xee\x80\x80",
+                                       "\xf0\x90\x80\x80",
+                                       "\xf4\x8f\xbf\xbf"};
+    static const char *const bad[] = {
+        "\x80",         "\xc0\x80",         "\xc1\xbf",         "\xc2",     "\xc2x",
+        "\xe0\x9f\xbf", "\xe1\x80",         "\xed\xa0\x80",     "\xef\xbf", "\xf0\x8f\xbf\xbf",
+        "\xf0\x90\x80", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff"};
 
     (void)state;
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
