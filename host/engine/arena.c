@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/arena.h"
+
+#include <stdalign.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { BLOCK_BYTES = 16384 };
+
+struct arena_block {
+    struct arena_block *next;
+    size_t used, size;
+    alignas(max_align_t) char bytes[];
+};
+
+static void *take_raw(struct arena *arena, size_t bytes)
+{
+    struct arena_block *block = arena->blocks;
+    void *place;
+
+    bytes = (bytes + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
+    if (block == NULL || bytes > block->size - block->used) {
+        size_t size = bytes > BLOCK_BYTES ? bytes : BLOCK_BYTES;
+
+        block = malloc(sizeof *block + size);
+        if (block == NULL)
+            return NULL;
+        *block = (struct arena_block){.next = arena->blocks, .size = size};
+        arena->blocks = block;
+    }
+    place = block->bytes + block->used;
+    block->used += bytes;
+    return place;
+}
+
+void *arena_take(struct arena *arena, size_t bytes)
+{
+    void *place = take_raw(arena, bytes);
+
+    return place != NULL ? memset(place, 0, bytes) : NULL;
+}
+
+struct str arena_copy(struct arena *arena, struct str text)
+{
+    char *place = take_raw(arena, text.len + 1);
+
+    if (place == NULL)
+        return STR_NONE;
+    if (text.len > 0)
+        memcpy(place, text.ptr, text.len);
+    place[text.len] = '\0';
+    return (struct str){place, text.len};
+}
+
+struct str arena_printf(struct arena *arena, const char *format, ...)
+{
+    va_list args;
+    va_list again;
+    char *place = NULL;
+    int len;
+
+    va_start(args, format);
+    va_copy(again, args);
+    len = vsnprintf(NULL, 0, format, args);
+    if (len >= 0)
+        place = take_raw(arena, (size_t)len + 1);
+    if (place != NULL)
+        (void)vsnprintf(place, (size_t)len + 1, format, again); /* measured just above */
+    va_end(again);
+    va_end(args);
+    return place != NULL ? (struct str){place, (size_t)len} : STR_NONE;
+}
+
+void arena_finish(struct arena *arena)
+{
+    while (arena->blocks != NULL) {
+        struct arena_block *block = arena->blocks;
+
+        arena->blocks = block->next;
+        free(block);
+    }
+}

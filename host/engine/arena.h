@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Memory that lives as long as one batch: many small pieces, freed at once. */
+#ifndef ENGINE_ARENA_H
+#define ENGINE_ARENA_H
+
+#include "base/str.h"
+
+#include <stddef.h>
+
+struct arena {
+    struct arena_block *blocks; /* newest first */
+};
+
+/* Zeroed, aligned for anything; NULL: no memory. */
+void *arena_take(struct arena *arena, size_t bytes);
+/* A NUL-terminated copy; {NULL, 0} when memory is out. */
+struct str arena_copy(struct arena *arena, struct str text);
+struct str arena_printf(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void arena_finish(struct arena *arena);
+
+#endif

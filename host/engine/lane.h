@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * One integration's lane: what it claims, what it has in hand, what it has to write down. Private to the engine room:
+ * lane.c decides when to claim, batch.c takes a batch to its verdicts, outbox.c writes them down.
+ *
+ *   starting --opened--> active <--> paused (Retry-After, destination not reachable, plugin restarting)
+ *      |                    |
+ *      +--could not-->  failed            any --> stopping --in flight ended--> stopped
+ */
+#ifndef ENGINE_LANE_H
+#define ENGINE_LANE_H
+
+#include "engine/engine.h"
+#include "engine/outbound.h"
+#include "engine/outbox.h"
+#include "rules/retry.h"
+#include "rules/types.h"
+
+enum lane_state { LANE_DISABLED, LANE_STARTING, LANE_ACTIVE, LANE_FAILED, LANE_STOPPING };
+
+struct lane {
+    const struct engine_rooms *rooms;
+    const struct config_file *file;
+    const char *name;
+    uint32_t number;
+    enum lane_state state;
+    char words[600]; /* why failed or paused */
+
+    /* what the ini says */
+    struct types types;
+    enum store_walk walk;
+    const char *selector; /* the plugin's, or NULL */
+    bool has_where, has_transform;
+    struct retry_policy policy;
+    int concurrency;
+    struct outbound_rules *outbound; /* NULL: the plugin has no HTTP destination */
+    struct http_destination *destination;
+    struct plugin_instance *jq; /* runs where and [transform]; NULL: neither is set */
+    struct plugin_instance *plugin;
+    struct plugin_facts facts;
+    bool is_jq_open, is_plugin_open;
+
+    /* what is in hand */
+    struct store_claim claim;
+    bool is_claiming, must_look_again;
+    uint32_t in_flight; /* records claimed and not yet written down */
+    struct batch *batches;
+    struct outbox outbox;
+    struct loop_timer *timer; /* when to look again */
+    int64_t next_due_ms;      /* wall; what the store said last */
+    int64_t paused_until_ms;  /* wall */
+    int unreachable_in_a_row;
+    uint64_t requests_records; /* records in all requests, to size the window */
+    struct lane_figures figures;
+
+    void (*changed)(void *user, struct lane *lane); /* state changed or went idle */
+    void *changed_user;
+};
+
+struct lane *lane_create(const struct engine_rooms *rooms, const struct config_file *file, struct err *err);
+void lane_destroy(struct lane *lane);
+/* The store knows it by `number`: opens the plugin's instances, then becomes active or failed. */
+void lane_open(struct lane *lane, uint32_t number);
+void lane_look(struct lane *lane);
+void lane_stop(struct lane *lane);
+bool lane_is_idle(const struct lane *lane);
+void lane_fail(struct lane *lane, const char *words);
+/* No claims before then (wall); the later of two pauses counts. */
+void lane_pause(struct lane *lane, int64_t until_ms, const char *words);
+const char *lane_state_name(const struct lane *lane);
+
+/* A claim with records becomes a batch, which takes over the claim's arena. */
+int batch_start(struct lane *lane, struct store_claim *claim);
+
+#endif

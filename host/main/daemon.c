@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "main/daemon.h"
+
+#include "api/api.h"
+#include "base/clock.h"
+#include "base/digest.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "engine/engine.h"
+#include "http/http_client.h"
+#include "main/settings.h"
+#include "plugin/plugin.h"
+#include "store/store.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { DRAIN_MS = 10000, PLUGIN_GRACE_MS = 2000 };
+
+struct daemon {
+    struct settings settings;
+    struct loop *loop;
+    struct store *store;
+    struct http_client *http;
+    struct plugin_host *plugins;
+    struct engine *engine;
+    struct api *api;
+    uv_signal_t signals[3];
+    size_t signal_count;
+    char *worker_path;
+    bool is_stopping;
+};
+
+/* ---- news from plugins ------------------------------------------------------------------------------------- */
+
+static void plugin_log(void *user, const char *plugin, const char *integration, enum log_level level,
+                       struct str message, struct str fields)
+{
+    const struct log_field all[] = {
+        F_STR("integration", integration != NULL ? integration : ""),
+        F_STR("plugin", plugin),
+        F_TEXT("message", message),
+        F_TEXT("fields", fields.len > 0 ? fields : STR("{}")),
+        {.kind = LOG_FIELD_END},
+    };
+
+    (void)user;
+    log_write(level, "plugin says", all);
+}
+
+static void plugin_worker(void *user, const char *plugin, const char *integration, const char *words)
+{
+    (void)user;
+    log_warn("plugin worker", F_STR("plugin", plugin), F_STR("integration", integration != NULL ? integration : ""),
+             F_STR("state", words));
+}
+
+/* ---- stopping: from the top down ------------------------------------------------------------------------------ */
+
+static void plugins_stopped(void *user)
+{
+    struct daemon *daemon = user;
+
+    loop_stop(daemon->loop);
+}
+
+static void engine_stopped(void *user)
+{
+    struct daemon *daemon = user;
+
+    plugin_host_stop(daemon->plugins, PLUGIN_GRACE_MS, plugins_stopped, daemon);
+}
+
+static void api_stopped(void *user)
+{
+    struct daemon *daemon = user;
+
+    engine_stop(daemon->engine, DRAIN_MS, engine_stopped, daemon);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct daemon *daemon = handle->data;
+
+    if (number == SIGHUP) {
+        log_warn("SIGHUP is not acted upon: restart tenond to take a changed configuration");
+        return;
+    }
+    if (daemon->is_stopping) {
+        log_warn("second signal, stopping at once");
+        loop_stop(daemon->loop);
+        return;
+    }
+    daemon->is_stopping = true;
+    log_info("stopping", F_INT("signal", number));
+    api_stop(daemon->api, DRAIN_MS, api_stopped, daemon);
+}
+
+/* ---- opening: from the ground up -------------------------------------------------------------------------------- */
+
+static void log_messages(const struct config *config)
+{
+    for (size_t i = 0; i < config_message_count(config); i++) {
+        const struct config_error *message = config_message(config, i);
+
+        if (message->is_warning)
+            log_warn("configuration", F_STR("file", message->file), F_INT("line", message->line),
+                     F_STR("code", message->code), F_STR("error", message->text));
+        else
+            log_error("configuration", F_STR("file", message->file), F_INT("line", message->line),
+                      F_STR("code", message->code), F_STR("error", message->text));
+    }
+}
+
+static int read_settings(struct daemon *daemon, const struct options *options, struct err *err)
+{
+    const struct config_file *host;
+    enum log_level level;
+    int status = settings_load(options->conf, options->state, &daemon->settings, err);
+
+    if (status < 0)
+        return status;
+    host = config_host(daemon->settings.config);
+    if (log_level_parse(str_of(config_text(host, "log", "level")), &level) == 0)
+        log_set_level(level);
+    log_set_form(strcmp(config_text(host, "log", "form"), "json") == 0 ? LOG_JSON : LOG_LOGFMT);
+    log_messages(daemon->settings.config);
+    if (!config_file_is_valid(host))
+        return err_set(err, E_REFUSED, "%s has errors: see the lines above, or `tenond --check`",
+                       config_file_path(host));
+    return file_make_dirs(daemon->settings.state_dir, 0750, err);
+}
+
+static int open_ground(struct daemon *daemon, struct err *err)
+{
+    const struct config_file *host = config_host(daemon->settings.config);
+    const struct store_settings store = {
+        .url = daemon->settings.store_url,
+        .is_sync_full = strcmp(config_text(host, "store", "sync"), "full") == 0,
+        .cache_bytes = config_integer(host, "store", "cache"),
+    };
+
+    daemon->loop = loop_create(err);
+    if (daemon->loop == NULL)
+        return err->code;
+    daemon->store = store_open(&store, daemon->loop, err);
+    if (daemon->store == NULL)
+        return err->code;
+    daemon->http = http_client_create(daemon->loop, err);
+    return daemon->http != NULL ? 0 : err->code;
+}
+
+static int open_engine(struct daemon *daemon, struct err *err)
+{
+    const struct config_file *host = config_host(daemon->settings.config);
+    const char *worker = config_text(host, "host", "worker");
+    struct plugin_host_settings plugins = {
+        .state_dir = daemon->settings.state_dir,
+        .events = {.user = daemon, .log = plugin_log, .worker = plugin_worker},
+    };
+    struct engine_rooms rooms;
+
+    daemon->worker_path = worker[0] != '\0' ? str_dup(str_of(worker)) : plugin_worker_default_path();
+    if (daemon->worker_path == NULL)
+        return err_set(err, -ENOENT, "tenon-worker not found beside tenond; set [host] worker");
+    plugins.worker_path = daemon->worker_path;
+    daemon->plugins = plugin_host_create(daemon->loop, &plugins, err);
+    if (daemon->plugins == NULL)
+        return err->code;
+    rooms = (struct engine_rooms){
+        .loop = daemon->loop,
+        .store = daemon->store,
+        .http = daemon->http,
+        .plugins = daemon->plugins,
+        .catalog = daemon->settings.catalog,
+        .config = daemon->settings.config,
+    };
+    daemon->engine = engine_create(&rooms, err);
+    return daemon->engine != NULL ? 0 : err->code;
+}
+
+static int open_api(struct daemon *daemon, struct err *err)
+{
+    const struct config_file *host = config_host(daemon->settings.config);
+    const char *listen = config_text(host, "api", "listen");
+    const struct api_settings settings = {
+        .unix_socket = daemon->settings.socket[0] != '\0' ? daemon->settings.socket : NULL,
+        .listen = listen[0] != '\0' ? listen : NULL,
+        .max_body_bytes = config_integer(host, "api", "max_body"),
+        .max_connections = (int)config_integer(host, "api", "max_connections"),
+        .idle_timeout_ms = config_integer(host, "api", "idle_timeout"),
+    };
+
+    daemon->api = api_create(daemon->loop, daemon->engine, &settings, err);
+    return daemon->api != NULL ? 0 : err->code;
+}
+
+static int watch_signals(struct daemon *daemon, struct err *err)
+{
+    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
+
+    (void)signal(SIGPIPE, SIG_IGN); /* cannot fail for SIGPIPE */
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        int status = uv_signal_init(loop_uv(daemon->loop), &daemon->signals[i]);
+
+        if (status == 0) {
+            daemon->signal_count++;
+            daemon->signals[i].data = daemon;
+            status = uv_signal_start(&daemon->signals[i], on_signal, numbers[i]);
+        }
+        if (status < 0)
+            return err_set(err, status, "cannot watch signal %d: %s", numbers[i], uv_strerror(status));
+    }
+    return 0;
+}
+
+struct daemon *daemon_open(const struct options *options, struct err *err)
+{
+    struct daemon *daemon = calloc(1, sizeof *daemon);
+
+    if (daemon == NULL) {
+        (void)err_set(err, -ENOMEM, "out of memory");
+        return NULL;
+    }
+    if (digest_init() < 0)
+        (void)err_set(err, -EIO, "libsodium cannot start: no source of random bytes");
+    else if (read_settings(daemon, options, err) == 0 && open_ground(daemon, err) == 0 &&
+             watch_signals(daemon, err) == 0 && open_engine(daemon, err) == 0 && open_api(daemon, err) == 0)
+        return daemon;
+    daemon_close(daemon);
+    return NULL;
+}
+
+void daemon_run(struct daemon *daemon)
+{
+    log_info("tenond starts", F_STR("version", TENON_VERSION), F_STR("conf", daemon->settings.dir),
+             F_STR("store", daemon->settings.store_url), F_STR("socket", daemon->settings.socket));
+    engine_start(daemon->engine);
+    loop_run(daemon->loop);
+    log_info("tenond ends");
+}
+
+void daemon_close(struct daemon *daemon)
+{
+    if (daemon == NULL)
+        return;
+    api_destroy(daemon->api);
+    if (daemon->http != NULL)
+        http_client_destroy(daemon->http); /* its answers settle in the lanes, so before the engine */
+    if (daemon->store != NULL)
+        store_close(daemon->store); /* the same for what the lanes wrote */
+    engine_destroy(daemon->engine);
+    if (daemon->plugins != NULL)
+        plugin_host_destroy(daemon->plugins);
+    for (size_t i = 0; i < daemon->signal_count; i++)
+        uv_close((uv_handle_t *)&daemon->signals[i], NULL);
+    if (daemon->loop != NULL)
+        loop_destroy(daemon->loop);
+    settings_finish(&daemon->settings);
+    free(daemon->worker_path);
+    free(daemon);
+}
+
+int daemon_check(const struct options *options, struct err *err)
+{
+    struct settings settings;
+    size_t errors;
+    int status = settings_load(options->conf, options->state, &settings, err);
+
+    if (status < 0)
+        return status;
+    for (size_t i = 0; i < config_message_count(settings.config); i++) {
+        const struct config_error *message = config_message(settings.config, i);
+
+        (void)printf("%s:%d: %s%s: %s\n", message->file, message->line, message->is_warning ? "warning " : "",
+                     message->code, message->text);
+    }
+    errors = config_error_count(settings.config);
+    (void)printf("%zu files, %zu errors\n", config_file_count(settings.config) + 1, errors);
+    settings_finish(&settings);
+    return errors == 0 ? 0 : err_set(err, E_REFUSED, "the configuration has errors");
+}
