@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What the files of this room share. The serving thread reads frames; without TENON_PER_INTEGRATION it also runs
+ * them, with it each instance has a thread of its own for its strand and pool calls.
+ * Locks, in this order: server.jobs_lock, thread.queue_lock, server.send_lock. None is held while a callback runs. */
+#ifndef CALL_CALL_SERVER_H
+#define CALL_CALL_SERVER_H
+
+#include "call/call.h"
+
+#include <pthread.h>
+
+struct call_server;
+struct call_instance;
+
+/* One record's outcome while its batch is worked on. Texts are offsets, because their buffers move as they grow. */
+struct call_outcome {
+    uint8_t kind, step; /* enum wire_kind, enum wire_step */
+    bool is_set;        /* has a verdict */
+    bool is_requested;  /* is in a request */
+    bool has_payload;
+    int32_t error_class;
+    uint32_t retry_after_ms, http_status;
+    uint32_t message_at, message_len, external_id_at, external_id_len, payload_at, payload_len;
+};
+
+/* A batch in hand. Reused from call to call; a pending job takes it along. */
+struct call_batch {
+    uint32_t count, cap;
+    tenon_record *records;         /* [0, live_count): those that go on, closed up */
+    uint32_t *live;                /* their indexes in the host's batch */
+    uint32_t live_count;
+    struct call_outcome *outcomes; /* count of them, by the host's index */
+    enum wire_step step;           /* who is asked just now */
+    struct wire_out texts, payloads, requests;
+    uint32_t request_count;
+    bool is_body_record;           /* some request refers to record data */
+};
+
+/* A thread that calls plugin code, and what it works with. */
+struct call_thread {
+    struct call_server *server;
+    volatile struct wire_place *place;
+    struct call_batch *batch; /* NULL until first needed */
+    struct wire_out out;
+};
+
+struct call_item { /* a frame on its way to an instance's thread */
+    struct call_item *next;
+    struct wire_header header;
+    char bytes[];
+};
+
+struct call_instance {
+    struct call_instance *next;
+    struct call_server *server;
+    uint32_t id;
+    void *self;
+    _Atomic bool is_created;
+    bool is_active;
+    tenon_host host; /* never freed while the process lives: a late thread of the plugin may still hold it */
+    /* With TENON_PER_INTEGRATION: */
+    bool has_thread;          /* serving thread only */
+    unsigned place;           /* of the shared page; 0: shares the serving thread's or none */
+    _Atomic bool is_finished; /* the thread has seen CLOSE and can be joined */
+    pthread_t pthread;
+    struct call_thread thread;
+    pthread_mutex_t queue_lock;
+    pthread_cond_t queue_news;
+    struct call_item *queue_first, *queue_last; /* under queue_lock */
+    bool is_ending;                             /* under queue_lock */
+};
+
+/* A batch that submit() is working on, or left pending. */
+struct call_job {
+    struct call_job *next;
+    uint64_t id, call;
+    uint32_t steps;
+    struct call_instance *instance;
+    struct call_batch *batch;
+    bool is_submitting, is_completed;
+};
+
+struct call_server {
+    struct call_options options;
+    struct wire_place no_page[1];
+    uint64_t places_used;        /* bit per place of the page; serving thread only */
+    struct call_thread main;
+    tenon_plugin plugin;         /* our copy; zero where the plugin's table is older */
+    tenon_transformer transformer;
+    tenon_client client;
+    tenon_submitter submitter;
+    bool is_loaded;
+    struct call_instance *instances; /* serving thread only */
+    pthread_mutex_t send_lock;
+    bool is_broken;              /* under send_lock */
+    pthread_mutex_t jobs_lock;
+    struct call_job *jobs;       /* under jobs_lock */
+    uint64_t last_job;           /* under jobs_lock */
+};
+
+/* call_serve.c */
+int call_send(struct call_server *server, const struct wire_out *frame); /* [any] */
+void call_send_status(struct call_thread *thread, const struct wire_header *to, const struct wire_status *status);
+/* The status of a callback that returned `code`. */
+void call_send_result(struct call_thread *thread, const struct wire_header *to, enum wire_callback callback,
+                      int32_t code, tenon_err *err);
+void call_send_refusal(struct call_thread *thread, const struct wire_header *to, int32_t code, const char *words);
+void call_run(struct call_thread *thread, struct call_instance *instance, const struct wire_header *header,
+              struct wire_in *in);
+
+static inline void call_mark(struct call_thread *thread, enum wire_callback callback, uint32_t record)
+{
+    __atomic_store_n(&thread->place->record, record, __ATOMIC_RELAXED);
+    __atomic_store_n(&thread->place->callback, (uint32_t)callback, __ATOMIC_RELAXED);
+}
+static inline tenon_err call_err(void)
+{
+    tenon_err err;
+
+    memset(&err, 0, sizeof err);
+    err.struct_size = sizeof err;
+    return err;
+}
+/* A text that came from a plugin: ptr may be NULL when it is empty. */
+static inline tenon_str call_text(tenon_str text)
+{
+    return text.ptr == NULL || text.len == 0 ? (tenon_str){"", 0} : text;
+}
+
+/* call_load.c */
+void call_load(struct call_server *server, const struct wire_header *header, struct wire_in *in);
+const tenon_selector *call_find_selector(const struct call_server *server, tenon_str name);
+
+/* call_instance.c */
+void call_create(struct call_server *server, const struct wire_header *header, struct wire_in *in);
+void call_activate(struct call_thread *thread, struct call_instance *instance, const struct wire_header *header);
+void call_close(struct call_thread *thread, struct call_instance *instance, uint32_t grace_ms);
+struct call_instance *call_find_instance(struct call_server *server, uint32_t id);
+int call_enqueue(struct call_instance *instance, const struct wire_header *header, const struct wire_in *in);
+void call_end_instances(struct call_server *server);
+
+/* call_deliver.c */
+void call_deliver(struct call_thread *thread, struct call_instance *instance, const struct wire_header *header,
+                  struct wire_in *in);
+void call_judge(struct call_thread *thread, struct call_instance *instance, const struct wire_header *header,
+                struct wire_in *in);
+
+/* call_batch.c */
+struct call_batch *call_batch_get(struct call_thread *thread, uint32_t count); /* NULL: no memory */
+void call_batch_destroy(struct call_batch *batch);
+void call_batch_close_up(struct call_batch *batch); /* drops records that no longer go on */
+/* The outcome of the record at `live_index` from what a callback returned, with err's words. */
+void call_batch_fail(struct call_batch *batch, uint32_t live_index, enum wire_callback callback, int32_t code,
+                     const tenon_err *err);
+void call_batch_settle(struct call_batch *batch, uint32_t live_index, enum wire_kind kind, int32_t error_class,
+                       tenon_str message);
+/* Applies a plugin's verdict; TENON_E_VALIDATION when it makes no sense. */
+int32_t call_batch_verdict(struct call_batch *batch, const tenon_verdict *verdict);
+int32_t call_batch_request(struct call_batch *batch, const tenon_request *request);
+/* The WIRE_OUTCOMES frame. */
+int call_batch_encode(struct call_batch *batch, uint32_t steps, uint64_t call, uint32_t instance,
+                      struct wire_out *out);
+
+/* Output of a selector or transformer, appended to one of the batch's buffers. */
+struct call_sink {
+    tenon_sink sink;
+    struct wire_out *to;
+    size_t start, max;
+    bool is_over;
+};
+void call_sink_init(struct call_sink *sink, struct wire_out *to, size_t max);
+
+/* call_job.c */
+struct call_job *call_job_start(struct call_server *server, struct call_instance *instance, uint64_t call,
+                                uint32_t steps, struct call_batch *batch);
+/* After submit() returned PENDING: true when it goes on by itself (the host has been told), false when it
+ * was completed already and the caller answers. */
+bool call_job_leave_pending(struct call_thread *thread, struct call_job *job);
+void call_job_end(struct call_server *server, struct call_job *job); /* forgets it; the batch stays the caller's */
+int32_t call_job_complete(const tenon_host *host, uint64_t id, const tenon_verdict *verdicts, size_t count);
+void call_job_cancel(struct call_server *server, uint64_t call);
+void call_job_drop_all(struct call_server *server, const struct call_instance *instance); /* NULL: everybody's */
+
+#endif

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "wire/wire_messages.h"
+
+_Static_assert(sizeof(struct wire_page) <= WIRE_PAGE_BYTES, "the shared page is one page");
+
+const char *wire_callback_name(uint32_t callback)
+{
+    static const char *const names[WIRE_AT_END] = {
+        [WIRE_AT_NONE] = "between calls", [WIRE_AT_LOAD] = "dlopen (a constructor)",
+        [WIRE_AT_ENTRY] = "tenon_plugin_v1", [WIRE_AT_VALIDATE] = "validate",
+        [WIRE_AT_CREATE] = "create",         [WIRE_AT_ACTIVATE] = "activate",
+        [WIRE_AT_DEACTIVATE] = "deactivate", [WIRE_AT_DESTROY] = "destroy",
+        [WIRE_AT_SELECT] = "select",         [WIRE_AT_TRANSFORM] = "transform",
+        [WIRE_AT_PREPARE] = "prepare",       [WIRE_AT_JUDGE] = "judge",
+        [WIRE_AT_SUBMIT] = "submit",         [WIRE_AT_SUBMITTER] = "submitter",
+        [WIRE_AT_TEST] = "test",             [WIRE_AT_CANCEL] = "cancel",
+    };
+
+    return callback < WIRE_AT_END ? names[callback] : "?";
+}
+
+static int done(const struct wire_in *in)
+{
+    return wire_in_is_done(in) ? 0 : -1;
+}
+
+void wire_put_greeting(struct wire_out *out, const struct wire_greeting *greeting)
+{
+    wire_out_u32(out, greeting->protocol);
+    wire_out_text(out, greeting->words);
+}
+
+int wire_get_greeting(struct wire_in *in, struct wire_greeting *out)
+{
+    out->protocol = wire_in_u32(in);
+    out->words = wire_in_text(in);
+    return done(in);
+}
+
+void wire_put_load(struct wire_out *out, const struct wire_load *load)
+{
+    wire_out_text(out, load->path);
+    wire_out_text(out, load->real_path);
+    wire_out_text(out, load->name);
+    wire_out_text(out, load->version);
+    wire_out_text(out, load->settings);
+    wire_out_u32(out, load->allow_net);
+    wire_out_u32(out, load->uid);
+    wire_out_u32(out, load->gid);
+    wire_out_u64(out, load->memory_max_bytes);
+    wire_out_u32(out, load->write_path_count);
+    for (uint32_t i = 0; i < load->write_path_count; i++)
+        wire_out_text(out, load->write_paths[i]);
+}
+
+int wire_get_load(struct wire_in *in, struct wire_load *out)
+{
+    out->path = wire_in_text(in);
+    out->real_path = wire_in_text(in);
+    out->name = wire_in_text(in);
+    out->version = wire_in_text(in);
+    out->settings = wire_in_text(in);
+    out->allow_net = wire_in_u32(in);
+    out->uid = wire_in_u32(in);
+    out->gid = wire_in_u32(in);
+    out->memory_max_bytes = wire_in_u64(in);
+    out->write_path_count = wire_in_count(in, 5);
+    if (out->write_path_count > WIRE_WRITE_PATHS_MAX)
+        return -1;
+    for (uint32_t i = 0; i < out->write_path_count; i++)
+        out->write_paths[i] = wire_in_text(in);
+    return done(in);
+}
+
+void wire_put_facts(struct wire_out *out, const struct wire_facts *facts)
+{
+    wire_out_u32(out, facts->has);
+    wire_out_u32(out, facts->batch_max);
+    wire_out_u64(out, facts->flags);
+    wire_out_text(out, facts->confinement);
+    wire_out_u32(out, facts->selector_count);
+    for (uint32_t i = 0; i < facts->selector_count; i++)
+        wire_out_text(out, facts->selectors[i]);
+}
+
+int wire_get_facts(struct wire_in *in, struct wire_facts *out)
+{
+    out->has = wire_in_u32(in);
+    out->batch_max = wire_in_u32(in);
+    out->flags = wire_in_u64(in);
+    out->confinement = wire_in_text(in);
+    out->selector_count = wire_in_count(in, 5);
+    if (out->selector_count > WIRE_SELECTORS_MAX)
+        return -1;
+    for (uint32_t i = 0; i < out->selector_count; i++)
+        out->selectors[i] = wire_in_text(in);
+    return done(in);
+}
+
+void wire_put_create(struct wire_out *out, const struct wire_create *create)
+{
+    wire_out_text(out, create->name);
+    wire_out_text(out, create->settings);
+}
+
+int wire_get_create(struct wire_in *in, struct wire_create *out)
+{
+    out->name = wire_in_text(in);
+    out->settings = wire_in_text(in);
+    return done(in);
+}
+
+void wire_put_close(struct wire_out *out, uint32_t grace_ms)
+{
+    wire_out_u32(out, grace_ms);
+}
+
+int wire_get_close(struct wire_in *in, uint32_t *out_grace_ms)
+{
+    *out_grace_ms = wire_in_u32(in);
+    return done(in);
+}
+
+void wire_put_status(struct wire_out *out, const struct wire_status *status)
+{
+    wire_out_u32(out, (uint32_t)status->code);
+    wire_out_u32(out, status->callback);
+    wire_out_u32(out, status->retry_after_ms);
+    wire_out_u32(out, status->http_status);
+    wire_out_text(out, status->message);
+}
+
+int wire_get_status(struct wire_in *in, struct wire_status *out)
+{
+    out->code = (int32_t)wire_in_u32(in);
+    out->callback = wire_in_u32(in);
+    out->retry_after_ms = wire_in_u32(in);
+    out->http_status = wire_in_u32(in);
+    out->message = wire_in_text(in);
+    return done(in);
+}
+
+void wire_put_deliver(struct wire_out *out, const struct wire_deliver *deliver)
+{
+    wire_out_u32(out, deliver->steps);
+    wire_out_text(out, deliver->selector);
+    wire_out_u32(out, deliver->count);
+}
+
+/* What a record has besides its four texts. */
+struct fixed_record {
+    uint64_t version;
+    int64_t created_ms, updated_ms;
+    uint32_t attempt, reserved;
+};
+enum { RECORD_LEAST = sizeof(struct fixed_record) + 4 * 5 };
+
+int wire_get_deliver(struct wire_in *in, struct wire_deliver *out)
+{
+    out->steps = wire_in_u32(in);
+    out->selector = wire_in_text(in);
+    out->count = wire_in_count(in, RECORD_LEAST);
+    return in->failed || out->count > WIRE_RECORDS_MAX || (out->steps & ~(uint32_t)WIRE_STEP_ALL) ? -1 : 0;
+}
+
+void wire_put_record(struct wire_out *out, const tenon_record *record)
+{
+    struct fixed_record fixed = {record->version, record->created_ms, record->updated_ms, record->attempt, 0};
+
+    wire_out_bytes(out, &fixed, sizeof fixed);
+    wire_out_text(out, record->id);
+    wire_out_text(out, record->type);
+    wire_out_text(out, record->key);
+    wire_out_text(out, record->data);
+}
+
+int wire_get_record(struct wire_in *in, tenon_record *out)
+{
+    struct fixed_record fixed = {0};
+    const char *bytes = wire_in_bytes(in, sizeof fixed);
+
+    if (bytes != NULL)
+        memcpy(&fixed, bytes, sizeof fixed);
+    out->struct_size = sizeof *out;
+    out->attempt = fixed.attempt;
+    out->version = fixed.version;
+    out->created_ms = fixed.created_ms;
+    out->updated_ms = fixed.updated_ms;
+    out->id = wire_in_text(in);
+    out->type = wire_in_text(in);
+    out->key = wire_in_text(in);
+    out->data = wire_in_text(in);
+    return in->failed ? -1 : 0;
+}
+
+void wire_put_judge(struct wire_out *out, const struct wire_judge *judge)
+{
+    wire_out_u32(out, judge->status);
+    wire_out_text(out, judge->headers);
+    wire_out_text(out, judge->body);
+    wire_out_u32(out, judge->count);
+}
+
+int wire_get_judge(struct wire_in *in, struct wire_judge *out)
+{
+    out->status = wire_in_u32(in);
+    out->headers = wire_in_text(in);
+    out->body = wire_in_text(in);
+    out->count = wire_in_count(in, RECORD_LEAST);
+    return in->failed || out->count > WIRE_RECORDS_MAX ? -1 : 0;
+}
+
+/* What an outcome has besides its texts, which are there only when `texts` says so: most have none. */
+struct fixed_outcome {
+    uint8_t kind, step, texts, reserved;
+    int32_t error_class;
+    uint32_t retry_after_ms, http_status;
+};
+_Static_assert(sizeof(struct fixed_outcome) == WIRE_OUTCOME_LEAST, "as counted by the receiver");
+enum { HAS_MESSAGE = 1, HAS_EXTERNAL_ID = 2, HAS_PAYLOAD = 4 };
+
+void wire_put_outcome(struct wire_out *out, const struct wire_outcome *outcome)
+{
+    struct fixed_outcome fixed = {
+        .kind = outcome->kind,
+        .step = outcome->step,
+        .texts = (uint8_t)((outcome->message.len > 0 ? HAS_MESSAGE : 0) |
+                           (outcome->external_id.len > 0 ? HAS_EXTERNAL_ID : 0) |
+                           (outcome->has_payload ? HAS_PAYLOAD : 0)),
+        .error_class = outcome->error_class,
+        .retry_after_ms = outcome->retry_after_ms,
+        .http_status = outcome->http_status,
+    };
+
+    wire_out_bytes(out, &fixed, sizeof fixed);
+    if (fixed.texts & HAS_MESSAGE)
+        wire_out_text(out, outcome->message);
+    if (fixed.texts & HAS_EXTERNAL_ID)
+        wire_out_text(out, outcome->external_id);
+    if (fixed.texts & HAS_PAYLOAD)
+        wire_out_text(out, outcome->payload);
+}
+
+int wire_get_outcome(struct wire_in *in, struct wire_outcome *out)
+{
+    struct fixed_outcome fixed;
+    const char *bytes = wire_in_bytes(in, sizeof fixed);
+
+    if (bytes == NULL)
+        return -1;
+    memcpy(&fixed, bytes, sizeof fixed);
+    if (fixed.kind >= WIRE_KIND_END || fixed.step >= WIRE_IN_END || fixed.texts > 7 || fixed.reserved != 0)
+        return -1;
+    *out = (struct wire_outcome){
+        .kind = fixed.kind,
+        .step = fixed.step,
+        .has_payload = fixed.texts & HAS_PAYLOAD,
+        .error_class = fixed.error_class,
+        .retry_after_ms = fixed.retry_after_ms,
+        .http_status = fixed.http_status,
+        .message = {"", 0},
+        .external_id = {"", 0},
+        .payload = {"", 0},
+    };
+    if (fixed.texts & HAS_MESSAGE)
+        out->message = wire_in_text(in);
+    if (fixed.texts & HAS_EXTERNAL_ID)
+        out->external_id = wire_in_text(in);
+    if (fixed.texts & HAS_PAYLOAD)
+        out->payload = wire_in_text(in);
+    return in->failed ? -1 : 0;
+}
+
+void wire_put_request(struct wire_out *out, const struct wire_request *request)
+{
+    wire_out_u32(out, request->body_kind);
+    wire_out_u32(out, request->record_count);
+    wire_out_bytes(out, request->records, (size_t)request->record_count * sizeof(uint32_t));
+    wire_out_text(out, request->method);
+    wire_out_text(out, request->url);
+    wire_out_text(out, request->headers);
+    wire_out_text(out, request->body);
+}
+
+int wire_get_request(struct wire_in *in, struct wire_request *out)
+{
+    out->body_kind = wire_in_u32(in);
+    out->record_count = wire_in_count(in, sizeof(uint32_t));
+    out->records = wire_in_bytes(in, (size_t)out->record_count * sizeof(uint32_t));
+    out->method = wire_in_text(in);
+    out->url = wire_in_text(in);
+    out->headers = wire_in_text(in);
+    out->body = wire_in_text(in);
+    return in->failed || out->body_kind > TENON_BODY_ARRAY ? -1 : 0;
+}
+
+static bool has_control(tenon_str text, bool lines_allowed)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.ptr[i];
+        if ((c < 0x20 && c != '\t' && !(lines_allowed && c == '\n')) || c == 0x7f)
+            return true;
+    }
+    return false;
+}
+
+const char *wire_request_problem(const struct wire_request *request)
+{
+    for (size_t i = 0; i < request->method.len; i++) {
+        char c = request->method.ptr[i];
+        if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-'))
+            return "the method is not letters";
+    }
+    if (request->method.len > 32)
+        return "the method is longer than 32 bytes";
+    if (request->url.len > 8192)
+        return "the URL is longer than 8192 bytes";
+    bool has_space = request->url.len > 0 && memchr(request->url.ptr, ' ', request->url.len) != NULL;
+    if (has_space || has_control(request->url, false))
+        return "the URL holds a space or a control character; percent-encode it";
+    if (request->headers.len > 65536)
+        return "the headers are longer than 65536 bytes";
+    if (has_control(request->headers, true))
+        return "the headers hold a control character; lines end with \\n alone";
+    return NULL;
+}
+
+void wire_put_log(struct wire_out *out, const struct wire_log *log)
+{
+    wire_out_u32(out, log->level);
+    wire_out_text(out, log->message);
+    wire_out_text(out, log->fields);
+}
+
+int wire_get_log(struct wire_in *in, struct wire_log *out)
+{
+    out->level = wire_in_u32(in);
+    out->message = wire_in_text(in);
+    out->fields = wire_in_text(in);
+    return done(in) < 0 || out->level > TENON_LOG_DEBUG ? -1 : 0;
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What each operation carries. One put and one get per message, used by both ends, so there is one truth.
+ * A get returns 0, or -1 when the bytes are not that message; texts point into the frame. Whether the values make
+ * sense (an index in range, every record in one request) is for the receiver to check. */
+#ifndef WIRE_MESSAGES_H
+#define WIRE_MESSAGES_H
+
+#include "wire/wire.h"
+
+enum {
+    WIRE_WRITE_PATHS_MAX = 32,
+    WIRE_SELECTORS_MAX = 16,
+    WIRE_RECORDS_MAX = 65536, /* in one batch */
+    WIRE_PAYLOAD_MAX = 16 << 20,
+};
+
+/* The page that both ends share: where plugin code is just now. The worker writes it before each call into
+ * the plugin; the host reads it when the worker has died. Whoever runs there can write anything: a hint. */
+enum wire_callback {
+    WIRE_AT_NONE,
+    WIRE_AT_LOAD,
+    WIRE_AT_ENTRY,
+    WIRE_AT_VALIDATE,
+    WIRE_AT_CREATE,
+    WIRE_AT_ACTIVATE,
+    WIRE_AT_DEACTIVATE,
+    WIRE_AT_DESTROY,
+    WIRE_AT_SELECT,
+    WIRE_AT_TRANSFORM,
+    WIRE_AT_PREPARE,
+    WIRE_AT_JUDGE,
+    WIRE_AT_SUBMIT,
+    WIRE_AT_SUBMITTER,
+    WIRE_AT_TEST,
+    WIRE_AT_CANCEL,
+    WIRE_AT_END,
+};
+struct wire_place {
+    uint64_t call;
+    uint32_t instance;
+    uint32_t callback; /* enum wire_callback */
+    uint32_t record;   /* index in the host's batch; UINT32_MAX: none in particular */
+    uint32_t is_used;
+    uint64_t reserved;
+};
+enum { WIRE_PLACES = 64, WIRE_PAGE_BYTES = 4096 };
+struct wire_page {
+    struct wire_place places[WIRE_PLACES]; /* one per thread that calls the plugin */
+};
+const char *wire_callback_name(uint32_t callback); /* "?" for what is none */
+
+/* WIRE_GREETING: what confines the worker's process until now, and what is missing, for people. */
+struct wire_greeting {
+    uint32_t protocol;
+    tenon_str words;
+};
+void wire_put_greeting(struct wire_out *out, const struct wire_greeting *greeting);
+int wire_get_greeting(struct wire_in *in, struct wire_greeting *out);
+
+/* WIRE_LOAD. */
+struct wire_load {
+    tenon_str path;                    /* to dlopen; "/proc/self/fd/N" for a sealed copy */
+    tenon_str real_path;               /* whose directory may be read */
+    tenon_str name, version, settings; /* the note's: the vtable must say the same */
+    uint32_t allow_net;
+    uint32_t uid, gid;                 /* UINT32_MAX: stay who we are */
+    uint64_t memory_max_bytes;         /* 0: no limit */
+    uint32_t write_path_count;
+    tenon_str write_paths[WIRE_WRITE_PATHS_MAX];
+};
+void wire_put_load(struct wire_out *out, const struct wire_load *load);
+int wire_get_load(struct wire_in *in, struct wire_load *out);
+
+/* WIRE_FACTS: what the loaded plugin has. */
+enum {
+    WIRE_HAS_TRANSFORMER = 1,
+    WIRE_HAS_PREPARE = 2,
+    WIRE_HAS_JUDGE = 4,
+    WIRE_HAS_SUBMIT = 8,
+    WIRE_HAS_SUBMITTER = 16,
+    WIRE_HAS_TEST = 32,
+};
+struct wire_facts {
+    uint32_t has;
+    uint32_t batch_max;
+    uint64_t flags;           /* the plugin's */
+    tenon_str confinement;    /* what is in force, for people */
+    uint32_t selector_count;
+    tenon_str selectors[WIRE_SELECTORS_MAX];
+};
+void wire_put_facts(struct wire_out *out, const struct wire_facts *facts);
+int wire_get_facts(struct wire_in *in, struct wire_facts *out);
+
+/* WIRE_CREATE. */
+struct wire_create {
+    tenon_str name, settings;
+};
+void wire_put_create(struct wire_out *out, const struct wire_create *create);
+int wire_get_create(struct wire_in *in, struct wire_create *out);
+
+/* WIRE_CLOSE. */
+void wire_put_close(struct wire_out *out, uint32_t grace_ms);
+int wire_get_close(struct wire_in *in, uint32_t *out_grace_ms);
+
+/* WIRE_STATUS. */
+struct wire_status {
+    int32_t code; /* TENON_OK or TENON_E_... */
+    uint32_t callback;
+    uint32_t retry_after_ms, http_status;
+    tenon_str message;
+};
+void wire_put_status(struct wire_out *out, const struct wire_status *status);
+int wire_get_status(struct wire_in *in, struct wire_status *out);
+
+/* WIRE_DELIVER: the head, then `count` records. The same steps as in plugin.h. */
+enum {
+    WIRE_STEP_SELECT = 1,
+    WIRE_STEP_TRANSFORM = 2,
+    WIRE_STEP_PREPARE = 4,
+    WIRE_STEP_SUBMIT = 8,
+    WIRE_STEP_PAYLOADS = 16,
+    WIRE_STEP_ALL = 31,
+};
+struct wire_deliver {
+    uint32_t steps;
+    tenon_str selector;
+    uint32_t count;
+};
+void wire_put_deliver(struct wire_out *out, const struct wire_deliver *deliver);
+int wire_get_deliver(struct wire_in *in, struct wire_deliver *out);
+void wire_put_record(struct wire_out *out, const tenon_record *record);
+int wire_get_record(struct wire_in *in, tenon_record *out);
+
+/* WIRE_JUDGE: the head, then `count` records without data. */
+struct wire_judge {
+    uint32_t status;
+    tenon_str headers, body;
+    uint32_t count;
+};
+void wire_put_judge(struct wire_out *out, const struct wire_judge *judge);
+int wire_get_judge(struct wire_in *in, struct wire_judge *out);
+
+/* WIRE_OUTCOMES: u32 how many, the outcomes (one per record of the batch); u32 how many, the requests. */
+enum wire_kind { WIRE_GOES_ON, WIRE_ACCEPTED, WIRE_REJECTED, WIRE_RETRY, WIRE_UNSURE, WIRE_SKIPPED, WIRE_KIND_END };
+enum wire_step { WIRE_IN_SELECTOR, WIRE_IN_TRANSFORMER, WIRE_IN_CLIENT, WIRE_IN_SUBMITTER, WIRE_IN_END };
+enum { WIRE_OUTCOME_LEAST = 16, WIRE_REQUEST_LEAST = 28 };
+struct wire_outcome {
+    uint8_t kind, step; /* enum wire_kind, enum wire_step; checked by get */
+    bool has_payload;   /* transformed, and sent back */
+    int32_t error_class;
+    uint32_t retry_after_ms, http_status;
+    tenon_str message, external_id, payload;
+};
+void wire_put_outcome(struct wire_out *out, const struct wire_outcome *outcome);
+int wire_get_outcome(struct wire_in *in, struct wire_outcome *out);
+
+struct wire_request {
+    uint32_t body_kind;
+    uint32_t record_count;
+    const char *records; /* record_count u32 without alignment; read with wire_request_record */
+    tenon_str method, url, headers, body;
+};
+void wire_put_request(struct wire_out *out, const struct wire_request *request);
+int wire_get_request(struct wire_in *in, struct wire_request *out);
+static inline uint32_t wire_request_record(const struct wire_request *request, uint32_t at)
+{
+    uint32_t index;
+
+    memcpy(&index, request->records + (size_t)at * sizeof index, sizeof index);
+    return index;
+}
+/* Method, URL and headers are what HTTP can carry: no control characters that would start a line of their
+ * own, sane lengths. NULL, or static words saying what is wrong. */
+const char *wire_request_problem(const struct wire_request *request);
+
+/* WIRE_LOG. */
+struct wire_log {
+    uint32_t level; /* TENON_LOG_..., checked by get */
+    tenon_str message, fields;
+};
+void wire_put_log(struct wire_out *out, const struct wire_log *log);
+int wire_get_log(struct wire_in *in, struct wire_log *out);
+
+#endif
