@@ -29,13 +29,13 @@ struct config_file; /* one file: tenon.ini, an integration or a pipeline */
 /* The option rows of a plugin (text of TENON_OPTION lines) and its selectors; false: no such plugin, and
  * *out_problem (static or owned by the callee until the next call) says what to do. */
 struct config_plugin_facts {
-    struct str settings;  /* option rows; may be empty */
+    struct str settings;  /* option rows; may be empty; borrowed until the next call */
     bool needs_net;
 };
 typedef bool (*config_options_fn)(void *user, const char *plugin, struct config_plugin_facts *out,
                                   const char **out_problem);
 
-/* Reads dir/*.ini. Always gives a value, also when files are bad: look at config_errors. NULL only when the
+/* Reads all .ini files of `dir`. Always gives a value, also when files are bad: look at config_errors. NULL only when the
  * directory cannot be read or memory is out (err). `options` may be NULL: [settings] is then not checked. */
 struct config *config_load(const char *dir, config_options_fn options, void *user, struct err *err);
 void config_destroy(struct config *config);
@@ -61,6 +61,8 @@ double config_real(const struct config_file *file, const char *section, const ch
 bool config_is_true(const struct config_file *file, const char *section, const char *key);
 bool config_is_set(const struct config_file *file, const char *section, const char *key);
 int config_line(const struct config_file *file, const char *section, const char *key); /* 0: default */
+/* Walks a list value (allow_hosts, type): pieces between commas, white space or lines, empty ones left out. */
+bool config_list_next(struct str *rest, struct str *out_item);
 /* Free-form sections ([headers], [metadata]): pair `index`, or false past the end. */
 bool config_pair(const struct config_file *file, const char *section, size_t index, const char **out_key,
                  const char **out_value);
@@ -75,8 +77,14 @@ void config_example(const char *plugin, struct str settings_rows, bool needs_net
 /* A commented tenon.ini from the schema: conf.d/tenon.ini in the tree is exactly this. */
 void config_example_host(struct buf *out);
 
-/* Where conf.d is: `given` (--conf), else TENON_CONF, else the installed one, relative to the program.
- * Caller frees. */
+/* Where conf.d is: `given` (--conf), else TENON_CONF, else the installed one: /etc/tenon/conf.d for a program below /usr,
+ * PREFIX/etc/tenon/conf.d for one in PREFIX/bin. Caller frees; NULL: no memory. */
 char *config_dir(const char *given);
+/* What depends on where we run. `host` is config_host(). Callers free; NULL: no memory, or no home to put it.
+ * State: `given` (--state), else TENON_STATE, else [host] state, else $STATE_DIRECTORY of systemd, else /var/lib/tenon
+ * for root and $XDG_STATE_HOME/tenon or ~/.local/state/tenon for others. The others default into that directory. */
+char *config_state_dir(const struct config_file *host, const char *given);
+char *config_store_url(const struct config_file *host, const char *state_dir);   /* "sqlite:<state>/tenon.db" */
+char *config_socket_path(const struct config_file *host, const char *state_dir); /* "<state>/tenon.sock" */
 
 #endif

@@ -83,6 +83,12 @@ void engine_destroy(struct engine *engine)
     free(engine);
 }
 
+void engine_flush(struct engine *engine)
+{
+    for (size_t i = 0; i < engine->lane_count; i++)
+        outbox_flush(&engine->lanes[i]->outbox);
+}
+
 static void number_known(struct store_op *op)
 {
     struct opening *opening = (struct opening *)(void *)((char *)op - offsetof(struct opening, ask.op));

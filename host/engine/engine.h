@@ -33,7 +33,9 @@ struct engine *engine_create(const struct engine_rooms *rooms, struct err *err);
 void engine_start(struct engine *engine);
 /* No new claims; what is in flight ends or is given back after grace_ms; then `done`. */
 void engine_stop(struct engine *engine, int64_t grace_ms, void (*done)(void *user), void *user);
-void engine_destroy(struct engine *engine);
+/* Hands every verdict that is still in memory to the store: the last thing before store_close. */
+void engine_flush(struct engine *engine);
+void engine_destroy(struct engine *engine); /* NULL allowed */
 void engine_wake(struct engine *engine); /* entities changed: lanes look again */
 struct store *engine_store(const struct engine *engine);
 

@@ -28,6 +28,7 @@ typedef void (*http_handler_fn)(void *user, struct http_exchange *exchange);
 
 struct http_server *http_server_create(struct loop *loop, const struct http_server_settings *settings,
                                        http_handler_fn handler, void *user, struct err *err);
+int http_server_port(const struct http_server *server);      /* TCP; what port 0 became. 0: none */
 void http_server_stop_listening(struct http_server *server); /* open exchanges go on */
 void http_server_destroy(struct http_server *server);        /* unanswered exchanges are dropped */
 

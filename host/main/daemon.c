@@ -248,6 +248,8 @@ void daemon_close(struct daemon *daemon)
     api_destroy(daemon->api);
     if (daemon->http != NULL)
         http_client_destroy(daemon->http); /* its answers settle in the lanes, so before the engine */
+    if (daemon->engine != NULL)
+        engine_flush(daemon->engine);
     if (daemon->store != NULL)
         store_close(daemon->store); /* the same for what the lanes wrote */
     engine_destroy(daemon->engine);
