@@ -30,11 +30,13 @@ struct http_server *http_server_create(struct loop *loop, const struct http_serv
                                        http_handler_fn handler, void *user, struct err *err);
 int http_server_port(const struct http_server *server);      /* TCP; what port 0 became. 0: none */
 void http_server_stop_listening(struct http_server *server); /* open exchanges go on */
-void http_server_destroy(struct http_server *server);        /* unanswered exchanges are dropped */
+/* Unanswered exchanges are dropped, a later reply to one is safe. Turns the libuv loop until libwebsockets has closed its
+ * handles: to be called when loop_run has returned, and before loop_destroy. */
+void http_server_destroy(struct http_server *server);
 
 struct str http_exchange_method(const struct http_exchange *exchange);
-struct str http_exchange_path(const struct http_exchange *exchange);  /* decoded? no: raw, without the query */
-struct str http_exchange_query(const struct http_exchange *exchange); /* raw, without '?' */
+struct str http_exchange_path(const struct http_exchange *exchange);  /* percent-encoded, without the query */
+struct str http_exchange_query(const struct http_exchange *exchange); /* percent-encoded, without the question mark */
 struct str http_exchange_body(const struct http_exchange *exchange);
 /* The decoded value of a query argument; false when absent. */
 bool http_exchange_argument(const struct http_exchange *exchange, const char *name, struct buf *out);
