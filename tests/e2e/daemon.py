@@ -16,7 +16,7 @@ BUILD = pathlib.Path(os.environ.get("TENON_BUILD", TOP / "build")).resolve()
 # Sanitized and emulated runs are slower; deadlines stretch, tests do not wait longer than they have to.
 PATIENCE = float(os.environ.get("TENON_PATIENCE", "1"))
 
-QUICK_RETRY = "[retry]\nbase = 50\nmax = 400\nmax_attempts = 100\n"
+QUICK_RETRY = "[retry]\nbase = 50ms\nmax = 400ms\nmax_attempts = 100\n"
 
 
 def wait_for(ask, what, timeout=20.0, every=0.02):

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bad input is refused with a sentence that names the place, and nothing of it is stored."""
+import json
+import socket
+
+import pytest
+
+from daemon import wait_for
+
+GOOD = b'{"id":"good-%d"}'
+
+
+def stored(tenon):
+    answer = tenon.get("/api/v1/status").json
+    entities = answer["store"]["entities"] if "store" in answer else answer["entities"]
+    return entities
+
+
+BAD = {
+    "not JSON": b"hello",
+    "cut off": b'{"id":"a","x":[1,2',
+    "single quotes": b"{'id':'a'}",
+    "a bare string": b'"id"',
+    "a number": b"12",
+    "an array of numbers": b"[1,2,3]",
+    "trailing comma": b'{"id":"a",}',
+    "two values in one line": b'{"id":"a"}x',
+    "NUL byte": b'{"id":"a\0b"}',
+    "NUL escape in the id": b'{"id":"a\\u0000b"}',
+    "NUL behind it": b'{"id":"a"}\0',
+    "invalid UTF-8": b'{"id":"a","t":"\xff\xfe"}',
+    "overlong UTF-8": b'{"id":"a","t":"\xc0\xaf"}',
+    "UTF-16 surrogate bytes": b'{"id":"a","t":"\xed\xa0\x80"}',
+    "lone surrogate escape in the id": b'{"id":"\\ud800"}',
+    "control character": b'{"id":"a\nb"}',
+    "deep nesting": b'{"id":"a","x":' + b"[" * 100000 + b"]" * 100000 + b"}",
+    "deep objects": b'{"x":' * 100000 + b"1" + b"}" * 100000,
+    "id of 10 kB": b'{"id":"' + b"i" * 10240 + b'"}',
+    "empty id": b'{"id":""}',
+    "id that is an object": b'{"id":{"a":1}}',
+    "NaN": b'{"id":"a","x":NaN}',
+    "hex number": b'{"id":"a","x":0x10}',
+    "empty body": b"",
+    "blank body": b" \n \n",
+}
+
+
+@pytest.fixture
+def running(tenon):
+    tenon.start()
+    return tenon
+
+
+def problem(answer):
+    assert 400 <= answer.status < 500, answer
+    assert "problem+json" in answer.headers["content-type"], answer.headers
+    words = answer.json
+    assert words["status"] == answer.status and len(words["detail"]) > 15, words
+    return words["detail"]
+
+
+def test_each_is_refused_with_words_and_nothing_is_stored(running):
+    for name, body in BAD.items():
+        try:
+            problem(running.post("/ingest?type=event", body))
+        except AssertionError as error:
+            raise AssertionError("%s: %s" % (name, error)) from error
+        assert stored(running) == 0, "%s: something was stored" % name
+    assert running.post("/ingest?type=event", GOOD % 1).status < 300
+    assert stored(running) == 1
+
+
+def test_one_bad_record_stores_none_of_its_batch(running):
+    lines = [GOOD % number for number in range(1000)]
+    lines[700] = b'{"id":"x",,}'
+    words = problem(running.post("/ingest?type=event", b"\n".join(lines), content_type="application/x-ndjson"))
+    assert "701" in words, "the line is not named: %s" % words
+    array = b"[" + b",".join(lines) + b"]"
+    words = problem(running.post("/ingest?type=event", array))
+    assert stored(running) == 0
+
+
+def test_a_body_of_100_mb_is_refused_and_costs_no_memory(running):
+    def peak_kb():
+        with open("/proc/%d/status" % running.process.pid, encoding="ascii") as file:
+            return int(next(line for line in file if line.startswith("VmHWM")).split()[1])
+
+    before = peak_kb()
+    with socket.create_connection(("127.0.0.1", running.port), timeout=30) as peer:
+        size = 100 << 20
+        peer.sendall(b"POST /ingest HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % size)
+        answer = b""
+        try:
+            for _ in range(size >> 16):
+                peer.sendall(b"[" * 65536)
+        except OSError:
+            pass  # it is refused before the end
+        try:
+            answer = peer.recv(65536)
+        except OSError:
+            pass
+    assert answer == b"" or b" 413 " in answer.split(b"\r\n")[0], answer[:200]
+    assert peak_kb() - before < 40 << 10
+    assert running.get("/health").status == 200
+    assert stored(running) == 0
+
+
+def test_a_declared_size_beyond_the_limit_is_answered_413(running):
+    with socket.create_connection(("127.0.0.1", running.port), timeout=30) as peer:
+        peer.sendall(b"POST /ingest HTTP/1.1\r\nHost: x\r\nContent-Length: 104857600\r\n\r\n")
+        assert b" 413 " in peer.recv(65536).split(b"\r\n")[0]
+
+
+@pytest.mark.parametrize("bytes_", [b"\0" * 4096, b"GET\r\n\r\n", b"POST /ingest HTTP/9.9\r\n\r\n", b"\x16\x03\x01\x02\0" * 50,
+                                    b"POST /ingest HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n{}",
+                                    b"POST /ingest HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n{}",
+                                    b"POST /ingest HTTP/1.1\r\n" + b"X-Y: " + b"z" * 100000 + b"\r\n\r\n"])
+def test_what_is_not_http_does_not_stop_the_daemon(running, bytes_):
+    with socket.create_connection(("127.0.0.1", running.port), timeout=10) as peer:
+        try:
+            peer.sendall(bytes_)
+            peer.shutdown(socket.SHUT_WR)
+            peer.recv(65536)
+        except OSError:
+            pass
+    assert running.get("/health").status == 200
+    assert stored(running) == 0
+
+
+def test_a_body_that_never_ends_holds_nobody(running):
+    peers = [socket.create_connection(("127.0.0.1", running.port), timeout=10) for _ in range(50)]
+    for peer in peers:
+        peer.sendall(b"POST /ingest HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{")
+    assert running.post("/ingest?type=event", GOOD % 1).status < 300
+    for peer in peers:
+        peer.close()
+    assert stored(running) == 1
+
+
+@pytest.mark.parametrize("path", ["/api/v1/nothing", "/api/v1/entities/", "/..%2f..%2fetc/passwd", "/api/v1/submissions/abc",
+                                  "/api/v1/entities?limit=zero", "/api/v1/why", "/api/v1/submissions?state=happy",
+                                  "/api/v1/entities/%ff", "/api/v1/status?wrong=1"])
+def test_bad_paths_and_arguments_are_problems(running, path):
+    words = problem(running.get(path))
+    assert words
+
+
+def test_unknown_names_are_named(running):
+    assert "evt-none" in problem(running.get("/api/v1/entities/evt-none"))
+    assert "nobody" in problem(running.get("/api/v1/integrations/nobody"))
+    assert "POST" in running.get("/ingest").headers.get("allow", "")
+
+
+def test_odd_but_good_input_is_taken_as_it_is(tenon, receiver):
+    """Whatever is legal JSON survives unchanged: escapes, big numbers, duplicate keys, an id that is a number, odd types."""
+    tenon.webhook("hooks", receiver.url("/in"), select="")
+    tenon.start()
+    bodies = [b'{"id":1}', b'{"id":"\\u00e9/..\\\\x y?&#","n":12345678901234567890.123456789e-3}',
+              b'{"id":"dup","a":1,"a":2}', b'{"id":"sp" , "x" : [ ] }', b'{"id":"pair","x":"\\ud83d\\ude00"}',
+              b'{"id":"typed","type":"tr\\u00e8s odd/type"}']
+    for body in bodies:
+        answer = tenon.post("/ingest", body)
+        assert answer.status < 300, (body, answer)
+    wait_for(lambda: receiver.stats()["records"] == len(bodies), "all of them")
+    sent = {one["body"] for one in receiver.exchanges}
+    assert {json.dumps(json.loads(body), sort_keys=True) for body in sent} == \
+           {json.dumps(json.loads(body), sort_keys=True) for body in bodies}
