@@ -29,8 +29,10 @@
 #ifndef TENON_TENON_H
 #define TENON_TENON_H
 
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #ifdef __cplusplus
@@ -240,7 +242,11 @@ typedef struct tenon_client {
 } tenon_client;
 
 /* Ties selector, transformer and client together when the host's own way does not do: it gets the records
- * as they are stored and answers each with a request or a verdict. NULL in the plugin: the host's own. */
+ * as they are stored (or as a [transform] of the ini made them) and answers each with a request or a verdict;
+ * the plugin's own transformer and client->prepare are not called then. Use it too when a single record may
+ * have to be refused while requests are made. The answers are judged as ever, by client->judge or the host's
+ * reading of status codes. On a negative status the whole batch has that verdict. NULL in the plugin: the
+ * host's own. */
 typedef struct tenon_submitter {
     uint32_t struct_size;
     uint32_t flags;
@@ -279,7 +285,7 @@ typedef struct tenon_plugin {
     uint64_t flags;
     const char *name;      /* equals the note's */
     const char *version;   /* equals the note's */
-    const char *settings;  /* equals the note's; rows of TENON_OPTION, or NULL */
+    const char *settings;  /* equals the note's; TENON_PLUGIN sets it; NULL: none */
     /* Is this a usable set of settings? Pure: no I/O, nothing kept. Settings are a JSON object in which
      * every option of the table is present, of its type and in its range.  [init] */
     int32_t (*validate)(tenon_str settings, tenon_err *err);
@@ -357,7 +363,8 @@ TENON_ASSERT_(offsetof(tenon_hello, host_version) == 8, "tenon_hello is frozen")
 #define TENON_NOTE_SETTINGS 0x544e0002u
 #define TENON_NOTE_FORMAT 1u
 
-/* Settings are rows, one TENON_OPTION behind the other, given to TENON_SETTINGS once per plugin:
+/* Settings are rows, one TENON_OPTION behind the other, given to TENON_SETTINGS once per plugin, above
+ * TENON_PLUGIN, which then finds them by itself:
  *   type      text, integer, number, boolean, choice, duration (ms), size (bytes), url, path
  *   range     "1..100" for numbers, "a,b,c" for choice, "" for any
  *   fallback  the default as text; "" means empty (or 0); with flag `required` it is not used
@@ -369,13 +376,38 @@ TENON_ASSERT_(offsetof(tenon_hello, host_version) == 8, "tenon_hello is frozen")
 
 #define TENON_NOTE_PLACE_ __attribute__((section(".note.tenon"), used, aligned(4)))
 
+/* How TENON_PLUGIN finds the rows of a TENON_SETTINGS above it, or NULL when there is none: in C by a
+ * tentative definition, in C++ by a specialised template. */
+#ifdef __cplusplus
+} /* extern "C" */
+template <int> struct tenon_settings_of_ {
+    static const char *rows()
+    {
+        return NULL;
+    }
+};
+extern "C" {
+#define TENON_SETTINGS_REMEMBER_                          \
+    template <> struct tenon_settings_of_<0> {            \
+        static const char *rows()                         \
+        {                                                 \
+            return tenon_note_settings_.text;             \
+        }                                                 \
+    }
+#define TENON_SETTINGS_FOUND_ tenon_settings_of_<0>::rows()
+#else
+static const char *const tenon_settings_ __attribute__((unused));
+#define TENON_SETTINGS_REMEMBER_ static const char *const tenon_settings_ = tenon_note_settings_.text
+#define TENON_SETTINGS_FOUND_ tenon_settings_
+#endif
+
 #define TENON_SETTINGS(rows)                                                                         \
     static const struct {                                                                            \
         uint32_t owner_size, text_size, type;                                                        \
         char owner[8];                                                                               \
         char text[(sizeof(rows) + 3) / 4 * 4];                                                       \
     } tenon_note_settings_ TENON_NOTE_PLACE_ = {6, sizeof(rows), TENON_NOTE_SETTINGS, "Tenon", rows}; \
-    static const char *const tenon_settings_ = tenon_note_settings_.text
+    TENON_SETTINGS_REMEMBER_
 
 /* Writes the note and the entry of a plugin. `needs` lists what the worker must allow, separated by commas:
  * "" or "net". `describe` is `void describe(tenon_plugin *)` and fills in what the plugin has; it must be
@@ -388,7 +420,7 @@ TENON_ASSERT_(offsetof(tenon_hello, host_version) == 8, "tenon_hello is frozen")
         char text[(sizeof(TENON_NOTE_TEXT_(plugin_name, plugin_version, plugin_license, needs)) + 3) \
                   / 4 * 4];                                                                          \
     } tenon_note_ TENON_NOTE_PLACE_ = {                                                              \
-        6, 16 + sizeof(TENON_NOTE_TEXT_(plugin_name, plugin_version, plugin_license, needs)) - 1,    \
+        6, 16 + sizeof(TENON_NOTE_TEXT_(plugin_name, plugin_version, plugin_license, needs)),        \
         TENON_NOTE_DESCRIPTION, "Tenon", TENON_NOTE_FORMAT, TENON_ABI_MAJOR, TENON_ABI_MINOR, 0,     \
         TENON_NOTE_TEXT_(plugin_name, plugin_version, plugin_license, needs)};                       \
     TENON_ENTRY_ const tenon_plugin *tenon_plugin_v1(const tenon_hello *hello);                      \
@@ -400,6 +432,7 @@ TENON_ASSERT_(offsetof(tenon_hello, host_version) == 8, "tenon_hello is frozen")
         plugin.abi_minor = TENON_ABI_MINOR;                                                          \
         plugin.name = plugin_name;                                                                   \
         plugin.version = plugin_version;                                                             \
+        plugin.settings = TENON_SETTINGS_FOUND_;                                                     \
         describe(&plugin);                                                                           \
         return &plugin;                                                                              \
     }                                                                                                \
@@ -409,7 +442,7 @@ TENON_ASSERT_(offsetof(tenon_hello, host_version) == 8, "tenon_hello is frozen")
     TENON_PLUGIN_NEEDS(plugin_name, plugin_version, plugin_license, "", describe)
 
 #define TENON_NOTE_TEXT_(name, version, license, needs) \
-    "name=" name "\0version=" version "\0license=" license "\0needs=" needs "\0sdk=1.0\0"
+    "name=" name "\0version=" version "\0license=" license "\0needs=" needs "\0sdk=1.0"
 
 #ifdef __cplusplus
 #define TENON_ENTRY_ extern "C" __attribute__((visibility("default")))
@@ -516,6 +549,18 @@ static inline int32_t tenon_fail(tenon_err *err, int32_t code, const char *messa
     return code;
 }
 
+/* The same with a format: `return tenon_failf(err, TENON_E_VALIDATION, "no %s", name);` */
+__attribute__((format(printf, 3, 4))) static inline int32_t tenon_failf(tenon_err *err, int32_t code,
+                                                                       const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    err->code = code;
+    vsnprintf(err->message, sizeof err->message, format, args);
+    va_end(args);
+    return code;
+}
+
 /* Record `index` of a batch; index < batch->count. */
 static inline const tenon_record *tenon_record_at(const tenon_batch *batch, uint32_t index)
 {
@@ -541,6 +586,58 @@ static inline tenon_verdict tenon_verdict_init(uint32_t index, int32_t verdict)
     v.struct_size = sizeof v;
     v.index = index;
     v.verdict = verdict;
+    return v;
+}
+
+/* The value of an answer's header, `name` in lower case; empty when it is not there. Borrows. */
+static inline tenon_str tenon_header(const tenon_exchange *exchange, const char *name)
+{
+    tenon_str found = {"", 0};
+    size_t name_len = strlen(name);
+    const char *line = exchange->headers.ptr;
+    const char *end = line + exchange->headers.len;
+
+    while (line < end) {
+        const char *stop = (const char *)memchr(line, '\n', (size_t)(end - line));
+        if (stop == NULL)
+            stop = end;
+        if ((size_t)(stop - line) > name_len && memcmp(line, name, name_len) == 0 &&
+            line[name_len] == ':') {
+            found.ptr = line + name_len + 1;
+            while (found.ptr < stop && *found.ptr == ' ')
+                found.ptr++;
+            found.len = (size_t)(stop - found.ptr);
+            break;
+        }
+        line = stop + 1;
+    }
+    return found;
+}
+
+/* What the host would say of an HTTP status (see tenon_client.judge), for the answers that a judge of
+ * one's own has nothing to add to. Retry-After is read in its form of seconds. */
+static inline tenon_verdict tenon_verdict_of_status(const tenon_exchange *exchange, uint32_t index)
+{
+    uint32_t status = exchange->status;
+    tenon_verdict v = tenon_verdict_init(index, TENON_REJECTED);
+    v.http_status = status;
+
+    if (status >= 200 && status <= 299) {
+        v.verdict = TENON_ACCEPTED;
+    } else if (status == 401 || status == 403) {
+        v.verdict = TENON_RETRY;
+        v.error_class = TENON_E_AUTH;
+    } else if (status == 408 || status == 425 || status == 429 || status >= 500) {
+        tenon_str after = tenon_header(exchange, "retry-after");
+        uint64_t seconds = 0;
+        for (size_t i = 0; i < after.len && i < 9 && after.ptr[i] >= '0' && after.ptr[i] <= '9'; i++)
+            seconds = seconds * 10 + (uint64_t)(after.ptr[i] - '0');
+        v.verdict = TENON_RETRY;
+        v.error_class = status == 429 ? TENON_E_RATE_LIMITED : TENON_E_SERVER;
+        v.retry_after_ms = seconds > 4000000 ? 4000000000u : (uint32_t)(seconds * 1000);
+    } else {
+        v.error_class = TENON_E_PERMANENT;
+    }
     return v;
 }
 
