@@ -43,6 +43,7 @@ struct batch {
     struct range ranges[RANGES_MAX];
     uint32_t range_count;
     bool is_calling;
+    bool is_advancing; /* an answer may come from within the call */
     struct arena arena;
     struct plugin_reply **replies; /* whose bytes records and requests point into */
     size_t reply_count, reply_room;
@@ -712,6 +713,9 @@ static void batch_advance(struct batch *batch)
 {
     struct lane *lane = batch->lane;
 
+    if (batch->is_advancing)
+        return;
+    batch->is_advancing = true;
     while (!batch->is_calling && batch->stage != STAGE_DONE) {
         if (batch->range_count == 0 && batch->alive_count == 0)
             gather_alive(batch);
@@ -725,6 +729,7 @@ static void batch_advance(struct batch *batch)
         batch->stage++;
         batch->alive_count = 0;
     }
+    batch->is_advancing = false;
     if (batch->is_calling || batch->open > 0)
         return;
     batch_destroy(batch);

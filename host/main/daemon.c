@@ -16,7 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { DRAIN_MS = 10000, PLUGIN_GRACE_MS = 2000 };
+enum { IDLE_MS = 60000, DRAIN_MS = 10000, PLUGIN_GRACE_MS = 2000 };
 
 struct daemon {
     struct settings settings;
@@ -185,11 +185,11 @@ static int open_api(struct daemon *daemon, struct err *err)
     const struct config_file *host = config_host(daemon->settings.config);
     const char *listen = config_text(host, "api", "listen");
     const struct api_settings settings = {
-        .unix_socket = daemon->settings.socket[0] != '\0' ? daemon->settings.socket : NULL,
+        .unix_socket = daemon->settings.socket,
         .listen = listen[0] != '\0' ? listen : NULL,
         .max_body_bytes = config_integer(host, "api", "max_body"),
         .max_connections = (int)config_integer(host, "api", "max_connections"),
-        .idle_timeout_ms = config_integer(host, "api", "idle_timeout"),
+        .idle_timeout_ms = IDLE_MS,
     };
 
     daemon->api = api_create(daemon->loop, daemon->engine, &settings, err);

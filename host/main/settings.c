@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "main/settings.h"
 
-#include "base/file.h"
-
 #include <errno.h>
 #include <stdlib.h>
 
@@ -39,32 +37,15 @@ static int scan_plugins(struct settings *settings, struct err *err)
     return settings->catalog != NULL ? 0 : err->code;
 }
 
-/* Paths that are relative stand under the state directory. */
-static char *under_state(const struct settings *settings, const char *path)
-{
-    return path[0] == '/' || path[0] == '\0' ? str_dup(str_of(path)) : file_join(settings->state_dir, path);
-}
-
 static int read_paths(struct settings *settings, const char *state, struct err *err)
 {
     const struct config_file *host = config_host(settings->config);
-    const char *url = config_text(host, "store", "url");
-    struct buf built = {0};
 
-    settings->state_dir = str_dup(str_of(state != NULL ? state : config_text(host, "host", "state")));
-    if (settings->state_dir == NULL)
-        return err_set(err, -ENOMEM, "out of memory");
-    settings->socket = under_state(settings, config_text(host, "api", "socket"));
-    if (strncmp(url, "sqlite:", 7) == 0) {
-        char *path = under_state(settings, url + 7);
-
-        buf_printf(&built, "sqlite:%s", path != NULL ? path : "");
-        built.failed |= path == NULL;
-        free(path);
-    } else {
-        buf_puts(&built, url);
+    settings->state_dir = config_state_dir(host, state);
+    if (settings->state_dir != NULL) {
+        settings->store_url = config_store_url(host, settings->state_dir);
+        settings->socket = config_socket_path(host, settings->state_dir);
     }
-    settings->store_url = buf_take(&built);
     if (settings->store_url == NULL || settings->socket == NULL)
         return err_set(err, -ENOMEM, "out of memory");
     return 0;

@@ -12,7 +12,7 @@ struct settings {
     struct config *config;
     char *state_dir;
     char *store_url;
-    char *socket;            /* "" for none */
+    char *socket;
 };
 
 /* 0, also when files have errors: see config_error_count. `state`: --state or NULL. */
