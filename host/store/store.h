@@ -208,6 +208,7 @@ struct store_row {
     uint32_t attempt;
     int64_t started_ms, duration_us;
     uint64_t count, cursor, bytes;
+    char key_space[33];               /* the store's: where `key` points to */
 };
 
 struct store_query {

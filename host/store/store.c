@@ -1,0 +1,437 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The two threads of the store. Writes queue up while the writer's commit waits for the disk, and all that queued meanwhile
+ * is the next group: the busier the store, the larger its groups, and an idle one commits at once. */
+#include "store/store.h"
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "store/store_backend.h"
+#include "store/store_rules.h"
+
+#include <pthread.h>
+
+enum { GROUP_MAX_DEFAULT = 4096 };
+
+enum op_kind { OP_PUT, OP_RELATE, OP_INTEGRATION, OP_CLAIM, OP_RECORD, OP_ENQUEUE, OP_RECOVER, OP_QUERY };
+
+struct op_queue {
+    struct store_op *head;
+    struct store_op *tail;
+};
+
+/* What goes to the loop. It outlives the store when one is still under way at store_close. */
+struct delivery {
+    struct loop_message message;
+    struct store *store; /* NULL: closed */
+};
+
+struct store {
+    const struct store_backend *backend;
+    struct loop *loop;
+    void *writer;
+    void *reader;
+    uint64_t group_max;
+    pthread_t writer_thread;
+    pthread_t reader_thread;
+    bool has_writer_thread;
+    bool has_reader_thread;
+    struct delivery *delivery;
+
+    pthread_mutex_t lock;
+    pthread_cond_t has_writes;
+    pthread_cond_t has_queries;
+    struct op_queue writes;  /* these under lock */
+    struct op_queue queries;
+    struct op_queue finished;
+    bool is_posted;
+    bool is_closing;
+    struct store_figures figures;
+};
+
+static void queue_add(struct op_queue *queue, struct store_op *op)
+{
+    op->next = NULL;
+    if (queue->tail != NULL)
+        queue->tail->next = op;
+    else
+        queue->head = op;
+    queue->tail = op;
+}
+
+static struct store_op *queue_take(struct op_queue *queue)
+{
+    struct store_op *op = queue->head;
+
+    if (op == NULL)
+        return NULL;
+    queue->head = op->next;
+    if (queue->head == NULL)
+        queue->tail = NULL;
+    op->next = NULL;
+    return op;
+}
+
+static void queue_append(struct op_queue *queue, struct op_queue *more)
+{
+    if (more->head == NULL)
+        return;
+    if (queue->tail != NULL)
+        queue->tail->next = more->head;
+    else
+        queue->head = more->head;
+    queue->tail = more->tail;
+    *more = (struct op_queue){NULL, NULL};
+}
+
+/* How many writes an op stands for when a group is filled. */
+static uint64_t op_weight(const struct store_op *op)
+{
+    switch ((enum op_kind)op->kind) {
+    case OP_PUT:
+        return ((const struct store_put *)op)->count + 1;
+    case OP_RECORD:
+        return ((const struct store_record *)op)->count + 1;
+    case OP_CLAIM:
+        return (uint64_t)((const struct store_claim *)op)->max + 1;
+    default:
+        return 1;
+    }
+}
+
+/* [loop] */
+static void deliver(struct loop_message *message)
+{
+    struct delivery *delivery = (struct delivery *)message;
+    struct store *store = delivery->store;
+    struct op_queue finished;
+    struct store_op *op;
+
+    if (store == NULL) {
+        free(delivery);
+        return;
+    }
+    pthread_mutex_lock(&store->lock);
+    store->is_posted = false;
+    finished = store->finished;
+    store->finished = (struct op_queue){NULL, NULL};
+    pthread_mutex_unlock(&store->lock);
+    while ((op = queue_take(&finished)) != NULL)
+        op->done(op);
+}
+
+/* One message for the whole list, and none while one is already on its way. */
+static void finish_ops(struct store *store, struct op_queue *ops)
+{
+    bool must_post;
+
+    pthread_mutex_lock(&store->lock);
+    queue_append(&store->finished, ops);
+    must_post = !store->is_posted && store->finished.head != NULL;
+    if (must_post)
+        store->is_posted = true;
+    pthread_mutex_unlock(&store->lock);
+    if (must_post)
+        loop_post(store->loop, &store->delivery->message);
+}
+
+static int run_write(struct store *store, struct store_op *op, struct err *err)
+{
+    const struct store_backend *backend = store->backend;
+
+    switch ((enum op_kind)op->kind) {
+    case OP_PUT:
+        return backend->put(store->writer, (struct store_put *)op, err);
+    case OP_RELATE:
+        return backend->relate(store->writer, (struct store_relate *)op, err);
+    case OP_INTEGRATION:
+        return backend->integration(store->writer, (struct store_integration *)op, err);
+    case OP_CLAIM:
+        return backend->claim(store->writer, (struct store_claim *)op, err);
+    case OP_RECORD:
+        return backend->record(store->writer, (struct store_record *)op, err);
+    case OP_ENQUEUE:
+        return backend->enqueue(store->writer, (struct store_enqueue *)op, err);
+    case OP_RECOVER:
+        return backend->recover(store->writer, (struct store_recover *)op, err);
+    case OP_QUERY:
+        break;
+    }
+    return err_set(err, -EINVAL, "the store has no write of kind %d", op->kind);
+}
+
+/* An op that failed hands nothing out, whatever its backend had filled in already. */
+static void op_fail(struct store_op *op, int status, const struct err *error)
+{
+    op->status = status;
+    op->error = *error;
+    if (op->kind == OP_CLAIM)
+        store_claim_finish((struct store_claim *)op);
+    else if (op->kind == OP_PUT)
+        ((struct store_put *)op)->last_seq = 0;
+    else if (op->kind == OP_ENQUEUE)
+        ((struct store_enqueue *)op)->count = 0;
+    else if (op->kind == OP_RECOVER)
+        ((struct store_recover *)op)->count = 0;
+}
+
+/* Runs what was taken as one transaction. What fails alone is told alone; what spoils the transaction, or fails to commit,
+ * is told to all of them. */
+static void run_group(struct store *store, struct store_op *first)
+{
+    const struct store_backend *backend = store->backend;
+    struct err error = {0};
+    int status = backend->begin(store->writer, &error);
+    bool has_begun = status == 0;
+
+    for (struct store_op *op = first; op != NULL && status == 0; op = op->next) {
+        op->error = (struct err){0};
+        op->status = run_write(store, op, &op->error);
+        if (op->status < 0 && backend->is_spoiled(store->writer)) {
+            status = op->status;
+            error = op->error;
+        } else if (op->status < 0) {
+            struct err own = op->error;
+            op_fail(op, op->status, &own);
+        } else {
+            op->error.code = 0; /* a backend may have looked for what was not there */
+        }
+    }
+    if (status == 0)
+        status = backend->commit(store->writer, &error);
+    if (status == 0)
+        return;
+    if (has_begun)
+        backend->rollback(store->writer);
+    for (struct store_op *op = first; op != NULL; op = op->next)
+        op_fail(op, status, &error);
+}
+
+/* Takes from the queue what fits one commit, at least one op. */
+static struct op_queue take_group_locked(struct store *store, uint64_t *out_writes)
+{
+    struct op_queue group = {NULL, NULL};
+    uint64_t writes = 0;
+
+    while (store->writes.head != NULL) {
+        uint64_t weight = op_weight(store->writes.head);
+        if (group.head != NULL && writes + weight > store->group_max)
+            break;
+        writes += weight;
+        queue_add(&group, queue_take(&store->writes));
+    }
+    *out_writes = writes;
+    return group;
+}
+
+static void *writer_main(void *argument)
+{
+    struct store *store = argument;
+
+    for (;;) {
+        uint64_t writes;
+        pthread_mutex_lock(&store->lock);
+        while (store->writes.head == NULL && !store->is_closing)
+            pthread_cond_wait(&store->has_writes, &store->lock);
+        struct op_queue group = take_group_locked(store, &writes);
+        pthread_mutex_unlock(&store->lock);
+        if (group.head == NULL)
+            return NULL;
+
+        int64_t started_us = clock_mono_us();
+        run_group(store, group.head);
+        int64_t took_us = clock_mono_us() - started_us;
+        int64_t wal_bytes = store->backend->wal_bytes(store->writer);
+
+        pthread_mutex_lock(&store->lock);
+        store->figures.commits++;
+        store->figures.writes += writes;
+        if (writes > store->figures.largest_group)
+            store->figures.largest_group = writes;
+        store->figures.commit_us_sum += took_us > 0 ? (uint64_t)took_us : 0;
+        store->figures.wal_bytes = wal_bytes;
+        pthread_mutex_unlock(&store->lock);
+        finish_ops(store, &group);
+    }
+}
+
+static void *reader_main(void *argument)
+{
+    struct store *store = argument;
+
+    for (;;) {
+        pthread_mutex_lock(&store->lock);
+        while (store->queries.head == NULL && !store->is_closing)
+            pthread_cond_wait(&store->has_queries, &store->lock);
+        struct store_op *op = queue_take(&store->queries);
+        pthread_mutex_unlock(&store->lock);
+        if (op == NULL)
+            return NULL;
+        op->error = (struct err){0};
+        op->status = store->backend->query(store->reader, (struct store_query *)op, &op->error);
+        struct op_queue one = {op, op};
+        finish_ops(store, &one);
+    }
+}
+
+static void submit(struct store *store, struct store_op *op, enum op_kind kind)
+{
+    bool is_query = kind == OP_QUERY;
+
+    op->kind = kind;
+    op->status = 0;
+    pthread_mutex_lock(&store->lock);
+    if (!store->is_closing) {
+        queue_add(is_query ? &store->queries : &store->writes, op);
+        pthread_cond_signal(is_query ? &store->has_queries : &store->has_writes);
+        pthread_mutex_unlock(&store->lock);
+        return;
+    }
+    pthread_mutex_unlock(&store->lock);
+    op->status = err_set(&op->error, E_STOPPED, "the store is closing: nothing more is taken");
+    struct op_queue one = {op, op};
+    finish_ops(store, &one);
+}
+
+static int start_threads(struct store *store, struct err *err)
+{
+    int failed = pthread_create(&store->writer_thread, NULL, writer_main, store);
+
+    store->has_writer_thread = failed == 0;
+    if (failed == 0) {
+        failed = pthread_create(&store->reader_thread, NULL, reader_main, store);
+        store->has_reader_thread = failed == 0;
+    }
+    if (failed != 0)
+        return err_set(err, -failed, "cannot start the store's threads: %s", strerror(failed));
+    return 0;
+}
+
+struct store *store_open(const struct store_settings *settings, struct loop *loop, struct err *err)
+{
+    const char *place = NULL;
+    const struct store_backend *backend = store_backend_find(settings->url, &place, err);
+    if (backend == NULL)
+        return NULL;
+
+    struct store *store = calloc(1, sizeof(*store));
+    struct delivery *delivery = calloc(1, sizeof(*delivery));
+    if (store == NULL || delivery == NULL) {
+        free(store);
+        free(delivery);
+        err_set(err, -ENOMEM, "no memory for the store");
+        return NULL;
+    }
+    store->backend = backend;
+    store->loop = loop;
+    store->group_max = settings->group_max > 0 ? (uint64_t)settings->group_max : GROUP_MAX_DEFAULT;
+    delivery->message.fn = deliver;
+    delivery->store = store;
+    store->delivery = delivery;
+    pthread_mutex_init(&store->lock, NULL);
+    pthread_cond_init(&store->has_writes, NULL);
+    pthread_cond_init(&store->has_queries, NULL);
+    if (backend->open(settings, place, &store->writer, err) < 0 ||
+        backend->open_reader(store->writer, &store->reader, err) < 0 || start_threads(store, err) < 0) {
+        store_close(store);
+        return NULL;
+    }
+    return store;
+}
+
+/* Runs the last done callbacks; what they ask for is refused, and told at once. */
+static void deliver_rest(struct store *store)
+{
+    for (;;) {
+        pthread_mutex_lock(&store->lock);
+        struct store_op *op = queue_take(&store->finished);
+        pthread_mutex_unlock(&store->lock);
+        if (op == NULL)
+            return;
+        op->done(op);
+    }
+}
+
+void store_close(struct store *store)
+{
+    if (store == NULL)
+        return;
+    pthread_mutex_lock(&store->lock);
+    store->is_closing = true;
+    pthread_cond_signal(&store->has_writes);
+    pthread_cond_signal(&store->has_queries);
+    pthread_mutex_unlock(&store->lock);
+    if (store->has_writer_thread)
+        pthread_join(store->writer_thread, NULL);
+    if (store->has_reader_thread)
+        pthread_join(store->reader_thread, NULL);
+    deliver_rest(store);
+    if (store->reader != NULL)
+        store->backend->close_reader(store->reader);
+    if (store->writer != NULL)
+        store->backend->close(store->writer);
+    if (store->is_posted)
+        store->delivery->store = NULL; /* the message is still in the loop's queue and frees itself there */
+    else
+        free(store->delivery);
+    pthread_cond_destroy(&store->has_queries);
+    pthread_cond_destroy(&store->has_writes);
+    pthread_mutex_destroy(&store->lock);
+    free(store);
+}
+
+void store_put(struct store *store, struct store_put *put)
+{
+    put->last_seq = 0;
+    submit(store, &put->op, OP_PUT);
+}
+
+void store_relate(struct store *store, struct store_relate *relate)
+{
+    submit(store, &relate->op, OP_RELATE);
+}
+
+void store_integration(struct store *store, struct store_integration *integration)
+{
+    submit(store, &integration->op, OP_INTEGRATION);
+}
+
+void store_claim(struct store *store, struct store_claim *claim)
+{
+    claim->records = NULL;
+    claim->count = 0;
+    claim->has_more = false;
+    claim->next_due_ms = 0;
+    claim->arena = NULL;
+    submit(store, &claim->op, OP_CLAIM);
+}
+
+void store_record(struct store *store, struct store_record *record)
+{
+    record->next_due_ms = 0;
+    submit(store, &record->op, OP_RECORD);
+}
+
+void store_enqueue(struct store *store, struct store_enqueue *enqueue)
+{
+    enqueue->count = 0;
+    enqueue->rewinds = false;
+    submit(store, &enqueue->op, OP_ENQUEUE);
+}
+
+void store_recover(struct store *store, struct store_recover *recover)
+{
+    recover->count = 0;
+    submit(store, &recover->op, OP_RECOVER);
+}
+
+void store_query(struct store *store, struct store_query *query)
+{
+    submit(store, &query->op, OP_QUERY);
+}
+
+void store_figures(struct store *store, struct store_figures *out)
+{
+    pthread_mutex_lock(&store->lock);
+    *out = store->figures;
+    pthread_mutex_unlock(&store->lock);
+}

@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The memory backend: tables and intake. */
+#include "store/store_memory.h"
+
+#include "base/clock.h"
+#include "base/digest.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+int store_memory_reserve(void *rows, size_t *capacity, size_t count, size_t more, size_t row_bytes, struct err *err)
+{
+    size_t wanted = *capacity == 0 ? 16 : *capacity;
+    void *grown;
+
+    if (count + more <= *capacity)
+        return 0;
+    while (wanted < count + more)
+        wanted *= 2;
+    memcpy(&grown, rows, sizeof(grown));
+    grown = realloc(grown, wanted * row_bytes);
+    if (grown == NULL)
+        return err_set(err, -ENOMEM, "no memory for %zu more rows in the memory store", more);
+    memcpy(rows, &grown, sizeof(grown));
+    *capacity = wanted;
+    return 0;
+}
+
+bool store_memory_copy(struct str from, struct store_memory_text *out)
+{
+    *out = (struct store_memory_text){NULL, 0};
+    if (from.len == 0)
+        return true;
+    out->ptr = malloc(from.len);
+    if (out->ptr == NULL)
+        return false;
+    memcpy(out->ptr, from.ptr, from.len);
+    out->len = from.len;
+    return true;
+}
+
+struct str store_memory_str(const struct store_memory_text *text)
+{
+    return (struct str){text->ptr, text->len};
+}
+
+static uint64_t hash_id(struct str id)
+{
+    uint64_t hash = 1469598103934665603u;
+
+    for (size_t i = 0; i < id.len; i++)
+        hash = (hash ^ (uint8_t)id.ptr[i]) * 1099511628211u;
+    return hash;
+}
+
+static size_t slot_of(const struct store_memory *memory, struct str id)
+{
+    size_t slot = hash_id(id) & (memory->slot_count - 1);
+
+    while (memory->slots[slot] != 0 &&
+           !str_equals(store_memory_str(&memory->entities.rows[memory->slots[slot] - 1].id), id))
+        slot = (slot + 1) & (memory->slot_count - 1);
+    return slot;
+}
+
+struct store_memory_entity *store_memory_find(struct store_memory *memory, struct str id)
+{
+    uint64_t found = memory->slot_count == 0 ? 0 : memory->slots[slot_of(memory, id)];
+    return found == 0 ? NULL : &memory->entities.rows[found - 1];
+}
+
+static int slots_reserve(struct store_memory *memory, size_t more, struct err *err)
+{
+    size_t wanted = memory->slot_count == 0 ? 64 : memory->slot_count;
+
+    while (wanted < 2 * (memory->entities.count + more))
+        wanted *= 2;
+    if (wanted == memory->slot_count)
+        return 0;
+    uint64_t *slots = calloc(wanted, sizeof(*slots));
+    if (slots == NULL)
+        return err_set(err, -ENOMEM, "no memory for %zu more entities in the memory store", more);
+    free(memory->slots);
+    memory->slots = slots;
+    memory->slot_count = wanted;
+    for (size_t i = 0; i < memory->entities.count; i++)
+        slots[slot_of(memory, store_memory_str(&memory->entities.rows[i].id))] = i + 1;
+    return 0;
+}
+
+struct store_memory_integration *store_memory_integration_get(struct store_memory *memory, uint32_t number,
+                                                              struct err *err)
+{
+    if (number >= 1 && number <= memory->integrations.count)
+        return &memory->integrations.rows[number - 1];
+    err_set(err, E_NOT_FOUND, "the store knows no integration number %u", number);
+    return NULL;
+}
+
+static uint64_t add_signal(struct store_memory *memory, enum store_signal kind, uint64_t entity, int64_t now_ms)
+{
+    memory->signals.rows[memory->signals.count++] =
+        (struct store_memory_signal){kind, entity, memory->entities.rows[entity].version, now_ms};
+    return memory->signals.count;
+}
+
+/* The copies that one entity of a put needs, made before anything changes. */
+struct copies {
+    struct store_memory_text id, type, data;
+};
+
+static bool copies_make(const struct store_put *put, struct copies *copies)
+{
+    for (size_t i = 0; i < put->count; i++) {
+        const struct store_entity *entity = &put->entities[i];
+        bool is_made = store_memory_copy(entity->id, &copies[i].id);
+        is_made &= store_memory_copy(entity->is_delete ? STR_NONE : entity->type, &copies[i].type);
+        is_made &= store_memory_copy(entity->is_delete ? STR_NONE : entity->data, &copies[i].data);
+        if (!is_made)
+            return false;
+    }
+    return true;
+}
+
+static void text_move(struct store_memory_text *to, struct store_memory_text *from)
+{
+    free(to->ptr);
+    *to = *from;
+    *from = (struct store_memory_text){NULL, 0};
+}
+
+static void create(struct store_memory *memory, struct copies *copies, int64_t now_ms, struct store_put_result *result)
+{
+    uint64_t index = memory->entities.count++;
+    struct store_memory_entity *row = &memory->entities.rows[index];
+
+    *row = (struct store_memory_entity){.version = 1, .created_ms = now_ms, .updated_ms = now_ms};
+    text_move(&row->id, &copies->id);
+    text_move(&row->type, &copies->type);
+    text_move(&row->data, &copies->data);
+    memory->slots[slot_of(memory, store_memory_str(&row->id))] = index + 1;
+    row->seq = add_signal(memory, SIGNAL_CREATED, index, now_ms);
+    memory->live++;
+    *result = (struct store_put_result){PUT_CREATED, 1};
+}
+
+static void put_one(struct store_memory *memory, const struct store_entity *entity, struct copies *copies,
+                    int64_t now_ms, struct store_put_result *result)
+{
+    struct store_memory_entity *row = store_memory_find(memory, entity->id);
+    bool may_create = !entity->is_delete && entity->if_version == 0;
+
+    *result = (struct store_put_result){PUT_NOT_FOUND, row != NULL ? row->version : 0};
+    if (row == NULL && may_create)
+        create(memory, copies, now_ms, result);
+    if (row == NULL || (row->is_deleted && !may_create))
+        return;
+    if (entity->if_version != 0 && entity->if_version != row->version) {
+        result->outcome = PUT_CONFLICT;
+        return;
+    }
+    if (!entity->is_delete && !row->is_deleted && str_equals(store_memory_str(&row->data), entity->data) &&
+        str_equals(store_memory_str(&row->type), entity->type)) {
+        result->outcome = PUT_UNCHANGED;
+        return;
+    }
+    enum store_signal kind = entity->is_delete ? SIGNAL_DELETED : row->is_deleted ? SIGNAL_CREATED : SIGNAL_UPDATED;
+    row->is_deleted = entity->is_delete;
+    if (kind == SIGNAL_CREATED)
+        row->created_ms = now_ms;
+    if (!entity->is_delete)
+        text_move(&row->type, &copies->type);
+    text_move(&row->data, &copies->data);
+    row->updated_ms = now_ms;
+    result->version = ++row->version;
+    row->seq = add_signal(memory, kind, (uint64_t)(row - memory->entities.rows), now_ms);
+    result->outcome = kind == SIGNAL_DELETED ? PUT_DELETED : kind == SIGNAL_CREATED ? PUT_CREATED : PUT_UPDATED;
+    if (kind != SIGNAL_UPDATED)
+        memory->live += kind == SIGNAL_CREATED ? 1 : (size_t)-1;
+}
+
+static int memory_put(void *pointer, struct store_put *put, struct err *err)
+{
+    struct store_memory *memory = pointer;
+    size_t signals_before = memory->signals.count;
+    int64_t now_ms = clock_wall_ms();
+    int status = store_rules_check_put(put, err);
+
+    if (status == 0)
+        status = STORE_MEMORY_RESERVE(memory->entities, put->count, err);
+    if (status == 0)
+        status = STORE_MEMORY_RESERVE(memory->signals, put->count, err);
+    if (status == 0)
+        status = slots_reserve(memory, put->count, err);
+    if (status < 0)
+        return status;
+    struct copies *copies = calloc(put->count + 1, sizeof(*copies));
+    if (copies == NULL || !copies_make(put, copies))
+        status = err_set(err, -ENOMEM, "no memory for %zu entities", put->count);
+    for (size_t i = 0; i < put->count && status == 0; i++)
+        put_one(memory, &put->entities[i], &copies[i], now_ms, &put->results[i]);
+    for (size_t i = 0; i < put->count && copies != NULL; i++) {
+        free(copies[i].id.ptr);
+        free(copies[i].type.ptr);
+        free(copies[i].data.ptr);
+    }
+    free(copies);
+    if (memory->signals.count > signals_before)
+        put->last_seq = memory->signals.count;
+    return status;
+}
+
+static struct store_memory_relationship *find_relationship(struct store_memory *memory, uint64_t from, struct str type,
+                                                           uint64_t to)
+{
+    for (size_t i = 0; i < memory->relationships.count; i++) {
+        struct store_memory_relationship *row = &memory->relationships.rows[i];
+        if (row->from == from && row->to == to && str_equals(store_memory_str(&row->type), type))
+            return row;
+    }
+    return NULL;
+}
+
+static int find_end(struct store_memory *memory, struct str id, uint64_t *out, struct err *err)
+{
+    const struct store_memory_entity *row = store_memory_find(memory, id);
+
+    if (row == NULL || row->is_deleted)
+        return err_set(err, E_NOT_FOUND, "there is no entity '%.*s'", STR_ARG(id));
+    *out = (uint64_t)(row - memory->entities.rows);
+    return 0;
+}
+
+static int memory_relate(void *pointer, struct store_relate *relate, struct err *err)
+{
+    struct store_memory *memory = pointer;
+    struct store_memory_text type;
+    struct store_memory_text data;
+    uint64_t from;
+    uint64_t to;
+    int status = store_rules_check_name(relate->type, "relationship's type", STORE_TYPE_MAX, err);
+
+    if (status == 0)
+        status = find_end(memory, relate->from, &from, err);
+    if (status == 0)
+        status = find_end(memory, relate->to, &to, err);
+    if (status == 0)
+        status = STORE_MEMORY_RESERVE(memory->relationships, 1, err);
+    if (status == 0)
+        status = STORE_MEMORY_RESERVE(memory->signals, 1, err);
+    if (status < 0)
+        return status;
+    struct store_memory_relationship *row = find_relationship(memory, from, relate->type, to);
+    if (row != NULL && str_equals(store_memory_str(&row->data), relate->data))
+        return 0;
+    bool has_type = store_memory_copy(relate->type, &type);
+    bool has_data = store_memory_copy(relate->data, &data);
+    if (!has_type || !has_data) {
+        free(type.ptr);
+        free(data.ptr);
+        return err_set(err, -ENOMEM, "no memory for a relationship");
+    }
+    int64_t now_ms = clock_wall_ms();
+    if (row == NULL) {
+        row = &memory->relationships.rows[memory->relationships.count++];
+        *row = (struct store_memory_relationship){.from = from, .to = to, .created_ms = now_ms};
+    }
+    text_move(&row->type, &type);
+    text_move(&row->data, &data);
+    (void)add_signal(memory, SIGNAL_RELATED, from, now_ms); /* nobody asks for its number */
+    return 0;
+}
+
+static int memory_integration(void *pointer, struct store_integration *wanted, struct err *err)
+{
+    struct store_memory *memory = pointer;
+    int status = store_rules_check_name(wanted->name, "integration's name", STORE_TYPE_MAX, err);
+
+    for (uint32_t i = 0; i < memory->integrations.count && status == 0; i++) {
+        if (str_equals(store_memory_str(&memory->integrations.rows[i].name), wanted->name)) {
+            wanted->number = i + 1;
+            wanted->cursor = memory->integrations.rows[i].walk.cursor;
+            return 0;
+        }
+    }
+    if (status == 0)
+        status = STORE_MEMORY_RESERVE(memory->integrations, 1, err);
+    if (status < 0)
+        return status;
+    struct store_memory_integration *row = &memory->integrations.rows[memory->integrations.count];
+    *row = (struct store_memory_integration){.counts = {0}};
+    if (!store_memory_copy(wanted->name, &row->name))
+        return err_set(err, -ENOMEM, "no memory for an integration");
+    wanted->number = (uint32_t)++memory->integrations.count;
+    wanted->cursor = 0;
+    return 0;
+}
+
+static void memory_close(void *pointer)
+{
+    struct store_memory *memory = pointer;
+
+    for (size_t i = 0; i < memory->entities.count; i++) {
+        free(memory->entities.rows[i].id.ptr);
+        free(memory->entities.rows[i].type.ptr);
+        free(memory->entities.rows[i].data.ptr);
+    }
+    for (size_t i = 0; i < memory->submissions.count; i++)
+        free(memory->submissions.rows[i].reason.ptr);
+    for (size_t i = 0; i < memory->attempts.count; i++) {
+        free(memory->attempts.rows[i].reason.ptr);
+        free(memory->attempts.rows[i].request.ptr);
+        free(memory->attempts.rows[i].answer.ptr);
+    }
+    for (size_t i = 0; i < memory->relationships.count; i++) {
+        free(memory->relationships.rows[i].type.ptr);
+        free(memory->relationships.rows[i].data.ptr);
+    }
+    for (size_t i = 0; i < memory->keys.count; i++)
+        free(memory->keys.rows[i].external_id.ptr);
+    for (size_t i = 0; i < memory->integrations.count; i++)
+        free(memory->integrations.rows[i].name.ptr);
+    free(memory->entities.rows);
+    free(memory->signals.rows);
+    free(memory->submissions.rows);
+    free(memory->attempts.rows);
+    free(memory->relationships.rows);
+    free(memory->keys.rows);
+    free(memory->integrations.rows);
+    free(memory->slots);
+    pthread_mutex_destroy(&memory->lock);
+    free(memory);
+}
+
+static int memory_open(const struct store_settings *settings, const char *place, void **out_writer, struct err *err)
+{
+    uint8_t random[16];
+    struct store_memory *memory = calloc(1, sizeof(*memory));
+
+    (void)settings;
+    (void)place;
+    if (memory == NULL)
+        return err_set(err, -ENOMEM, "no memory for the store");
+    pthread_mutex_init(&memory->lock, NULL);
+    if (digest_init() < 0 || getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random)) {
+        memory_close(memory);
+        return err_set(err, -EIO, "no random numbers for the store's identity");
+    }
+    hex_encode(random, sizeof(random), memory->uuid);
+    *out_writer = memory;
+    return 0;
+}
+
+static int memory_open_reader(void *writer, void **out_reader, struct err *err)
+{
+    (void)err;
+    *out_reader = writer;
+    return 0;
+}
+
+static void memory_close_reader(void *reader)
+{
+    (void)reader; /* the writer's close frees what both see */
+}
+
+static int memory_begin(void *pointer, struct err *err)
+{
+    (void)err;
+    pthread_mutex_lock(&((struct store_memory *)pointer)->lock);
+    return 0;
+}
+
+static int memory_commit(void *pointer, struct err *err)
+{
+    (void)err;
+    pthread_mutex_unlock(&((struct store_memory *)pointer)->lock);
+    return 0;
+}
+
+static void memory_rollback(void *pointer)
+{
+    pthread_mutex_unlock(&((struct store_memory *)pointer)->lock);
+}
+
+/* Each write reserves its memory before it changes anything, so none fails half-way. */
+static bool memory_is_spoiled(void *writer)
+{
+    (void)writer;
+    return false;
+}
+
+static int64_t memory_wal_bytes(void *writer)
+{
+    (void)writer;
+    return 0;
+}
+
+const struct store_backend memory_backend = {
+    .scheme = "memory",
+    .open = memory_open,
+    .open_reader = memory_open_reader,
+    .close_reader = memory_close_reader,
+    .close = memory_close,
+    .begin = memory_begin,
+    .commit = memory_commit,
+    .rollback = memory_rollback,
+    .is_spoiled = memory_is_spoiled,
+    .wal_bytes = memory_wal_bytes,
+    .put = memory_put,
+    .relate = memory_relate,
+    .integration = memory_integration,
+    .claim = store_memory_claim,
+    .record = store_memory_record,
+    .enqueue = store_memory_enqueue,
+    .recover = store_memory_recover,
+    .query = store_memory_query,
+};

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The memory backend: questions, answered under the lock. */
+#include "store/store_memory.h"
+
+#include <errno.h>
+
+struct answer {
+    struct store_memory *memory;
+    struct store_query *query;
+    uint32_t given;
+};
+
+/* False: no more are wanted. */
+static bool give(struct answer *answer, const struct store_row *row)
+{
+    answer->given++;
+    return answer->query->row(answer->query, row) &&
+           (answer->query->limit == 0 || answer->given < answer->query->limit);
+}
+
+static bool contains(struct str text, struct str part)
+{
+    return part.len == 0 || (text.len > 0 && memmem(text.ptr, text.len, part.ptr, part.len) != NULL);
+}
+
+static bool give_entity(struct answer *answer, const struct store_memory_entity *entity)
+{
+    const struct store_row row = {
+        .id = store_memory_str(&entity->id),
+        .type = store_memory_str(&entity->type),
+        .data = store_memory_str(&entity->data),
+        .version = entity->version,
+        .seq = entity->seq,
+        .created_ms = entity->created_ms,
+        .updated_ms = entity->updated_ms,
+        .is_deleted = entity->is_deleted,
+    };
+
+    return give(answer, &row);
+}
+
+static void answer_entity(struct answer *answer)
+{
+    const struct store_memory_entity *entity = store_memory_find(answer->memory, answer->query->id);
+
+    if (entity != NULL)
+        (void)give_entity(answer, entity); /* there is only one */
+}
+
+static void answer_entities(struct answer *answer)
+{
+    const struct store_query *query = answer->query;
+    bool goes_on = true;
+
+    for (uint64_t i = query->after; i < answer->memory->signals.count && goes_on; i++) {
+        const struct store_memory_entity *entity = &answer->memory->entities.rows[answer->memory->signals.rows[i].entity];
+        if (entity->seq != i + 1 || entity->is_deleted || !contains(store_memory_str(&entity->data), query->text))
+            continue;
+        if (query->type.len == 0 || str_equals(store_memory_str(&entity->type), query->type))
+            goes_on = give_entity(answer, entity);
+    }
+}
+
+static struct str external_id_of(const struct store_memory *memory, const struct store_memory_submission *row)
+{
+    for (size_t i = 0; i < memory->keys.count; i++)
+        if (memory->keys.rows[i].integration == row->integration && memory->keys.rows[i].entity == row->entity)
+            return store_memory_str(&memory->keys.rows[i].external_id);
+    return STR_NONE;
+}
+
+static bool give_submission(struct answer *answer, uint64_t number)
+{
+    struct store_memory *memory = answer->memory;
+    const struct store_memory_submission *submission = &memory->submissions.rows[number - 1];
+    const struct store_memory_entity *entity = &memory->entities.rows[submission->entity];
+    const struct store_memory_attempt *last =
+        submission->last_attempt != 0 ? &memory->attempts.rows[submission->last_attempt - 1] : NULL;
+    struct store_row row = {
+        .submission = number,
+        .seq = number,
+        .integration = submission->integration,
+        .name = store_memory_str(&memory->integrations.rows[submission->integration - 1].name),
+        .version = submission->version,
+        .state = submission->state,
+        .attempts = submission->attempts,
+        .due_ms = submission->has_due ? submission->due_ms : 0,
+        .reason = store_memory_str(&submission->reason),
+        .id = store_memory_str(&entity->id),
+        .type = store_memory_str(&entity->type),
+        .external_id = external_id_of(memory, submission),
+    };
+
+    if (last != NULL && last->attempt == submission->attempts) {
+        row.started_ms = last->started_ms;
+        row.duration_us = last->duration_us;
+        row.http_status = last->http_status;
+        row.error_class = last->error_class;
+    }
+    store_rules_key(memory->uuid, row.name, row.id, row.version, row.key_space);
+    row.key = (struct str){row.key_space, 32};
+    return give(answer, &row);
+}
+
+static void answer_submissions(struct answer *answer)
+{
+    const struct store_query *query = answer->query;
+    const struct store_memory *memory = answer->memory;
+    uint64_t number = memory->submissions.count;
+
+    if (query->after > 0 && query->after <= number)
+        number = query->after - 1;
+    for (bool goes_on = true; number > 0 && goes_on; number--) {
+        const struct store_memory_submission *row = &memory->submissions.rows[number - 1];
+        if (query->integration != 0 && row->integration != query->integration)
+            continue;
+        if (query->state >= 0 && (int)row->state != query->state)
+            continue;
+        if (query->id.len == 0 || str_equals(store_memory_str(&memory->entities.rows[row->entity].id), query->id))
+            goes_on = give_submission(answer, number);
+    }
+}
+
+static void answer_submission(struct answer *answer)
+{
+    uint64_t number = answer->query->number;
+
+    if (number >= 1 && number <= answer->memory->submissions.count)
+        (void)give_submission(answer, number); /* there is only one */
+}
+
+static void answer_attempts(struct answer *answer)
+{
+    bool goes_on = true;
+
+    for (size_t i = 0; i < answer->memory->attempts.count && goes_on; i++) {
+        const struct store_memory_attempt *attempt = &answer->memory->attempts.rows[i];
+        if (attempt->submission != answer->query->number)
+            continue;
+        const struct store_row row = {
+            .submission = attempt->submission,
+            .attempt = attempt->attempt,
+            .started_ms = attempt->started_ms,
+            .duration_us = attempt->duration_us,
+            .http_status = attempt->http_status,
+            .error_class = attempt->error_class,
+            .reason = store_memory_str(&attempt->reason),
+            .request = store_memory_str(&attempt->request),
+            .answer = store_memory_str(&attempt->answer),
+        };
+        goes_on = give(answer, &row);
+    }
+}
+
+static void answer_relationships(struct answer *answer)
+{
+    const struct store_memory *memory = answer->memory;
+    const struct store_memory_entity *entity = store_memory_find(answer->memory, answer->query->id);
+    bool goes_on = entity != NULL;
+
+    for (size_t i = 0; i < memory->relationships.count && goes_on; i++) {
+        const struct store_memory_relationship *edge = &memory->relationships.rows[i];
+        if (&memory->entities.rows[edge->from] != entity && &memory->entities.rows[edge->to] != entity)
+            continue;
+        const struct store_row row = {
+            .id = store_memory_str(&memory->entities.rows[edge->from].id),
+            .name = store_memory_str(&memory->entities.rows[edge->to].id),
+            .type = store_memory_str(&edge->type),
+            .data = store_memory_str(&edge->data),
+            .created_ms = edge->created_ms,
+        };
+        goes_on = give(answer, &row);
+    }
+}
+
+static void answer_signals(struct answer *answer)
+{
+    const struct store_memory *memory = answer->memory;
+    bool goes_on = true;
+
+    for (uint64_t i = answer->query->after; i < memory->signals.count && goes_on; i++) {
+        const struct store_memory_signal *signal = &memory->signals.rows[i];
+        const struct store_memory_entity *entity = &memory->entities.rows[signal->entity];
+        const struct store_row row = {
+            .seq = i + 1,
+            .name = store_signal_name(signal->kind),
+            .version = signal->version,
+            .created_ms = signal->at_ms,
+            .id = store_memory_str(&entity->id),
+            .type = store_memory_str(&entity->type),
+        };
+        goes_on = give(answer, &row);
+    }
+}
+
+static void answer_counts(struct answer *answer)
+{
+    const struct store_memory *memory = answer->memory;
+    bool goes_on = true;
+
+    for (uint32_t i = 0; i < memory->integrations.count; i++) {
+        if (answer->query->integration != 0 && answer->query->integration != i + 1)
+            continue;
+        for (int state = 0; state < SUBMISSION_STATES && goes_on; state++) {
+            const struct store_row row = {
+                .integration = i + 1,
+                .name = store_memory_str(&memory->integrations.rows[i].name),
+                .state = (enum submission_state)state,
+                .count = memory->integrations.rows[i].counts[state],
+            };
+            if (row.count > 0)
+                goes_on = give(answer, &row);
+        }
+    }
+}
+
+static void answer_integrations(struct answer *answer)
+{
+    const struct store_memory *memory = answer->memory;
+    bool goes_on = true;
+
+    for (uint32_t i = 0; i < memory->integrations.count && goes_on; i++) {
+        uint64_t behind = memory->signals.count - memory->integrations.rows[i].walk.cursor;
+        const struct store_row row = {
+            .integration = i + 1,
+            .name = store_memory_str(&memory->integrations.rows[i].name),
+            .cursor = memory->integrations.rows[i].walk.cursor,
+            .count = behind < memory->live ? behind : memory->live,
+        };
+        if (answer->query->integration == 0 || answer->query->integration == i + 1)
+            goes_on = give(answer, &row);
+    }
+}
+
+static void answer_totals(struct answer *answer)
+{
+    const struct store_row row = {.count = answer->memory->live, .seq = answer->memory->signals.count};
+
+    (void)give(answer, &row); /* there is only one */
+}
+
+static void (*const answerers[])(struct answer *answer) = {
+    [QUERY_ENTITY] = answer_entity,           [QUERY_ENTITIES] = answer_entities,
+    [QUERY_SUBMISSIONS] = answer_submissions, [QUERY_SUBMISSION] = answer_submission,
+    [QUERY_ATTEMPTS] = answer_attempts,       [QUERY_RELATIONSHIPS] = answer_relationships,
+    [QUERY_SIGNALS] = answer_signals,         [QUERY_COUNTS] = answer_counts,
+    [QUERY_INTEGRATIONS] = answer_integrations, [QUERY_TOTALS] = answer_totals,
+};
+
+int store_memory_query(void *pointer, struct store_query *query, struct err *err)
+{
+    struct answer answer = {pointer, query, 0};
+
+    if ((size_t)query->query >= sizeof(answerers) / sizeof(answerers[0]))
+        return err_set(err, -EINVAL, "the store has no query of kind %d", (int)query->query);
+    pthread_mutex_lock(&answer.memory->lock);
+    answerers[query->query](&answer);
+    pthread_mutex_unlock(&answer.memory->lock);
+    return 0;
+}

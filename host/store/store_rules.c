@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/store_rules.h"
+
+#include "base/digest.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+const char *const store_text_stopped = "sent, answer never seen: the daemon stopped";
+const char *const store_text_lease = "sent, answer never seen: the lease ran out";
+const char *const store_text_deleted = "the entity was deleted";
+
+static const char *const state_names[SUBMISSION_STATES] = {
+    [SUBMISSION_PENDING] = "pending",     [SUBMISSION_IN_FLIGHT] = "in_flight",
+    [SUBMISSION_SUCCEEDED] = "succeeded", [SUBMISSION_RETRYING] = "retrying",
+    [SUBMISSION_FAILED] = "failed",       [SUBMISSION_UNKNOWN] = "unknown",
+    [SUBMISSION_SKIPPED] = "skipped",     [SUBMISSION_SUPERSEDED] = "superseded",
+};
+
+const char *submission_state_name(enum submission_state state)
+{
+    return (unsigned)state < SUBMISSION_STATES ? state_names[state] : "?";
+}
+
+bool submission_state_parse(struct str name, enum submission_state *out)
+{
+    for (int i = 0; i < SUBMISSION_STATES; i++) {
+        if (str_is(name, state_names[i])) {
+            *out = (enum submission_state)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+struct str store_signal_name(int signal)
+{
+    static const char *const names[] = {
+        [SIGNAL_CREATED] = "entity.created",
+        [SIGNAL_UPDATED] = "entity.updated",
+        [SIGNAL_DELETED] = "entity.deleted",
+        [SIGNAL_RELATED] = "relationship.created",
+    };
+
+    return signal >= 0 && signal <= SIGNAL_RELATED ? str_of(names[signal]) : STR("?");
+}
+
+struct str store_text_superseded(uint64_t version, char space[48])
+{
+    int len = snprintf(space, 48, "version %" PRIu64 " goes instead", version);
+    return (struct str){space, (size_t)len};
+}
+
+int store_rules_check_name(struct str name, const char *what, size_t max, struct err *err)
+{
+    if (name.len == 0)
+        return err_set(err, -EINVAL, "the %s is empty: expected 1 to %zu bytes", what, max);
+    if (name.len > max)
+        return err_set(err, E_TOO_LARGE, "the %s has %zu bytes: at most %zu are allowed", what, name.len, max);
+    if (memchr(name.ptr, '\0', name.len) != NULL)
+        return err_set(err, -EINVAL, "the %s holds a NUL byte, which no text may", what);
+    return 0;
+}
+
+int store_rules_check_put(const struct store_put *put, struct err *err)
+{
+    for (size_t i = 0; i < put->count; i++) {
+        const struct store_entity *entity = &put->entities[i];
+        int status = store_rules_check_name(entity->id, "id", STORE_ID_MAX, err);
+        if (status == 0 && !entity->is_delete)
+            status = store_rules_check_name(entity->type, "type", STORE_TYPE_MAX, err);
+        if (status == 0 && entity->data.len > STORE_DATA_MAX)
+            status = err_set(err, E_TOO_LARGE, "the data has %zu bytes: at most %d are allowed", entity->data.len,
+                             (int)STORE_DATA_MAX);
+        if (status < 0) {
+            err_prefix(err, "entity %zu of %zu: ", i, put->count);
+            return status;
+        }
+    }
+    return 0;
+}
+
+int store_rules_check_record(const struct store_record *record, struct err *err)
+{
+    for (size_t i = 0; i < record->count; i++) {
+        enum submission_state state = record->outcomes[i].state;
+        if ((unsigned)state >= SUBMISSION_STATES || state == SUBMISSION_IN_FLIGHT)
+            return err_set(err, -EINVAL, "outcome %zu of %zu: '%s' is no verdict", i, record->count,
+                           submission_state_name(state));
+    }
+    return 0;
+}
+
+void store_look_add(struct submission_look *look, uint64_t present_version, uint64_t submission, uint64_t version,
+                    enum submission_state state)
+{
+    if (state == SUBMISSION_SUCCEEDED)
+        look->has_succeeded = true;
+    if (version == present_version) {
+        look->same = submission;
+        look->same_state = state;
+    } else if (state == SUBMISSION_IN_FLIGHT) {
+        look->in_flight = submission;
+    } else if (submission_is_live(state) && look->waiting_count < LOOK_WAITING_MAX) {
+        look->waiting[look->waiting_count] = submission;
+        look->waiting_states[look->waiting_count++] = state;
+    }
+}
+
+enum store_pick store_rules_pick(enum store_walk walk, bool is_by_hand, const struct submission_look *look)
+{
+    if (walk == WALK_NONE || (walk == WALK_UNSUBMITTED && look->has_succeeded))
+        return PICK_SKIP;
+    if (look->same != 0) {
+        if (!is_by_hand || submission_is_live(look->same_state))
+            return PICK_SKIP;
+        if (walk != WALK_ALL && look->same_state == SUBMISSION_SUCCEEDED)
+            return PICK_SKIP;
+    }
+    return look->in_flight != 0 ? PICK_BLOCKED : PICK_TAKE;
+}
+
+void store_rules_rewind(struct store_by_hand *by_hand, const struct store_enqueue *enqueue, uint64_t last_seq)
+{
+    enum store_walk walk = enqueue->selector == ENQUEUE_ALL       ? WALK_ALL
+                           : enqueue->selector == ENQUEUE_CHANGED ? WALK_CHANGED
+                                                                  : WALK_UNSUBMITTED;
+    bool is_under_way = by_hand->end > by_hand->cursor;
+
+    /* What the stronger walk has passed has its rows already, and what it has not passed it will take. */
+    if (is_under_way && walk < by_hand->walk)
+        return;
+    by_hand->walk = walk;
+    by_hand->cursor = 0;
+    by_hand->end = last_seq;
+}
+
+void store_rules_key(const char uuid[33], struct str integration, struct str entity, uint64_t version, char out[33])
+{
+    char digits[24];
+    int len = snprintf(digits, sizeof(digits), "%" PRIu64, version);
+    const struct str parts[] = {{uuid, 32}, integration, entity, {digits, (size_t)len}};
+
+    digest_key(parts, 4, out);
+}
+
+/* A claim's memory: chunks that never move, so that the records can point into them. The array of records grows beside. */
+struct chunk {
+    struct chunk *next;
+    size_t used;
+    size_t size;
+    char bytes[];
+};
+
+struct arena {
+    struct chunk *chunks;
+    size_t capacity;   /* of claim->records */
+    size_t data_bytes;
+};
+
+enum { CHUNK_BYTES = 64 * 1024, RECORDS_FIRST = 32 };
+
+static char *arena_take(struct arena *arena, size_t bytes)
+{
+    struct chunk *chunk = arena->chunks;
+
+    if (chunk == NULL || chunk->size - chunk->used < bytes) {
+        size_t size = bytes > CHUNK_BYTES ? bytes : CHUNK_BYTES;
+        struct chunk *fresh = malloc(sizeof(*fresh) + size);
+        if (fresh == NULL)
+            return NULL;
+        fresh->next = chunk;
+        fresh->used = 0;
+        fresh->size = size;
+        arena->chunks = chunk = fresh;
+    }
+    char *bytes_at = chunk->bytes + chunk->used;
+    chunk->used += bytes;
+    return bytes_at;
+}
+
+static char *copy_text(char *to, struct str from, struct str *out)
+{
+    if (from.len > 0)
+        memcpy(to, from.ptr, from.len);
+    *out = (struct str){to, from.len};
+    return to + from.len;
+}
+
+static bool records_grow(struct store_claim *claim, struct arena *arena)
+{
+    if (claim->count < arena->capacity)
+        return true;
+    size_t capacity = arena->capacity == 0 ? RECORDS_FIRST : arena->capacity * 2;
+    struct store_claimed *records = realloc(claim->records, capacity * sizeof(*records));
+    if (records == NULL)
+        return false;
+    claim->records = records;
+    arena->capacity = capacity;
+    return true;
+}
+
+struct store_claimed *store_claim_add(struct store_claim *claim, struct str id, struct str type, struct str data)
+{
+    if (claim->arena == NULL)
+        claim->arena = calloc(1, sizeof(struct arena));
+    struct arena *arena = claim->arena;
+    if (arena == NULL || !records_grow(claim, arena))
+        return NULL;
+    char *text = arena_take(arena, id.len + type.len + data.len + 1);
+    if (text == NULL)
+        return NULL;
+
+    struct store_claimed *record = &claim->records[claim->count++];
+    memset(record, 0, sizeof(*record));
+    text = copy_text(text, id, &record->id);
+    text = copy_text(text, type, &record->type);
+    (void)copy_text(text, data, &record->data); /* the last one */
+    arena->data_bytes += data.len;
+    return record;
+}
+
+bool store_claim_is_full(const struct store_claim *claim)
+{
+    const struct arena *arena = claim->arena;
+
+    if (claim->count >= claim->max)
+        return true;
+    return claim->max_bytes > 0 && arena != NULL && arena->data_bytes >= claim->max_bytes;
+}
+
+void store_claim_finish(struct store_claim *claim)
+{
+    struct arena *arena = claim->arena;
+
+    if (arena != NULL) {
+        for (struct chunk *chunk = arena->chunks, *next; chunk != NULL; chunk = next) {
+            next = chunk->next;
+            free(chunk);
+        }
+        free(arena);
+    }
+    free(claim->records);
+    claim->records = NULL;
+    claim->arena = NULL;
+    claim->count = 0;
+}

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Entities and what hangs on them: the intake's side of the hot path. A new entity is two statements, the entity and
+ * its signal; that its id is new shows by the insert itself. */
+#include "store/store_sqlite.h"
+
+#include "base/clock.h"
+
+#include <stdlib.h>
+
+struct found_entity {
+    uint64_t number;
+    uint64_t version;
+    int64_t created_ms;
+    bool is_deleted;
+    bool is_same; /* as what is put: type and bytes */
+};
+
+static int add_signal(struct store_sqlite_writer *writer, enum store_signal kind, uint64_t entity, uint64_t version,
+                      int64_t now_ms, struct err *err)
+{
+    sqlite3_stmt *add = store_sqlite_use(&writer->handle, S_SIGNAL,
+                                         "INSERT INTO signals (seq, kind, entity, version, at_ms)"
+                                         " VALUES (?1, ?2, ?3, ?4, ?5)");
+
+    (void)sqlite3_bind_int64(add, 1, (int64_t)writer->life.seq);
+    (void)sqlite3_bind_int(add, 2, kind);
+    (void)sqlite3_bind_int64(add, 3, (int64_t)entity);
+    (void)sqlite3_bind_int64(add, 4, (int64_t)version);
+    (void)sqlite3_bind_int64(add, 5, now_ms);
+    return store_sqlite_run(writer, add, "cannot add a signal", err);
+}
+
+/* *out_is_new stays false when the id is there already. */
+static int insert_entity(struct store_sqlite_writer *writer, const struct store_entity *entity, uint32_t type,
+                         int64_t now_ms, bool *out_is_new, struct err *err)
+{
+    sqlite3_stmt *add = store_sqlite_use(&writer->handle, S_ENTITY_ADD,
+                                         "INSERT OR IGNORE INTO entities (num, type, version, seq, deleted, created_ms,"
+                                         " updated_ms, id, data) VALUES (?1, ?2, 1, ?3, 0, ?4, ?4, ?5, ?6)");
+
+    (void)sqlite3_bind_int64(add, 1, (int64_t)writer->life.entity + 1);
+    (void)sqlite3_bind_int64(add, 2, type);
+    (void)sqlite3_bind_int64(add, 3, (int64_t)writer->life.seq + 1);
+    (void)sqlite3_bind_int64(add, 4, now_ms);
+    store_sqlite_bind_text(add, 5, entity->id);
+    (void)sqlite3_bind_text64(add, 6, entity->data.ptr != NULL ? entity->data.ptr : "", entity->data.len, SQLITE_STATIC,
+                              SQLITE_UTF8);
+    int status = store_sqlite_run(writer, add, "cannot add an entity", err);
+    if (status < 0 || sqlite3_changes(writer->handle.db) == 0)
+        return status;
+    writer->life.entity++;
+    writer->life.seq++;
+    writer->life.entities++;
+    *out_is_new = true;
+    return add_signal(writer, SIGNAL_CREATED, writer->life.entity, 1, now_ms, err);
+}
+
+/* 1, 0 when there is none, or an error. */
+static int find_entity(struct store_sqlite_writer *writer, const struct store_entity *entity, uint32_t type,
+                       struct found_entity *out, struct err *err)
+{
+    sqlite3_stmt *find = store_sqlite_use(&writer->handle, S_ENTITY_FIND,
+                                          "SELECT num, version, created_ms, deleted, type, data FROM entities"
+                                          " WHERE id = ?1");
+
+    store_sqlite_bind_text(find, 1, entity->id);
+    int code = find != NULL ? sqlite3_step(find) : SQLITE_ERROR;
+    int status = code == SQLITE_ROW ? 1 : 0;
+    if (code == SQLITE_ROW) {
+        out->number = (uint64_t)sqlite3_column_int64(find, 0);
+        out->version = (uint64_t)sqlite3_column_int64(find, 1);
+        out->created_ms = sqlite3_column_int64(find, 2);
+        out->is_deleted = sqlite3_column_int(find, 3) != 0;
+        out->is_same = (uint32_t)sqlite3_column_int64(find, 4) == type &&
+                       str_equals(store_sqlite_column(find, 5), entity->data);
+    } else if (code != SQLITE_DONE) {
+        status = store_sqlite_spoil(writer, "cannot look for an entity", err);
+    }
+    (void)sqlite3_reset(find); /* repeats the step's code */
+    return status;
+}
+
+static int update_entity(struct store_sqlite_writer *writer, const struct store_entity *entity, uint32_t type,
+                         const struct found_entity *found, int64_t now_ms, struct store_put_result *result,
+                         struct err *err)
+{
+    uint64_t version = found->version + 1;
+    enum store_signal kind = entity->is_delete  ? SIGNAL_DELETED
+                             : found->is_deleted ? SIGNAL_CREATED
+                                                 : SIGNAL_UPDATED;
+    struct str data = entity->is_delete ? STR("") : entity->data;
+    sqlite3_stmt *update = store_sqlite_use(&writer->handle, S_ENTITY_UPDATE,
+                                            "UPDATE entities SET type = ifnull(?2, type), version = ?3, seq = ?4,"
+                                            " deleted = ?5, created_ms = ?6, updated_ms = ?7, data = ?8 WHERE num = ?1");
+
+    writer->life.seq++;
+    (void)sqlite3_bind_int64(update, 1, (int64_t)found->number);
+    if (entity->is_delete)
+        (void)sqlite3_bind_null(update, 2);
+    else
+        (void)sqlite3_bind_int64(update, 2, type);
+    (void)sqlite3_bind_int64(update, 3, (int64_t)version);
+    (void)sqlite3_bind_int64(update, 4, (int64_t)writer->life.seq);
+    (void)sqlite3_bind_int(update, 5, entity->is_delete);
+    (void)sqlite3_bind_int64(update, 6, kind == SIGNAL_CREATED ? now_ms : found->created_ms);
+    (void)sqlite3_bind_int64(update, 7, now_ms);
+    (void)sqlite3_bind_text64(update, 8, data.ptr != NULL ? data.ptr : "", data.len, SQLITE_STATIC, SQLITE_UTF8);
+    int status = store_sqlite_run(writer, update, "cannot update an entity", err);
+    if (status < 0)
+        return status;
+    if (kind == SIGNAL_CREATED)
+        writer->life.entities++;
+    else if (kind == SIGNAL_DELETED)
+        writer->life.entities--;
+    result->version = version;
+    result->outcome = kind == SIGNAL_DELETED ? PUT_DELETED : kind == SIGNAL_CREATED ? PUT_CREATED : PUT_UPDATED;
+    return add_signal(writer, kind, found->number, version, now_ms, err);
+}
+
+static int put_one(struct store_sqlite_writer *writer, const struct store_entity *entity, int64_t now_ms,
+                   bool *expects_new, struct store_put_result *result, struct err *err)
+{
+    struct found_entity found = {0};
+    uint32_t type = 0;
+    bool may_create = !entity->is_delete && entity->if_version == 0;
+    bool is_new = false;
+    int status = 0;
+
+    if (!entity->is_delete)
+        status = store_sqlite_type_intern(writer, entity->type, &type, err);
+    if (status == 0 && may_create && *expects_new)
+        status = insert_entity(writer, entity, type, now_ms, &is_new, err);
+    if (status == 0 && !is_new) {
+        status = find_entity(writer, entity, type, &found, err);
+        if (status == 0 && may_create)
+            status = insert_entity(writer, entity, type, now_ms, &is_new, err);
+    }
+    if (may_create)
+        *expects_new = is_new;
+    if (status < 0)
+        return status;
+    if (is_new) {
+        *result = (struct store_put_result){PUT_CREATED, 1};
+        return 0;
+    }
+    result->version = found.version;
+    if (status == 0 || (found.is_deleted && !may_create))
+        result->outcome = PUT_NOT_FOUND;
+    else if (entity->if_version != 0 && entity->if_version != found.version)
+        result->outcome = PUT_CONFLICT;
+    else if (!entity->is_delete && !found.is_deleted && found.is_same)
+        result->outcome = PUT_UNCHANGED;
+    else
+        return update_entity(writer, entity, type, &found, now_ms, result, err);
+    return 0;
+}
+
+int store_sqlite_put(void *pointer, struct store_put *put, struct err *err)
+{
+    struct store_sqlite_writer *writer = pointer;
+    int64_t now_ms = clock_wall_ms();
+    uint64_t seq_before = writer->life.seq;
+    bool expects_new = true;
+    int status = store_rules_check_put(put, err);
+
+    for (size_t i = 0; i < put->count && status == 0; i++) {
+        put->results[i] = (struct store_put_result){PUT_NOT_FOUND, 0};
+        status = put_one(writer, &put->entities[i], now_ms, &expects_new, &put->results[i], err);
+    }
+    if (status == 0 && writer->life.seq != seq_before)
+        put->last_seq = writer->life.seq;
+    return status;
+}
+
+static int find_end(struct store_sqlite_writer *writer, struct str id, struct found_entity *out, struct err *err)
+{
+    const struct store_entity wanted = {.id = id};
+    int status = find_entity(writer, &wanted, 0, out, err);
+
+    if (status < 0)
+        return status;
+    if (status == 0 || out->is_deleted)
+        return err_set(err, E_NOT_FOUND, "there is no entity '%.*s'", STR_ARG(id));
+    return 0;
+}
+
+int store_sqlite_relate(void *pointer, struct store_relate *relate, struct err *err)
+{
+    struct store_sqlite_writer *writer = pointer;
+    struct found_entity from = {0};
+    struct found_entity to = {0};
+    int64_t now_ms = clock_wall_ms();
+    uint32_t type = 0;
+    int status = store_rules_check_name(relate->type, "relationship's type", STORE_TYPE_MAX, err);
+
+    if (status == 0)
+        status = find_end(writer, relate->from, &from, err);
+    if (status == 0)
+        status = find_end(writer, relate->to, &to, err);
+    if (status == 0)
+        status = store_sqlite_type_intern(writer, relate->type, &type, err);
+    if (status < 0)
+        return status;
+    sqlite3_stmt *add = store_sqlite_use(&writer->handle, S_RELATE,
+                                         "INSERT INTO relationships (from_entity, type, to_entity, created_ms, data)"
+                                         " VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET data = ?5"
+                                         " WHERE data IS NOT ?5");
+    (void)sqlite3_bind_int64(add, 1, (int64_t)from.number);
+    (void)sqlite3_bind_int64(add, 2, type);
+    (void)sqlite3_bind_int64(add, 3, (int64_t)to.number);
+    (void)sqlite3_bind_int64(add, 4, now_ms);
+    store_sqlite_bind_text(add, 5, relate->data);
+    status = store_sqlite_run(writer, add, "cannot relate two entities", err);
+    if (status < 0 || sqlite3_changes(writer->handle.db) == 0)
+        return status;
+    writer->life.seq++;
+    return add_signal(writer, SIGNAL_RELATED, from.number, from.version, now_ms, err);
+}
+
+int store_sqlite_integration(void *pointer, struct store_integration *wanted, struct err *err)
+{
+    struct store_sqlite_writer *writer = pointer;
+    int status = store_rules_check_name(wanted->name, "integration's name", STORE_TYPE_MAX, err);
+
+    if (status < 0)
+        return status;
+    for (size_t i = 0; i < writer->integration_count; i++) {
+        if (str_is(wanted->name, writer->integrations[i].name)) {
+            wanted->number = writer->integrations[i].number;
+            wanted->cursor = writer->integrations[i].cursor;
+            return 0;
+        }
+    }
+    size_t count = writer->integration_count;
+    struct store_sqlite_integration *grown = realloc(writer->integrations, (count + 1) * sizeof(*grown));
+    if (grown == NULL)
+        return err_set(err, -ENOMEM, "no memory for an integration");
+    writer->integrations = grown;
+    char *name = str_dup(wanted->name);
+    if (name == NULL)
+        return err_set(err, -ENOMEM, "no memory for an integration");
+    uint32_t number = count > 0 ? grown[count - 1].number + 1 : 1;
+    grown[count] = (struct store_sqlite_integration){.name = name, .number = number};
+    writer->integration_count++;
+    sqlite3_stmt *add = store_sqlite_use(&writer->handle, S_INTEGRATION_ADD,
+                                         "INSERT INTO integrations (number, name, cursor, by_hand, by_hand_end)"
+                                         " VALUES (?1, ?2, 0, 0, 0)");
+    (void)sqlite3_bind_int64(add, 1, number);
+    store_sqlite_bind_text(add, 2, wanted->name);
+    wanted->number = number;
+    wanted->cursor = 0;
+    return store_sqlite_run(writer, add, "cannot add an integration", err);
+}

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Single submissions: born, moved from state to state, looked at, lost. The order of their numbers is, for one entity and one
+ * integration, the order of the versions, since each is made for the version that is present then; and
+ * what is live stands above all that ended. store_sqlite_look leans on both. */
+#include "store/store_sqlite.h"
+
+int store_sqlite_submission_load(struct store_sqlite_writer *writer, uint64_t number,
+                                 struct store_sqlite_submission *out, struct err *err)
+{
+    sqlite3_stmt *load = store_sqlite_use(&writer->handle, S_SUBMISSION_LOAD,
+                                          "SELECT integration, entity, version, state, attempts, base, flags, due_ms"
+                                          " FROM submissions WHERE num = ?1");
+    int status = 0;
+
+    (void)sqlite3_bind_int64(load, 1, (int64_t)number);
+    int code = load != NULL ? sqlite3_step(load) : SQLITE_ERROR;
+    if (code == SQLITE_ROW)
+        *out = (struct store_sqlite_submission){
+            .number = number,
+            .integration = (uint32_t)sqlite3_column_int64(load, 0),
+            .entity = (uint64_t)sqlite3_column_int64(load, 1),
+            .version = (uint64_t)sqlite3_column_int64(load, 2),
+            .state = (enum submission_state)sqlite3_column_int(load, 3),
+            .attempts = (uint32_t)sqlite3_column_int64(load, 4),
+            .base = (uint32_t)sqlite3_column_int64(load, 5),
+            .flags = (uint32_t)sqlite3_column_int64(load, 6),
+            .due_ms = sqlite3_column_int64(load, 7),
+            .has_due = sqlite3_column_type(load, 7) != SQLITE_NULL,
+        };
+    else if (code == SQLITE_DONE)
+        status = err_set(err, E_NOT_FOUND, "there is no submission %llu", (unsigned long long)number);
+    else
+        status = store_sqlite_spoil(writer, "cannot look for a submission", err);
+    (void)sqlite3_reset(load); /* repeats the step's code */
+    return status;
+}
+
+int store_sqlite_submission_add(struct store_sqlite_writer *writer, struct store_sqlite_integration *integration,
+                                const struct store_sqlite_submission *row, uint64_t *out_number, struct err *err)
+{
+    sqlite3_stmt *add = store_sqlite_use(&writer->handle, S_SUBMISSION_ADD,
+                                         "INSERT INTO submissions (num, integration, entity, version, state, attempts,"
+                                         " base, flags, due_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?8)");
+    uint64_t number = ++writer->life.submission;
+
+    (void)sqlite3_bind_int64(add, 1, (int64_t)number);
+    (void)sqlite3_bind_int64(add, 2, integration->number);
+    (void)sqlite3_bind_int64(add, 3, (int64_t)row->entity);
+    (void)sqlite3_bind_int64(add, 4, (int64_t)row->version);
+    (void)sqlite3_bind_int(add, 5, row->state);
+    (void)sqlite3_bind_int64(add, 6, row->attempts);
+    (void)sqlite3_bind_int64(add, 7, row->flags);
+    if (row->has_due)
+        (void)sqlite3_bind_int64(add, 8, row->due_ms);
+    else
+        (void)sqlite3_bind_null(add, 8);
+    store_sqlite_count(integration, -1, row->state);
+    *out_number = number;
+    return store_sqlite_run(writer, add, "cannot add a submission", err);
+}
+
+int store_sqlite_submission_move(struct store_sqlite_writer *writer, struct store_sqlite_integration *integration,
+                                 const struct store_sqlite_submission *row, enum submission_state from,
+                                 struct str reason, struct err *err)
+{
+    sqlite3_stmt *move = store_sqlite_use(&writer->handle, S_SUBMISSION_MOVE,
+                                          "UPDATE submissions SET state = ?2, attempts = ?3, base = ?4, flags = ?5,"
+                                          " due_ms = ?6, reason = ?7 WHERE num = ?1");
+
+    (void)sqlite3_bind_int64(move, 1, (int64_t)row->number);
+    (void)sqlite3_bind_int(move, 2, row->state);
+    (void)sqlite3_bind_int64(move, 3, row->attempts);
+    (void)sqlite3_bind_int64(move, 4, row->base);
+    (void)sqlite3_bind_int64(move, 5, row->flags);
+    if (row->has_due)
+        (void)sqlite3_bind_int64(move, 6, row->due_ms);
+    else
+        (void)sqlite3_bind_null(move, 6);
+    store_sqlite_bind_text(move, 7, reason);
+    store_sqlite_count(integration, (int)from, (int)row->state);
+    return store_sqlite_run(writer, move, "cannot change a submission", err);
+}
+
+int store_sqlite_submission_flag(struct store_sqlite_writer *writer, uint64_t number, uint32_t flags, struct err *err)
+{
+    sqlite3_stmt *flag = store_sqlite_use(&writer->handle, S_SUBMISSION_FLAG,
+                                          "UPDATE submissions SET flags = flags | ?2 WHERE num = ?1");
+
+    (void)sqlite3_bind_int64(flag, 1, (int64_t)number);
+    (void)sqlite3_bind_int64(flag, 2, flags);
+    return store_sqlite_run(writer, flag, "cannot change a submission", err);
+}
+
+int store_sqlite_look(struct store_sqlite_writer *writer, uint32_t integration, uint64_t entity, uint64_t version,
+                      uint64_t except, struct submission_look *out, struct err *err)
+{
+    sqlite3_stmt *look = store_sqlite_use(&writer->handle, S_LOOK,
+                                          "SELECT num, version, state, flags, due_ms IS NULL FROM submissions"
+                                          " INDEXED BY submissions_entity WHERE entity = ?1 AND integration = ?2"
+                                          " ORDER BY num DESC");
+    int code = SQLITE_ERROR;
+    bool is_enough = false;
+
+    *out = (struct submission_look){0};
+    (void)sqlite3_bind_int64(look, 1, (int64_t)entity);
+    (void)sqlite3_bind_int64(look, 2, integration);
+    while (!is_enough && look != NULL && (code = sqlite3_step(look)) == SQLITE_ROW) {
+        uint64_t number = (uint64_t)sqlite3_column_int64(look, 0);
+        enum submission_state state = (enum submission_state)sqlite3_column_int(look, 2);
+        bool is_blocked = state == SUBMISSION_PENDING && sqlite3_column_int(look, 4) != 0;
+        if ((sqlite3_column_int64(look, 3) & FLAG_DELIVERED) != 0)
+            out->has_succeeded = true;
+        if (number != except)
+            store_look_add(out, version, number, (uint64_t)sqlite3_column_int64(look, 1), state);
+        is_enough = state != SUBMISSION_SUPERSEDED && !is_blocked;
+    }
+    (void)sqlite3_reset(look); /* repeats the step's code */
+    if (!is_enough && code != SQLITE_DONE)
+        return store_sqlite_spoil(writer, "cannot look for submissions", err);
+    return 0;
+}
+
+int store_sqlite_supersede_waiting(struct store_sqlite_writer *writer, struct store_sqlite_integration *integration,
+                                   const struct submission_look *look, uint64_t version, struct err *err)
+{
+    char space[48];
+    int status = 0;
+
+    for (size_t i = 0; i < look->waiting_count && status == 0; i++) {
+        struct store_sqlite_submission row;
+        status = store_sqlite_submission_load(writer, look->waiting[i], &row, err);
+        if (status < 0)
+            break;
+        enum submission_state from = row.state;
+        row.state = SUBMISSION_SUPERSEDED;
+        row.has_due = false;
+        status = store_sqlite_submission_move(writer, integration, &row, from, store_text_superseded(version, space), err);
+    }
+    return status;
+}
+
+int store_sqlite_submission_lost(struct store_sqlite_writer *writer, struct store_sqlite_integration *integration,
+                                 struct store_sqlite_submission *row, const char *reason, int64_t now_ms,
+                                 struct err *err)
+{
+    sqlite3_stmt *lost = store_sqlite_use(&writer->handle, S_ATTEMPT_LOST,
+                                          "INSERT OR IGNORE INTO attempts (num, started_ms, duration_us, http_status,"
+                                          " error_class, reason) VALUES (?1, ?2, 0, 0, ?4, ?3)");
+    enum submission_state from = row->state;
+
+    row->state = SUBMISSION_UNKNOWN;
+    row->flags |= FLAG_UNKNOWN;
+    row->due_ms = now_ms;
+    row->has_due = true;
+    int status = store_sqlite_submission_move(writer, integration, row, from, str_of(reason), err);
+    if (status < 0)
+        return status;
+    (void)sqlite3_bind_int64(lost, 1, store_sqlite_attempt_number(row->number, row->attempts));
+    (void)sqlite3_bind_int64(lost, 2, now_ms);
+    store_sqlite_bind_text(lost, 3, str_of(reason));
+    (void)sqlite3_bind_int(lost, 4, STORE_ERROR_UNKNOWN);
+    return store_sqlite_run(writer, lost, "cannot add an attempt", err);
+}
+
+/* The next in-flight one from `first` on that this lease holds; 1, 0 or an error. */
+static int lease_next(struct store_sqlite_writer *writer, uint64_t first, uint64_t last, uint64_t *out, struct err *err)
+{
+    sqlite3_stmt *rows = store_sqlite_use(&writer->handle, S_LEASE_ROWS,
+                                          "SELECT num FROM submissions WHERE num BETWEEN ?1 AND ?2 AND state = 1"
+                                          " AND due_ms IS NULL ORDER BY num LIMIT 1");
+
+    (void)sqlite3_bind_int64(rows, 1, (int64_t)first);
+    (void)sqlite3_bind_int64(rows, 2, (int64_t)last);
+    int code = rows != NULL ? sqlite3_step(rows) : SQLITE_ERROR;
+    if (code == SQLITE_ROW)
+        *out = (uint64_t)sqlite3_column_int64(rows, 0);
+    int status = code == SQLITE_ROW ? 1 : 0;
+    if (code != SQLITE_ROW && code != SQLITE_DONE)
+        status = store_sqlite_spoil(writer, "cannot look for claims", err);
+    (void)sqlite3_reset(rows); /* repeats the step's code */
+    return status;
+}
+
+int store_sqlite_lease_lost(struct store_sqlite_writer *writer, size_t index, const char *reason, int64_t now_ms,
+                            uint64_t *count, struct err *err)
+{
+    struct store_sqlite_lease lease = writer->leases[index];
+    struct store_sqlite_integration *integration = store_sqlite_integration_find(writer, lease.integration, err);
+    uint64_t number = lease.first;
+    int status = integration != NULL ? 1 : E_NOT_FOUND;
+
+    while (status == 1 && (status = lease_next(writer, number, lease.last, &number, err)) == 1) {
+        struct store_sqlite_submission row;
+        status = store_sqlite_submission_load(writer, number, &row, err);
+        if (status == 0)
+            status = store_sqlite_submission_lost(writer, integration, &row, reason, now_ms, err);
+        if (status < 0)
+            break;
+        (*count)++;
+        number++;
+        status = 1;
+    }
+    return status < 0 ? status : store_sqlite_lease_drop(writer, index, err);
+}
+
+int store_sqlite_next_due(struct store_sqlite_writer *writer, uint32_t integration, int64_t *out, struct err *err)
+{
+    sqlite3_stmt *next = store_sqlite_use(&writer->handle, S_NEXT_DUE,
+                                          "SELECT due_ms FROM submissions INDEXED BY submissions_due"
+                                          " WHERE due_ms IS NOT NULL AND integration = ?1 ORDER BY due_ms LIMIT 1");
+
+    *out = 0;
+    (void)sqlite3_bind_int64(next, 1, integration);
+    int code = next != NULL ? sqlite3_step(next) : SQLITE_ERROR;
+    if (code == SQLITE_ROW)
+        *out = sqlite3_column_int64(next, 0);
+    (void)sqlite3_reset(next); /* repeats the step's code */
+    if (code != SQLITE_ROW && code != SQLITE_DONE)
+        return store_sqlite_spoil(writer, "cannot look for what is due", err);
+    for (size_t i = 0; i < writer->lease_count; i++) {
+        const struct store_sqlite_lease *lease = &writer->leases[i];
+        if (lease->integration == integration && (*out == 0 || lease->until_ms < *out))
+            *out = lease->until_ms;
+    }
+    return 0;
+}
