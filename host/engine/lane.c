@@ -31,6 +31,21 @@ static void tell(struct lane *lane)
         lane->changed(lane->changed_user, lane);
 }
 
+/* Sets the timer to when something waits to be done. */
+static void wait_for_due(struct lane *lane)
+{
+    int64_t now = clock_wall_ms();
+    int64_t until = lane->next_due_ms;
+
+    if (lane->paused_until_ms > now && (until == 0 || until < lane->paused_until_ms))
+        until = lane->paused_until_ms;
+    if (until == 0)
+        return;
+    until -= now;
+    /* Looked at once a minute at least: the wall clock may have stepped. */
+    loop_timer_set(lane->timer, until < 0 ? 0 : until < LOOK_LATEST_MS ? until : LOOK_LATEST_MS);
+}
+
 static void on_written(void *user, size_t count, int64_t next_due_ms)
 {
     struct lane *lane = user;
@@ -41,7 +56,10 @@ static void on_written(void *user, size_t count, int64_t next_due_ms)
         tell(lane);
         return;
     }
-    lane_look(lane);
+    if (lane->is_drained)
+        wait_for_due(lane);
+    else
+        lane_look(lane);
 }
 
 /* ---- life ------------------------------------------------------------------------------------------------ */
@@ -304,20 +322,6 @@ static uint32_t window_of(const struct lane *lane)
     return window < WINDOW_MOST ? (uint32_t)window : WINDOW_MOST;
 }
 
-static void wait_for_due(struct lane *lane)
-{
-    int64_t now = clock_wall_ms();
-    int64_t until = lane->next_due_ms;
-
-    if (lane->paused_until_ms > now && (until == 0 || until < lane->paused_until_ms))
-        until = lane->paused_until_ms;
-    if (until == 0)
-        return;
-    until -= now;
-    /* Looked at once a minute at least: the wall clock may have stepped. */
-    loop_timer_set(lane->timer, until < 0 ? 0 : until < LOOK_LATEST_MS ? until : LOOK_LATEST_MS);
-}
-
 void lane_look(struct lane *lane)
 {
     uint32_t window = window_of(lane);
@@ -388,6 +392,7 @@ static void claim_done(struct store_op *op)
         give_back(lane, claim);
         store_claim_finish(claim);
     }
+    lane->is_drained = !has_more;
     if (has_more)
         lane_look(lane);
     else

@@ -42,6 +42,7 @@ struct lane {
     /* what is in hand */
     struct store_claim claim;
     bool is_claiming, must_look_again;
+    bool is_drained; /* the last claim found the end of the walk */
     uint32_t in_flight; /* records claimed and not yet written down */
     struct batch *batches;
     struct outbox outbox;
