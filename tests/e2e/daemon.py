@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import pathlib
+import shutil
 import signal
 import socket
 import subprocess
@@ -56,10 +57,13 @@ def descendants(pid):
     return found
 
 
-def plugin_path(*more):
-    """The folders of the build that hold plugins, as [host] plugin_path wants them."""
-    folders = {str(path.parent) for path in (BUILD / "plugins").rglob("*.so")}
-    return ":".join([str(folder) for folder in more] + sorted(folders))
+def copy_plugins(target):
+    """The build's plugins into a folder of this user: a checkout may belong to somebody else, and is then not trusted."""
+    target.mkdir(mode=0o755)
+    for path in (BUILD / "plugins").rglob("*.so"):
+        shutil.copy(path, target / path.name)
+        (target / path.name).chmod(0o755)
+    return target
 
 
 class UnixConnection(http.client.HTTPConnection):
@@ -97,6 +101,7 @@ class Tenon:
         self.port = free_port()
         self.process = None
         self.environment = {}
+        self.plugins = copy_plugins(self.folder / "shipped")
         self.conf.mkdir(exist_ok=True)
         self.state.mkdir(exist_ok=True)
         self.host_ini(plugins=plugins)
@@ -104,7 +109,7 @@ class Tenon:
     # ---- configuration ---------------------------------------------------------------------------------------
 
     def host_ini(self, plugins=(), host="", api="", store="", log="level = debug\n", store_url=None):
-        text = "[host]\nplugin_path = %s\n%s\n" % (plugin_path(*plugins), host)
+        text = "[host]\nplugin_path = %s\n%s\n" % (":".join(map(str, [*plugins, self.plugins])), host)
         text += "[api]\nsocket = %s\nlisten = 127.0.0.1:%d\n%s\n" % (self.socket, self.port, api)
         text += "[store]\nurl = %s\n%s\n" % (store_url or "sqlite:%s/tenon.db" % self.state, store)
         text += "[log]\n" + log
@@ -243,3 +248,13 @@ def run_check(conf):
     run = subprocess.run([str(BUILD / "host/tenond"), "--conf", str(conf), "--check"], capture_output=True, text=True,
                          timeout=60 * PATIENCE, check=False)
     return run.returncode, run.stdout + run.stderr
+
+
+def build_plugin(source, target, *defines):
+    """One compiler line and the one header: what an author does outside the tree."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.parent.chmod(0o755)
+    subprocess.run(["cc", "-shared", "-fPIC", "-fvisibility=hidden", "-D_GNU_SOURCE", "-I%s" % (TOP / "sdk/include"),
+                    *["-D" + one for one in defines], "-o", str(target), str(source)], check=True)
+    target.chmod(0o755)
+    return target

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A worker has what its plugin was granted and nothing else. The plugin `probe` tries, and reports what it could."""
+import json
+import pathlib
+
+import pytest
+from daemon import QUICK_RETRY, TOP, build_plugin, wait_for
+
+SOURCE = TOP / "tests/e2e/plugins/probe.c"
+
+
+@pytest.fixture
+def report(tenon, receiver):
+    """What the probe says from within a worker."""
+    plugins = tenon.folder / "plugins"
+    build_plugin(SOURCE, plugins / "probe.so")
+    tenon.host_ini(plugins=[plugins])
+    tenon.environment["A_SECRET_OF_THE_DAEMON"] = "x"
+    allowed = tenon.folder / "allowed"
+    allowed.mkdir()
+    private = tenon.folder / "private"
+    private.write_text("nobody's business")
+    tenon.ini("probe", "[integration]\nplugin = probe\nbase_url = %s\nallow_paths = %s\n%s[settings]\noutside = %s\ninside = %s\n" %
+              (receiver.url(), allowed, QUICK_RETRY, private, allowed / "file"))
+    tenon.start()
+    tenon.add({"id": "evt-1"})
+    wait_for(lambda: receiver.stats()["records"] == 1, "the probe's report")
+    return json.loads(receiver.exchanges[0]["body"])
+
+
+def has_landlock():
+    return "landlock" in pathlib.Path("/sys/kernel/security/lsm").read_text() \
+        if pathlib.Path("/sys/kernel/security/lsm").exists() else False
+
+
+def test_a_worker_cannot_do_what_it_was_not_granted(report):
+    for what in ("connect", "netlink", "fork", "exec", "trace parent", "signal parent"):
+        assert report[what] != "ok", "%s: %r" % (what, report)
+    assert report["write inside"] == "ok"
+    if has_landlock():
+        assert report["read outside"] != "ok" and report["write outside"] != "ok", report
+
+
+def test_a_worker_has_only_its_own_descriptors_and_environment(report):
+    assert len(report["descriptors"]) <= 6, report["descriptors"]
+    assert "A_SECRET_OF_THE_DAEMON" not in report["environment"]
+    assert len(report["environment"]) <= 6, report["environment"]
+
+
+def test_the_kernel_agrees(tenon, receiver):
+    tenon.webhook("hooks", receiver.url("/in"))
+    tenon.start()
+    tenon.add({"id": "evt-1"})
+    wait_for(lambda: receiver.stats()["records"] == 1, "a delivery")
+    for pid in wait_for(tenon.workers, "a worker"):
+        status = dict(line.split(":\t", 1) for line in pathlib.Path("/proc/%d/status" % pid).read_text().splitlines())
+        assert status["NoNewPrivs"].strip() == "1"
+        assert status["Seccomp"].strip() == "2", "no seccomp filter"
+        sockets = [entry.readlink() for entry in pathlib.Path("/proc/%d/fd" % pid).iterdir()]
+        assert len(sockets) <= 6, sockets
+        limits = pathlib.Path("/proc/%d/limits" % pid).read_text()
+        assert "Max core file size        0" in limits, limits

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A full disk: intake says so (507), nothing is half stored, and what was acknowledged is still there."""
+import contextlib
+import json
+import sqlite3
+import subprocess
+
+import pytest
+from daemon import wait_for
+
+
+@pytest.fixture
+def small_disk(tenon, needs_root):
+    path = tenon.folder / "small"
+    path.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m,mode=700", "tenon-test", str(path)],
+                             capture_output=True, text=True, check=False)
+    if mounted.returncode != 0:
+        pytest.skip("cannot mount a tmpfs: %s" % mounted.stderr.strip())
+    yield path
+    tenon.kill()
+    subprocess.run(["umount", str(path)], check=False)
+
+
+def test_intake_says_507_and_nothing_is_torn(tenon, receiver, small_disk):
+    receiver.break_it(status=503, retry_after=3600)  # deliveries stay away meanwhile
+    tenon.webhook("hooks", receiver.url("/in"))
+    tenon.host_ini(store_url="sqlite:%s/tenon.db" % small_disk)
+    tenon.start()
+    acked = []
+    refusal = None
+    for number in range(400):
+        records = [{"id": "evt-%d-%d" % (number, k), "text": "x" * 2000} for k in range(20)]
+        answer = tenon.post("/ingest?type=event", "\n".join(map(json.dumps, records)))
+        if answer.status >= 300:
+            refusal = answer
+            break
+        acked += [record["id"] for record in records]
+    assert refusal is not None and refusal.status == 507, refusal
+    assert "no space" in refusal.body.decode().lower() or "full" in refusal.body.decode().lower()
+    assert len(acked) > 100
+    assert tenon.is_running() and tenon.get("/api/v1/status").status == 200
+    for entity in (acked[0], acked[-1]):
+        assert tenon.get("/api/v1/entities/" + entity).status == 200
+    assert tenon.get("/api/v1/entities/evt-%d-0" % number).status == 404
+
+    subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk)], check=True)
+    wait_for(lambda: tenon.post("/ingest?type=event", '{"id":"after"}').status < 300, "intake with room again")
+    receiver.mend()
+    assert tenon.stop() == 0
+    with contextlib.closing(sqlite3.connect(str(small_disk / "tenon.db"))) as store:
+        assert store.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+        stored = {row[0] for row in store.execute("SELECT id FROM entities")}
+    assert stored == set(acked) | {"after"}
