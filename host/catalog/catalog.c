@@ -16,7 +16,7 @@ enum { FILES_MAX = 10000 };
 
 struct slot {
     struct catalog_entry entry;
-    size_t directory; /* which of the path's directories */
+    size_t directory;  /* which of the path's directories */
     bool is_candidate; /* while twins are settled: was usable before this round */
 };
 
@@ -84,7 +84,8 @@ static int inspect(struct catalog_entry *entry)
 
     int trusted = plugin_trust_open(entry->path, &fd, &why);
     if (trusted < 0) {
-        /* Untrusted is not unreadable: what the file is still helps a person. No code of it runs. */
+        /* Untrusted is not unreadable: what the file is still helps a person. No code of it runs.
+         */
         fd = open(entry->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
         if (fd < 0)
             return refuse(entry, CATALOG_REFUSED, why.text);
@@ -146,8 +147,9 @@ static int scan_directory(struct catalog *catalog, size_t directory, const char 
         return 0;
     }
     if (count > FILES_MAX)
-        buf_printf(&catalog->problems, "plugin directory '%s': only the first %d of %d files are read\n", path, FILES_MAX,
-                   count);
+        buf_printf(&catalog->problems,
+                   "plugin directory '%s': only the first %d of %d files are read\n", path,
+                   FILES_MAX, count);
     for (int i = 0; i < count; i++) {
         if (status == 0 && i < FILES_MAX)
             status = add_file(catalog, directory, path, files[i]->d_name);
@@ -164,11 +166,13 @@ static int refuse_twin(struct catalog_entry *entry, const char *other, bool is_s
     _buf_ struct buf words = {0};
 
     if (is_same_directory)
-        buf_printf(&words, "plugin '%s' is in this directory twice, also as '%s': remove one of the two", entry->note.name,
-                   other);
+        buf_printf(&words,
+                   "plugin '%s' is in this directory twice, also as '%s': remove one of the two",
+                   entry->note.name, other);
     else
-        buf_printf(&words, "plugin '%s' is taken from '%s', whose directory comes first in the plugin path", entry->note.name,
-                   other);
+        buf_printf(&words,
+                   "plugin '%s' is taken from '%s', whose directory comes first in the plugin path",
+                   entry->note.name, other);
     return words.failed ? -ENOMEM : refuse(entry, CATALOG_REFUSED, words.ptr);
 }
 
@@ -186,8 +190,8 @@ static struct slot *find_twin(struct catalog *catalog, size_t of, bool within_di
     return NULL;
 }
 
-/* Twins within a directory first: both fall out, and then neither hides one of a later directory. Who was a candidate
- * before the round counts, so that of three alike all three fall. */
+/* Twins within a directory first: both fall out, and then neither hides one of a later directory.
+ * Who was a candidate before the round counts, so that of three alike all three fall. */
 static int settle_twins(struct catalog *catalog, bool within_directory)
 {
     for (size_t i = 0; i < catalog->count; i++)
@@ -196,7 +200,8 @@ static int settle_twins(struct catalog *catalog, bool within_directory)
         if (!catalog->slots[i].is_candidate)
             continue;
         const struct slot *twin = find_twin(catalog, i, within_directory);
-        if (twin != NULL && refuse_twin(&catalog->slots[i].entry, twin->entry.path, within_directory) < 0)
+        if (twin != NULL &&
+            refuse_twin(&catalog->slots[i].entry, twin->entry.path, within_directory) < 0)
             return -ENOMEM;
     }
     return 0;
@@ -220,8 +225,9 @@ static bool came_before(char *const *paths, size_t count, const char *path)
     struct stat other;
 
     for (size_t i = 0; i < count; i++)
-        if (strcmp(paths[i], path) == 0 || (stat(paths[i], &one) == 0 && stat(path, &other) == 0 &&
-                                            one.st_dev == other.st_dev && one.st_ino == other.st_ino))
+        if (strcmp(paths[i], path) == 0 ||
+            (stat(paths[i], &one) == 0 && stat(path, &other) == 0 && one.st_dev == other.st_dev &&
+             one.st_ino == other.st_ino))
             return true;
     return false;
 }
@@ -262,7 +268,8 @@ struct catalog *catalog_scan(const char *plugin_path, struct err *err)
     if (catalog != NULL)
         catalog->path = strdup(plugin_path);
     if (catalog == NULL || catalog->path == NULL || scan_all(catalog, plugin_path) < 0 ||
-        settle_twins(catalog, true) < 0 || settle_twins(catalog, false) < 0 || catalog->problems.failed) {
+        settle_twins(catalog, true) < 0 || settle_twins(catalog, false) < 0 ||
+        catalog->problems.failed) {
         (void)err_set(err, -ENOMEM, "out of memory while reading the plugin path");
         return NULL;
     }
@@ -314,15 +321,18 @@ static void say_what_there_is(const struct catalog *catalog, const char *name, s
     }
     const char *near = names != NULL ? str_nearest(name, names, count) : NULL;
     if (near != NULL)
-        (void)err_set(out, E_NOT_FOUND, "there is no plugin '%s' in '%s'; did you mean '%s'?", name, catalog->path, near);
+        (void)err_set(out, E_NOT_FOUND, "there is no plugin '%s' in '%s'; did you mean '%s'?", name,
+                      catalog->path, near);
     else if (count > 0)
-        (void)err_set(out, E_NOT_FOUND, "there is no plugin '%s' in '%s'; there are: %s", name, catalog->path,
-                      list.ptr != NULL ? list.ptr : "");
+        (void)err_set(out, E_NOT_FOUND, "there is no plugin '%s' in '%s'; there are: %s", name,
+                      catalog->path, list.ptr != NULL ? list.ptr : "");
     else
-        (void)err_set(out, E_NOT_FOUND, "there is no plugin '%s': no usable plugin is in '%s'", name, catalog->path);
+        (void)err_set(out, E_NOT_FOUND, "there is no plugin '%s': no usable plugin is in '%s'",
+                      name, catalog->path);
 }
 
-const struct catalog_entry *catalog_find(const struct catalog *catalog, const char *name, struct err *out_problem)
+const struct catalog_entry *catalog_find(const struct catalog *catalog, const char *name,
+                                         struct err *out_problem)
 {
     const struct catalog_entry *refused = NULL;
 
@@ -334,8 +344,8 @@ const struct catalog_entry *catalog_find(const struct catalog *catalog, const ch
             refused = entry;
     }
     if (refused != NULL)
-        (void)err_set(out_problem, refused->state == CATALOG_FOREIGN ? E_NOT_FOUND : E_REFUSED, "'%s': %s",
-                      refused->path, refused->reason);
+        (void)err_set(out_problem, refused->state == CATALOG_FOREIGN ? E_NOT_FOUND : E_REFUSED,
+                      "'%s': %s", refused->path, refused->reason);
     else
         say_what_there_is(catalog, name, out_problem);
     return NULL;

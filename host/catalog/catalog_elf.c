@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Every sum is written as "n > rest", never as "a + b > end": offsets and lengths come from the file. */
+ * Every sum is written as "n > rest", never as "a + b > end": offsets and lengths come from the
+ * file. */
 #include "catalog/catalog_elf.h"
 
 #include <errno.h>
@@ -64,22 +65,30 @@ bool elf_read(const struct elf *elf, uint64_t offset, void *out, size_t count)
 static int check_header(struct elf *elf, const Elf64_Ehdr *header, struct err *err)
 {
     if (memcmp(header->e_ident, ELFMAG, SELFMAG) != 0)
-        return err_set(err, E_SYNTAX, "not an ELF file: a plugin is a shared object made by a C or C++ compiler");
+        return err_set(err, E_SYNTAX,
+                       "not an ELF file: a plugin is a shared object made by a C or C++ compiler");
     if (header->e_ident[EI_CLASS] != ELFCLASS64)
-        return err_set(err, E_SYNTAX, "expected a 64-bit ELF file, this one is 32-bit: build it for %s",
+        return err_set(err, E_SYNTAX,
+                       "expected a 64-bit ELF file, this one is 32-bit: build it for %s",
                        elf_host_machine());
     if (header->e_ident[EI_DATA] != ELFDATA2LSB)
-        return err_set(err, E_SYNTAX, "expected a little-endian ELF file: build it for %s", elf_host_machine());
+        return err_set(err, E_SYNTAX, "expected a little-endian ELF file: build it for %s",
+                       elf_host_machine());
     if (header->e_ident[EI_VERSION] != EV_CURRENT || header->e_version != EV_CURRENT)
-        return err_set(err, E_SYNTAX, "damaged: ELF version %u is unknown", (unsigned)header->e_version);
+        return err_set(err, E_SYNTAX, "damaged: ELF version %u is unknown",
+                       (unsigned)header->e_version);
     if (header->e_type != ET_DYN)
-        return err_set(err, E_SYNTAX, "expected a shared object (ELF type 3), this is ELF type %u: link it with -shared",
-                       (unsigned)header->e_type);
+        return err_set(
+            err, E_SYNTAX,
+            "expected a shared object (ELF type 3), this is ELF type %u: link it with -shared",
+            (unsigned)header->e_type);
     elf->machine = machine_name(header->e_machine);
     elf->is_our_machine = header->e_machine == HOST_MACHINE;
-    if (header->e_phentsize != sizeof(Elf64_Phdr) || header->e_phnum == 0 || header->e_phnum > ELF_SEGMENTS_MAX)
+    if (header->e_phentsize != sizeof(Elf64_Phdr) || header->e_phnum == 0 ||
+        header->e_phnum > ELF_SEGMENTS_MAX)
         return err_set(err, E_SYNTAX,
-                       "damaged: expected 1 to %d program headers of %zu bytes, the header says %u of %u bytes",
+                       "damaged: expected 1 to %d program headers of %zu bytes, the header says %u "
+                       "of %u bytes",
                        ELF_SEGMENTS_MAX, sizeof(Elf64_Phdr), (unsigned)header->e_phnum,
                        (unsigned)header->e_phentsize);
     return 0;
@@ -94,24 +103,29 @@ static int read_headers(struct elf *elf, struct err *err)
         if (elf_read(elf, 0, magic, sizeof magic) && memcmp(magic, ELFMAG, SELFMAG) == 0)
             return err_set(err, E_SYNTAX, "cut short: %llu bytes are no whole ELF header",
                            (unsigned long long)elf->size);
-        return err_set(err, E_SYNTAX, "not an ELF file: a plugin is a shared object made by a C or C++ compiler");
+        return err_set(err, E_SYNTAX,
+                       "not an ELF file: a plugin is a shared object made by a C or C++ compiler");
     }
     int status = check_header(elf, &header, err);
     if (status < 0)
         return status;
     elf->segment_count = header.e_phnum;
     if (!elf_read(elf, header.e_phoff, elf->segments, elf->segment_count * sizeof(Elf64_Phdr)))
-        return err_set(err, E_SYNTAX, "cut short: the program headers at byte %llu are not in the file",
+        return err_set(err, E_SYNTAX,
+                       "cut short: the program headers at byte %llu are not in the file",
                        (unsigned long long)header.e_phoff);
     for (size_t i = 0; i < elf->segment_count; i++) {
         const Elf64_Phdr *segment = &elf->segments[i];
-        if (segment->p_type != PT_LOAD && segment->p_type != PT_NOTE && segment->p_type != PT_DYNAMIC)
+        if (segment->p_type != PT_LOAD && segment->p_type != PT_NOTE &&
+            segment->p_type != PT_DYNAMIC)
             continue;
         if (segment->p_offset > elf->size || segment->p_filesz > elf->size - segment->p_offset)
-            return err_set(err, E_SYNTAX, "cut short: segment %zu (bytes %llu to %llu) is not in the file of %llu bytes",
-                           i, (unsigned long long)segment->p_offset,
-                           (unsigned long long)(segment->p_offset + segment->p_filesz),
-                           (unsigned long long)elf->size);
+            return err_set(
+                err, E_SYNTAX,
+                "cut short: segment %zu (bytes %llu to %llu) is not in the file of %llu bytes", i,
+                (unsigned long long)segment->p_offset,
+                (unsigned long long)(segment->p_offset + segment->p_filesz),
+                (unsigned long long)elf->size);
     }
     return 0;
 }
@@ -139,7 +153,8 @@ int elf_open_bytes(struct elf *elf, const uint8_t *bytes, size_t len, struct err
     return read_headers(elf, err);
 }
 
-/* No PT_GNU_STACK at all counts too: the loader then makes every stack of the process executable. */
+/* No PT_GNU_STACK at all counts too: the loader then makes every stack of the process executable.
+ */
 bool elf_has_exec_stack(const struct elf *elf)
 {
     for (size_t i = 0; i < elf->segment_count; i++)
@@ -149,7 +164,8 @@ bool elf_has_exec_stack(const struct elf *elf)
 }
 
 /* Where a loaded address lies in the file, with the bytes that follow it in its segment. */
-static bool file_offset(const struct elf *elf, uint64_t address, uint64_t *out_offset, uint64_t *out_rest)
+static bool file_offset(const struct elf *elf, uint64_t address, uint64_t *out_offset,
+                        uint64_t *out_rest)
 {
     for (size_t i = 0; i < elf->segment_count; i++) {
         const Elf64_Phdr *segment = &elf->segments[i];
@@ -163,14 +179,16 @@ static bool file_offset(const struct elf *elf, uint64_t address, uint64_t *out_o
     return false;
 }
 
-static int count_gnu_hash(const struct elf *elf, uint64_t address, uint64_t *out_count, struct err *err)
+static int count_gnu_hash(const struct elf *elf, uint64_t address, uint64_t *out_count,
+                          struct err *err)
 {
     uint32_t head[4]; /* buckets, first symbol, bloom words, bloom shift */
     uint64_t offset;
     uint64_t rest;
     uint32_t last = 0;
 
-    if (!file_offset(elf, address, &offset, &rest) || rest < sizeof head || !elf_read(elf, offset, head, sizeof head))
+    if (!file_offset(elf, address, &offset, &rest) || rest < sizeof head ||
+        !elf_read(elf, offset, head, sizeof head))
         return err_set(err, E_SYNTAX, "damaged: the GNU hash table is not in the file");
     uint64_t skip = sizeof head + (uint64_t)head[2] * 8;
     if (head[0] > ELF_SYMBOLS_MAX || skip > rest || (uint64_t)head[0] * 4 > rest - skip)
@@ -187,7 +205,9 @@ static int count_gnu_hash(const struct elf *elf, uint64_t address, uint64_t *out
     }
     if (last < head[1]) {
         *out_count = head[1];
-        return head[1] > ELF_SYMBOLS_MAX ? err_set(err, E_SYNTAX, "more than %d dynamic symbols", ELF_SYMBOLS_MAX) : 0;
+        return head[1] > ELF_SYMBOLS_MAX
+                   ? err_set(err, E_SYNTAX, "more than %d dynamic symbols", ELF_SYMBOLS_MAX)
+                   : 0;
     }
     uint64_t chains = skip + (uint64_t)head[0] * 4;
     for (;; last++) {
@@ -204,8 +224,8 @@ static int count_gnu_hash(const struct elf *elf, uint64_t address, uint64_t *out
     return 0;
 }
 
-static int count_symbols(const struct elf *elf, uint64_t hash, uint64_t gnu_hash, uint64_t *out_count,
-                         struct err *err)
+static int count_symbols(const struct elf *elf, uint64_t hash, uint64_t gnu_hash,
+                         uint64_t *out_count, struct err *err)
 {
     uint32_t head[2];
     uint64_t offset;
@@ -216,7 +236,8 @@ static int count_symbols(const struct elf *elf, uint64_t hash, uint64_t gnu_hash
         return count_gnu_hash(elf, gnu_hash, out_count, err);
     if (hash == 0)
         return 0;
-    if (!file_offset(elf, hash, &offset, &rest) || rest < sizeof head || !elf_read(elf, offset, head, sizeof head))
+    if (!file_offset(elf, hash, &offset, &rest) || rest < sizeof head ||
+        !elf_read(elf, offset, head, sizeof head))
         return err_set(err, E_SYNTAX, "damaged: the hash table is not in the file");
     if (head[1] > ELF_SYMBOLS_MAX)
         return err_set(err, E_SYNTAX, "more than %d dynamic symbols", ELF_SYMBOLS_MAX);
@@ -273,7 +294,8 @@ static int walk_entries(const struct elf *elf, const Elf64_Phdr *segment, struct
     uint64_t count = segment->p_filesz / sizeof(Elf64_Dyn);
 
     if (count > DYNAMIC_ENTRIES_MAX)
-        return err_set(err, E_SYNTAX, "damaged: more than %d entries in the dynamic segment", DYNAMIC_ENTRIES_MAX);
+        return err_set(err, E_SYNTAX, "damaged: more than %d entries in the dynamic segment",
+                       DYNAMIC_ENTRIES_MAX);
     for (uint64_t i = 0; i < count; i++) {
         Elf64_Dyn entry;
         if (!elf_read(elf, segment->p_offset + i * sizeof entry, &entry, sizeof entry))
@@ -308,16 +330,16 @@ int elf_read_dynamic(const struct elf *elf, struct elf_dynamic *out, struct err 
     status = count_symbols(elf, raw.hash, raw.gnu_hash, &dynamic.symbol_count, err);
     if (status < 0)
         return status;
-    if (dynamic.symbol_count > 0 &&
-        (!file_offset(elf, raw.symbols, &dynamic.symbols, &rest) ||
-         dynamic.symbol_count > rest / sizeof(Elf64_Sym)))
+    if (dynamic.symbol_count > 0 && (!file_offset(elf, raw.symbols, &dynamic.symbols, &rest) ||
+                                     dynamic.symbol_count > rest / sizeof(Elf64_Sym)))
         return err_set(err, E_SYNTAX, "damaged: the dynamic symbols are not in the file");
     dynamic.is_there = true;
     *out = dynamic;
     return 0;
 }
 
-bool elf_string(const struct elf *elf, const struct elf_dynamic *dynamic, uint64_t offset, char *out, size_t size)
+bool elf_string(const struct elf *elf, const struct elf_dynamic *dynamic, uint64_t offset,
+                char *out, size_t size)
 {
     if (offset >= dynamic->string_bytes)
         return false;
@@ -335,12 +357,14 @@ static bool is_exported(const Elf64_Sym *symbol)
     unsigned visibility = ELF64_ST_VISIBILITY(symbol->st_other);
     unsigned type = ELF64_ST_TYPE(symbol->st_info);
 
-    return symbol->st_shndx != SHN_UNDEF && (bind == STB_GLOBAL || bind == STB_WEAK || bind == STB_GNU_UNIQUE) &&
-           (visibility == STV_DEFAULT || visibility == STV_PROTECTED) && type != STT_SECTION && type != STT_FILE;
+    return symbol->st_shndx != SHN_UNDEF &&
+           (bind == STB_GLOBAL || bind == STB_WEAK || bind == STB_GNU_UNIQUE) &&
+           (visibility == STV_DEFAULT || visibility == STV_PROTECTED) && type != STT_SECTION &&
+           type != STT_FILE;
 }
 
-int elf_each_export(const struct elf *elf, const struct elf_dynamic *dynamic, elf_symbol_fn fn, void *user,
-                    struct err *err)
+int elf_each_export(const struct elf *elf, const struct elf_dynamic *dynamic, elf_symbol_fn fn,
+                    void *user, struct err *err)
 {
     for (uint64_t i = 0; i < dynamic->symbol_count;) {
         Elf64_Sym symbols[128];
@@ -350,7 +374,8 @@ int elf_each_export(const struct elf *elf, const struct elf_dynamic *dynamic, el
             return err_set(err, E_SYNTAX, "cut short: the dynamic symbols are not in the file");
         for (size_t k = 0; k < n; k++) {
             char name[64];
-            if (!is_exported(&symbols[k]) || !elf_string(elf, dynamic, symbols[k].st_name, name, sizeof name))
+            if (!is_exported(&symbols[k]) ||
+                !elf_string(elf, dynamic, symbols[k].st_name, name, sizeof name))
                 continue;
             fn(user, name, ELF64_ST_TYPE(symbols[k].st_info) == STT_FUNC);
         }

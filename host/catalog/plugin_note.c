@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Reads the note of section 3 of the ABI page: owner "Tenon", type 1 with four numbers and key=value texts, type 2 with
- * the option rows. Whether the versions suit us is plugin_judge.c's business. */
+ * Reads the note of section 3 of the ABI page: owner "Tenon", type 1 with four numbers and
+ * key=value texts, type 2 with the option rows. Whether the versions suit us is plugin_judge.c's
+ * business. */
 #include "catalog/catalog.h"
 
 #include "base/cleanup.h"
@@ -32,8 +33,8 @@ static void found_finish(struct found *found)
 
 #define _found_ __attribute__((cleanup(found_finish)))
 
-static int keep(uint8_t **place, size_t *place_bytes, const uint8_t *bytes, size_t count, const char *what,
-                struct err *err)
+static int keep(uint8_t **place, size_t *place_bytes, const uint8_t *bytes, size_t count,
+                const char *what, struct err *err)
 {
     if (*place != NULL)
         return err_set(err, E_SYNTAX, "damaged: two %s notes; one plugin per shared object", what);
@@ -46,13 +47,16 @@ static int keep(uint8_t **place, size_t *place_bytes, const uint8_t *bytes, size
     return 0;
 }
 
-static int take_note(uint32_t type, const uint8_t *bytes, size_t count, struct found *found, struct err *err)
+static int take_note(uint32_t type, const uint8_t *bytes, size_t count, struct found *found,
+                     struct err *err)
 {
     if (type == TENON_NOTE_DESCRIPTION) {
         if (count > DESCRIPTION_BYTES_MAX)
-            return err_set(err, E_SYNTAX, "damaged: the plugin note has %zu bytes, at most %d are allowed", count,
+            return err_set(err, E_SYNTAX,
+                           "damaged: the plugin note has %zu bytes, at most %d are allowed", count,
                            DESCRIPTION_BYTES_MAX);
-        return keep(&found->description, &found->description_bytes, bytes, count, "description", err);
+        return keep(&found->description, &found->description_bytes, bytes, count, "description",
+                    err);
     }
     if (type == TENON_NOTE_SETTINGS)
         return keep(&found->settings, &found->settings_bytes, bytes, count, "settings", err);
@@ -68,8 +72,10 @@ static bool round_up(size_t value, size_t align, size_t size, size_t *out)
     return rounded <= size;
 }
 
-/* The notes of one segment. Notes of others that are damaged are their business: the walk just ends there. */
-static int walk_segment(const uint8_t *bytes, size_t size, size_t align, struct found *found, struct err *err)
+/* The notes of one segment. Notes of others that are damaged are their business: the walk just ends
+ * there. */
+static int walk_segment(const uint8_t *bytes, size_t size, size_t align, struct found *found,
+                        struct err *err)
 {
     size_t at = 0;
 
@@ -84,7 +90,8 @@ static int walk_segment(const uint8_t *bytes, size_t size, size_t align, struct 
         if (head[1] > size - start) {
             if (!is_ours)
                 break;
-            return err_set(err, E_SYNTAX, "damaged: the plugin note claims %u bytes where %zu are left", head[1],
+            return err_set(err, E_SYNTAX,
+                           "damaged: the plugin note claims %u bytes where %zu are left", head[1],
                            size - start);
         }
         if (is_ours) {
@@ -106,7 +113,8 @@ static int find_notes(const struct elf *elf, struct found *found, struct err *er
         if (segment->p_type != PT_NOTE)
             continue;
         if (segment->p_filesz > ELF_NOTE_BYTES_MAX)
-            return err_set(err, E_SYNTAX, "damaged: a note segment of %llu bytes, at most %d are read",
+            return err_set(err, E_SYNTAX,
+                           "damaged: a note segment of %llu bytes, at most %d are read",
                            (unsigned long long)segment->p_filesz, ELF_NOTE_BYTES_MAX);
         size_t size = (size_t)segment->p_filesz;
         _free_ uint8_t *bytes = malloc(size + 1);
@@ -148,8 +156,9 @@ static int take_text(const char *key, struct str value, char *out, size_t size, 
     if (out[0] != '\0')
         return err_set(err, E_SYNTAX, "damaged: '%s' stands twice in the plugin note", key);
     if (value.len >= size)
-        return err_set(err, E_SYNTAX, "damaged: '%s' of the plugin note has %zu bytes, at most %zu are allowed", key,
-                       value.len, size - 1);
+        return err_set(err, E_SYNTAX,
+                       "damaged: '%s' of the plugin note has %zu bytes, at most %zu are allowed",
+                       key, value.len, size - 1);
     memcpy(out, value.ptr, value.len);
     out[value.len] = '\0';
     return 0;
@@ -199,7 +208,8 @@ static int take_pairs(const char *text, size_t size, struct plugin_note *note, s
         if (pair.len == 0)
             continue;
         if (equals == NULL || !is_plain(pair))
-            return err_set(err, E_SYNTAX, "damaged: a text of the plugin note is not key=value in plain UTF-8");
+            return err_set(err, E_SYNTAX,
+                           "damaged: a text of the plugin note is not key=value in plain UTF-8");
         struct str key = {pair.ptr, (size_t)(equals - pair.ptr)};
         struct str value = {equals + 1, pair.len - key.len - 1};
         int status = take_pair(key, value, note, err);
@@ -208,10 +218,12 @@ static int take_pairs(const char *text, size_t size, struct plugin_note *note, s
     }
     if (!is_plugin_name(str_of(note->name)))
         return err_set(err, E_SYNTAX,
-                       "the plugin note's name '%s' is not made of a-z 0-9 - _ with a letter first: mend TENON_PLUGIN",
+                       "the plugin note's name '%s' is not made of a-z 0-9 - _ with a letter "
+                       "first: mend TENON_PLUGIN",
                        note->name);
     if (note->version[0] == '\0')
-        return err_set(err, E_SYNTAX, "the plugin note of '%s' has no version: mend TENON_PLUGIN", note->name);
+        return err_set(err, E_SYNTAX, "the plugin note of '%s' has no version: mend TENON_PLUGIN",
+                       note->name);
     return 0;
 }
 
@@ -220,19 +232,21 @@ static int parse_description(const struct found *found, struct plugin_note *note
     uint32_t head[4]; /* format, major, minor, flags */
 
     if (found->description_bytes < sizeof head)
-        return err_set(err, E_SYNTAX, "damaged: the plugin note has %zu bytes, at least %zu are needed",
+        return err_set(err, E_SYNTAX,
+                       "damaged: the plugin note has %zu bytes, at least %zu are needed",
                        found->description_bytes, sizeof head);
     memcpy(head, found->description, sizeof head);
     if (head[0] != TENON_NOTE_FORMAT)
         return err_set(err, E_SYNTAX,
-                       "the plugin note has format %u, this host reads format %u: rebuild the plugin with the SDK of "
+                       "the plugin note has format %u, this host reads format %u: rebuild the "
+                       "plugin with the SDK of "
                        "this host (tenon-sdk %d.%d), or install a newer tenon",
                        head[0], TENON_NOTE_FORMAT, TENON_ABI_MAJOR, TENON_ABI_MINOR);
     note->abi_major = head[1];
     note->abi_minor = head[2];
     note->flags = head[3];
-    return take_pairs((const char *)found->description + sizeof head, found->description_bytes - sizeof head, note,
-                      err);
+    return take_pairs((const char *)found->description + sizeof head,
+                      found->description_bytes - sizeof head, note, err);
 }
 
 static int parse_settings(struct found *found, struct plugin_note *note, struct err *err)
@@ -243,7 +257,8 @@ static int parse_settings(struct found *found, struct plugin_note *note, struct 
         len--;
     if (found->settings != NULL) {
         if (!str_is_utf8((struct str){(const char *)found->settings, len}))
-            return err_set(err, E_SYNTAX, "damaged: the settings note of '%s' is not plain UTF-8", note->name);
+            return err_set(err, E_SYNTAX, "damaged: the settings note of '%s' is not plain UTF-8",
+                           note->name);
         note->settings = (char *)steal(found->settings);
         note->settings[len] = '\0';
         return 0;
@@ -262,7 +277,8 @@ struct exports {
 /* Symbols that linkers add by themselves are nobody's doing. */
 static bool is_from_linker(const char *name)
 {
-    static const char *const names[] = {"_init", "_fini", "_edata", "_end", "__bss_start", "_etext"};
+    static const char *const names[] = {"_init", "_fini",       "_edata",
+                                        "_end",  "__bss_start", "_etext"};
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(names[i], name) == 0)
@@ -291,7 +307,8 @@ static void take_export(void *user, const char *name, bool is_function)
         exports->note->other_exports++;
 }
 
-static int read_dynamic_facts(const struct elf *elf, bool has_note, struct plugin_note *note, struct err *err)
+static int read_dynamic_facts(const struct elf *elf, bool has_note, struct plugin_note *note,
+                              struct err *err)
 {
     struct elf_dynamic dynamic;
     struct exports exports = {.note = note, .has_note = has_note};
@@ -305,12 +322,14 @@ static int read_dynamic_facts(const struct elf *elf, bool has_note, struct plugi
     for (size_t i = 0; i < dynamic.needed_count; i++) {
         size_t size = sizeof note->needed[0];
         if (!elf_string(elf, &dynamic, dynamic.needed[i], note->needed[note->needed_count], size))
-            return err_set(err, E_SYNTAX, "damaged: the name of a needed library is not in the file");
+            return err_set(err, E_SYNTAX,
+                           "damaged: the name of a needed library is not in the file");
         if (!str_is_utf8(str_of(note->needed[note->needed_count])))
             (void)snprintf(note->needed[note->needed_count], size, "(not plain text)");
         note->needed_count++;
     }
-    if (dynamic.run_path != 0 && elf_string(elf, &dynamic, dynamic.run_path, note->run_path, sizeof note->run_path) &&
+    if (dynamic.run_path != 0 &&
+        elf_string(elf, &dynamic, dynamic.run_path, note->run_path, sizeof note->run_path) &&
         !str_is_utf8(str_of(note->run_path)))
         (void)snprintf(note->run_path, sizeof note->run_path, "(not plain text)");
     return elf_each_export(elf, &dynamic, take_export, &exports, err);
@@ -325,7 +344,8 @@ static int no_note(const struct elf *elf, struct err *err)
     /* A file that is foreign and damaged besides is still only foreign. */
     if (read_dynamic_facts(elf, false, &note, NULL) == 0 && note.other_major != 0)
         return err_set(err, E_SYNTAX,
-                       "exports tenon_plugin_v%u but has no .note.tenon: build it with gcc or clang, with TENON_PLUGIN in the "
+                       "exports tenon_plugin_v%u but has no .note.tenon: build it with gcc or "
+                       "clang, with TENON_PLUGIN in the "
                        "file of the entry (gcc -flto with lld, and tcc, lose the note)",
                        note.other_major);
     return err_set(err, E_NOT_FOUND, "not a plugin: a shared object without .note.tenon");
@@ -344,8 +364,9 @@ static int note_read(const struct elf *elf, struct plugin_note *out, struct err 
     if (status < 0)
         return status;
     if (!elf->is_our_machine)
-        return err_set(err, E_SYNTAX, "plugin '%s' is built for %s, this host runs on %s: build it for %s", out->name,
-                       elf->machine, elf_host_machine(), elf_host_machine());
+        return err_set(err, E_SYNTAX,
+                       "plugin '%s' is built for %s, this host runs on %s: build it for %s",
+                       out->name, elf->machine, elf_host_machine(), elf_host_machine());
     status = parse_settings(&found, out, err);
     if (status < 0)
         return status;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Walks from / to the file, opening each directory in the one before it without following links, and looks at what it
- * has opened: nobody can swap a name between the look and the use, since nobody may write to the chain. */
+ * Walks from / to the file, opening each directory in the one before it without following links,
+ * and looks at what it has opened: nobody can swap a name between the look and the use, since
+ * nobody may write to the chain. */
 #include "catalog/catalog.h"
 
 #include "base/cleanup.h"
@@ -10,7 +11,8 @@
 #include <limits.h>
 #include <sys/stat.h>
 
-/* An absolute path without ".", ".." and double slashes. Cutting ".." as text is right here: no part may be a link. */
+/* An absolute path without ".", ".." and double slashes. Cutting ".." as text is right here: no
+ * part may be a link. */
 static char *normal_path(const char *path)
 {
     _free_ char *here = path[0] == '/' ? NULL : getcwd(NULL, 0);
@@ -48,9 +50,12 @@ static int refuse_link(const char *path, struct err *err)
     char real[PATH_MAX];
 
     if (realpath(path, real) != NULL)
-        return err_set(err, E_REFUSED, "not trusted: '%s' is a symbolic link, which is not followed: name the real path '%s'",
-                       path, real);
-    return err_set(err, E_REFUSED, "not trusted: '%s' is a symbolic link, which is not followed", path);
+        return err_set(
+            err, E_REFUSED,
+            "not trusted: '%s' is a symbolic link, which is not followed: name the real path '%s'",
+            path, real);
+    return err_set(err, E_REFUSED, "not trusted: '%s' is a symbolic link, which is not followed",
+                   path);
 }
 
 static int cannot_open(const char *path, int code, struct err *err)
@@ -65,29 +70,35 @@ static int cannot_open(const char *path, int code, struct err *err)
 }
 
 /* `is_above`: a directory that the plugin directory lies in. */
-static int check_owner_and_mode(const char *path, const struct stat *info, bool is_above, struct err *err)
+static int check_owner_and_mode(const char *path, const struct stat *info, bool is_above,
+                                struct err *err)
 {
     uid_t us = geteuid();
 
     if (info->st_uid != 0 && info->st_uid != us)
         return err_set(err, E_REFUSED,
-                       "not trusted: '%s' belongs to user %u, expected root or user %u, who runs this: chown %s '%s'", path,
-                       (unsigned)info->st_uid, (unsigned)us, us == 0 ? "root" : "$(id -u)", path);
+                       "not trusted: '%s' belongs to user %u, expected root or user %u, who runs "
+                       "this: chown %s '%s'",
+                       path, (unsigned)info->st_uid, (unsigned)us, us == 0 ? "root" : "$(id -u)",
+                       path);
     if ((info->st_mode & (S_IWGRP | S_IWOTH)) == 0)
         return 0;
     if (is_above && info->st_uid == 0 && (info->st_mode & S_ISVTX))
         return 0;
     if (S_ISDIR(info->st_mode) && (info->st_mode & S_ISVTX))
         return err_set(err, E_REFUSED,
-                       "not trusted: others may write to the directory '%s' (mode %04o), so anyone can add a plugin: put "
-                       "plugins into a directory of their own, made by mkdir -m 755, and name that in plugin_path",
+                       "not trusted: others may write to the directory '%s' (mode %04o), so anyone "
+                       "can add a plugin: put "
+                       "plugins into a directory of their own, made by mkdir -m 755, and name that "
+                       "in plugin_path",
                        path, (unsigned)info->st_mode & 07777);
     return err_set(err, E_REFUSED, "not trusted: %s may write to '%s' (mode %04o): chmod go-w '%s'",
-                   info->st_mode & S_IWOTH ? "others" : "its group", path, (unsigned)info->st_mode & 07777, path);
+                   info->st_mode & S_IWOTH ? "others" : "its group", path,
+                   (unsigned)info->st_mode & 07777, path);
 }
 
-static int open_part(int parent, const char *name, const char *path, bool is_last, bool is_above, int *out_fd,
-                     struct err *err)
+static int open_part(int parent, const char *name, const char *path, bool is_last, bool is_above,
+                     int *out_fd, struct err *err)
 {
     int flags = is_last ? O_RDONLY | O_NONBLOCK : O_PATH | O_DIRECTORY;
     struct stat info;
@@ -114,7 +125,7 @@ int plugin_trust_open(const char *path, int *out_fd, struct err *err)
         return err_set(err, -ENOMEM, "cannot make '%s' an absolute path", path);
     char *last = strrchr(whole, '/');
     int status = open_part(AT_FDCWD, "/", "/", false, last != whole, &at, err);
-    for (char *name = whole + 1; status == 0; ) {
+    for (char *name = whole + 1; status == 0;) {
         char *end = strchr(name, '/');
         int fd = -1;
         if (end != NULL)

@@ -10,9 +10,9 @@
 enum { QUOTED_MAX = 60, COLUMNS = 6 };
 
 static const char *const type_names[] = {
-    [OPTION_TEXT] = "text",         [OPTION_INTEGER] = "integer", [OPTION_NUMBER] = "number",
-    [OPTION_BOOLEAN] = "boolean",   [OPTION_CHOICE] = "choice",   [OPTION_DURATION] = "duration",
-    [OPTION_SIZE] = "size",         [OPTION_URL] = "url",         [OPTION_PATH] = "path",
+    [OPTION_TEXT] = "text",       [OPTION_INTEGER] = "integer", [OPTION_NUMBER] = "number",
+    [OPTION_BOOLEAN] = "boolean", [OPTION_CHOICE] = "choice",   [OPTION_DURATION] = "duration",
+    [OPTION_SIZE] = "size",       [OPTION_URL] = "url",         [OPTION_PATH] = "path",
 };
 enum { TYPE_COUNT = sizeof type_names / sizeof *type_names };
 
@@ -41,8 +41,9 @@ static int size_unit(struct str unit)
     static const struct {
         const char *word;
         int shift;
-    } units[] = {{"", 0},    {"B", 0},   {"K", 10},  {"KB", 10},  {"KiB", 10}, {"M", 20},  {"MB", 20},
-                 {"MiB", 20}, {"G", 30}, {"GB", 30}, {"GiB", 30}, {"T", 40},   {"TB", 40}, {"TiB", 40}};
+    } units[] = {{"", 0},     {"B", 0},   {"K", 10},   {"KB", 10}, {"KiB", 10},
+                 {"M", 20},   {"MB", 20}, {"MiB", 20}, {"G", 30},  {"GB", 30},
+                 {"GiB", 30}, {"T", 40},  {"TB", 40},  {"TiB", 40}};
 
     for (size_t i = 0; i < sizeof units / sizeof *units; i++)
         if (str_is(unit, units[i].word))
@@ -97,7 +98,8 @@ static int parse_measure(enum option_type type, struct str value, struct option_
 
 static bool is_measured(enum option_type type)
 {
-    return type == OPTION_INTEGER || type == OPTION_NUMBER || type == OPTION_DURATION || type == OPTION_SIZE;
+    return type == OPTION_INTEGER || type == OPTION_NUMBER || type == OPTION_DURATION ||
+           type == OPTION_SIZE;
 }
 
 /* ---- ranges ---- */
@@ -115,7 +117,8 @@ static bool range_split(struct str range, struct str *out_low, struct str *out_h
     return false;
 }
 
-static bool is_below(enum option_type type, const struct option_value *a, const struct option_value *b)
+static bool is_below(enum option_type type, const struct option_value *a,
+                     const struct option_value *b)
 {
     return type == OPTION_NUMBER ? a->real < b->real : a->integer < b->integer;
 }
@@ -128,9 +131,11 @@ static bool range_holds(const struct option *option, const struct option_value *
 
     if (!range_split(option->range, &low, &high))
         return true;
-    if (low.len > 0 && parse_measure(option->type, low, &end) == 0 && is_below(option->type, value, &end))
+    if (low.len > 0 && parse_measure(option->type, low, &end) == 0 &&
+        is_below(option->type, value, &end))
         return false;
-    if (high.len > 0 && parse_measure(option->type, high, &end) == 0 && is_below(option->type, &end, value))
+    if (high.len > 0 && parse_measure(option->type, high, &end) == 0 &&
+        is_below(option->type, &end, value))
         return false;
     return true;
 }
@@ -176,21 +181,22 @@ static int range_check(const struct option *option, struct err *err)
             if (choices[i].len == 0 || choices[i].len > OPTION_NAME_MAX)
                 return err_set(err, E_SYNTAX, "a choice has 1 to %d characters", OPTION_NAME_MAX);
         if (count == 0 || count > OPTION_CHOICES_MAX)
-            return err_set(err, E_SYNTAX, "a choice needs 1 to %d words in its range, separated by commas",
+            return err_set(err, E_SYNTAX,
+                           "a choice needs 1 to %d words in its range, separated by commas",
                            OPTION_CHOICES_MAX);
         return 0;
     }
     if (option->range.len == 0)
         return 0;
     if (!is_measured(option->type))
-        return err_set(err, E_SYNTAX, "type %s takes no range, '%.*s' came", option_type_name(option->type),
-                       STR_ARG(option->range));
+        return err_set(err, E_SYNTAX, "type %s takes no range, '%.*s' came",
+                       option_type_name(option->type), STR_ARG(option->range));
     if (!range_split(option->range, &low, &high) || (low.len == 0 && high.len == 0) ||
         (low.len > 0 && parse_measure(option->type, low, &low_value) < 0) ||
         (high.len > 0 && parse_measure(option->type, high, &high_value) < 0) ||
         (low.len > 0 && high.len > 0 && is_below(option->type, &high_value, &low_value)))
-        return err_set(err, E_SYNTAX, "range '%.*s' is not LOW..HIGH of type %s", STR_ARG(option->range),
-                       option_type_name(option->type));
+        return err_set(err, E_SYNTAX, "range '%.*s' is not LOW..HIGH of type %s",
+                       STR_ARG(option->range), option_type_name(option->type));
     return 0;
 }
 
@@ -215,8 +221,8 @@ static struct quoted quote(const struct option *option, struct str value)
         while (len > 0 && ((unsigned char)value.ptr[len] & 0xc0) == 0x80)
             len--;
     }
-    (void)snprintf(quoted.text, sizeof quoted.text, "'%.*s%s'", (int)len, value.ptr ? value.ptr : "",
-                   len < value.len ? "..." : "");
+    (void)snprintf(quoted.text, sizeof quoted.text, "'%.*s%s'", (int)len,
+                   value.ptr ? value.ptr : "", len < value.len ? "..." : "");
     for (char *c = quoted.text; *c != '\0'; c++)
         if ((unsigned char)*c < ' ')
             *c = ' ';
@@ -276,11 +282,14 @@ static bool has_blank(struct str value)
 static int check_url(const struct option *option, struct str value, struct err *err)
 {
     struct quoted quoted = quote(option, value);
-    size_t scheme = str_starts_with(value, "https://") ? 8 : str_starts_with(value, "http://") ? 7 : 0;
+    size_t scheme = str_starts_with(value, "https://")  ? 8
+                    : str_starts_with(value, "http://") ? 7
+                                                        : 0;
     size_t end = scheme;
 
     if (scheme == 0)
-        return err_set(err, -EINVAL, "%s is not a URL that begins with http:// or https://", quoted.text);
+        return err_set(err, -EINVAL, "%s is not a URL that begins with http:// or https://",
+                       quoted.text);
     while (end < value.len && strchr("/?#", value.ptr[end]) == NULL)
         end++;
     struct str authority = {value.ptr + scheme, end - scheme};
@@ -290,7 +299,9 @@ static int check_url(const struct option *option, struct str value, struct err *
         return err_set(err, -EINVAL, "%s has white space or control characters in it", quoted.text);
     /* Not quoted: what stands before the @ is a password. */
     if (memchr(authority.ptr, '@', authority.len) != NULL)
-        return err_set(err, -EINVAL, "a URL must not carry a user or password (name:password@host): put them into [auth]");
+        return err_set(
+            err, -EINVAL,
+            "a URL must not carry a user or password (name:password@host): put them into [auth]");
     return 0;
 }
 
@@ -298,11 +309,13 @@ static int check_path(const struct option *option, struct str value, struct err 
 {
     if (value.ptr[0] == '/' && value.len < 4096)
         return 0;
-    return err_set(err, -EINVAL, "%s is not an absolute path (it begins with '/', below 4096 characters)",
+    return err_set(err, -EINVAL,
+                   "%s is not an absolute path (it begins with '/', below 4096 characters)",
                    quote(option, value).text);
 }
 
-int option_parse(const struct option *option, struct str value, struct option_value *out, struct err *err)
+int option_parse(const struct option *option, struct str value, struct option_value *out,
+                 struct err *err)
 {
     struct str choices[OPTION_CHOICES_MAX];
     struct option_value parsed = {0};
@@ -382,7 +395,8 @@ static int parse_flags(struct str flags, struct option *option, struct err *err)
         else if (str_is(flag, "secret"))
             option->is_secret = true;
         else
-            return err_set(err, E_SYNTAX, "flag '%.*s' is not 'required' or 'secret'", STR_ARG(flag));
+            return err_set(err, E_SYNTAX, "flag '%.*s' is not 'required' or 'secret'",
+                           STR_ARG(flag));
     }
     return 0;
 }
@@ -395,9 +409,10 @@ static int parse_type(struct str word, enum option_type *out, struct err *err)
             return 0;
         }
     }
-    return err_set(err, E_SYNTAX,
-                   "type '%.*s' is not text, integer, number, boolean, choice, duration, size, url or path",
-                   STR_ARG(word));
+    return err_set(
+        err, E_SYNTAX,
+        "type '%.*s' is not text, integer, number, boolean, choice, duration, size, url or path",
+        STR_ARG(word));
 }
 
 /* An empty default is "" or 0, whatever the range says. */
@@ -428,20 +443,27 @@ static int parse_row(struct str line, struct option *out, struct err *err)
         start = i + 1;
     }
     if (count != COLUMNS)
-        return err_set(err, E_SYNTAX, "expected %d columns separated by tabs (name, type, range, default, flags, help), "
-                       "%zu came", COLUMNS, count);
+        return err_set(
+            err, E_SYNTAX,
+            "expected %d columns separated by tabs (name, type, range, default, flags, help), "
+            "%zu came",
+            COLUMNS, count);
     if (!is_option_name(columns[0]))
-        return err_set(err, E_SYNTAX, "name '%.*s' is not 1 to %d of a-z 0-9 _ - with a letter first",
-                       (int)(columns[0].len > QUOTED_MAX ? QUOTED_MAX : columns[0].len), columns[0].ptr, OPTION_NAME_MAX);
+        return err_set(err, E_SYNTAX,
+                       "name '%.*s' is not 1 to %d of a-z 0-9 _ - with a letter first",
+                       (int)(columns[0].len > QUOTED_MAX ? QUOTED_MAX : columns[0].len),
+                       columns[0].ptr, OPTION_NAME_MAX);
     for (size_t i = 1; i < COLUMNS; i++)
         if (has_control(columns[i]))
-            return err_set(err, E_SYNTAX, "option '%.*s' has control characters in it", STR_ARG(columns[0]));
+            return err_set(err, E_SYNTAX, "option '%.*s' has control characters in it",
+                           STR_ARG(columns[0]));
     option.name = columns[0];
     option.range = columns[2];
     option.fallback = columns[3];
     option.help = columns[5];
-    if (parse_type(columns[1], &option.type, err) < 0 || parse_flags(columns[4], &option, err) < 0 ||
-        range_check(&option, err) < 0 || check_fallback(&option, err) < 0) {
+    if (parse_type(columns[1], &option.type, err) < 0 ||
+        parse_flags(columns[4], &option, err) < 0 || range_check(&option, err) < 0 ||
+        check_fallback(&option, err) < 0) {
         (void)err_prefix(err, "option '%.*s': ", STR_ARG(option.name)); /* the status is ours */
         return E_SYNTAX;
     }
@@ -476,7 +498,8 @@ int option_rows_check(struct str rows, struct err *err)
             return err_set(err, E_SYNTAX, "more than %d options", OPTION_ROWS_MAX);
         for (size_t i = 0; i < count; i++)
             if (str_equals(names[i], option.name))
-                return err_set(err, E_SYNTAX, "option '%.*s' stands there twice", STR_ARG(option.name));
+                return err_set(err, E_SYNTAX, "option '%.*s' stands there twice",
+                               STR_ARG(option.name));
         names[count++] = option.name;
     }
     return status;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Option rows: the text form of TENON_OPTION (sdk), and the schema tables of our own sections, which are the same rows.
- * Outside bytes when they come from a plugin's note: limits and a fuzz target apply.
+ * Option rows: the text form of TENON_OPTION (sdk), and the schema tables of our own sections,
+ * which are the same rows. Outside bytes when they come from a plugin's note: limits and a fuzz
+ * target apply.
  *
  * What a value of each type looks like, here and in the ini:
  *   text      anything                     integer   -9223372036854775808 to 9223372036854775807
@@ -9,8 +10,8 @@
  *   size      512, 64KB, 16MB, 1GB, 1TB (1 KB is 1024 bytes; KiB, K and B are understood as well)
  *   url       http:// or https://, no user or password in it, no white space
  *   path      absolute: begins with '/'
- * A range is "LOW..HIGH" in the type's own words (integer, number, duration, size; either end may be missing),
- * "a,b,c" for choice, and empty for the others. */
+ * A range is "LOW..HIGH" in the type's own words (integer, number, duration, size; either end may
+ * be missing), "a,b,c" for choice, and empty for the others. */
 #ifndef CONFIG_OPTIONS_H
 #define CONFIG_OPTIONS_H
 
@@ -40,16 +41,17 @@ struct option {
 
 enum { OPTION_ROWS_MAX = 256, OPTION_NAME_MAX = 48, OPTION_CHOICES_MAX = 32 };
 
-/* The next row of `*rest`: 1, 0 at the end, E_SYNTAX with what is wrong with the row. The range and the fallback have
- * been held against the type. After E_SYNTAX `*rest` stands behind the bad row. */
+/* The next row of `*rest`: 1, 0 at the end, E_SYNTAX with what is wrong with the row. The range and
+ * the fallback have been held against the type. After E_SYNTAX `*rest` stands behind the bad row.
+ */
 int option_next(struct str *rest, struct option *out, struct err *err);
 /* All rows of a table: each good, no name twice, not more than OPTION_ROWS_MAX. 0 or E_SYNTAX. */
 int option_rows_check(struct str rows, struct err *err);
 /* The row of this name; false when there is none. Rows that are damaged are passed over. */
 bool option_find(struct str rows, struct str name, struct option *out);
 
-/* Holds a value against a row; the sentence says what is allowed. 0 or -EINVAL/-ERANGE. The value of a secret row is
- * never quoted. */
+/* Holds a value against a row; the sentence says what is allowed. 0 or -EINVAL/-ERANGE. The value
+ * of a secret row is never quoted. */
 int option_check(const struct option *option, struct str value, struct err *err);
 
 /* A checked value as what it means. Empty text is 0 and false. */
@@ -58,7 +60,8 @@ struct option_value {
     double real;     /* number; the others as a double */
     bool is_true;
 };
-int option_parse(const struct option *option, struct str value, struct option_value *out, struct err *err);
+int option_parse(const struct option *option, struct str value, struct option_value *out,
+                 struct err *err);
 
 const char *option_type_name(enum option_type type);
 

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * tenon.ini. */
+#include "config/config_schema.h"
+
+#include <tenon/tenon.h>
+
+static const char host_rows[] = TENON_OPTION("plugin_path", "text", "", "", "",
+                                             "Directories with plugins, absolute, separated by "
+                                             "':'; the first that has a plugin wins. Empty: the "
+                                             "installed one.")
+    TENON_OPTION("worker", "path", "", "", "",
+                 "The program that runs plugin code. Empty: the installed tenon-worker.")
+        TENON_OPTION("state", "path", "", "", "",
+                     "Where the store, the socket and the quarantine list live. Empty: "
+                     "/var/lib/tenon for root, else "
+                     "~/.local/state/tenon.")
+            TENON_OPTION("plain_secrets", "boolean", "", "no", "",
+                         "Accept secrets written into the files as they are, instead of "
+                         "${env:NAME}, ${file:/path} or "
+                         "${cred:NAME}.")
+                TENON_OPTION("safe", "boolean", "", "no", "",
+                             "Start with every integration switched off, whatever its file says: "
+                             "for looking at a host in trouble.");
+
+static const char store_rows[] = TENON_OPTION(
+    "url", "text", "", "", "", "Where records are kept. Empty: sqlite:<state>/tenon.db.")
+    TENON_OPTION("sync", "choice", "full,normal", "full", "",
+                 "full: what was acknowledged survives a power cut. normal: it survives a crash of "
+                 "tenond, and is faster.")
+        TENON_OPTION("cache", "size", "1MB..64GB", "64MB", "", "Memory for the store's own cache.");
+
+static const char api_rows[] = TENON_OPTION(
+    "socket", "path", "", "", "",
+    "The Unix socket of the API, at most 107 characters. Empty: <state>/tenon.sock.")
+    TENON_OPTION(
+        "listen", "text", "", "", "",
+        "A loopback address to listen on besides the socket, such as 127.0.0.1:8642. Empty: none.")
+        TENON_OPTION("max_body", "size", "1KB..1GB", "16MB", "",
+                     "The largest request body that is taken.")
+            TENON_OPTION("max_connections", "integer", "1..100000", "1000", "",
+                         "Connections at a time; more are turned away.");
+
+static const char log_rows[] = TENON_OPTION("level", "choice", "error,warn,info,debug", "info", "",
+                                            "The least important lines that are written.")
+    TENON_OPTION("form", "choice", "logfmt,json", "logfmt", "", "How a line looks.");
+
+static const struct config_section sections[] = {
+    {"host", SECTION_ROWS, "The daemon itself.", host_rows},
+    {"store", SECTION_ROWS, "Where entities, signals and submissions are kept.", store_rows},
+    {"api", SECTION_ROWS, "The REST and live API.", api_rows},
+    {"log", SECTION_ROWS, "The daemon's log, written to standard error.", log_rows},
+};
+
+/* Beyond loopback a token would be needed, which this version does not have. */
+static void check_listen(struct config *config, struct config_file *file)
+{
+    const struct config_value *value = config_value_find(file, "api", "listen");
+    struct str text = str_of(value->text);
+    int64_t port = -1;
+
+    if (text.len == 0)
+        return;
+    const char *colon = strrchr(value->text, ':');
+    struct str address = {value->text, colon != NULL ? (size_t)(colon - value->text) : text.len};
+    if (colon == NULL || str_to_i64(str_of(colon + 1), &port) < 0 || port < 0 || port > 65535) {
+        config_complain(config, file, NULL, value->line, C012,
+                        "[api] listen: '%s' is not ADDRESS:PORT with a port up to 65535, such as "
+                        "127.0.0.1:8642",
+                        value->text);
+        return;
+    }
+    if (!str_is(address, "localhost") && !str_is(address, "[::1]") &&
+        !str_starts_with(address, "127."))
+        config_complain(config, file, NULL, value->line, C012,
+                        "[api] listen: '%.*s' is reachable from other machines, which needs "
+                        "tokens, and this version has "
+                        "none: use 127.0.0.1 and a reverse proxy that authenticates",
+                        STR_ARG(address));
+}
+
+static void check_plugin_path(struct config *config, struct config_file *file)
+{
+    const struct config_value *value = config_value_find(file, "host", "plugin_path");
+    struct str rest = str_of(value->text);
+    struct str part;
+
+    while (str_next(&rest, ':', &part))
+        if (part.len > 0 && part.ptr[0] != '/')
+            config_complain(
+                config, file, NULL, value->line, C012,
+                "[host] plugin_path: '%.*s' is not an absolute path; it begins with '/'",
+                STR_ARG(part));
+}
+
+static void check_host(struct config *config, struct config_file *file)
+{
+    enum { SOCKET_PATH_MAX = 107 };
+    const struct config_value *socket = config_value_find(file, "api", "socket");
+    const struct config_value *url = config_value_find(file, "store", "url");
+
+    check_plugin_path(config, file);
+    check_listen(config, file);
+    if (strlen(socket->text) > SOCKET_PATH_MAX)
+        config_complain(
+            config, file, NULL, socket->line, C012,
+            "[api] socket: %zu characters, the system takes at most %d: choose a shorter path",
+            strlen(socket->text), SOCKET_PATH_MAX);
+    if (url->text[0] != '\0' && strchr(url->text, ':') == NULL)
+        config_complain(
+            config, file, NULL, url->line, C012,
+            "[store] url: '%s' is not KIND:PLACE, such as sqlite:/var/lib/tenon/tenon.db",
+            url->text);
+}
+
+const struct config_schema config_schema_host = {sections, sizeof sections / sizeof *sections,
+                                                 check_host};

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The file of one integration. */
+#include "config/config_schema.h"
+
+#include "base/cleanup.h"
+#include "base/digest.h"
+
+#include <tenon/tenon.h>
+
+static const char integration_rows[] = TENON_OPTION(
+    "plugin", "text", "", "", "required",
+    "The plugin that serves this integration, by name.") TENON_OPTION("enabled", "boolean", "",
+                                                                      "yes", "",
+                                                                      "no: known and shown, but "
+                                                                      "nothing is submitted.")
+    TENON_OPTION(
+        "isolation", "choice", "worker,inprocess", "worker", "",
+        "worker: a process of its own, which may crash. inprocess: inside tenond, for plugins you "
+        "trust like it.") TENON_OPTION("base_url", "url", "", "", "",
+                                       "Where HTTP requests go; a plugin's paths are joined to it.")
+        TENON_OPTION(
+            "allow_hosts", "text", "", "", "",
+            "Other hosts that requests may name, as host or host:port, separated by commas.")
+            TENON_OPTION(
+                "allow_net", "boolean", "", "no", "",
+                "Let the plugin open connections by itself, if its note says that it needs to.")
+                TENON_OPTION(
+                    "allow_paths", "text", "", "", "",
+                    "Directories that the plugin may write to, absolute, separated by commas.")
+                    TENON_OPTION(
+                        "sha256", "text", "", "", "",
+                        "The plugin file's SHA-256 as 64 hex digits: any other file is refused.")
+                        TENON_OPTION("memory_max", "size", "16MB..1TB", "256MB", "",
+                                     "Memory that the worker may use.")
+                            TENON_OPTION("batch", "integer", "1..1000", "1", "",
+                                         "Most records in one request.")
+                                TENON_OPTION("concurrency", "integer", "1..1000", "16", "",
+                                             "Requests under way at the same time.")
+                                    TENON_OPTION("timeout", "duration", "100ms..1h", "30s", "",
+                                                 "How long one request may take.")
+                                        TENON_OPTION("connect_timeout", "duration", "100ms..10m",
+                                                     "10s", "", "How long connecting may take.")
+                                            TENON_OPTION("max_response", "size", "1KB..64MB",
+                                                         "64KB", "",
+                                                         "How much of an answer is kept.")
+                                                TENON_OPTION(
+                                                    "call_timeout", "duration", "100ms..1h", "10s",
+                                                    "",
+                                                    "How long one call into the plugin may take.")
+                                                    TENON_OPTION(
+                                                        "verify_tls", "boolean", "", "yes", "",
+                                                        "no: take any certificate. For tests only.")
+                                                        TENON_OPTION(
+                                                            "ca_file", "path", "", "", "",
+                                                            "Certificates to trust instead of the "
+                                                            "system's, as PEM.")
+                                                            TENON_OPTION(
+                                                                "proxy", "url", "", "", "",
+                                                                "HTTP proxy to go through.");
+
+static const char select_rows[] =
+    TENON_OPTION("selector", "text", "", "changed", "",
+                 "Which entities: unsubmitted, changed, failed, all, or a selector of the plugin.")
+        TENON_OPTION("type", "text", "", "", "",
+                     "Entity types that are wanted, separated by commas. Empty: every type.")
+            TENON_OPTION("where", "text", "", "", "",
+                         "A jq expression that must be true for the entity. Write f(a; b): a ';' "
+                         "behind a blank is a comment.");
+
+static const char transform_rows[] = TENON_OPTION(
+    "jq", "text", "", "", "",
+    "A jq program that makes the payload: in place of the plugin's own transformer, or before it.");
+
+static const char auth_rows[] = TENON_OPTION("type", "choice", "none,api_key,basic,bearer", "none",
+                                             "", "How requests prove who sends them.")
+    TENON_OPTION("header", "text", "", "X-API-Key", "",
+                 "With api_key: the header that carries the key.")
+        TENON_OPTION("key", "text", "", "", "secret", "With api_key: the key.")
+            TENON_OPTION("username", "text", "", "", "", "With basic: the user's name.")
+                TENON_OPTION("password", "text", "", "", "secret", "With basic: the password.")
+                    TENON_OPTION("token", "text", "", "", "secret", "With bearer: the token.");
+
+static const char signature_rows[] =
+    TENON_OPTION("scheme", "choice", "none,standard-webhooks", "none", "", "How bodies are signed.")
+        TENON_OPTION("secret", "text", "", "", "secret",
+                     "The signing secret: whsec_ and base64, or plain text.");
+
+static const char retry_rows[] = TENON_OPTION("max_attempts", "integer", "1..100", "12", "",
+                                              "Tries before a submission ends as failed.")
+    TENON_OPTION("base", "duration", "1ms..1h", "1s", "",
+                 "The first wait; each further one doubles, with jitter.")
+        TENON_OPTION("max", "duration", "1ms..7d", "1h", "", "The longest wait between two tries.")
+            TENON_OPTION("retry_after_max", "duration", "0..7d", "1h", "",
+                         "The longest Retry-After that is honoured.");
+
+static const char idempotency_rows[] = TENON_OPTION(
+    "header", "text", "", "Idempotency-Key", "",
+    "The header with the key that all tries of one submission share. Empty: none is sent.");
+
+static const struct config_section sections[] = {
+    {"integration", SECTION_ROWS, "What it is and what it may do.", integration_rows},
+    {"select", SECTION_ROWS, "Which entities it gets.", select_rows},
+    {"transform", SECTION_ROWS, "What becomes of them on the way.", transform_rows},
+    {"auth", SECTION_ROWS,
+     "Credentials; tenond adds them, the plugin never sees them. Secrets are written as "
+     "${env:NAME}, ${file:/path} or "
+     "${cred:NAME}.",
+     auth_rows},
+    {"signature", SECTION_ROWS, "Signed requests, by which the receiver knows that they are ours.",
+     signature_rows},
+    {"retry", SECTION_ROWS, "What happens after a failed try.", retry_rows},
+    {"idempotency", SECTION_ROWS, "How the receiver can tell a second try from a second record.",
+     idempotency_rows},
+    {"headers", SECTION_HEADERS, "Headers that every request carries: Name = value.", NULL},
+    {"metadata", SECTION_PAIRS,
+     "Your own notes about the integration: key = value; shown by tenon integration show.", NULL},
+    {"settings", SECTION_PLUGIN, "The plugin's own settings.", NULL},
+    {"rate_limit", SECTION_LATER, NULL, NULL},
+    {"breaker", SECTION_LATER, NULL, NULL},
+    {"cache", SECTION_LATER, NULL, NULL},
+    {"health", SECTION_LATER, NULL, NULL},
+    {"schedule", SECTION_LATER, NULL, NULL},
+};
+
+static bool is_hex64(const char *text)
+{
+    return strlen(text) == 64 && strspn(text, "0123456789abcdefABCDEF") == 64;
+}
+
+static void check_lists(struct config *config, struct config_file *file)
+{
+    const struct config_value *hosts = config_value_find(file, "integration", "allow_hosts");
+    const struct config_value *paths = config_value_find(file, "integration", "allow_paths");
+    struct str rest = str_of(hosts->text);
+    struct str part;
+
+    while (config_list_next(&rest, &part)) {
+        _free_ char *host = str_dup(part);
+        if (host != NULL && strpbrk(host, "/@?# *") == NULL)
+            continue;
+        config_complain(config, file, NULL, hosts->line, C012,
+                        "[integration] allow_hosts: '%.*s' is not a host or host:port; leave "
+                        "scheme and path away",
+                        STR_ARG(part));
+    }
+    rest = str_of(paths->text);
+    while (config_list_next(&rest, &part))
+        if (part.ptr[0] != '/' || part.len == 1)
+            config_complain(config, file, NULL, paths->line, C012,
+                            "[integration] allow_paths: '%.*s' is not an absolute path below '/'",
+                            STR_ARG(part));
+}
+
+/* `key` must be set when [section] `what` says `choice`. */
+static void need(struct config *config, struct config_file *file, const char *section,
+                 const char *what, const char *choice, const char *key)
+{
+    const struct config_value *chosen = config_value_find(file, section, what);
+    const struct config_value *value = config_value_find(file, section, key);
+
+    if (strcmp(chosen->text, choice) != 0 || value->text[0] != '\0')
+        return;
+    if (value->option.is_secret)
+        config_complain(config, file, NULL, value->line != 0 ? value->line : chosen->line, C020,
+                        "[%s] %s = %s needs '%s', for instance %s = ${env:NAME}", section, what,
+                        choice, key, key);
+    else
+        config_complain(config, file, NULL, value->line != 0 ? value->line : chosen->line, C020,
+                        "[%s] %s = %s needs '%s'", section, what, choice, key);
+}
+
+/* A credential that is set and not used is most likely a wrong `type`. */
+static void warn_unused(struct config *config, struct config_file *file, const char *section,
+                        const char *what, const char *choice, const char *key)
+{
+    const struct config_value *chosen = config_value_find(file, section, what);
+    const struct config_value *value = config_value_find(file, section, key);
+
+    if (value->line != 0 && strcmp(chosen->text, choice) != 0)
+        config_warn(config, file, value->line, C026,
+                    "[%s] %s has no effect: it belongs to %s = %s, and %s is %s", section, key,
+                    what, choice, what, chosen->text);
+}
+
+static void check_auth(struct config *config, struct config_file *file)
+{
+    static const struct {
+        const char *type, *key;
+        bool is_needed;
+    } rules[] = {{"api_key", "key", true},
+                 {"api_key", "header", false},
+                 {"basic", "username", true},
+                 {"basic", "password", true},
+                 {"bearer", "token", true}};
+
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+        if (rules[i].is_needed)
+            need(config, file, "auth", "type", rules[i].type, rules[i].key);
+        warn_unused(config, file, "auth", "type", rules[i].type, rules[i].key);
+    }
+}
+
+static void check_signature(struct config *config, struct config_file *file)
+{
+    enum { KEY_BYTES_MIN = 16 };
+    const struct config_value *value = config_value_find(file, "signature", "secret");
+    struct str secret = str_of(value->text);
+    _buf_ struct buf key = {0};
+
+    need(config, file, "signature", "scheme", "standard-webhooks", "secret");
+    warn_unused(config, file, "signature", "scheme", "standard-webhooks", "secret");
+    if (!str_starts_with(secret, "whsec_"))
+        return;
+    secret.ptr += 6;
+    secret.len -= 6;
+    if (base64_decode(secret, &key) < 0 || key.len < KEY_BYTES_MIN)
+        config_complain(config, file, NULL, value->line, C012,
+                        "[signature] secret: begins with whsec_ but is not at least %d bytes in "
+                        "base64 behind it",
+                        KEY_BYTES_MIN);
+}
+
+static void check_header_name(struct config *config, struct config_file *file, const char *section)
+{
+    const struct config_value *value = config_value_find(file, section, "header");
+
+    if (value->text[0] != '\0' && !config_is_header_name(value->text))
+        config_complain(config, file, NULL, value->line, C025,
+                        "[%s] header: '%s' is not a header name", section, value->text);
+}
+
+static void check_integration(struct config *config, struct config_file *file)
+{
+    const struct config_value *pin = config_value_find(file, "integration", "sha256");
+    const struct config_value *base = config_value_find(file, "retry", "base");
+    const struct config_value *max = config_value_find(file, "retry", "max");
+    const struct config_value *ca = config_value_find(file, "integration", "ca_file");
+
+    if (pin->text[0] != '\0' && !is_hex64(pin->text))
+        config_complain(
+            config, file, NULL, pin->line, C012,
+            "[integration] sha256: '%.70s' is not 64 hex digits, as sha256sum prints them",
+            pin->text);
+    if (base->parsed.integer > max->parsed.integer)
+        config_complain(config, file, NULL, max->line != 0 ? max->line : base->line, C020,
+                        "[retry] base (%s) is longer than max (%s)", base->text, max->text);
+    if (ca->line != 0 && !config_value_find(file, "integration", "verify_tls")->parsed.is_true)
+        config_warn(config, file, ca->line, C026,
+                    "[integration] ca_file has no effect while verify_tls = no");
+    check_lists(config, file);
+    check_auth(config, file);
+    check_signature(config, file);
+    check_header_name(config, file, "auth");
+    check_header_name(config, file, "idempotency");
+}
+
+const struct config_schema config_schema_integration = {
+    sections, sizeof sections / sizeof *sections, check_integration};
