@@ -16,6 +16,7 @@ and what comes twice by the webhook-id (which is Tenon's idempotency key), and b
     GET /__zero                           forget everything
 
     receiver.py [--port N] [--secret whsec_...] [--log FILE] [--port-file FILE]
+    receiver.py --ask URL [--field NAME]  ask a running one, and print the answer or one counter of it
 """
 import argparse
 import base64
@@ -28,6 +29,7 @@ import sys
 import threading
 import time
 import urllib.parse
+import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 TOLERANCE_S = 300
@@ -275,7 +277,14 @@ def main():
     parser.add_argument("--port-file", help="write the port here once it is open")
     parser.add_argument("--secret", help="whsec_...: refuse what is not signed with it (or in RECEIVER_SECRET)")
     parser.add_argument("--log", help="append what was taken here, one JSON object a line")
+    parser.add_argument("--ask", metavar="URL", help="be a client: GET this and print the answer")
+    parser.add_argument("--field", help="with --ask: print this counter alone")
     arguments = parser.parse_args()
+    if arguments.ask:
+        with urllib.request.urlopen(arguments.ask, timeout=10) as answer:
+            found = json.load(answer)
+        print(found[arguments.field] if arguments.field else json.dumps(found))
+        return
     log = open(arguments.log, "a", encoding="utf-8") if arguments.log else None
     server = Receiver(arguments.port, arguments.secret or os.environ.get("RECEIVER_SECRET"), log)
     if arguments.port_file:

@@ -11,7 +11,7 @@ import re
 import sys
 import xml.etree.ElementTree as ElementTree
 
-TAP_LINE = re.compile(r"^(ok|not ok) \d+( - ?(?P<name>.*))?$")
+TAP_LINE = re.compile(r"^(ok|not ok) \d+(?: - )?(?P<name>.*)$")
 
 
 def count_meson(path):
@@ -39,7 +39,7 @@ def tap_cases(text):
     for line in text.split("\n"):
         match = TAP_LINE.match(line.strip())
         if match:
-            case = match.group("name") or ""
+            case = match.group("name").strip()
             skipped = "# SKIP" in case.upper()
             cases.append(("skipped" if skipped else "passed" if match.group(1) == "ok" else "failed", case, line))
     return cases
