@@ -38,10 +38,17 @@ struct plugin_host_settings {
     struct plugin_events events;
 };
 
+/* Where tenon-worker is: beside the program (a build directory), else ../libexec/tenon. Caller frees; NULL: no memory.
+ * Serves when settings.worker_path is NULL. */
+char *plugin_worker_default_path(void);
+
 struct plugin_host *plugin_host_create(struct loop *loop, const struct plugin_host_settings *settings, struct err *err);
 /* Deactivates and ends all workers (grace, then kill); open calls are answered PLUGIN_STOPPED before `done` runs. */
 void plugin_host_stop(struct plugin_host *host, int64_t grace_ms, void (*done)(void *user), void *user);
 void plugin_host_destroy(struct plugin_host *host); /* after done, or at once: then workers are killed */
+
+/* Lets the quarantined files of this plugin run again, now and after a restart. False: none was. */
+bool plugin_host_pardon(struct plugin_host *host, const char *plugin);
 
 struct plugin_instance_settings {
     const struct catalog_entry *entry; /* copied as far as needed */
@@ -91,6 +98,7 @@ struct plugin_health {
     int64_t retry_at_ms;        /* wall; 0: none */
     const char *last_crash;     /* words of the last crash, kept after recovery; NULL: never */
     int64_t last_crash_ms;
+    const char *confinement;    /* what confines its worker, and what is missing; "" while unknown */
 };
 void plugin_instance_health(const struct plugin_instance *instance, struct plugin_health *out);
 
@@ -185,6 +193,7 @@ struct plugin_worker_info {
     uint64_t starts, crashes;
     size_t instances;
     bool is_inprocess;
+    const char *confinement;
 };
 void plugin_host_each(const struct plugin_host *host, void (*fn)(void *user, const struct plugin_worker_info *info),
                       void *user);

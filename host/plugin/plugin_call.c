@@ -1,0 +1,605 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Calls: queued per worker in order, sent a few at a time, timed from the moment they are first in line, answered once. */
+#include "plugin/plugin_internal.h"
+
+#include "base/clock.h"
+
+#include <stdlib.h>
+
+struct plugin_call *plugin_call_make(struct plugin_instance *instance, enum wire_op op, const char *selector)
+{
+    size_t len = selector != NULL ? strlen(selector) : 0;
+    struct plugin_call *call = calloc(1, sizeof *call + len + 1);
+
+    if (call == NULL)
+        abort(); /* a few bytes; whoever waits could not be told otherwise */
+    call->op = op;
+    call->instance = instance;
+    if (len > 0)
+        memcpy(call->selector, selector, len);
+    return call;
+}
+
+void plugin_queue_add(struct plugin_queue *queue, struct plugin_call *call)
+{
+    call->next = NULL;
+    if (queue->last != NULL)
+        queue->last->next = call;
+    else
+        queue->first = call;
+    queue->last = call;
+}
+
+bool plugin_queue_remove(struct plugin_queue *queue, const struct plugin_call *call)
+{
+    struct plugin_call *before = NULL;
+
+    for (struct plugin_call *at = queue->first; at != NULL; before = at, at = at->next) {
+        if (at != call)
+            continue;
+        if (before != NULL)
+            before->next = at->next;
+        else
+            queue->first = at->next;
+        if (queue->last == at)
+            queue->last = before;
+        return true;
+    }
+    return false;
+}
+
+static bool is_lifecycle(const struct plugin_call *call)
+{
+    return call->op == WIRE_CREATE || call->op == WIRE_ACTIVATE || call->op == WIRE_CLOSE;
+}
+
+void plugin_call_first(struct plugin_worker *worker, struct plugin_call *call)
+{
+    struct plugin_call *before = NULL;
+
+    for (struct plugin_call *at = worker->queue.first; at != NULL && is_lifecycle(at); at = at->next)
+        before = at;
+    call->next = before != NULL ? before->next : worker->queue.first;
+    if (before != NULL)
+        before->next = call;
+    else
+        worker->queue.first = call;
+    if (call->next == NULL)
+        worker->queue.last = call;
+}
+
+/* Frees the call and tells whoever waits. */
+void plugin_call_fail(struct plugin_call *call, enum plugin_status status, int error_class, int64_t culprit,
+                      const char *words)
+{
+    if (call->fn != NULL)
+        plugin_answer(call->instance->host, call->instance, call->fn, call->user,
+                      plugin_reply_words(status, error_class, culprit, words));
+    free(call);
+}
+
+/* ---- sending ------------------------------------------------------------------------------------- */
+
+static void put_records(struct wire_out *out, const struct plugin_record *records, size_t count, bool with_data)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct plugin_record *from = &records[i];
+        tenon_record record = {
+            .struct_size = sizeof record,
+            .attempt = from->attempt,
+            .id = plugin_str(from->id),
+            .type = plugin_str(from->type),
+            .version = from->version,
+            .created_ms = from->created_ms,
+            .updated_ms = from->updated_ms,
+            .key = plugin_str(from->key),
+            .data = with_data ? plugin_str(from->data) : (tenon_str){"", 0},
+        };
+        wire_put_record(out, &record);
+    }
+}
+
+static void put_load(struct wire_out *out, const struct plugin_worker *worker)
+{
+    struct wire_load load = {
+        .path = tenon_text(worker->is_pinned ? "/proc/self/fd/5" : worker->path),
+        .real_path = tenon_text(worker->path),
+        .name = tenon_text(worker->plugin),
+        .version = tenon_text(worker->version),
+        .settings = tenon_text(worker->settings),
+        .allow_net = worker->allow_net,
+        .uid = worker->host->worker_uid < 0 ? UINT32_MAX : (uint32_t)worker->host->worker_uid,
+        .gid = worker->host->worker_gid < 0 ? UINT32_MAX : (uint32_t)worker->host->worker_gid,
+        .write_path_count = (uint32_t)worker->write_path_count,
+    };
+
+    for (size_t i = 0; i < worker->write_path_count; i++)
+        load.write_paths[i] = tenon_text(worker->write_paths[i]);
+    for (const struct plugin_instance *instance = worker->instances; instance != NULL; instance = instance->next)
+        if (instance->memory_max_bytes > (int64_t)load.memory_max_bytes)
+            load.memory_max_bytes = (uint64_t)instance->memory_max_bytes;
+    wire_put_load(out, &load);
+}
+
+static void put_call(struct wire_out *out, const struct plugin_worker *worker, const struct plugin_call *call)
+{
+    const struct plugin_instance *instance = call->instance;
+
+    switch (call->op) {
+    case WIRE_LOAD:
+        put_load(out, worker);
+        break;
+    case WIRE_CREATE:
+        wire_put_create(out, &(struct wire_create){tenon_text(instance->name), tenon_text(instance->settings_json)});
+        break;
+    case WIRE_CLOSE:
+        wire_put_close(out, (uint32_t)instance->grace_ms);
+        break;
+    case WIRE_DELIVER:
+        wire_put_deliver(out, &(struct wire_deliver){call->steps, tenon_text(call->selector), (uint32_t)call->count});
+        put_records(out, call->records, call->count, true);
+        break;
+    case WIRE_JUDGE:
+        wire_put_judge(out, &(struct wire_judge){(uint32_t)call->judge.status, plugin_str(call->judge.headers),
+                                                 plugin_str(call->judge.body), (uint32_t)call->count});
+        put_records(out, call->records, call->count, false);
+        break;
+    default:
+        break;
+    }
+}
+
+/* Takes the call: into the flight, or answered when it does not fit a frame. */
+static void send_call(struct plugin_worker *worker, struct plugin_call *call)
+{
+    struct plugin_instance *instance = call->instance;
+
+    call->id = ++worker->last_call;
+    size_t begin = wire_out_begin(&worker->out, call->op, call->id, instance != NULL ? instance->id : 0);
+    put_call(&worker->out, worker, call);
+    if (wire_out_end(&worker->out, begin) < 0) {
+        plugin_call_fail(call, PLUGIN_FAILED, TENON_E_VALIDATION, -1,
+                         "the batch is larger than the 64 MiB that go to a worker at once; send fewer records");
+        return;
+    }
+    call->started_us = 0;
+    call->is_pending = false;
+    plugin_queue_add(&worker->flight, call);
+    worker->in_hand++;
+    if (instance != NULL)
+        instance->in_hand++;
+}
+
+static bool is_barred(const struct plugin_worker *worker)
+{
+    for (const struct plugin_call *call = worker->flight.first; call != NULL; call = call->next)
+        if (call->op == WIRE_CREATE)
+            return true;
+    return false;
+}
+
+static bool can_send(const struct plugin_worker *worker, const struct plugin_call *call)
+{
+    const struct plugin_instance *instance = call->instance;
+    bool is_serial = !(worker->flags & TENON_PER_INTEGRATION);
+    enum instance_state wanted = call->op == WIRE_CREATE     ? INSTANCE_CREATING
+                                 : call->op == WIRE_ACTIVATE ? INSTANCE_ACTIVATING
+                                 : call->op == WIRE_CLOSE    ? INSTANCE_CLOSING
+                                                             : INSTANCE_ACTIVE;
+
+    if (call->op == WIRE_CREATE) /* [init]: nothing else of the plugin runs */
+        return worker->in_hand == 0 && instance->state == wanted;
+    return (is_serial ? worker->in_hand : instance->in_hand) < PLUGIN_IN_HAND_MAX && instance->state == wanted &&
+           instance->pending < PLUGIN_PENDING_MAX;
+}
+
+void plugin_call_pump(struct plugin_worker *worker)
+{
+    if (worker->state == WORKER_STARTING && worker->flight.first == NULL) {
+        struct plugin_call *load = plugin_call_make(NULL, WIRE_LOAD, NULL);
+        load->deadline_ms = PLUGIN_START_MS;
+        send_call(worker, load);
+    }
+    struct plugin_call *next;
+    bool goes_on = worker->state == WORKER_RUNNING && !is_barred(worker);
+    for (struct plugin_call *call = worker->queue.first; goes_on && call != NULL; call = next) {
+        next = call->next;
+        bool is_ready = can_send(worker, call);
+        goes_on = call->op != WIRE_CREATE;
+        if (!is_ready)
+            continue;
+        (void)plugin_queue_remove(&worker->queue, call); /* it is there: we walk it */
+        send_call(worker, call);
+    }
+    plugin_socket_flush(worker);
+    plugin_call_deadlines(worker);
+}
+
+/* ---- deadlines ----------------------------------------------------------------------------------- */
+
+void plugin_call_deadlines(struct plugin_worker *worker)
+{
+    bool is_serial = !(worker->flags & TENON_PER_INTEGRATION);
+    bool has_front = false;
+    int64_t now_us = clock_mono_us();
+    int64_t first_us = INT64_MAX;
+
+    worker->front_round++;
+    for (struct plugin_call *call = worker->flight.first; call != NULL; call = call->next) {
+        if (!call->is_pending) {
+            struct plugin_instance *instance = call->instance;
+            if (is_serial || instance == NULL ? has_front : instance->front_round == worker->front_round)
+                continue;
+            has_front = true;
+            if (instance != NULL)
+                instance->front_round = worker->front_round;
+            if (call->started_us == 0)
+                call->started_us = now_us;
+        }
+        int64_t due_us = call->started_us + call->deadline_ms * 1000;
+        if (!call->is_abandoned && due_us < first_us)
+            first_us = due_us;
+    }
+    if (first_us == INT64_MAX)
+        loop_timer_clear(worker->deadline_timer);
+    else
+        loop_timer_set(worker->deadline_timer, first_us > now_us ? (first_us - now_us + 999) / 1000 : 0);
+}
+
+/* The host no longer waits for a pending job, but the worker is not hanging: it is told, and lives on. */
+static void abandon(struct plugin_worker *worker, struct plugin_call *call)
+{
+    char words[160];
+
+    snprintf(words, sizeof words, "the plugin did not complete its job within %lld ms", (long long)call->deadline_ms);
+    if (call->fn != NULL)
+        plugin_answer(call->instance->host, call->instance, call->fn, call->user,
+                      plugin_reply_words(PLUGIN_TIMED_OUT, TENON_E_UNKNOWN, -1, words));
+    call->fn = NULL;
+    call->is_abandoned = true;
+    size_t begin = wire_out_begin(&worker->out, WIRE_CANCEL, call->id, call->instance->id);
+    (void)wire_out_end(&worker->out, begin); /* a wish: without memory it is not sent */
+    if (++worker->abandoned > PLUGIN_ABANDONED_MAX)
+        plugin_worker_kill(worker, PLUGIN_TIMED_OUT, 0, "it holds more than 32 jobs that it never completed");
+}
+
+void plugin_call_on_deadline(void *user)
+{
+    struct plugin_worker *worker = user;
+    struct plugin_host *host = worker->host;
+    int64_t now_us = clock_mono_us();
+    char words[160];
+
+    for (struct plugin_call *call = worker->flight.first; call != NULL; call = call->next) {
+        if (call->started_us == 0 || call->is_abandoned || now_us < call->started_us + call->deadline_ms * 1000)
+            continue;
+        if (!call->is_pending) {
+            snprintf(words, sizeof words, "no answer within %lld ms", (long long)call->deadline_ms);
+            plugin_worker_kill(worker, PLUGIN_TIMED_OUT, call->id, words);
+            break;
+        }
+        abandon(worker, call);
+        if (worker->doom != PLUGIN_OK)
+            break;
+    }
+    if (worker->state == WORKER_RUNNING)
+        plugin_call_pump(worker);
+    plugin_host_flush(host);
+}
+
+/* ---- answers ------------------------------------------------------------------------------------- */
+
+static void leave_flight(struct plugin_worker *worker, struct plugin_call *call)
+{
+    (void)plugin_queue_remove(&worker->flight, call); /* it is there: the caller found it there */
+    if (call->is_abandoned)
+        worker->abandoned--;
+    if (call->is_pending)
+        call->instance->pending--;
+    else {
+        worker->in_hand--;
+        if (call->instance != NULL)
+            call->instance->in_hand--;
+    }
+}
+
+static void finish_lifecycle(struct plugin_worker *worker, struct plugin_call *call, const struct wire_status *status)
+{
+    struct plugin_instance *instance = call->instance;
+    bool is_close = call->op == WIRE_CLOSE;
+    char words[PLUGIN_WORDS_MAX];
+
+    free(call);
+    if (instance == NULL) {
+        snprintf(words, sizeof words, "%.*s", (int)status->message.len, status->message.ptr);
+        plugin_worker_refused(worker, words);
+    } else if (is_close)
+        plugin_instance_gone(instance);
+    else
+        plugin_instance_created(instance, status);
+}
+
+static void on_status(struct plugin_worker *worker, struct plugin_call *call, struct wire_in *in)
+{
+    struct wire_status status;
+    char words[PLUGIN_WORDS_MAX];
+
+    if (wire_get_status(in, &status) < 0 || status.code > 0 || status.code < TENON_E_UNSUPPORTED ||
+        (status.code == TENON_OK && (call->op == WIRE_LOAD || call->op == WIRE_DELIVER || call->op == WIRE_JUDGE))) {
+        plugin_worker_kill(worker, PLUGIN_GARBLED, call->id, "its status cannot be read");
+        return;
+    }
+    leave_flight(worker, call);
+    if (call->instance == NULL || is_lifecycle(call)) {
+        finish_lifecycle(worker, call, &status);
+        return;
+    }
+    snprintf(words, sizeof words, "%.*s", (int)status.message.len, status.message.ptr);
+    plugin_call_fail(call, status.code == TENON_OK ? PLUGIN_OK : PLUGIN_FAILED, status.code, -1, words);
+}
+
+static void on_outcomes(struct plugin_worker *worker, struct plugin_call *call, const struct wire_in *in)
+{
+    struct plugin_reply *reply = NULL;
+    struct err err = {0};
+
+    if (call->fn != NULL) {
+        reply = plugin_reply_parse((struct str){in->at, in->rest}, call->records, call->count, call->steps, &err);
+        if (reply == NULL && err.code == -ENOMEM) {
+            leave_flight(worker, call);
+            plugin_call_fail(call, PLUGIN_FAILED, TENON_E_NO_MEMORY, -1, err.text);
+            return;
+        }
+        if (reply == NULL) {
+            plugin_worker_kill(worker, PLUGIN_GARBLED, call->id, err.text);
+            return;
+        }
+    }
+    leave_flight(worker, call);
+    if (reply != NULL)
+        plugin_answer(worker->host, call->instance, call->fn, call->user, reply);
+    free(call);
+}
+
+static void on_facts(struct plugin_worker *worker, struct plugin_call *call, struct wire_in *in)
+{
+    struct wire_facts facts;
+    size_t len = in->rest;
+    char *bytes = malloc(len + 1);
+
+    if (bytes != NULL && len > 0)
+        memcpy(bytes, in->at, len);
+    struct wire_in own = {bytes, len, bytes == NULL};
+    if (wire_get_facts(&own, &facts) < 0) {
+        free(bytes);
+        plugin_worker_kill(worker, PLUGIN_GARBLED, call->id, "what it says of its plugin cannot be read");
+        return;
+    }
+    leave_flight(worker, call);
+    free(call);
+    snprintf(worker->confinement, sizeof worker->confinement, "%s", facts.confinement.ptr);
+    worker->flags = facts.flags;
+    if (worker->has_facts) /* the same file as before: callers hold pointers into the first ones */
+        free(bytes);
+    else {
+        worker->facts = facts;
+        worker->facts_bytes = bytes;
+        worker->has_facts = true;
+    }
+    plugin_worker_loaded(worker);
+}
+
+static void on_pending(struct plugin_worker *worker, struct plugin_call *call)
+{
+    if (call->op != WIRE_DELIVER || !(call->steps & PLUGIN_STEP_SUBMIT) || call->is_pending) {
+        plugin_worker_kill(worker, PLUGIN_GARBLED, call->id, "it left a call pending that cannot be");
+        return;
+    }
+    if (call->started_us == 0)
+        call->started_us = clock_mono_us();
+    call->is_pending = true;
+    worker->in_hand--;
+    call->instance->in_hand--;
+    call->instance->pending++;
+}
+
+static void on_log(struct plugin_worker *worker, uint32_t id, struct wire_in *in)
+{
+    static const enum log_level levels[] = {[TENON_LOG_ERROR] = LOG_ERROR, [TENON_LOG_WARN] = LOG_WARN,
+                                            [TENON_LOG_INFO] = LOG_INFO,   [TENON_LOG_DEBUG] = LOG_DEBUG};
+    const struct plugin_events *events = &worker->host->settings.events;
+    const char *name = NULL;
+    struct wire_log log;
+
+    if (wire_get_log(in, &log) < 0) {
+        plugin_worker_kill(worker, PLUGIN_GARBLED, 0, "its log line cannot be read");
+        return;
+    }
+    for (const struct plugin_instance *instance = worker->instances; instance != NULL; instance = instance->next)
+        if (instance->id == id)
+            name = instance->name;
+    if (events->log != NULL && plugin_log_allowed(worker))
+        events->log(events->user, worker->plugin, name, levels[log.level], plugin_text(log.message),
+                    plugin_text(log.fields));
+}
+
+void plugin_call_frame(struct plugin_worker *worker, const struct wire_header *header, struct wire_in *in)
+{
+    struct wire_greeting greeting;
+    struct plugin_call *call = worker->flight.first;
+
+    if (header->op == WIRE_LOG) {
+        on_log(worker, header->instance, in);
+        return;
+    }
+    if (header->op == WIRE_GREETING) {
+        if (wire_get_greeting(in, &greeting) < 0 || greeting.protocol != WIRE_PROTOCOL)
+            plugin_worker_kill(worker, PLUGIN_GARBLED, 0,
+                               "it speaks another protocol; tenon-worker and tenond must be of one version");
+        return;
+    }
+    while (call != NULL && call->id != header->call)
+        call = call->next;
+    uint32_t instance = call != NULL && call->instance != NULL ? call->instance->id : 0;
+    bool is_known = call != NULL && header->instance == instance;
+    if (is_known && header->op == WIRE_STATUS)
+        on_status(worker, call, in);
+    else if (is_known && header->op == WIRE_OUTCOMES && (call->op == WIRE_DELIVER || call->op == WIRE_JUDGE))
+        on_outcomes(worker, call, in);
+    else if (is_known && header->op == WIRE_FACTS && call->op == WIRE_LOAD)
+        on_facts(worker, call, in);
+    else if (is_known && header->op == WIRE_PENDING)
+        on_pending(worker, call);
+    else
+        plugin_worker_kill(worker, PLUGIN_GARBLED, 0, "it answered what was not asked");
+}
+
+/* ---- loss ---------------------------------------------------------------------------------------- */
+
+static void lose_call(struct plugin_worker *worker, struct plugin_call *call, const char *words, int64_t culprit)
+{
+    struct plugin_instance *instance = call->instance;
+    bool is_doomed = worker->doomed_call == 0 || worker->doomed_call == call->id;
+    enum plugin_status status = worker->doom == PLUGIN_OK || !is_doomed ? PLUGIN_DIED : worker->doom;
+
+    if (call->op == WIRE_CREATE || call->op == WIRE_ACTIVATE)
+        plugin_answer_opened(instance, status, words);
+    else if (call->op == WIRE_LOAD)
+        for (struct plugin_instance *each = worker->instances; each != NULL; each = each->next)
+            plugin_answer_opened(each, status, words);
+    plugin_call_fail(call, status, TENON_E_CONNECTION, culprit, words);
+}
+
+bool plugin_call_lost(struct plugin_worker *worker, const char *cause)
+{
+    struct plugin_queue flight = worker->flight;
+    struct plugin_queue kept = {NULL, NULL};
+    char place[512], words[PLUGIN_WORDS_MAX];
+    bool is_isolated = true, is_told = false;
+    struct plugin_call *next;
+
+    worker->flight = (struct plugin_queue){NULL, NULL};
+    worker->in_hand = worker->abandoned = 0;
+    for (struct plugin_instance *instance = worker->instances; instance != NULL; instance = instance->next)
+        instance->in_hand = instance->pending = 0;
+    for (struct plugin_call *call = flight.first; call != NULL; call = next) {
+        next = call->next;
+        if (call->started_us == 0 && !is_lifecycle(call)) { /* never begun: the next worker does it */
+            plugin_queue_add(&kept, call);
+            continue;
+        }
+        if (call->started_us == 0) {
+            free(call); /* begun anew with the next worker */
+            continue;
+        }
+        int64_t culprit = plugin_words_place(worker, call, place, sizeof place);
+        snprintf(words, sizeof words, "%s %s", cause, place);
+        bool is_main = !is_told || call->id == worker->doomed_call;
+        if (is_main && !call->is_pending)
+            is_isolated = call->op != WIRE_DELIVER || call->count <= 1;
+        if (is_main)
+            memcpy(worker->last_crash, words, sizeof words);
+        is_told = true;
+        lose_call(worker, call, words, culprit);
+    }
+    if (!is_told)
+        snprintf(worker->last_crash, sizeof worker->last_crash, "%s between calls", cause);
+    if (kept.first != NULL) {
+        kept.last->next = worker->queue.first;
+        if (worker->queue.first == NULL)
+            worker->queue.last = kept.last;
+        worker->queue.first = kept.first;
+    }
+    return is_isolated;
+}
+
+void plugin_call_refuse_queued(struct plugin_worker *worker, const char *words, int64_t retry_at_ms)
+{
+    struct plugin_call *next;
+
+    for (struct plugin_call *call = worker->queue.first; call != NULL; call = next) {
+        next = call->next;
+        if (is_lifecycle(call) || call->fn == NULL) {
+            free(call);
+            continue;
+        }
+        struct plugin_reply *reply = plugin_reply_words(PLUGIN_UNAVAILABLE, TENON_E_CONNECTION, -1, words);
+        reply->retry_at_ms = retry_at_ms;
+        plugin_answer(worker->host, call->instance, call->fn, call->user, reply);
+        free(call);
+    }
+    worker->queue = (struct plugin_queue){NULL, NULL};
+}
+
+/* ---- what callers see ---------------------------------------------------------------------------- */
+
+static void refuse_now(struct plugin_instance *instance, plugin_reply_fn fn, void *user)
+{
+    const struct plugin_worker *worker = instance->worker;
+    bool is_stopped = worker == NULL || instance->state == INSTANCE_CLOSING;
+    const char *words = is_stopped ? "the integration is stopped"
+                        : instance->state == INSTANCE_FAILED ? instance->words : worker->words;
+    struct plugin_reply *reply = plugin_reply_words(is_stopped ? PLUGIN_STOPPED : PLUGIN_UNAVAILABLE,
+                                                    TENON_E_CONNECTION, -1, words);
+
+    reply->retry_at_ms = is_stopped ? 0 : worker->retry_at_ms;
+    plugin_answer(instance->host, instance, fn, user, reply);
+    plugin_host_flush_soon(instance->host);
+}
+
+static bool takes_calls(const struct plugin_instance *instance)
+{
+    return instance->worker != NULL && instance->state != INSTANCE_FAILED && instance->state != INSTANCE_CLOSING &&
+           plugin_worker_takes_calls(instance->worker);
+}
+
+static void submit_call(struct plugin_call *call, plugin_reply_fn fn, void *user, int64_t deadline_ms)
+{
+    struct plugin_instance *instance = call->instance;
+
+    instance->calls++;
+    call->fn = fn;
+    call->user = user;
+    call->deadline_ms = deadline_ms > 0 ? deadline_ms : instance->call_timeout_ms;
+    plugin_queue_add(&instance->worker->queue, call);
+    if (instance->worker->state == WORKER_RUNNING)
+        plugin_call_pump(instance->worker);
+    if (instance->host->answers_first != NULL) /* it did not fit a frame */
+        plugin_host_flush_soon(instance->host);
+}
+
+void plugin_deliver(struct plugin_instance *instance, const struct plugin_batch *batch, plugin_reply_fn fn, void *user)
+{
+    if (!takes_calls(instance)) {
+        refuse_now(instance, fn, user);
+        return;
+    }
+    const char *selector = (batch->steps & PLUGIN_STEP_SELECT) ? batch->selector : NULL;
+    struct plugin_call *call = plugin_call_make(instance, WIRE_DELIVER, selector);
+    call->records = batch->records;
+    call->count = batch->count;
+    call->steps = batch->steps;
+    submit_call(call, fn, user, batch->deadline_ms);
+}
+
+void plugin_judge(struct plugin_instance *instance, const struct plugin_judge *judge, plugin_reply_fn fn, void *user)
+{
+    if (!takes_calls(instance)) {
+        refuse_now(instance, fn, user);
+        return;
+    }
+    struct plugin_call *call = plugin_call_make(instance, WIRE_JUDGE, NULL);
+    call->records = judge->records;
+    call->count = judge->count;
+    call->judge = *judge;
+    submit_call(call, fn, user, 0);
+}
+
+void plugin_test(struct plugin_instance *instance, plugin_reply_fn fn, void *user)
+{
+    if (!takes_calls(instance)) {
+        refuse_now(instance, fn, user);
+        return;
+    }
+    submit_call(plugin_call_make(instance, WIRE_TEST, NULL), fn, user, 0);
+}

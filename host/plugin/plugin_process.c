@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Starts a tenon-worker: a socket pair, a shared page, a pipe for what it prints, and for a pinned plugin a sealed
+ * copy whose digest was checked, so that what runs is what was pinned. posix_spawn copies no page tables. */
+#include "plugin/plugin_internal.h"
+
+#include "base/cleanup.h"
+#include "base/digest.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+enum { SAFE_FD = 10, SOCKET_FD = 3, PAGE_FD = 4, SEALED_FD = 5, PLUGIN_BYTES_MAX = 1 << 30 };
+
+/* Above the numbers that the child's descriptors get, so that no dup2 there runs over one still needed. */
+static int raise_fd(int fd)
+{
+    int raised = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, SAFE_FD);
+    int saved = errno;
+
+    if (fd >= 0)
+        close(fd);
+    errno = saved;
+    return raised;
+}
+
+int plugin_process_page(struct plugin_process *process, int *out_fd, struct err *err)
+{
+    _close_ int fd = raise_fd(memfd_create("tenon-page", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+
+    /* Sealed: a worker that shrinks the file would have us read past its end. */
+    if (fd < 0 || ftruncate(fd, WIRE_PAGE_BYTES) < 0 ||
+        fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+        return err_set(err, -errno, "no shared page for the worker: %s", strerror(errno));
+    void *page = mmap(NULL, WIRE_PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (page == MAP_FAILED)
+        return err_set(err, -errno, "no shared page for the worker: %s", strerror(errno));
+    process->page = page;
+    if (out_fd != NULL)
+        *out_fd = steal_fd(fd);
+    return 0;
+}
+
+static int copy_sealed(int from, int to)
+{
+    char bytes[65536];
+    off_t at = 0;
+    ssize_t count;
+
+    while ((count = pread(from, bytes, sizeof bytes, at)) > 0) {
+        if (write(to, bytes, (size_t)count) != count)
+            return errno != 0 ? -errno : -EIO;
+        at += count;
+        if (at > PLUGIN_BYTES_MAX)
+            return -EFBIG;
+    }
+    if (count < 0 || fcntl(to, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) < 0)
+        return -errno;
+    return 0;
+}
+
+/* Is the file still the one that was listed? With a pin, *out_sealed is a copy that nobody can change. */
+static int check_file(const struct plugin_worker *worker, int *out_sealed, struct err *err)
+{
+    char sha256[65];
+    _close_ int fd = open(worker->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    _close_ int sealed = -1;
+
+    if (fd < 0)
+        return err_set(err, -errno, "'%s' cannot be opened: %s", worker->path, strerror(errno));
+    if (worker->is_pinned) {
+        sealed = raise_fd(memfd_create("tenon-plugin", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+        int status = sealed < 0 ? -errno : copy_sealed(fd, sealed);
+        if (status < 0)
+            return err_set(err, status, "no sealed copy of '%s': %s", worker->path, strerror(-status));
+    }
+    int status = digest_file_sha256(sealed >= 0 ? sealed : fd, sha256);
+    if (status < 0)
+        return err_set(err, status, "'%s' cannot be read: %s", worker->path, err_name(status));
+    if (worker->sha256[0] != '\0' && strcmp(sha256, worker->sha256) != 0)
+        return err_set(err, E_CONFLICT, "'%s' is no longer the file that was listed (sha256 %.16s..., now %.16s...); "
+                       "it is loaded when it has been listed again", worker->path, worker->sha256, sha256);
+    *out_sealed = steal_fd(sealed);
+    return 0;
+}
+
+static int spawn(struct plugin_worker *worker, int socket, int page, int output, int sealed, struct err *err)
+{
+    char program[] = "tenon-worker", socket_number[] = "3", page_number[] = "4", sealed_number[] = "5";
+    char parent[16], zone[128], language[128];
+    const char *tz = getenv("TZ");
+    const char *lang = getenv("LANG");
+    char *argv[] = {program, socket_number, page_number, parent, sealed >= 0 ? sealed_number : NULL, NULL};
+    char *envp[3] = {NULL, NULL, NULL};
+    size_t variables = 0;
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    sigset_t none, all;
+
+    snprintf(parent, sizeof parent, "%d", (int)getpid());
+    if (tz != NULL && snprintf(zone, sizeof zone, "TZ=%s", tz) < (int)sizeof zone)
+        envp[variables++] = zone;
+    if (lang != NULL && snprintf(language, sizeof language, "LANG=%s", lang) < (int)sizeof language)
+        envp[variables++] = language;
+    sigemptyset(&none);
+    sigfillset(&all);
+    posix_spawn_file_actions_init(&actions);
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setsigdefault(&attributes, &all);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, output, STDERR_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, socket, SOCKET_FD);
+    posix_spawn_file_actions_adddup2(&actions, page, PAGE_FD);
+    if (sealed >= 0)
+        posix_spawn_file_actions_adddup2(&actions, sealed, SEALED_FD);
+    pid_t pid = 0;
+    int status = posix_spawn(&pid, worker->host->worker_path, &actions, &attributes, argv, envp);
+    posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attributes);
+    if (status != 0)
+        return err_set(err, -status, "the worker program '%s' cannot be started: %s; see [host] worker_path",
+                       worker->host->worker_path, strerror(status));
+    worker->process.pid = pid;
+    return 0;
+}
+
+static void on_exit_event(void *user, int events)
+{
+    struct plugin_worker *worker = user;
+    struct plugin_host *host = worker->host;
+    int status = 0;
+
+    (void)events;
+    if (waitpid(worker->process.pid, &status, WNOHANG) != worker->process.pid)
+        return;
+    worker->process.pid = 0;
+    plugin_worker_ended(worker, status);
+    plugin_host_flush(host);
+}
+
+/* Watches for its end. On failure the caller kills and reaps. */
+static int watch_process(struct plugin_worker *worker, struct err *err)
+{
+    struct plugin_process *process = &worker->process;
+
+    process->pidfd = (int)syscall(SYS_pidfd_open, process->pid, 0);
+    if (process->pidfd < 0)
+        return err_set(err, -errno, "the worker cannot be watched: %s (Linux 5.3 or later is needed)", strerror(errno));
+    (void)fcntl(process->pidfd, F_SETFD, FD_CLOEXEC); /* the kernel sets it anyway */
+    process->exit_watch = plugin_watch_create(worker->host->loop, process->pidfd, UV_READABLE, on_exit_event, worker);
+    return process->exit_watch != NULL ? 0 : err_set(err, -ENOMEM, "the worker cannot be watched");
+}
+
+static int start_process(struct plugin_worker *worker, int socket, struct err *err)
+{
+    int pipes[2] = {-1, -1};
+    _close_ int page = -1;
+    _close_ int sealed = -1;
+    _close_ int theirs = raise_fd(socket);
+
+    int status = check_file(worker, &sealed, err);
+    if (status < 0)
+        return status;
+    if (theirs < 0 || pipe2(pipes, O_CLOEXEC) < 0)
+        return err_set(err, -errno, "no pipe for the worker: %s", strerror(errno));
+    _close_ int output = raise_fd(pipes[1]);
+    (void)fcntl(pipes[0], F_SETFL, O_NONBLOCK); /* a fresh pipe: cannot fail */
+    worker->process.output = plugin_output_create(worker, pipes[0]);
+    if (output < 0 || worker->process.output == NULL)
+        return err_set(err, -ENOMEM, "no pipe for the worker");
+    if ((status = plugin_process_page(&worker->process, &page, err)) < 0 ||
+        (status = spawn(worker, theirs, page, output, sealed, err)) < 0)
+        return status;
+    return watch_process(worker, err);
+}
+
+int plugin_process_start(struct plugin_worker *worker, struct err *err)
+{
+    struct plugin_process *process = &worker->process;
+    int sockets[2];
+
+    *process = (struct plugin_process){.fd = -1, .pidfd = -1};
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) < 0)
+        return err_set(err, -errno, "no connection for the worker: %s", strerror(errno));
+    int bytes = 1 << 20; /* a whole batch in one write; the system may give less */
+    (void)setsockopt(sockets[0], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+    (void)setsockopt(sockets[1], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+    process->fd = sockets[0];
+    int status = worker->is_inprocess ? plugin_thread_start(worker, sockets[1], err)
+                                      : start_process(worker, sockets[1], err);
+    if (status == 0) {
+        process->watch =
+            plugin_watch_create(worker->host->loop, process->fd, UV_READABLE, plugin_socket_event, worker);
+        if (process->watch == NULL)
+            status = err_set(err, -ENOMEM, "the connection to the worker cannot be watched");
+    }
+    if (status < 0)
+        plugin_process_finish(worker);
+    return status;
+}
+
+void plugin_process_kill(struct plugin_process *process)
+{
+    plugin_watch_destroy(process->watch);
+    process->watch = NULL;
+    if (process->pid > 0)
+        (void)kill(process->pid, SIGKILL); /* ours and not yet reaped: it is there */
+}
+
+void plugin_process_finish(struct plugin_worker *worker)
+{
+    struct plugin_process *process = &worker->process;
+
+    plugin_process_kill(process);
+    plugin_watch_destroy(process->exit_watch);
+    if (process->pid > 0)
+        (void)waitpid(process->pid, NULL, 0); /* it was killed: this is short */
+    if (process->pidfd >= 0)
+        close(process->pidfd);
+    if (process->fd >= 0)
+        close(process->fd);
+    if (process->thread != NULL)
+        plugin_thread_join(process->thread);
+    plugin_output_destroy(process->output);
+    if (process->page != NULL)
+        (void)munmap(process->page, WIRE_PAGE_BYTES); /* our own mapping */
+    *process = (struct plugin_process){.fd = -1, .pidfd = -1};
+}
