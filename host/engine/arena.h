@@ -15,7 +15,8 @@ struct arena {
 void *arena_take(struct arena *arena, size_t bytes);
 /* A NUL-terminated copy; {NULL, 0} when memory is out. */
 struct str arena_copy(struct arena *arena, struct str text);
-struct str arena_printf(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
+struct str arena_printf(struct arena *arena, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 void arena_finish(struct arena *arena);
 
 #endif

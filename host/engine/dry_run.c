@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * `tenon submit --dry-run`: one entity through the same selectors, transformers, client and outbound rules as a delivery, up to
- * the request itself, which is shown instead of sent. Stores nothing. */
+ * `tenon submit --dry-run`: one entity through the same selectors, transformers, client and
+ * outbound rules as a delivery, up to the request itself, which is shown instead of sent. Stores
+ * nothing. */
 #include "engine/dry_run.h"
 
 #include "base/json.h"
@@ -92,8 +93,8 @@ static void show_requests(struct dry_run *run, const struct plugin_reply *reply)
     begin_json(run, true, NULL, STR_NONE);
     buf_puts(&run->json, ",\"requests\":[");
     for (size_t i = 0; i < reply->request_count; i++) {
-        if (outbound_build(run->lane->outbound, &reply->requests[i], &run->record.key, reply->payloads, &run->arena, &out,
-                           &err) < 0) {
+        if (outbound_build(run->lane->outbound, &reply->requests[i], &run->record.key,
+                           reply->payloads, &run->arena, &out, &err) < 0) {
             finish(run, err.code, &err);
             return;
         }
@@ -138,7 +139,8 @@ static void call_next(struct dry_run *run)
 
     if (run->is_jq_next) {
         call.selector = "where";
-        call.steps |= (lane->has_where ? PLUGIN_STEP_SELECT : 0u) | (lane->has_transform ? PLUGIN_STEP_TRANSFORM : 0u);
+        call.steps |= (lane->has_where ? PLUGIN_STEP_SELECT : 0u) |
+                      (lane->has_transform ? PLUGIN_STEP_TRANSFORM : 0u);
         plugin_deliver(lane->jq, &call, called, run);
         return;
     }
@@ -158,7 +160,9 @@ static bool take_row(struct store_query *query, const struct store_row *row)
     run->record = (struct plugin_record){
         .id = arena_copy(&run->arena, row->id),
         .type = arena_copy(&run->arena, row->type),
-        .key = arena_copy(&run->arena, STR("00000000000000000000000000000000")), /* the real one is made by the claim */
+        .key = arena_copy(
+            &run->arena,
+            STR("00000000000000000000000000000000")), /* the real one is made by the claim */
         .data = arena_copy(&run->arena, row->data),
         .version = row->version,
         .attempt = 1,
@@ -170,7 +174,8 @@ static bool take_row(struct store_query *query, const struct store_row *row)
 
 static void entity_found(struct store_op *op)
 {
-    struct dry_run *run = (struct dry_run *)(void *)((char *)op - offsetof(struct dry_run, query.op));
+    struct dry_run *run =
+        (struct dry_run *)(void *)((char *)op - offsetof(struct dry_run, query.op));
     struct buf words = {0};
 
     if (op->status < 0) {
@@ -182,8 +187,8 @@ static void entity_found(struct store_op *op)
         return;
     }
     if (!types_want(&run->lane->types, run->record.type)) {
-        buf_printf(&words, "type '%.*s' is not wanted: [select] type = %s", STR_ARG(run->record.type),
-                   config_text(run->lane->file, "select", "type"));
+        buf_printf(&words, "type '%.*s' is not wanted: [select] type = %s",
+                   STR_ARG(run->record.type), config_text(run->lane->file, "select", "type"));
         not_wanted(run, "type", buf_str(&words));
         buf_finish(&words);
         return;

@@ -30,7 +30,7 @@ struct opening {
 static void lane_changed(void *user, struct lane *lane);
 static void grace_over(void *user);
 
-/* ---- life ------------------------------------------------------------------------------------------------ */
+/* ---- life ---- */
 
 static int add_lane(struct engine *engine, const struct config_file *file, struct err *err)
 {
@@ -55,7 +55,8 @@ struct engine *engine_create(const struct engine_rooms *rooms, struct err *err)
         engine->openings = calloc(most + 1, sizeof *engine->openings);
         engine->grace = loop_timer_create(rooms->loop, grace_over, engine);
     }
-    if (engine == NULL || engine->lanes == NULL || engine->openings == NULL || engine->grace == NULL) {
+    if (engine == NULL || engine->lanes == NULL || engine->openings == NULL ||
+        engine->grace == NULL) {
         (void)err_set(err, -ENOMEM, "out of memory");
         engine_destroy(engine);
         return NULL;
@@ -91,7 +92,8 @@ void engine_flush(struct engine *engine)
 
 static void number_known(struct store_op *op)
 {
-    struct opening *opening = (struct opening *)(void *)((char *)op - offsetof(struct opening, ask.op));
+    struct opening *opening =
+        (struct opening *)(void *)((char *)op - offsetof(struct opening, ask.op));
 
     opening->engine->opened++;
     if (op->status < 0)
@@ -102,12 +104,14 @@ static void number_known(struct store_op *op)
 
 static void recovered(struct store_op *op)
 {
-    struct engine *engine = (struct engine *)(void *)((char *)op - offsetof(struct engine, recover.op));
+    struct engine *engine =
+        (struct engine *)(void *)((char *)op - offsetof(struct engine, recover.op));
 
     if (op->status < 0)
         log_error("could not look through what was in flight", F_ERR(&op->error));
     else if (engine->recover.count > 0)
-        log_warn("found submissions whose answer was never seen, will send them again under the same key",
+        log_warn("found submissions whose answer was never seen, will send them again under the "
+                 "same key",
                  F_INT("count", engine->recover.count));
     for (size_t i = 0; i < engine->lane_count; i++) {
         struct opening *opening = &engine->openings[i];
@@ -131,7 +135,7 @@ void engine_wake(struct engine *engine)
         lane_look(engine->lanes[i]);
 }
 
-/* ---- stopping -------------------------------------------------------------------------------------------- */
+/* ---- stopping ---- */
 
 static bool is_idle(const struct engine *engine)
 {
@@ -180,7 +184,7 @@ void engine_stop(struct engine *engine, int64_t grace_ms, void (*done)(void *use
     loop_timer_set(engine->grace, is_idle(engine) ? 0 : grace_ms);
 }
 
-/* ---- looking ----------------------------------------------------------------------------------------------- */
+/* ---- looking ---- */
 
 struct store *engine_store(const struct engine *engine)
 {
@@ -197,7 +201,8 @@ size_t engine_integration_count(const struct engine *engine)
     return engine->lane_count;
 }
 
-void engine_integration_at(const struct engine *engine, size_t index, struct engine_integration *out)
+void engine_integration_at(const struct engine *engine, size_t index,
+                           struct engine_integration *out)
 {
     const struct lane *lane = engine->lanes[index];
 
@@ -231,7 +236,8 @@ static struct lane *find_lane(const struct engine *engine, const char *name)
     return NULL;
 }
 
-bool engine_integration_find(const struct engine *engine, const char *name, struct engine_integration *out)
+bool engine_integration_find(const struct engine *engine, const char *name,
+                             struct engine_integration *out)
 {
     for (size_t i = 0; i < engine->lane_count; i++)
         if (strcmp(engine->lanes[i]->name, name) == 0) {
@@ -251,8 +257,8 @@ bool engine_is_ready(const struct engine *engine)
     return true;
 }
 
-void engine_explain(const struct engine *engine, const char *integration, struct str type, uint64_t seq,
-                    uint64_t cursor, struct buf *out_words, bool *out_will_look)
+void engine_explain(const struct engine *engine, const char *integration, struct str type,
+                    uint64_t seq, uint64_t cursor, struct buf *out_words, bool *out_will_look)
 {
     const struct lane *lane = find_lane(engine, integration);
 
@@ -263,23 +269,27 @@ void engine_explain(const struct engine *engine, const char *integration, struct
         buf_printf(out_words, "the integration is disabled: [integration] enabled = no (%s:%d)",
                    config_file_path(lane->file), config_line(lane->file, "integration", "enabled"));
     } else if (!types_want(&lane->types, type)) {
-        buf_printf(out_words, "type '%.*s' is not wanted: [select] type = %s (%s:%d)", STR_ARG(type),
-                   config_text(lane->file, "select", "type"), config_file_path(lane->file),
-                   config_line(lane->file, "select", "type"));
+        buf_printf(out_words, "type '%.*s' is not wanted: [select] type = %s (%s:%d)",
+                   STR_ARG(type), config_text(lane->file, "select", "type"),
+                   config_file_path(lane->file), config_line(lane->file, "select", "type"));
     } else if (lane->walk == WALK_NONE) {
-        buf_printf(out_words, "[select] selector = %s takes only what is asked for by hand: tenon submit %s --entity ...",
+        buf_printf(out_words,
+                   "[select] selector = %s takes only what is asked for by hand: tenon submit %s "
+                   "--entity ...",
                    config_text(lane->file, "select", "selector"), lane->name);
     } else if (seq > cursor) {
         *out_will_look = true;
         buf_printf(out_words, "not looked at yet: the integration is %s%s%s", lane_state_name(lane),
                    lane->words[0] != '\0' ? ": " : "", lane->words);
     } else {
-        buf_printf(out_words, "looked at and passed over by selector '%s': it had been delivered, or was deleted",
-                   config_text(lane->file, "select", "selector"));
+        buf_printf(
+            out_words,
+            "looked at and passed over by selector '%s': it had been delivered, or was deleted",
+            config_text(lane->file, "select", "selector"));
     }
 }
 
-/* ---- doing ------------------------------------------------------------------------------------------------- */
+/* ---- doing ---- */
 
 struct submit {
     struct store_enqueue enqueue;
@@ -292,7 +302,8 @@ struct submit {
 
 static void submit_done(struct store_op *op)
 {
-    struct submit *submit = (struct submit *)(void *)((char *)op - offsetof(struct submit, enqueue.op));
+    struct submit *submit =
+        (struct submit *)(void *)((char *)op - offsetof(struct submit, enqueue.op));
     const struct engine_submit_result result = {
         .status = op->status,
         .err = &op->error,
@@ -321,24 +332,26 @@ static int selector_of(struct str name, struct store_enqueue *enqueue)
     return 0;
 }
 
-static int check_submit(const struct engine *engine, const char *integration, struct str selector, struct lane **out,
-                        struct store_enqueue *enqueue, struct err *err)
+static int check_submit(const struct engine *engine, const char *integration, struct str selector,
+                        struct lane **out, struct store_enqueue *enqueue, struct err *err)
 {
     *out = find_lane(engine, integration);
     if (*out == NULL)
-        return err_set(err, E_NOT_FOUND, "there is no integration '%s'; `tenon integration list` shows them",
+        return err_set(err, E_NOT_FOUND,
+                       "there is no integration '%s'; `tenon integration list` shows them",
                        integration);
     if ((*out)->state != LANE_ACTIVE)
-        return err_set(err, E_REFUSED, "integration '%s' is %s%s%s", integration, lane_state_name(*out),
-                       (*out)->words[0] != '\0' ? ": " : "", (*out)->words);
+        return err_set(err, E_REFUSED, "integration '%s' is %s%s%s", integration,
+                       lane_state_name(*out), (*out)->words[0] != '\0' ? ": " : "", (*out)->words);
     if (selector_of(selector, enqueue) < 0)
-        return err_set(err, E_USAGE, "selector '%.*s' is not one of unsubmitted, failed, changed, all",
+        return err_set(err, E_USAGE,
+                       "selector '%.*s' is not one of unsubmitted, failed, changed, all",
                        STR_ARG(selector));
     return 0;
 }
 
-void engine_submit(struct engine *engine, const char *integration, struct str entity, struct str selector,
-                   engine_submit_fn done, void *user)
+void engine_submit(struct engine *engine, const char *integration, struct str entity,
+                   struct str selector, engine_submit_fn done, void *user)
 {
     struct submit *submit = calloc(1, sizeof *submit);
     struct engine_submit_result result = {0};
@@ -347,7 +360,8 @@ void engine_submit(struct engine *engine, const char *integration, struct str en
     if (submit == NULL)
         result.status = err_set(&err, -ENOMEM, "out of memory");
     else
-        result.status = check_submit(engine, integration, selector, &submit->lane, &submit->enqueue, &err);
+        result.status =
+            check_submit(engine, integration, selector, &submit->lane, &submit->enqueue, &err);
     if (result.status == 0 && (submit->entity = str_dup(entity.len > 0 ? entity : STR(""))) == NULL)
         result.status = err_set(&err, -ENOMEM, "out of memory");
     if (result.status < 0) {
@@ -365,8 +379,8 @@ void engine_submit(struct engine *engine, const char *integration, struct str en
     store_enqueue(engine->rooms.store, &submit->enqueue);
 }
 
-void engine_dry_run(struct engine *engine, const char *integration, struct str entity, engine_dry_run_fn done,
-                    void *user)
+void engine_dry_run(struct engine *engine, const char *integration, struct str entity,
+                    engine_dry_run_fn done, void *user)
 {
     struct store_enqueue unused = {0};
     struct lane *lane;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Every integration's lane over the one store: claims what is due, takes it through selector, transformer and client, writes
- * down what became of it. Composition and questions from above; the work is in lane.c. All [loop]. */
+ * Every integration's lane over the one store: claims what is due, takes it through selector,
+ * transformer and client, writes down what became of it. Composition and questions from above; the
+ * work is in lane.c. All [loop]. */
 #ifndef ENGINE_ENGINE_H
 #define ENGINE_ENGINE_H
 
@@ -36,10 +37,10 @@ void engine_stop(struct engine *engine, int64_t grace_ms, void (*done)(void *use
 /* Hands every verdict that is still in memory to the store: the last thing before store_close. */
 void engine_flush(struct engine *engine);
 void engine_destroy(struct engine *engine); /* NULL allowed */
-void engine_wake(struct engine *engine); /* entities changed: lanes look again */
+void engine_wake(struct engine *engine);    /* entities changed: lanes look again */
 struct store *engine_store(const struct engine *engine);
 
-/* ---- looking --------------------------------------------------------------------------------------------- */
+/* ---- looking ---- */
 
 struct lane_figures {
     uint64_t accepted, rejected, retried, skipped, unknown; /* since start, records */
@@ -47,17 +48,18 @@ struct lane_figures {
     uint64_t attempts_ms_sum;                               /* of requests answered */
     uint32_t in_flight;                                     /* records */
     int64_t next_due_ms;                                    /* wall; 0: nothing waits */
-    int64_t paused_until_ms;                                /* Retry-After of the destination; 0: not paused */
+    int64_t paused_until_ms; /* Retry-After of the destination; 0: not paused */
 };
 
 /* One configured integration, for lists and questions. Texts borrowed until the next loop round. */
 struct engine_integration {
     const char *name;
     const char *plugin;
-    uint32_t number;                 /* the store's; 0: not known yet */
+    uint32_t number; /* the store's; 0: not known yet */
     bool is_enabled;
-    const char *state;               /* disabled, starting, active, paused, restarting, quarantined, failed, stopping */
-    const char *words;               /* why, when not active; NULL otherwise */
+    const char
+        *state; /* disabled, starting, active, paused, restarting, quarantined, failed, stopping */
+    const char *words; /* why, when not active; NULL otherwise */
     const struct config_file *file;
     struct plugin_health plugin_health;
     bool has_jq;
@@ -65,34 +67,38 @@ struct engine_integration {
     struct lane_figures figures;
 };
 size_t engine_integration_count(const struct engine *engine);
-void engine_integration_at(const struct engine *engine, size_t index, struct engine_integration *out);
-bool engine_integration_find(const struct engine *engine, const char *name, struct engine_integration *out);
+void engine_integration_at(const struct engine *engine, size_t index,
+                           struct engine_integration *out);
+bool engine_integration_find(const struct engine *engine, const char *name,
+                             struct engine_integration *out);
 const struct engine_rooms *engine_rooms(const struct engine *engine);
-bool engine_is_ready(const struct engine *engine); /* every enabled integration is active or has said why not */
+bool engine_is_ready(
+    const struct engine *engine); /* every enabled integration is active or has said why not */
 
-/* What a lane says to an entity for which no submission exists: a sentence and whether it will still be looked at.
- * "type 'talk' is not wanted: [select] type = event (conf.d/x.ini:9)". */
-void engine_explain(const struct engine *engine, const char *integration, struct str type, uint64_t seq,
-                    uint64_t cursor, struct buf *out_words, bool *out_will_look);
+/* What a lane says to an entity for which no submission exists: a sentence and whether it will
+ * still be looked at. "type 'talk' is not wanted: [select] type = event (conf.d/x.ini:9)". */
+void engine_explain(const struct engine *engine, const char *integration, struct str type,
+                    uint64_t seq, uint64_t cursor, struct buf *out_words, bool *out_will_look);
 
-/* ---- doing ------------------------------------------------------------------------------------------------ */
+/* ---- doing ---- */
 
-/* Asks by hand. `selector` (unsubmitted, failed, changed, all) or an entity id. The answer tells how many were queued, or with
- * the walk set back, that the lane will find them. */
+/* Asks by hand. `selector` (unsubmitted, failed, changed, all) or an entity id. The answer tells
+ * how many were queued, or with the walk set back, that the lane will find them. */
 struct engine_submit_result {
-    int status;             /* 0, E_NOT_FOUND, E_REFUSED */
+    int status; /* 0, E_NOT_FOUND, E_REFUSED */
     const struct err *err;
     uint64_t count;
     bool rewinds;
 };
 typedef void (*engine_submit_fn)(void *user, const struct engine_submit_result *result);
-void engine_submit(struct engine *engine, const char *integration, struct str entity, struct str selector,
-                   engine_submit_fn done, void *user);
+void engine_submit(struct engine *engine, const char *integration, struct str entity,
+                   struct str selector, engine_submit_fn done, void *user);
 
-/* What would be sent for one entity, as JSON: {"integration","entity","wanted":bool,"reason",...,"requests":[{"method","url","headers":{...},"body"}]}.
+/* What would be sent for one entity, as JSON:
+ * {"integration","entity","wanted":bool,"reason",...,"requests":[{"method","url","headers":{...},"body"}]}.
  * Secrets masked. Sends nothing, stores nothing. */
 typedef void (*engine_dry_run_fn)(void *user, int status, const struct err *err, struct str json);
-void engine_dry_run(struct engine *engine, const char *integration, struct str entity, engine_dry_run_fn done,
-                    void *user);
+void engine_dry_run(struct engine *engine, const char *integration, struct str entity,
+                    engine_dry_run_fn done, void *user);
 
 #endif

@@ -89,7 +89,7 @@ static void put(struct intake *intake)
     store_put(engine_store(intake->engine), &intake->put);
 }
 
-/* ---- records ------------------------------------------------------------------------------------------- */
+/* ---- records ---- */
 
 static int grow(struct intake *intake)
 {
@@ -130,31 +130,35 @@ static int content_id(struct str data, struct arena *arena, struct str *out)
     return out->ptr != NULL ? 0 : -ENOMEM;
 }
 
-static int read_id(struct intake *intake, struct str value, struct str data, size_t index, struct str *out,
-                   struct err *err)
+static int read_id(struct intake *intake, struct str value, struct str data, size_t index,
+                   struct str *out, struct err *err)
 {
     enum json_kind kind = value.ptr != NULL ? json_kind_of(value) : JSON_NULL;
 
     if (kind == JSON_NULL)
         return content_id(data, &intake->arena, out);
     if (kind != JSON_STRING && kind != JSON_NUMBER)
-        return err_set(err, E_SYNTAX, "record %zu: \"id\" is neither a string nor a number; leave it out to have one made "
-                                      "from the content",
-                       index + 1);
+        return err_set(
+            err, E_SYNTAX,
+            "record %zu: \"id\" is neither a string nor a number; leave it out to have one made "
+            "from the content",
+            index + 1);
     *out = kind == JSON_NUMBER ? value : string_text(value, &intake->arena);
     if (out->ptr == NULL)
         return -ENOMEM;
     if (out->len == 0)
-        return err_set(err, E_SYNTAX, "record %zu: \"id\" is empty; leave it out to have one made from the content",
-                       index + 1);
+        return err_set(
+            err, E_SYNTAX,
+            "record %zu: \"id\" is empty; leave it out to have one made from the content",
+            index + 1);
     if (out->len > INTAKE_ID_MAX)
-        return err_set(err, E_TOO_LARGE, "record %zu: \"id\" has %zu bytes; the most is %d", index + 1, out->len,
-                       INTAKE_ID_MAX);
+        return err_set(err, E_TOO_LARGE, "record %zu: \"id\" has %zu bytes; the most is %d",
+                       index + 1, out->len, INTAKE_ID_MAX);
     return 0;
 }
 
-static int read_type(struct intake *intake, struct str given, struct str value, size_t index, struct str *out,
-                     struct err *err)
+static int read_type(struct intake *intake, struct str given, struct str value, size_t index,
+                     struct str *out, struct err *err)
 {
     *out = given.len > 0 ? given : STR("record");
     if (given.len == 0 && value.ptr != NULL && json_kind_of(value) == JSON_STRING)
@@ -162,13 +166,13 @@ static int read_type(struct intake *intake, struct str given, struct str value, 
     if (out->ptr == NULL)
         return -ENOMEM;
     if (out->len == 0 || out->len > INTAKE_TYPE_MAX)
-        return err_set(err, E_SYNTAX, "record %zu: \"type\" has %zu bytes; it must have 1 to %d", index + 1, out->len,
-                       INTAKE_TYPE_MAX);
+        return err_set(err, E_SYNTAX, "record %zu: \"type\" has %zu bytes; it must have 1 to %d",
+                       index + 1, out->len, INTAKE_TYPE_MAX);
     return 0;
 }
 
-/* Line ends between a record's members become blanks (inside strings JSON has none), so that a record is one line wherever
- * lines matter. */
+/* Line ends between a record's members become blanks (inside strings JSON has none), so that a
+ * record is one line wherever lines matter. */
 static struct str one_line(struct str data, struct arena *arena)
 {
     struct str copy;
@@ -183,18 +187,19 @@ static struct str one_line(struct str data, struct arena *arena)
     return copy;
 }
 
-static int add_record(struct intake *intake, struct str data, const struct str values[2], struct str type,
-                      struct err *err)
+static int add_record(struct intake *intake, struct str data, const struct str values[2],
+                      struct str type, struct err *err)
 {
     size_t index = intake->put.count;
     struct store_entity *entity;
     int status;
 
     if (data.len > INTAKE_RECORD_MAX)
-        return err_set(err, E_TOO_LARGE, "record %zu has %zu bytes; the most is %d", index + 1, data.len,
-                       INTAKE_RECORD_MAX);
+        return err_set(err, E_TOO_LARGE, "record %zu has %zu bytes; the most is %d", index + 1,
+                       data.len, INTAKE_RECORD_MAX);
     if (index == INTAKE_RECORDS_MAX)
-        return err_set(err, E_TOO_LARGE, "more than %d records in one request; send them in several",
+        return err_set(err, E_TOO_LARGE,
+                       "more than %d records in one request; send them in several",
                        INTAKE_RECORDS_MAX);
     if (index == intake->room && grow(intake) < 0)
         return -ENOMEM;
@@ -226,12 +231,15 @@ static int read_records(struct intake *intake, struct str body, struct str type,
     if (status == -ENOMEM)
         return err_set(err, -ENOMEM, "out of memory");
     if (status == 0 && intake->put.count == 0)
-        return err_set(err, E_SYNTAX, "the body holds no record: send a JSON object, an array of objects, or one object a "
-                                      "line");
+        return err_set(
+            err, E_SYNTAX,
+            "the body holds no record: send a JSON object, an array of objects, or one object a "
+            "line");
     return status;
 }
 
-void intake_put(struct engine *engine, struct str body, struct str type, intake_done_fn done, void *user)
+void intake_put(struct engine *engine, struct str body, struct str type, intake_done_fn done,
+                void *user)
 {
     _guard_(intake) struct intake *intake = intake_create(engine, done, user);
     struct err err = {0};
@@ -254,8 +262,8 @@ void intake_put(struct engine *engine, struct str body, struct str type, intake_
     put(steal(intake));
 }
 
-void intake_put_as(struct engine *engine, struct str id, struct str type, struct str data, uint64_t if_version,
-                   intake_done_fn done, void *user)
+void intake_put_as(struct engine *engine, struct str id, struct str type, struct str data,
+                   uint64_t if_version, intake_done_fn done, void *user)
 {
     _guard_(intake) struct intake *intake = intake_create(engine, done, user);
     static const char *const names[] = {"id", "type"};
@@ -272,12 +280,14 @@ void intake_put_as(struct engine *engine, struct str id, struct str type, struct
     status = json_next_picked(&rest, names, 2, &value, values, &err);
     if (status > 0 && json_kind_of(value) != JSON_OBJECT)
         status = E_SYNTAX;
-    if (status == 0 || (status > 0 && str_trim(rest).len > 0) || (status == E_SYNTAX && err.code == 0))
+    if (status == 0 || (status > 0 && str_trim(rest).len > 0) ||
+        (status == E_SYNTAX && err.code == 0))
         status = err_set(&err, E_SYNTAX, "the body must be one JSON object");
     if (status > 0) {
         values[0] = STR_NONE;
         status = id.len == 0 || id.len > INTAKE_ID_MAX
-                     ? err_set(&err, E_TOO_LARGE, "the id has %zu bytes; it must have 1 to %d", id.len, INTAKE_ID_MAX)
+                     ? err_set(&err, E_TOO_LARGE, "the id has %zu bytes; it must have 1 to %d",
+                               id.len, INTAKE_ID_MAX)
                      : add_record(intake, value, values, type, &err);
     }
     if (status < 0) {
@@ -298,7 +308,8 @@ void intake_delete(struct engine *engine, struct str id, intake_done_fn done, vo
         fail(done, user, err_set(&err, -ENOMEM, "out of memory"), &err);
         return;
     }
-    intake->entities[0] = (struct store_entity){.id = arena_copy(&intake->arena, id), .is_delete = true};
+    intake->entities[0] =
+        (struct store_entity){.id = arena_copy(&intake->arena, id), .is_delete = true};
     intake->put.count = 1;
     put(steal(intake));
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * From bytes to committed entities: one JSON object, an array of objects, or NDJSON. Checks every record before any is
- * stored; answers only when durable; tells the lanes. What REST, import, inbound webhooks and pipelines share. [loop] */
+ * From bytes to committed entities: one JSON object, an array of objects, or NDJSON. Checks every
+ * record before any is stored; answers only when durable; tells the lanes. What REST, import,
+ * inbound webhooks and pipelines share. [loop] */
 #ifndef ENGINE_INTAKE_H
 #define ENGINE_INTAKE_H
 
@@ -13,27 +14,34 @@
 struct engine;
 struct intake;
 
-/* What was in the body and what became of it; borrowed during `done`. status 0, E_SYNTAX (bad JSON, place in err),
- * E_TOO_LARGE, -ENOSPC..., E_STOPPED. */
+/* What was in the body and what became of it; borrowed during `done`. status 0, E_SYNTAX (bad JSON,
+ * place in err), E_TOO_LARGE, -ENOSPC..., E_STOPPED. */
 struct intake_result {
     int status;
     const struct err *err;
-    const struct store_entity *entities;    /* count of them; ids and types as stored */
+    const struct store_entity *entities; /* count of them; ids and types as stored */
     const struct store_put_result *results;
     size_t count;
     size_t created, updated, unchanged;
 };
 typedef void (*intake_done_fn)(void *user, const struct intake_result *result);
 
-/* A record is an entity's data as it is. Its id is its own top-level "id" (a string or a number), else made from its
- * content, so the same record twice is one entity. Its type is `type` when not empty, else its own top-level "type" when
- * that is a string, else "record". `body` is borrowed until done. */
-void intake_put(struct engine *engine, struct str body, struct str type, intake_done_fn done, void *user);
+/* A record is an entity's data as it is. Its id is its own top-level "id" (a string or a number),
+ * else made from its content, so the same record twice is one entity. Its type is `type` when not
+ * empty, else its own top-level "type" when that is a string, else "record". `body` is borrowed
+ * until done. */
+void intake_put(struct engine *engine, struct str body, struct str type, intake_done_fn done,
+                void *user);
 /* One record under an id given from outside (PUT entities/{id}); if_version as in store_entity. */
-void intake_put_as(struct engine *engine, struct str id, struct str type, struct str data, uint64_t if_version,
-                   intake_done_fn done, void *user);
+void intake_put_as(struct engine *engine, struct str id, struct str type, struct str data,
+                   uint64_t if_version, intake_done_fn done, void *user);
 void intake_delete(struct engine *engine, struct str id, intake_done_fn done, void *user);
 
-enum { INTAKE_ID_MAX = 1024, INTAKE_TYPE_MAX = 128, INTAKE_RECORD_MAX = 4 << 20, INTAKE_RECORDS_MAX = 100000 };
+enum {
+    INTAKE_ID_MAX = 1024,
+    INTAKE_TYPE_MAX = 128,
+    INTAKE_RECORD_MAX = 4 << 20,
+    INTAKE_RECORDS_MAX = 100000
+};
 
 #endif

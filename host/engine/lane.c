@@ -9,9 +9,9 @@
 #include <stdlib.h>
 
 enum {
-    WINDOW_LEAST = 1024,  /* records in hand at once */
+    WINDOW_LEAST = 1024, /* records in hand at once */
     WINDOW_MOST = 8192,
-    CLAIM_LEAST = 256,    /* records per claim under load */
+    CLAIM_LEAST = 256, /* records per claim under load */
     CLAIM_BYTES = 1 << 20,
     LOOK_AGAIN_MS = 1000, /* after a claim that failed */
     LOOK_LATEST_MS = 60000,
@@ -62,7 +62,7 @@ static void on_written(void *user, size_t count, int64_t next_due_ms)
         lane_look(lane);
 }
 
-/* ---- life ------------------------------------------------------------------------------------------------ */
+/* ---- life ---- */
 
 static enum store_walk walk_of(const char *selector, const char **out_plugin_selector)
 {
@@ -119,7 +119,8 @@ static int open_destination(struct lane *lane, struct err *err)
     return lane->destination != NULL ? 0 : -EINVAL;
 }
 
-struct lane *lane_create(const struct engine_rooms *rooms, const struct config_file *file, struct err *err)
+struct lane *lane_create(const struct engine_rooms *rooms, const struct config_file *file,
+                         struct err *err)
 {
     struct lane *lane = calloc(1, sizeof *lane);
 
@@ -131,7 +132,8 @@ struct lane *lane_create(const struct engine_rooms *rooms, const struct config_f
     lane->file = file;
     lane->name = config_file_name(file);
     lane->timer = loop_timer_create(rooms->loop, on_timer, lane);
-    if (lane->timer == NULL || outbox_init(&lane->outbox, rooms->loop, rooms->store, on_written, lane) < 0) {
+    if (lane->timer == NULL ||
+        outbox_init(&lane->outbox, rooms->loop, rooms->store, on_written, lane) < 0) {
         (void)err_set(err, -ENOMEM, "out of memory");
         lane_destroy(lane);
         return NULL;
@@ -142,7 +144,8 @@ struct lane *lane_create(const struct engine_rooms *rooms, const struct config_f
         lane->state = LANE_DISABLED;
     else
         lane->state = LANE_STARTING;
-    if (lane->state == LANE_STARTING && (read_ini(lane, err) < 0 || open_destination(lane, err) < 0))
+    if (lane->state == LANE_STARTING &&
+        (read_ini(lane, err) < 0 || open_destination(lane, err) < 0))
         lane_fail(lane, err->text);
     return lane;
 }
@@ -165,7 +168,8 @@ void lane_fail(struct lane *lane, const char *words)
 {
     lane->state = LANE_FAILED;
     (void)snprintf(lane->words, sizeof lane->words, "%s", words); /* cut is fine */
-    log_error("integration not started", F_STR("integration", lane->name), F_STR("error", lane->words));
+    log_error("integration not started", F_STR("integration", lane->name),
+              F_STR("error", lane->words));
     tell(lane);
 }
 
@@ -184,7 +188,8 @@ const char *lane_state_name(const struct lane *lane)
 
 static void became_open(struct lane *lane)
 {
-    if (lane->state != LANE_STARTING || !lane->is_plugin_open || (lane->jq != NULL && !lane->is_jq_open))
+    if (lane->state != LANE_STARTING || !lane->is_plugin_open ||
+        (lane->jq != NULL && !lane->is_jq_open))
         return;
     lane->facts = *plugin_instance_facts(lane->plugin);
     if (lane->selector != NULL) {
@@ -196,7 +201,8 @@ static void became_open(struct lane *lane)
             char words[400];
 
             (void)snprintf(words, sizeof words,
-                           "[select] selector = %s: neither built in (unsubmitted, changed, all, failed, none) nor one of "
+                           "[select] selector = %s: neither built in (unsubmitted, changed, all, "
+                           "failed, none) nor one of "
                            "the plugin's own",
                            lane->selector); /* cut is fine */
             lane_fail(lane, words);
@@ -270,7 +276,8 @@ static int open_jq(struct lane *lane, struct err *err)
 static int open_plugin(struct lane *lane, struct err *err)
 {
     const struct config_file *file = lane->file;
-    const struct catalog_entry *entry = catalog_find(lane->rooms->catalog, config_text(file, "integration", "plugin"), err);
+    const struct catalog_entry *entry =
+        catalog_find(lane->rooms->catalog, config_text(file, "integration", "plugin"), err);
     const char *pin = config_text(file, "integration", "sha256");
     struct types paths = {0}; /* the same comma-separated form */
     struct plugin_instance_settings open;
@@ -310,11 +317,12 @@ void lane_open(struct lane *lane, uint32_t number)
         lane_fail(lane, err.text);
 }
 
-/* ---- claiming -------------------------------------------------------------------------------------------- */
+/* ---- claiming ---- */
 
 static uint32_t window_of(const struct lane *lane)
 {
-    uint64_t per_request = lane->figures.requests > 0 ? lane->requests_records / lane->figures.requests : 1;
+    uint64_t per_request =
+        lane->figures.requests > 0 ? lane->requests_records / lane->figures.requests : 1;
     uint64_t window = per_request * 3 * (uint64_t)lane->concurrency;
 
     if (window < WINDOW_LEAST)
@@ -350,7 +358,8 @@ void lane_look(struct lane *lane)
         .type_count = lane->types.count,
         .max = chunk,
         .max_bytes = CLAIM_BYTES,
-        .lease_until_ms = now + config_integer(lane->file, "integration", "timeout") + LEASE_SLACK_MS +
+        .lease_until_ms = now + config_integer(lane->file, "integration", "timeout") +
+                          LEASE_SLACK_MS +
                           2 * config_integer(lane->file, "integration", "call_timeout"),
     };
     store_claim(lane->rooms->store, &lane->claim);
@@ -377,8 +386,8 @@ static void claim_done(struct store_op *op)
 
     lane->is_claiming = false;
     if (op->status < 0) {
-        log_error("could not take work from the store, will look again", F_STR("integration", lane->name),
-                  F_ERR(&op->error));
+        log_error("could not take work from the store, will look again",
+                  F_STR("integration", lane->name), F_ERR(&op->error));
         store_claim_finish(claim);
         loop_timer_set(lane->timer, LOOK_AGAIN_MS);
         return;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * One integration's lane: what it claims, what it has in hand, what it has to write down. Private to the engine room:
- * lane.c decides when to claim, batch.c takes a batch to its verdicts, outbox.c writes them down.
+ * One integration's lane: what it claims, what it has in hand, what it has to write down. Private
+ * to the engine room: lane.c decides when to claim, batch.c takes a batch to its verdicts, outbox.c
+ * writes them down.
  *
- *   starting --opened--> active <--> paused (Retry-After, destination not reachable, plugin restarting)
- *      |                    |
+ *   starting --opened--> active <--> paused (Retry-After, destination not reachable, plugin
+ * restarting) |                    |
  *      +--could not-->  failed            any --> stopping --in flight ended--> stopped
  */
 #ifndef ENGINE_LANE_H
@@ -42,7 +43,7 @@ struct lane {
     /* what is in hand */
     struct store_claim claim;
     bool is_claiming, must_look_again;
-    bool is_drained; /* the last claim found the end of the walk */
+    bool is_drained;    /* the last claim found the end of the walk */
     uint32_t in_flight; /* records claimed and not yet written down */
     struct batch *batches;
     struct outbox outbox;
@@ -57,7 +58,8 @@ struct lane {
     void *changed_user;
 };
 
-struct lane *lane_create(const struct engine_rooms *rooms, const struct config_file *file, struct err *err);
+struct lane *lane_create(const struct engine_rooms *rooms, const struct config_file *file,
+                         struct err *err);
 void lane_destroy(struct lane *lane);
 /* The store knows it by `number`: opens the plugin's instances, then becomes active or failed. */
 void lane_open(struct lane *lane, uint32_t number);

@@ -14,13 +14,13 @@
 enum { HEADERS_MAX = 64, HEADER_BYTES_MAX = 8192 };
 
 struct outbound_rules {
-    char *base_url;          /* without a trailing slash; "" when the ini has none */
-    size_t origin_len;       /* of base_url: scheme://host:port */
-    char *allow_hosts;       /* comma-separated hosts, or "" */
-    char *idempotency_name;  /* header name; "" for none */
-    char **fixed;            /* ready header lines: credentials, [headers], user agent */
+    char *base_url;         /* without a trailing slash; "" when the ini has none */
+    size_t origin_len;      /* of base_url: scheme://host:port */
+    char *allow_hosts;      /* comma-separated hosts, or "" */
+    char *idempotency_name; /* header name; "" for none */
+    char **fixed;           /* ready header lines: credentials, [headers], user agent */
     size_t fixed_count;
-    struct buf signing_key;  /* raw bytes; empty: requests are not signed */
+    struct buf signing_key; /* raw bytes; empty: requests are not signed */
 };
 
 static size_t origin_length(const char *url)
@@ -57,11 +57,13 @@ static int add_credentials(struct outbound_rules *rules, const struct config_fil
     _buf_ struct buf pair = {0};
 
     if (strcmp(type, "api_key") == 0)
-        return add_fixed(rules, config_text(file, "auth", "header"), config_text(file, "auth", "key"));
+        return add_fixed(rules, config_text(file, "auth", "header"),
+                         config_text(file, "auth", "key"));
     if (strcmp(type, "bearer") == 0) {
         buf_printf(&value, "Bearer %s", config_text(file, "auth", "token"));
     } else if (strcmp(type, "basic") == 0) {
-        buf_printf(&pair, "%s:%s", config_text(file, "auth", "username"), config_text(file, "auth", "password"));
+        buf_printf(&pair, "%s:%s", config_text(file, "auth", "username"),
+                   config_text(file, "auth", "password"));
         buf_puts(&value, "Basic ");
         base64_encode(buf_str(&pair), &value);
     } else {
@@ -71,7 +73,8 @@ static int add_credentials(struct outbound_rules *rules, const struct config_fil
 }
 
 /* Standard Webhooks: "whsec_" and base64; anything else is taken as the key's bytes. */
-static int read_signing_key(struct outbound_rules *rules, const struct config_file *file, struct err *err)
+static int read_signing_key(struct outbound_rules *rules, const struct config_file *file,
+                            struct err *err)
 {
     struct str secret = str_of(config_text(file, "signature", "secret"));
 
@@ -79,8 +82,10 @@ static int read_signing_key(struct outbound_rules *rules, const struct config_fi
         return 0;
     if (str_starts_with(secret, "whsec_")) {
         if (base64_decode((struct str){secret.ptr + 6, secret.len - 6}, &rules->signing_key) < 0)
-            return err_set(err, -EINVAL, "[signature] secret: what follows whsec_ is not base64; take the secret as "
-                                         "the receiver shows it");
+            return err_set(
+                err, -EINVAL,
+                "[signature] secret: what follows whsec_ is not base64; take the secret as "
+                "the receiver shows it");
     } else {
         buf_add_str(&rules->signing_key, secret);
     }
@@ -171,7 +176,8 @@ static bool has_control_bytes(struct str text)
     return false;
 }
 
-/* Holds an absolute URL to the hosts of the ini. User names in it are refused: "https://good@evil/" misleads. */
+/* Holds an absolute URL to the hosts of the ini. User names in it are refused: "https://good@evil/"
+ * misleads. */
 static int check_absolute(const struct outbound_rules *rules, struct str url, struct err *err)
 {
     size_t scheme = str_starts_with(url, "https://") ? 8 : 7;
@@ -183,18 +189,22 @@ static int check_absolute(const struct outbound_rules *rules, struct str url, st
             host.len = i;
     origin = scheme + host.len;
     if (memchr(host.ptr, '@', host.len) != NULL)
-        return err_set(err, E_REFUSED, "the plugin asked for a URL with credentials in it; credentials belong in [auth]");
+        return err_set(
+            err, E_REFUSED,
+            "the plugin asked for a URL with credentials in it; credentials belong in [auth]");
     if (origin == rules->origin_len && strncasecmp(url.ptr, rules->base_url, origin) == 0)
         return 0;
     if (is_allowed_host(rules, host))
         return 0;
-    return err_set(err, E_REFUSED, "the plugin asked for host '%.*s', which is neither that of base_url (%s) nor in "
-                                   "[integration] allow_hosts",
-                   STR_ARG(host), rules->base_url[0] != '\0' ? rules->base_url : "not set");
+    return err_set(
+        err, E_REFUSED,
+        "the plugin asked for host '%.*s', which is neither that of base_url (%s) nor in "
+        "[integration] allow_hosts",
+        STR_ARG(host), rules->base_url[0] != '\0' ? rules->base_url : "not set");
 }
 
-static int build_url(const struct outbound_rules *rules, struct str url, struct arena *arena, const char **out,
-                     struct err *err)
+static int build_url(const struct outbound_rules *rules, struct str url, struct arena *arena,
+                     const char **out, struct err *err)
 {
     struct str built;
     int status;
@@ -208,7 +218,8 @@ static int build_url(const struct outbound_rules *rules, struct str url, struct 
         built = arena_copy(arena, url);
     } else {
         if (rules->base_url[0] == '\0')
-            return err_set(err, E_REFUSED, "no base_url: set [integration] base_url to where requests go");
+            return err_set(err, E_REFUSED,
+                           "no base_url: set [integration] base_url to where requests go");
         if (url.len == 0)
             built = (struct str){rules->base_url, strlen(rules->base_url)};
         else
@@ -242,10 +253,12 @@ static bool has_header(const struct header_list *list, const char *name)
 }
 
 /* The plugin's lines. What the host itself answers for cannot be set by a plugin. */
-static int add_plugin_headers(struct str text, struct header_list *list, struct arena *arena, struct err *err)
+static int add_plugin_headers(struct str text, struct header_list *list, struct arena *arena,
+                              struct err *err)
 {
-    static const char *const own[] = {"host", "content-length", "transfer-encoding", "connection", "authorization",
-                                      "webhook-id", "webhook-timestamp", "webhook-signature"};
+    static const char *const own[] = {
+        "host",          "content-length", "transfer-encoding", "connection",
+        "authorization", "webhook-id",     "webhook-timestamp", "webhook-signature"};
     struct str line;
 
     while (str_next(&text, '\n', &line)) {
@@ -254,7 +267,8 @@ static int add_plugin_headers(struct str text, struct header_list *list, struct 
 
         if (str_trim(line).len == 0)
             continue;
-        if (colon == NULL || colon == line.ptr || has_control_bytes(line) || line.len > HEADER_BYTES_MAX)
+        if (colon == NULL || colon == line.ptr || has_control_bytes(line) ||
+            line.len > HEADER_BYTES_MAX)
             return err_set(err, E_REFUSED, "the plugin's header line is not 'Name: value'");
         if (list->count >= HEADERS_MAX / 2)
             return err_set(err, E_REFUSED, "the plugin set more than %d headers", HEADERS_MAX / 2);
@@ -263,7 +277,9 @@ static int add_plugin_headers(struct str text, struct header_list *list, struct 
             return err_set(err, -ENOMEM, "out of memory");
         for (size_t i = 0; i < sizeof own / sizeof *own; i++)
             if (header_is(copy.ptr, own[i]))
-                return err_set(err, E_REFUSED, "the plugin set the header '%s', which the host sets itself", own[i]);
+                return err_set(err, E_REFUSED,
+                               "the plugin set the header '%s', which the host sets itself",
+                               own[i]);
         list->lines[list->count++] = copy.ptr;
     }
     return 0;
@@ -305,10 +321,12 @@ static int sign(const struct outbound_rules *rules, const char *key, const struc
     return status;
 }
 
-static int build_headers(const struct outbound_rules *rules, const struct plugin_request *request, const char *key,
-                         struct arena *arena, struct outbound *out, struct err *err)
+static int build_headers(const struct outbound_rules *rules, const struct plugin_request *request,
+                         const char *key, struct arena *arena, struct outbound *out,
+                         struct err *err)
 {
-    struct header_list list = {.lines = arena_take(arena, (HEADERS_MAX + rules->fixed_count) * sizeof *list.lines)};
+    struct header_list list = {
+        .lines = arena_take(arena, (HEADERS_MAX + rules->fixed_count) * sizeof *list.lines)};
     int status;
 
     if (list.lines == NULL)
@@ -317,8 +335,9 @@ static int build_headers(const struct outbound_rules *rules, const struct plugin
     if (status < 0)
         return status;
     if (!has_header(&list, "content-type"))
-        list.lines[list.count++] = request->body_kind == TENON_BODY_LINES ? "Content-Type: application/x-ndjson"
-                                                                          : "Content-Type: application/json";
+        list.lines[list.count++] = request->body_kind == TENON_BODY_LINES
+                                       ? "Content-Type: application/x-ndjson"
+                                       : "Content-Type: application/json";
     for (size_t i = 0; i < rules->fixed_count; i++)
         list.lines[list.count++] = rules->fixed[i];
     if (rules->idempotency_name[0] != '\0')
@@ -330,8 +349,8 @@ static int build_headers(const struct outbound_rules *rules, const struct plugin
     return status;
 }
 
-static int build_body(const struct plugin_request *request, const struct str *payloads, struct arena *arena,
-                      struct outbound *out, struct err *err)
+static int build_body(const struct plugin_request *request, const struct str *payloads,
+                      struct arena *arena, struct outbound *out, struct err *err)
 {
     size_t most = 2 * (size_t)request->record_count + 1;
     struct str *parts = arena_take(arena, most * sizeof *parts);
@@ -366,8 +385,9 @@ static int build_body(const struct plugin_request *request, const struct str *pa
     return 0;
 }
 
-int outbound_build(const struct outbound_rules *rules, const struct plugin_request *request, const struct str *keys,
-                   const struct str *payloads, struct arena *arena, struct outbound *out, struct err *err)
+int outbound_build(const struct outbound_rules *rules, const struct plugin_request *request,
+                   const struct str *keys, const struct str *payloads, struct arena *arena,
+                   struct outbound *out, struct err *err)
 {
     struct outbound built = {.method = "POST"};
     char joined[33];
@@ -377,7 +397,8 @@ int outbound_build(const struct outbound_rules *rules, const struct plugin_reque
     if (request->method.len > 0) {
         for (size_t i = 0; i < request->method.len; i++)
             if (!isupper((unsigned char)request->method.ptr[i]) || request->method.len > 16)
-                return err_set(err, E_REFUSED, "the plugin's method is not a word of capital letters");
+                return err_set(err, E_REFUSED,
+                               "the plugin's method is not a word of capital letters");
         built.method = arena_copy(arena, request->method).ptr;
     }
     if (request->record_count > 1) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * From a request that a plugin prepared to the one that goes out: URL joined and held to the hosts that the integration may
- * reach, headers of the ini, credentials, idempotency key, signature. What a dry run shows is made by the same code. */
+ * From a request that a plugin prepared to the one that goes out: URL joined and held to the hosts
+ * that the integration may reach, headers of the ini, credentials, idempotency key, signature. What
+ * a dry run shows is made by the same code. */
 #ifndef ENGINE_OUTBOUND_H
 #define ENGINE_OUTBOUND_H
 
@@ -15,16 +16,17 @@ void outbound_rules_destroy(struct outbound_rules *rules);
 
 struct outbound {
     const char *method, *url;
-    const char **headers;    /* "Name: value" */
+    const char **headers; /* "Name: value" */
     size_t header_count;
     struct str *body_parts;
     size_t body_part_count;
 };
 
-/* `keys`: idempotency keys of the request's records; `payloads`: all of the batch's, as in plugin_reply. All of *out lives in
- * `arena` or is borrowed from request and payloads. E_REFUSED: the plugin asked for what the ini does not
- * allow, with words for `tenon why`. */
-int outbound_build(const struct outbound_rules *rules, const struct plugin_request *request, const struct str *keys,
-                   const struct str *payloads, struct arena *arena, struct outbound *out, struct err *err);
+/* `keys`: idempotency keys of the request's records; `payloads`: all of the batch's, as in
+ * plugin_reply. All of *out lives in `arena` or is borrowed from request and payloads. E_REFUSED:
+ * the plugin asked for what the ini does not allow, with words for `tenon why`. */
+int outbound_build(const struct outbound_rules *rules, const struct plugin_request *request,
+                   const struct str *keys, const struct str *payloads, struct arena *arena,
+                   struct outbound *out, struct err *err);
 
 #endif

@@ -59,7 +59,8 @@ void outbox_add(struct outbox *outbox, const struct store_outcome *outcome)
 
         if (more == NULL) {
             /* The lease runs out and the record is tried again: late, not lost. */
-            log_error("out of memory, a verdict is not written down", F_INT("submission", outcome->submission));
+            log_error("out of memory, a verdict is not written down",
+                      F_INT("submission", outcome->submission));
             return;
         }
         side->outcomes = more;
@@ -89,7 +90,8 @@ static void write_side(struct outbox *outbox)
 
 static void write_done(struct store_op *op)
 {
-    struct outbox *outbox = (struct outbox *)(void *)((char *)op - offsetof(struct outbox, record.op));
+    struct outbox *outbox =
+        (struct outbox *)(void *)((char *)op - offsetof(struct outbox, record.op));
     size_t count = outbox->writing.count;
 
     outbox->is_writing = false;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The verdicts of a lane on their way into the store: collected while one write is under way, then written as one. Nothing is
- * dropped: a write that fails is tried again until it holds. */
+ * The verdicts of a lane on their way into the store: collected while one write is under way, then
+ * written as one. Nothing is dropped: a write that fails is tried again until it holds. */
 #ifndef ENGINE_OUTBOX_H
 #define ENGINE_OUTBOX_H
 
@@ -29,7 +29,8 @@ struct outbox {
 int outbox_init(struct outbox *outbox, struct loop *loop, struct store *store,
                 void (*written)(void *user, size_t count, int64_t next_due_ms), void *user);
 void outbox_finish(struct outbox *outbox);
-/* Copies the texts of `outcome`. It is written at the end of this loop round, or behind the write under way. */
+/* Copies the texts of `outcome`. It is written at the end of this loop round, or behind the write
+ * under way. */
 void outbox_add(struct outbox *outbox, const struct store_outcome *outcome);
 bool outbox_is_empty(const struct outbox *outbox);
 void outbox_flush(struct outbox *outbox); /* now, unless a write is under way */

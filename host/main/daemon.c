@@ -32,10 +32,10 @@ struct daemon {
     bool is_stopping;
 };
 
-/* ---- news from plugins ------------------------------------------------------------------------------------- */
+/* ---- news from plugins ---- */
 
-static void plugin_log(void *user, const char *plugin, const char *integration, enum log_level level,
-                       struct str message, struct str fields)
+static void plugin_log(void *user, const char *plugin, const char *integration,
+                       enum log_level level, struct str message, struct str fields)
 {
     const struct log_field all[] = {
         F_STR("integration", integration != NULL ? integration : ""),
@@ -49,14 +49,15 @@ static void plugin_log(void *user, const char *plugin, const char *integration, 
     log_write(level, "plugin says", all);
 }
 
-static void plugin_worker(void *user, const char *plugin, const char *integration, const char *words)
+static void plugin_worker(void *user, const char *plugin, const char *integration,
+                          const char *words)
 {
     (void)user;
-    log_warn("plugin worker", F_STR("plugin", plugin), F_STR("integration", integration != NULL ? integration : ""),
-             F_STR("state", words));
+    log_warn("plugin worker", F_STR("plugin", plugin),
+             F_STR("integration", integration != NULL ? integration : ""), F_STR("state", words));
 }
 
-/* ---- stopping: from the top down ------------------------------------------------------------------------------ */
+/* ---- stopping: from the top down ---- */
 
 static void plugins_stopped(void *user)
 {
@@ -97,7 +98,7 @@ static void on_signal(uv_signal_t *handle, int number)
     api_stop(daemon->api, DRAIN_MS, api_stopped, daemon);
 }
 
-/* ---- opening: from the ground up -------------------------------------------------------------------------------- */
+/* ---- opening: from the ground up ---- */
 
 static void log_messages(const struct config *config)
 {
@@ -161,7 +162,8 @@ static int open_engine(struct daemon *daemon, struct err *err)
     };
     struct engine_rooms rooms;
 
-    daemon->worker_path = worker[0] != '\0' ? str_dup(str_of(worker)) : plugin_worker_default_path();
+    daemon->worker_path =
+        worker[0] != '\0' ? str_dup(str_of(worker)) : plugin_worker_default_path();
     if (daemon->worker_path == NULL)
         return err_set(err, -ENOENT, "tenon-worker not found beside tenond; set [host] worker");
     plugins.worker_path = daemon->worker_path;
@@ -210,7 +212,8 @@ static int watch_signals(struct daemon *daemon, struct err *err)
             status = uv_signal_start(&daemon->signals[i], on_signal, numbers[i]);
         }
         if (status < 0)
-            return err_set(err, status, "cannot watch signal %d: %s", numbers[i], uv_strerror(status));
+            return err_set(err, status, "cannot watch signal %d: %s", numbers[i],
+                           uv_strerror(status));
     }
     return 0;
 }
@@ -226,7 +229,8 @@ struct daemon *daemon_open(const struct options *options, struct err *err)
     if (digest_init() < 0)
         (void)err_set(err, -EIO, "libsodium cannot start: no source of random bytes");
     else if (read_settings(daemon, options, err) == 0 && open_ground(daemon, err) == 0 &&
-             watch_signals(daemon, err) == 0 && open_engine(daemon, err) == 0 && open_api(daemon, err) == 0)
+             watch_signals(daemon, err) == 0 && open_engine(daemon, err) == 0 &&
+             open_api(daemon, err) == 0)
         return daemon;
     daemon_close(daemon);
     return NULL;
@@ -247,7 +251,8 @@ void daemon_close(struct daemon *daemon)
         return;
     api_destroy(daemon->api);
     if (daemon->http != NULL)
-        http_client_destroy(daemon->http); /* its answers settle in the lanes, so before the engine */
+        http_client_destroy(
+            daemon->http); /* its answers settle in the lanes, so before the engine */
     if (daemon->engine != NULL)
         engine_flush(daemon->engine);
     if (daemon->store != NULL)
@@ -275,8 +280,8 @@ int daemon_check(const struct options *options, struct err *err)
     for (size_t i = 0; i < config_message_count(settings.config); i++) {
         const struct config_error *message = config_message(settings.config, i);
 
-        (void)printf("%s:%d: %s%s: %s\n", message->file, message->line, message->is_warning ? "warning " : "",
-                     message->code, message->text);
+        (void)printf("%s:%d: %s%s: %s\n", message->file, message->line,
+                     message->is_warning ? "warning " : "", message->code, message->text);
     }
     errors = config_error_count(settings.config);
     (void)printf("%zu files, %zu errors\n", config_file_count(settings.config) + 1, errors);

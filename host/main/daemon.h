@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The composition: opens the rooms from the ground up, closes them from the top down. The only place that knows them
- * all. */
+ * The composition: opens the rooms from the ground up, closes them from the top down. The only
+ * place that knows them all. */
 #ifndef MAIN_DAEMON_H
 #define MAIN_DAEMON_H
 
@@ -9,10 +9,10 @@
 
 struct daemon;
 
-/* Reads and checks the configuration and opens everything. A configuration error in tenon.ini is fatal; one in an integration's file
- * keeps that integration from starting and is logged. */
+/* Reads and checks the configuration and opens everything. A configuration error in tenon.ini is
+ * fatal; one in an integration's file keeps that integration from starting and is logged. */
 struct daemon *daemon_open(const struct options *options, struct err *err);
-void daemon_run(struct daemon *daemon); /* until SIGTERM or SIGINT, and the drain after it */
+void daemon_run(struct daemon *daemon);   /* until SIGTERM or SIGINT, and the drain after it */
 void daemon_close(struct daemon *daemon); /* NULL and half-opened allowed */
 
 /* --check: every message of the configuration on stdout. 0, or E_REFUSED when there are errors. */

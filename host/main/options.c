@@ -8,26 +8,29 @@
 
 void options_help(void)
 {
-    (void)puts("tenond: the Tenon integration host\n"
-               "\n"
-               "  tenond [--conf DIR] [--state DIR] [--check]\n"
-               "\n"
-               "  --conf DIR    where tenon.ini and the integrations are (else TENON_CONF, else the installed one)\n"
-               "  --state DIR   where the store and the socket are (else [host] state of tenon.ini)\n"
-               "  --check       check the whole configuration, print what is wrong, start nothing\n"
-               "  --version     print the version\n"
-               "  --help        this\n"
-               "\n"
-               "It stays in the foreground and logs to stderr. SIGTERM and SIGINT stop it: what is in flight ends\n"
-               "first. Talk to it with `tenon`.");
+    (void)puts(
+        "tenond: the Tenon integration host\n"
+        "\n"
+        "  tenond [--conf DIR] [--state DIR] [--check]\n"
+        "\n"
+        "  --conf DIR    where tenon.ini and the integrations are (else TENON_CONF, else the "
+        "installed one)\n"
+        "  --state DIR   where the store and the socket are (else [host] state of tenon.ini)\n"
+        "  --check       check the whole configuration, print what is wrong, start nothing\n"
+        "  --version     print the version\n"
+        "  --help        this\n"
+        "\n"
+        "It stays in the foreground and logs to stderr. SIGTERM and SIGINT stop it: what is in "
+        "flight ends\n"
+        "first. Talk to it with `tenon`.");
 }
 
 int options_parse(int argc, char **argv, struct options *out)
 {
     static const struct option rows[] = {
-        {"conf", required_argument, NULL, 'c'},   {"state", required_argument, NULL, 's'},
-        {"check", no_argument, NULL, 'k'},        {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'v'},      {NULL, 0, NULL, 0},
+        {"conf", required_argument, NULL, 'c'}, {"state", required_argument, NULL, 's'},
+        {"check", no_argument, NULL, 'k'},      {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'v'},    {NULL, 0, NULL, 0},
     };
     struct options options = {0};
     int letter;

@@ -4,7 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-static bool plugin_facts(void *user, const char *plugin, struct config_plugin_facts *out, const char **out_problem)
+static bool plugin_facts(void *user, const char *plugin, struct config_plugin_facts *out,
+                         const char **out_problem)
 {
     static struct err problem; /* borrowed until the next call, see config_options_fn */
     const struct catalog_entry *entry;
@@ -20,7 +21,8 @@ static bool plugin_facts(void *user, const char *plugin, struct config_plugin_fa
     return true;
 }
 
-/* The plugin path stands in tenon.ini, so that is read before the plugins and the rest after them. */
+/* The plugin path stands in tenon.ini, so that is read before the plugins and the rest after them.
+ */
 static int scan_plugins(struct settings *settings, struct err *err)
 {
     struct config *first = config_load(settings->dir, NULL, NULL, err);

@@ -7,7 +7,7 @@
 #include "config/config.h"
 
 struct settings {
-    char *dir;               /* conf.d */
+    char *dir; /* conf.d */
     struct catalog *catalog;
     struct config *config;
     char *state_dir;

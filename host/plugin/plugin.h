@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Plugins at work, as the engine sees them: one worker per plugin file, instances (one per integration, or a
- * helper such as a jq program) inside it, calls with deadlines. Whether the code runs in a worker process or in a thread of the
- * daemon (isolation = inprocess) makes no difference to callers: both speak the wire format to host/call, the one door.
- * All [loop]; every call is answered exactly once, also when the worker dies. */
+ * Plugins at work, as the engine sees them: one worker per plugin file, instances (one per
+ * integration, or a helper such as a jq program) inside it, calls with deadlines. Whether the code
+ * runs in a worker process or in a thread of the daemon (isolation = inprocess) makes no difference
+ * to callers: both speak the wire format to host/call, the one door. All [loop]; every call is
+ * answered exactly once, also when the worker dies. */
 #ifndef PLUGIN_PLUGIN_H
 #define PLUGIN_PLUGIN_H
 
@@ -22,30 +23,34 @@ struct plugin_instance; /* one integration's share of a worker */
 struct plugin_events {
     void *user;
     /* A line from the plugin (host->log, or its fd 1 and 2, rate-limited). */
-    void (*log)(void *user, const char *plugin, const char *integration, enum log_level level, struct str message,
-                struct str fields);
-    /* The worker of this plugin changed: started, died (words name the signal or exit code, the callback and the
-     * integration it was in), restarting (when), quarantined. */
+    void (*log)(void *user, const char *plugin, const char *integration, enum log_level level,
+                struct str message, struct str fields);
+    /* The worker of this plugin changed: started, died (words name the signal or exit code, the
+     * callback and the integration it was in), restarting (when), quarantined. */
     void (*worker)(void *user, const char *plugin, const char *integration, const char *words);
 };
 
 struct plugin_host_settings {
-    const char *worker_path;     /* the tenon-worker executable */
-    const char *state_dir;       /* quarantine list lives here: "quarantine.json" */
-    int quarantine_after;        /* crashes in quarantine_window_ms; default 5 */
-    int64_t quarantine_window_ms;/* default 60 s */
+    const char *worker_path;                /* the tenon-worker executable */
+    const char *state_dir;                  /* quarantine list lives here: "quarantine.json" */
+    int quarantine_after;                   /* crashes in quarantine_window_ms; default 5 */
+    int64_t quarantine_window_ms;           /* default 60 s */
     int64_t restart_min_ms, restart_max_ms; /* backoff: default 100 ms to 30 s */
     struct plugin_events events;
 };
 
-/* Where tenon-worker is: beside the program (a build directory), else ../libexec/tenon. Caller frees; NULL: no memory.
- * Serves when settings.worker_path is NULL. */
+/* Where tenon-worker is: beside the program (a build directory), else ../libexec/tenon. Caller
+ * frees; NULL: no memory. Serves when settings.worker_path is NULL. */
 char *plugin_worker_default_path(void);
 
-struct plugin_host *plugin_host_create(struct loop *loop, const struct plugin_host_settings *settings, struct err *err);
-/* Deactivates and ends all workers (grace, then kill); open calls are answered PLUGIN_STOPPED before `done` runs. */
-void plugin_host_stop(struct plugin_host *host, int64_t grace_ms, void (*done)(void *user), void *user);
-void plugin_host_destroy(struct plugin_host *host); /* after done, or at once: then workers are killed */
+struct plugin_host *
+plugin_host_create(struct loop *loop, const struct plugin_host_settings *settings, struct err *err);
+/* Deactivates and ends all workers (grace, then kill); open calls are answered PLUGIN_STOPPED
+ * before `done` runs. */
+void plugin_host_stop(struct plugin_host *host, int64_t grace_ms, void (*done)(void *user),
+                      void *user);
+void plugin_host_destroy(
+    struct plugin_host *host); /* after done, or at once: then workers are killed */
 
 /* Lets the quarantined files of this plugin run again, now and after a restart. False: none was. */
 bool plugin_host_pardon(struct plugin_host *host, const char *plugin);
@@ -55,12 +60,13 @@ struct plugin_instance_settings {
     const char *name;                  /* the integration's; for helpers "name#jq" */
     struct str settings_json;
     bool is_inprocess;
-    bool allow_net;                    /* the ini allows what the note needs */
-    const char *sha256_pin;            /* NULL: none. A differing file is refused */
-    const char *const *write_paths;    /* directories (or sockets) that the worker may write to */
+    bool allow_net;                 /* the ini allows what the note needs */
+    const char *sha256_pin;         /* NULL: none. A differing file is refused */
+    const char *const *write_paths; /* directories (or sockets) that the worker may write to */
     size_t write_path_count;
-    int64_t memory_max_bytes;          /* RLIMIT_AS-like limit of the worker; the largest of its instances counts */
-    int64_t call_timeout_ms;           /* default deadline */
+    int64_t memory_max_bytes; /* RLIMIT_AS-like limit of the worker; the largest of its instances
+                                 counts */
+    int64_t call_timeout_ms;  /* default deadline */
 };
 
 /* What the plugin has, known once the instance is active. Borrowed from the instance. */
@@ -73,36 +79,40 @@ struct plugin_facts {
 
 enum plugin_status {
     PLUGIN_OK,
-    PLUGIN_FAILED,      /* the callback returned an error: error_class, message */
-    PLUGIN_DIED,        /* the worker died in this call: words name signal or exit, callback, record */
+    PLUGIN_FAILED, /* the callback returned an error: error_class, message */
+    PLUGIN_DIED,   /* the worker died in this call: words name signal or exit, callback, record */
     PLUGIN_TIMED_OUT,   /* past its deadline; the worker was killed */
     PLUGIN_GARBLED,     /* the worker answered bytes that are not the protocol; it was killed */
     PLUGIN_UNAVAILABLE, /* not running: restarting or quarantined; try again at retry_at_ms */
     PLUGIN_STOPPED,     /* shutting down */
 };
 
-/* Opens: starts the worker if need be, validate, create, activate. `opened` gets PLUGIN_OK or why not. After a worker's death the
- * host restarts it and opens its instances again by itself; `state` below tells. */
+/* Opens: starts the worker if need be, validate, create, activate. `opened` gets PLUGIN_OK or why
+ * not. After a worker's death the host restarts it and opens its instances again by itself; `state`
+ * below tells. */
 typedef void (*plugin_opened_fn)(void *user, enum plugin_status status, const char *words);
-struct plugin_instance *plugin_instance_open(struct plugin_host *host, const struct plugin_instance_settings *settings,
+struct plugin_instance *plugin_instance_open(struct plugin_host *host,
+                                             const struct plugin_instance_settings *settings,
                                              plugin_opened_fn opened, void *user, struct err *err);
-void plugin_instance_close(struct plugin_instance *instance); /* open calls are answered PLUGIN_STOPPED first */
+void plugin_instance_close(
+    struct plugin_instance *instance); /* open calls are answered PLUGIN_STOPPED first */
 const struct plugin_facts *plugin_instance_facts(const struct plugin_instance *instance);
 
-/* How it is doing, for `integration show` and /metrics. Texts are borrowed until the next loop round. */
+/* How it is doing, for `integration show` and /metrics. Texts are borrowed until the next loop
+ * round. */
 struct plugin_health {
-    const char *state;          /* starting, active, restarting, quarantined, failed, stopped */
-    const char *words;          /* why, when not active: "signal 11 (SIGSEGV) in transform, record evt-3" */
-    int pid;                    /* 0: none or in-process */
+    const char *state; /* starting, active, restarting, quarantined, failed, stopped */
+    const char *words; /* why, when not active: "signal 11 (SIGSEGV) in transform, record evt-3" */
+    int pid;           /* 0: none or in-process */
     uint64_t starts, crashes, calls;
-    int64_t retry_at_ms;        /* wall; 0: none */
-    const char *last_crash;     /* words of the last crash, kept after recovery; NULL: never */
+    int64_t retry_at_ms;    /* wall; 0: none */
+    const char *last_crash; /* words of the last crash, kept after recovery; NULL: never */
     int64_t last_crash_ms;
-    const char *confinement;    /* what confines its worker, and what is missing; "" while unknown */
+    const char *confinement; /* what confines its worker, and what is missing; "" while unknown */
 };
 void plugin_instance_health(const struct plugin_instance *instance, struct plugin_health *out);
 
-/* ---- calls --------------------------------------------------------------------------------------------- */
+/* ---- calls ---- */
 
 /* A record on its way in. All borrowed until the reply. */
 struct plugin_record {
@@ -116,48 +126,57 @@ struct plugin_record {
 enum {
     PLUGIN_STEP_SELECT = 1,    /* `selector` by name */
     PLUGIN_STEP_TRANSFORM = 2, /* the plugin's transformer, when it has one */
-    PLUGIN_STEP_PREPARE = 4,   /* client->prepare (or the submitter, which replaces TRANSFORM and PREPARE) */
-    PLUGIN_STEP_SUBMIT = 8,    /* client->submit: verdicts come back, at once or later by completion */
-    PLUGIN_STEP_PAYLOADS = 16, /* send the transformed data back (dry run; or because another plugin goes on with it) */
+    PLUGIN_STEP_PREPARE =
+        4, /* client->prepare (or the submitter, which replaces TRANSFORM and PREPARE) */
+    PLUGIN_STEP_SUBMIT = 8, /* client->submit: verdicts come back, at once or later by completion */
+    PLUGIN_STEP_PAYLOADS = 16, /* send the transformed data back (dry run; or because another plugin
+                                  goes on with it) */
 };
 
 enum plugin_outcome_kind {
-    OUTCOME_GOES_ON,   /* wanted so far: it is in a request, or its payload is back, or its job is pending */
-    OUTCOME_ACCEPTED, OUTCOME_REJECTED, OUTCOME_RETRY, OUTCOME_UNSURE, OUTCOME_SKIPPED, /* as TENON_... verdicts */
+    OUTCOME_GOES_ON, /* wanted so far: it is in a request, or its payload is back, or its job is
+                        pending */
+    OUTCOME_ACCEPTED,
+    OUTCOME_REJECTED,
+    OUTCOME_RETRY,
+    OUTCOME_UNSURE,
+    OUTCOME_SKIPPED, /* as TENON_... verdicts */
 };
 
 struct plugin_outcome {
     enum plugin_outcome_kind kind;
-    const char *step;          /* static: "selector", "transformer", "client", "submitter" */
+    const char *step; /* static: "selector", "transformer", "client", "submitter" */
     int error_class;
     uint32_t retry_after_ms;
     int http_status;
     struct str message, external_id;
-    struct str payload;        /* with PLUGIN_STEP_PAYLOADS, for OUTCOME_GOES_ON */
+    struct str payload; /* with PLUGIN_STEP_PAYLOADS, for OUTCOME_GOES_ON */
 };
 
-/* A prepared request. first and count speak of the caller's batch (already translated past skipped records);
- * `records` lists the batch indexes it carries. */
+/* A prepared request. first and count speak of the caller's batch (already translated past skipped
+ * records); `records` lists the batch indexes it carries. */
 struct plugin_request {
-    uint32_t body_kind;        /* TENON_BODY_... */
+    uint32_t body_kind; /* TENON_BODY_... */
     const uint32_t *records;
     uint32_t record_count;
     struct str method, url, headers, body;
 };
 
-/* The answer. Reference-counted, since texts point into the frame that came from the worker: keep it as long as requests use
- * it. The callback's reference ends with the callback. */
+/* The answer. Reference-counted, since texts point into the frame that came from the worker: keep
+ * it as long as requests use it. The callback's reference ends with the callback. */
 struct plugin_reply {
     enum plugin_status status;
-    const char *words;         /* when not OK: for people; names callback and record */
+    const char *words; /* when not OK: for people; names callback and record */
     int error_class;
-    int64_t retry_at_ms;       /* with PLUGIN_UNAVAILABLE */
-    int64_t culprit;           /* PLUGIN_DIED, _TIMED_OUT: index of the record in hand; -1: unknown. A hint from hostile memory */
+    int64_t retry_at_ms; /* with PLUGIN_UNAVAILABLE */
+    int64_t culprit; /* PLUGIN_DIED, _TIMED_OUT: index of the record in hand; -1: unknown. A hint
+                        from hostile memory */
     struct plugin_outcome *outcomes; /* one per record of the batch, when PLUGIN_OK */
     size_t outcome_count;
     struct plugin_request *requests;
     size_t request_count;
-    const struct str *payloads; /* per record: the data a body is made of: transformed if a transformer ran, else the caller's own */
+    const struct str *payloads; /* per record: the data a body is made of: transformed if a
+                                   transformer ran, else the caller's own */
 };
 struct plugin_reply *plugin_reply_ref(struct plugin_reply *reply);
 void plugin_reply_unref(struct plugin_reply *reply); /* NULL allowed */
@@ -168,11 +187,13 @@ struct plugin_batch {
     const struct plugin_record *records; /* borrowed until the reply */
     size_t count;
     unsigned steps;
-    const char *selector;      /* with PLUGIN_STEP_SELECT */
-    int64_t deadline_ms;       /* from now; 0: the instance's call_timeout */
+    const char *selector; /* with PLUGIN_STEP_SELECT */
+    int64_t deadline_ms;  /* from now; 0: the instance's call_timeout */
 };
-/* With PLUGIN_STEP_SUBMIT the reply comes when every verdict is there, pending jobs completed included (deadline counts for the whole). */
-void plugin_deliver(struct plugin_instance *instance, const struct plugin_batch *batch, plugin_reply_fn fn, void *user);
+/* With PLUGIN_STEP_SUBMIT the reply comes when every verdict is there, pending jobs completed
+ * included (deadline counts for the whole). */
+void plugin_deliver(struct plugin_instance *instance, const struct plugin_batch *batch,
+                    plugin_reply_fn fn, void *user);
 
 /* client->judge on one answer; outcomes are per record given. */
 struct plugin_judge {
@@ -181,7 +202,8 @@ struct plugin_judge {
     int status;
     struct str headers, body;
 };
-void plugin_judge(struct plugin_instance *instance, const struct plugin_judge *judge, plugin_reply_fn fn, void *user);
+void plugin_judge(struct plugin_instance *instance, const struct plugin_judge *judge,
+                  plugin_reply_fn fn, void *user);
 
 /* client->test. */
 void plugin_test(struct plugin_instance *instance, plugin_reply_fn fn, void *user);
@@ -195,7 +217,7 @@ struct plugin_worker_info {
     bool is_inprocess;
     const char *confinement;
 };
-void plugin_host_each(const struct plugin_host *host, void (*fn)(void *user, const struct plugin_worker_info *info),
-                      void *user);
+void plugin_host_each(const struct plugin_host *host,
+                      void (*fn)(void *user, const struct plugin_worker_info *info), void *user);
 
 #endif

@@ -31,7 +31,7 @@ struct judgement judge_status(int http_status)
 const char *judge_class_name(int error_class)
 {
     static const char *const names[] = {
-        "none",   "connection", "authentication", "validation", "rate-limited", "server",
+        "none",      "connection", "authentication", "validation", "rate-limited", "server",
         "permanent", "cancelled",  "unknown",        "no-memory",  "unsupported",
     };
     int index = -error_class;

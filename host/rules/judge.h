@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * How the usual HTTP status codes are read (RFC 9110, RFC 6585) when a plugin brings no judge. Pure. [any] */
+ * How the usual HTTP status codes are read (RFC 9110, RFC 6585) when a plugin brings no judge.
+ * Pure. [any] */
 #ifndef RULES_JUDGE_H
 #define RULES_JUDGE_H
 

@@ -6,7 +6,8 @@ bool retry_is_exhausted(const struct retry_policy *policy, uint32_t tries)
     return tries >= (uint32_t)policy->max_attempts;
 }
 
-int64_t retry_delay_ms(const struct retry_policy *policy, uint32_t tries, int64_t asked_ms, uint64_t random)
+int64_t retry_delay_ms(const struct retry_policy *policy, uint32_t tries, int64_t asked_ms,
+                       uint64_t random)
 {
     int64_t ceiling = policy->base_ms;
     int64_t delay;
@@ -15,11 +16,13 @@ int64_t retry_delay_ms(const struct retry_policy *policy, uint32_t tries, int64_
         ceiling *= 2;
     if (ceiling > policy->max_ms)
         ceiling = policy->max_ms;
-    /* Full jitter: anything up to the ceiling, so that a herd that failed together does not come back together. */
+    /* Full jitter: anything up to the ceiling, so that a herd that failed together does not come
+     * back together. */
     delay = ceiling > 0 ? (int64_t)(random % (uint64_t)ceiling) + 1 : 0;
     if (asked_ms > policy->retry_after_max_ms)
         asked_ms = policy->retry_after_max_ms;
     if (asked_ms > 0)
-        delay = asked_ms + delay % (policy->base_ms + 1); /* not before it asked, and still not all at once */
+        delay = asked_ms +
+                delay % (policy->base_ms + 1); /* not before it asked, and still not all at once */
     return delay;
 }

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/batch.h"
+
+#include "base/clock.h"
+#include "base/secret.h"
+#include "rules/judge.h"
+
+#include <stdio.h>
+#include <tenon/tenon.h>
+
+enum {
+    ANSWER_EXCERPT = 240,
+    PAUSE_LEAST_MS = 250, /* after a request that did not reach its destination; doubles */
+    PAUSE_MOST_MS = 30000,
+};
+
+/* A request under way. */
+struct sending {
+    struct http_request http;
+    struct batch *batch;
+    const uint32_t *records; /* indexes of batch->records */
+    uint32_t record_count;
+    struct str line; /* "POST https://..." for `tenon why` */
+};
+
+static struct settlement answered(const struct sending *sending, const struct judgement *judged)
+{
+    const struct http_request *http = &sending->http;
+    size_t len = http->answer.len < ANSWER_EXCERPT ? http->answer.len : ANSWER_EXCERPT;
+
+    /* Cut between characters: the excerpt is shown as text. */
+    while (len > 0 && len < http->answer.len &&
+           ((unsigned char)http->answer.ptr[len] & 0xC0) == 0x80)
+        len--;
+    return (struct settlement){
+        .verdict = judged->verdict,
+        .error_class = judged->error_class,
+        .retry_after_ms = http->retry_after_ms,
+        .http_status = http->status,
+        .is_attempt = true,
+        .request = sending->line,
+        .answer = {http->answer.ptr, len},
+        .started_ms = http->started_ms,
+        .duration_us = http->duration_us,
+    };
+}
+
+static void sending_end(struct sending *sending)
+{
+    struct batch *batch = sending->batch;
+
+    http_request_finish(&sending->http);
+    batch_advance(batch);
+}
+
+/* The destination asked for quiet, or was not reached: the whole lane waits, since one record is
+ * like another there. */
+static void pause_after(struct lane *lane, const struct http_request *http)
+{
+    int64_t now = clock_wall_ms();
+    int64_t wait = PAUSE_LEAST_MS;
+    char words[400];
+
+    if (http->failure == HTTP_ANSWERED) {
+        lane->unreachable_in_a_row = 0;
+        if ((http->status == 429 || http->status == 503) && http->retry_after_ms > 0) {
+            wait = http->retry_after_ms < lane->policy.retry_after_max_ms
+                       ? http->retry_after_ms
+                       : lane->policy.retry_after_max_ms;
+            (void)snprintf(words, sizeof words, "the destination answered %d with Retry-After",
+                           http->status); /* fits */
+            lane_pause(lane, now + wait, words);
+        }
+        return;
+    }
+    if (http->failure != HTTP_NOT_SENT || lane->paused_until_ms > now)
+        return;
+    for (int i = 0; i < lane->unreachable_in_a_row && wait < PAUSE_MOST_MS; i++)
+        wait *= 2;
+    lane->unreachable_in_a_row++;
+    (void)snprintf(words, sizeof words, "%s", http->error); /* cut is fine */
+    lane_pause(lane, now + (wait < PAUSE_MOST_MS ? wait : PAUSE_MOST_MS), words);
+}
+
+static void settle_all(struct sending *sending, const struct settlement *s)
+{
+    for (uint32_t i = 0; i < sending->record_count; i++)
+        settle(sending->batch, sending->records[i], s);
+}
+
+static void judge_done(void *user, struct plugin_reply *reply)
+{
+    struct sending *sending = user;
+    struct batch *batch = sending->batch;
+    const struct judgement usual = judge_status(sending->http.status);
+    struct settlement s = answered(sending, &usual);
+
+    if (reply->status == PLUGIN_OK && reply->outcome_count == sending->record_count) {
+        for (uint32_t i = 0; i < sending->record_count; i++) {
+            const struct plugin_outcome *outcome = &reply->outcomes[i];
+
+            s.verdict = outcome->kind == OUTCOME_GOES_ON ? TENON_UNSURE : (int)outcome->kind;
+            s.error_class = outcome->error_class;
+            s.retry_after_ms = outcome->retry_after_ms > 0 ? outcome->retry_after_ms
+                                                           : sending->http.retry_after_ms;
+            s.message = outcome->message;
+            s.external_id = outcome->external_id;
+            settle(batch, sending->records[i], &s);
+        }
+    } else {
+        /* It was sent and answered: only the reading failed. The usual reading stands in, and says
+         * so. */
+        s.message =
+            arena_printf(&batch->arena, "the plugin's judge failed (%s); read by the usual rule",
+                         reply->words != NULL ? reply->words : "no words");
+        settle_all(sending, &s);
+    }
+    sending_end(sending);
+}
+
+static void ask_judge(struct sending *sending)
+{
+    struct batch *batch = sending->batch;
+    struct plugin_record *records =
+        arena_take(&batch->arena, sending->record_count * sizeof *records);
+    struct plugin_judge judge = {
+        .records = records,
+        .count = sending->record_count,
+        .status = sending->http.status,
+        .headers = buf_str(&sending->http.answer_headers),
+        .body = buf_str(&sending->http.answer),
+    };
+
+    if (records == NULL) {
+        const struct judgement usual = judge_status(sending->http.status);
+        const struct settlement s = answered(sending, &usual);
+
+        settle_all(sending, &s);
+        sending_end(sending);
+        return;
+    }
+    for (uint32_t i = 0; i < sending->record_count; i++)
+        records[i] = batch->records[sending->records[i]];
+    plugin_judge(batch->lane->plugin, &judge, judge_done, sending);
+}
+
+static void sending_done(struct http_request *http)
+{
+    struct sending *sending = http->user;
+    struct lane *lane = sending->batch->lane;
+    struct settlement s;
+    struct judgement judged;
+
+    lane->figures.attempts_ms_sum += (uint64_t)http->duration_us / 1000;
+    pause_after(lane, http);
+    if (http->failure == HTTP_ANSWERED && lane->facts.has_judge) {
+        ask_judge(sending);
+        return;
+    }
+    if (http->failure == HTTP_REFUSED_LOCALLY) {
+        for (uint32_t i = 0; i < sending->record_count; i++)
+            settle_released(sending->batch, sending->records[i]);
+        sending_end(sending);
+        return;
+    }
+    judged = http->failure == HTTP_ANSWERED   ? judge_status(http->status)
+             : http->failure == HTTP_NOT_SENT ? (struct judgement){TENON_RETRY, TENON_E_CONNECTION}
+                                              : (struct judgement){TENON_UNSURE, TENON_E_UNKNOWN};
+    s = answered(sending, &judged);
+    if (http->failure != HTTP_ANSWERED) {
+        s.http_status = 0;
+        s.retry_after_ms = 0;
+        s.message = str_of(http->error);
+    }
+    settle_all(sending, &s);
+    sending_end(sending);
+}
+
+static void refuse_request(struct batch *batch, const struct plugin_request *request,
+                           const uint32_t *indexes, const struct err *err)
+{
+    const struct settlement s = {
+        .verdict = err->code == -ENOMEM ? TENON_RETRY : TENON_REJECTED,
+        .error_class = err->code == -ENOMEM ? TENON_E_NO_MEMORY : TENON_E_VALIDATION,
+        .is_attempt = true,
+        .message = arena_copy(&batch->arena, str_of(err->text)),
+    };
+
+    for (uint32_t i = 0; i < request->record_count; i++)
+        settle(batch, indexes[request->records[i]], &s);
+}
+
+static struct sending *prepare_sending(struct delivery *delivery, struct plugin_reply *reply,
+                                       const struct plugin_request *request, struct err *err)
+{
+    struct batch *batch = delivery->batch;
+    struct arena *arena = &batch->arena;
+    struct sending *sending = arena_take(arena, sizeof *sending);
+    uint32_t *records = arena_take(arena, request->record_count * sizeof *records);
+    struct str *keys = arena_take(arena, request->record_count * sizeof *keys);
+    struct outbound out;
+
+    if (sending == NULL || records == NULL || keys == NULL) {
+        (void)err_set(err, -ENOMEM, "out of memory");
+        return NULL;
+    }
+    for (uint32_t i = 0; i < request->record_count; i++) {
+        records[i] = delivery->indexes[request->records[i]];
+        keys[i] = batch->keys[records[i]];
+    }
+    if (outbound_build(batch->lane->outbound, request, keys, reply->payloads, arena, &out, err) < 0)
+        return NULL;
+    sending->batch = batch;
+    sending->records = records;
+    sending->record_count = request->record_count;
+    sending->line = arena_printf(arena, "%s %s", out.method, out.url);
+    if (sending->line.ptr != NULL)
+        (void)secret_mask_in_place((char *)(uintptr_t)sending->line.ptr,
+                                   sending->line.len); /* masked or not: both fine */
+    sending->http = (struct http_request){
+        .method = out.method,
+        .url = out.url,
+        .headers = out.headers,
+        .header_count = out.header_count,
+        .body_parts = out.body_parts,
+        .body_part_count = out.body_part_count,
+        .keep_headers = batch->lane->facts.has_judge,
+        .done = sending_done,
+        .user = sending,
+    };
+    return sending;
+}
+
+void sending_start(struct delivery *delivery, struct plugin_reply *reply)
+{
+    struct lane *lane = delivery->batch->lane;
+    struct http_request *first = NULL;
+    struct http_request **tail = &first;
+
+    for (size_t i = 0; i < reply->request_count; i++) {
+        struct err err = {0};
+        struct sending *sending = prepare_sending(delivery, reply, &reply->requests[i], &err);
+
+        if (sending == NULL) {
+            refuse_request(delivery->batch, &reply->requests[i], delivery->indexes, &err);
+            continue;
+        }
+        lane->figures.requests++;
+        lane->requests_records += sending->record_count;
+        *tail = &sending->http;
+        tail = &sending->http.next;
+    }
+    if (first != NULL)
+        http_client_send(lane->destination, first);
+}

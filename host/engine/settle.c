@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/batch.h"
+
+#include "base/clock.h"
+
+#include <sodium.h>
+#include <tenon/tenon.h>
+
+static uint64_t random_bits(void)
+{
+    uint64_t bits;
+
+    randombytes_buf(&bits, sizeof bits);
+    return bits;
+}
+
+static enum submission_state state_after(const struct lane *lane, const struct settlement *s,
+                                         uint32_t tries)
+{
+    switch (s->verdict) {
+    case TENON_ACCEPTED:
+        return SUBMISSION_SUCCEEDED;
+    case TENON_SKIPPED:
+        return SUBMISSION_SKIPPED;
+    case TENON_REJECTED:
+        return SUBMISSION_FAILED;
+    default:
+        if (retry_is_exhausted(&lane->policy, tries))
+            return SUBMISSION_FAILED;
+        return s->verdict == TENON_RETRY ? SUBMISSION_RETRYING : SUBMISSION_UNKNOWN;
+    }
+}
+
+static void count_verdict(struct lane_figures *figures, enum submission_state state)
+{
+    figures->accepted += state == SUBMISSION_SUCCEEDED;
+    figures->rejected += state == SUBMISSION_FAILED;
+    figures->retried += state == SUBMISSION_RETRYING;
+    figures->skipped += state == SUBMISSION_SKIPPED;
+    figures->unknown += state == SUBMISSION_UNKNOWN;
+}
+
+void settle(struct batch *batch, uint32_t index, const struct settlement *s)
+{
+    struct lane *lane = batch->lane;
+    const struct store_claimed *claimed = &batch->claim.records[index];
+    enum submission_state state = state_after(lane, s, claimed->tries);
+    struct store_outcome outcome = {
+        .submission = claimed->submission,
+        .attempt = claimed->attempt,
+        .state = state,
+        .is_attempt = s->is_attempt,
+        .started_ms = s->started_ms > 0 ? s->started_ms : clock_wall_ms(),
+        .duration_us = s->duration_us,
+        .http_status = s->http_status,
+        .error_class = s->error_class,
+        .reason = s->message,
+        .request = s->request,
+        .answer = s->answer,
+        .external_id = s->external_id,
+    };
+    struct str words;
+
+    if (batch->is_settled[index])
+        return; /* a plugin may give two verdicts: the first counts */
+    batch->is_settled[index] = true;
+    batch->open--;
+    if (state == SUBMISSION_RETRYING || state == SUBMISSION_UNKNOWN)
+        outcome.due_ms = clock_wall_ms() + retry_delay_ms(&lane->policy, claimed->tries,
+                                                          s->retry_after_ms, random_bits());
+    if (state == SUBMISSION_FAILED && s->verdict != TENON_REJECTED) {
+        words = arena_printf(&batch->arena, "gave up after %u tries: %.*s", claimed->tries,
+                             STR_ARG(s->message));
+        if (words.ptr != NULL)
+            outcome.reason = words;
+    }
+    count_verdict(&lane->figures, state);
+    outbox_add(&lane->outbox, &outcome);
+}
+
+void settle_released(struct batch *batch, uint32_t index)
+{
+    const struct store_claimed *claimed = &batch->claim.records[index];
+    const struct store_outcome outcome = {
+        .submission = claimed->submission,
+        .attempt = claimed->attempt,
+        .state = SUBMISSION_PENDING,
+        .is_released = true,
+    };
+
+    if (batch->is_settled[index])
+        return;
+    batch->is_settled[index] = true;
+    batch->open--;
+    outbox_add(&batch->lane->outbox, &outcome);
+}
