@@ -25,6 +25,8 @@ TENON_SETTINGS(
     TENON_OPTION("ticket_name", "text", "", "Admission", "", "name of the one kind of ticket")
 );
 
+enum { ID_MAX_BYTES = 500 };
+
 /* The state of one integration. There may be several in this process, each with its own: no file-scope variables. */
 struct shop {
     char currency[8];
@@ -124,11 +126,20 @@ static json_t *make_venue(const json_t *venue)
 
 /* Prices are decimal numbers at our side and whole cents at theirs: 19.99 is no exact binary number, so it is
  * rounded and not cut. -1: nobody can pay that. */
-static int64_t cents_of(const json_t *price)
+static int64_t cents_of(double amount)
 {
-    double amount = json_number_value(json_object_get(price, "amount"));
-
     return amount >= 0 && amount < 1e9 ? (int64_t)(amount * 100 + 0.5) : -1;
+}
+
+/* No price is free; but a price that we cannot read must not become one. */
+static int64_t price_of(const json_t *event)
+{
+    const json_t *price = json_object_get(event, "price");
+    const json_t *amount = json_object_get(price, "amount");
+
+    if (price == NULL || json_is_null(price))
+        return 0;
+    return json_is_number(amount) ? cents_of(json_number_value(amount)) : -1;
 }
 
 static json_t *make_ticket(const struct shop *shop, const json_t *event, int64_t price_cents)
@@ -137,6 +148,8 @@ static json_t *make_ticket(const struct shop *shop, const json_t *event, int64_t
     const json_t *capacity = json_object_get(event, "capacity");
     int64_t quantity = json_is_integer(capacity) ? json_integer_value(capacity) : shop->default_quantity;
 
+    if (quantity < 0)
+        quantity = 0;
     return json_pack("{s:s, s:I, s:s, s:I}", "name", shop->ticket_name, "price_cents", (json_int_t)price_cents,
                      "currency", currency != NULL ? currency : shop->currency, "quantity", (json_int_t)quantity);
 }
@@ -157,10 +170,13 @@ static int32_t transform(void *self, const tenon_record *record, tenon_sink *out
 
     if (event == NULL)
         return err->code;
-    price_cents = cents_of(json_object_get(event, "price"));
-    if (price_cents < 0) {
+    price_cents = price_of(event);
+    if (price_cents < 0 || record->id.len > ID_MAX_BYTES) {
         json_decref(event);
-        return tenon_fail(err, TENON_E_VALIDATION, "price.amount: a number from 0 to 1,000,000,000 is expected");
+        if (price_cents < 0)
+            return tenon_fail(err, TENON_E_VALIDATION, "price.amount: a number from 0 to 1e9 is expected");
+        return tenon_failf(err, TENON_E_VALIDATION, "the id has %zu bytes; the shop's URLs hold %d",
+                           record->id.len, ID_MAX_BYTES);
     }
     payload = json_pack("{s:s%, s:o, s:[o]}", "external_ref", record->id.ptr, record->id.len, "venue",
                         make_venue(json_object_get(event, "venue")), "tickets",
@@ -182,45 +198,45 @@ static int32_t transform(void *self, const tenon_record *record, tenon_sink *out
 /* ---- client --------------------------------------------------------------------------------------- */
 
 /* "/v1/events/" and the record's id, percent-encoded: our id is the shop's external_ref, by which it can be
- * addressed. 0 when `size` does not hold it. */
-static size_t path_of(const tenon_record *record, char *out, size_t size)
+ * addressed. `out` holds the longest id that transform() lets through. */
+static tenon_str path_of(const tenon_record *record, char out[3 * ID_MAX_BYTES + 16])
 {
     static const char hex[] = "0123456789ABCDEF";
-    size_t len = (size_t)snprintf(out, size, "/v1/events/");
+    tenon_str path = {out, strlen("/v1/events/")};
 
-    for (size_t i = 0; i < record->id.len; i++) {
+    memcpy(out, "/v1/events/", path.len);
+    for (size_t i = 0; i < record->id.len && i < ID_MAX_BYTES; i++) {
         unsigned char c = (unsigned char)record->id.ptr[i];
         int is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
                        c == '_';
-        if (len + 4 > size)
-            return 0;
-        if (is_plain)
-            out[len++] = (char)c;
-        else
-            len += (size_t)snprintf(out + len, size - len, "%%%c%c", hex[c >> 4], hex[c & 15]);
+        if (is_plain) {
+            out[path.len++] = (char)c;
+        } else {
+            out[path.len++] = '%';
+            out[path.len++] = hex[c >> 4];
+            out[path.len++] = hex[c & 15];
+        }
     }
-    return len;
+    return path;
 }
 
 /* One request a record. The body is named, not copied: it is what transform() made. A first version is posted, a
- * later one replaces what is there. */
+ * later one replaces what is there. A record that cannot be sent is refused earlier, by the selector or
+ * the transformer: an error from here would be the whole batch's. */
 static int32_t prepare(void *self, const tenon_batch *batch, tenon_requests *out, tenon_err *err)
 {
     (void)self;
     for (uint32_t i = 0; i < batch->count; i++) {
         const tenon_record *record = tenon_record_at(batch, i);
         tenon_request request = tenon_request_init(i, 1, TENON_BODY_RECORD);
-        char path[2048];
+        char path[3 * ID_MAX_BYTES + 16];
 
         request.headers = tenon_text("content-type: application/json\n");
         request.method = tenon_text("POST");
         request.url = tenon_text("/v1/events");
         if (record->version > 1) {
             request.method = tenon_text("PUT");
-            request.url.ptr = path;
-            request.url.len = path_of(record, path, sizeof path);
-            if (request.url.len == 0)
-                return tenon_failf(err, TENON_E_VALIDATION, "id '%.60s...' is too long for a URL", record->id.ptr);
+            request.url = path_of(record, path);
         }
         if (out->add(out, &request) != TENON_OK) /* copies: `path` may go */
             return tenon_fail(err, TENON_E_NO_MEMORY, "out of memory");
@@ -285,13 +301,11 @@ static int32_t judge(void *self, const tenon_exchange *exchange, tenon_verdicts 
 static int32_t price(void *self, double amount, tenon_sink *out, tenon_err *err)
 {
     const struct shop *shop = self;
-    json_t *number = json_pack("{s:f}", "amount", amount);
-    int64_t cents = number != NULL ? cents_of(number) : -1;
+    int64_t cents = cents_of(amount);
     char text[64];
 
-    json_decref(number);
     if (cents < 0)
-        return tenon_fail(err, TENON_E_VALIDATION, "amount: a number from 0 to 1,000,000,000 is expected");
+        return tenon_fail(err, TENON_E_VALIDATION, "amount: a number from 0 to 1e9 is expected");
     snprintf(text, sizeof text, "{\"price_cents\":%lld,\"currency\":", (long long)cents);
     tenon_puts(out, text);
     tenon_json_write_text(out, tenon_text(shop->currency));
