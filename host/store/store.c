@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The two threads of the store. Writes queue up while the writer's commit waits for the disk, and all that queued meanwhile
- * is the next group: the busier the store, the larger its groups, and an idle one commits at once. */
+ * The two threads of the store. Writes queue up while the writer's commit waits for the disk, and
+ * all that queued meanwhile is the next group: the busier the store, the larger its groups, and an
+ * idle one commits at once. */
 #include "store/store.h"
 
 #include "base/cleanup.h"
@@ -12,7 +13,16 @@
 
 enum { GROUP_MAX_DEFAULT = 4096 };
 
-enum op_kind { OP_PUT, OP_RELATE, OP_INTEGRATION, OP_CLAIM, OP_RECORD, OP_ENQUEUE, OP_RECOVER, OP_QUERY };
+enum op_kind {
+    OP_PUT,
+    OP_RELATE,
+    OP_INTEGRATION,
+    OP_CLAIM,
+    OP_RECORD,
+    OP_ENQUEUE,
+    OP_RECOVER,
+    OP_QUERY
+};
 
 struct op_queue {
     struct store_op *head;
@@ -40,7 +50,7 @@ struct store {
     pthread_mutex_t lock;
     pthread_cond_t has_writes;
     pthread_cond_t has_queries;
-    struct op_queue writes;  /* these under lock */
+    struct op_queue writes; /* these under lock */
     struct op_queue queries;
     struct op_queue finished;
     bool is_posted;
@@ -86,16 +96,15 @@ static void queue_append(struct op_queue *queue, struct op_queue *more)
 /* How many writes an op stands for when a group is filled. */
 static uint64_t op_weight(const struct store_op *op)
 {
-    switch ((enum op_kind)op->kind) {
-    case OP_PUT:
-        return ((const struct store_put *)op)->count + 1;
-    case OP_RECORD:
-        return ((const struct store_record *)op)->count + 1;
-    case OP_CLAIM:
-        return (uint64_t)((const struct store_claim *)op)->max + 1;
-    default:
-        return 1;
-    }
+    uint64_t weight = 1;
+
+    if (op->kind == OP_PUT)
+        weight = ((const struct store_put *)op)->count;
+    else if (op->kind == OP_RECORD)
+        weight = ((const struct store_record *)op)->count;
+    else if (op->kind == OP_CLAIM)
+        weight = ((const struct store_claim *)op)->max;
+    return weight > 0 ? weight : 1;
 }
 
 /* [loop] */
@@ -174,8 +183,8 @@ static void op_fail(struct store_op *op, int status, const struct err *error)
         ((struct store_recover *)op)->count = 0;
 }
 
-/* Runs what was taken as one transaction. What fails alone is told alone; what spoils the transaction, or fails to commit,
- * is told to all of them. */
+/* Runs what was taken as one transaction. What fails alone is told alone; what spoils the
+ * transaction, or fails to commit, is told to all of them. */
 static void run_group(struct store *store, struct store_op *first)
 {
     const struct store_backend *backend = store->backend;
@@ -202,6 +211,7 @@ static void run_group(struct store *store, struct store_op *first)
         return;
     if (has_begun)
         backend->rollback(store->writer);
+    err_prefix(&error, "nothing was stored: ");
     for (struct store_op *op = first; op != NULL; op = op->next)
         op_fail(op, status, &error);
 }
@@ -331,7 +341,8 @@ struct store *store_open(const struct store_settings *settings, struct loop *loo
     pthread_cond_init(&store->has_writes, NULL);
     pthread_cond_init(&store->has_queries, NULL);
     if (backend->open(settings, place, &store->writer, err) < 0 ||
-        backend->open_reader(store->writer, &store->reader, err) < 0 || start_threads(store, err) < 0) {
+        backend->open_reader(store->writer, &store->reader, err) < 0 ||
+        start_threads(store, err) < 0) {
         store_close(store);
         return NULL;
     }
@@ -370,7 +381,8 @@ void store_close(struct store *store)
     if (store->writer != NULL)
         store->backend->close(store->writer);
     if (store->is_posted)
-        store->delivery->store = NULL; /* the message is still in the loop's queue and frees itself there */
+        store->delivery->store =
+            NULL; /* the message is still in the loop's queue and frees itself there */
     else
         free(store->delivery);
     pthread_cond_destroy(&store->has_queries);

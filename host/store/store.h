@@ -42,7 +42,7 @@ struct store_op {
     int kind;              /* the store's */
 };
 
-/* ---- writes ---------------------------------------------------------------------------------------- */
+/* ---- writes ---- */
 
 struct store_entity {
     struct str id, type, data;
@@ -176,7 +176,7 @@ struct store_recover {
 };
 void store_recover(struct store *store, struct store_recover *recover);
 
-/* ---- queries ----------------------------------------------------------------------------------------- */
+/* ---- queries ---- */
 
 enum store_query_kind {
     QUERY_ENTITY,        /* by entity id */

@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
-int store_memory_reserve(void *rows, size_t *capacity, size_t count, size_t more, size_t row_bytes, struct err *err)
+int store_memory_reserve(void *rows, size_t *capacity, size_t count, size_t more, size_t row_bytes,
+                         struct err *err)
 {
     size_t wanted = *capacity == 0 ? 16 : *capacity;
     void *grown;
@@ -89,8 +90,8 @@ static int slots_reserve(struct store_memory *memory, size_t more, struct err *e
     return 0;
 }
 
-struct store_memory_integration *store_memory_integration_get(struct store_memory *memory, uint32_t number,
-                                                              struct err *err)
+struct store_memory_integration *store_memory_integration_get(struct store_memory *memory,
+                                                              uint32_t number, struct err *err)
 {
     if (number >= 1 && number <= memory->integrations.count)
         return &memory->integrations.rows[number - 1];
@@ -98,7 +99,8 @@ struct store_memory_integration *store_memory_integration_get(struct store_memor
     return NULL;
 }
 
-static uint64_t add_signal(struct store_memory *memory, enum store_signal kind, uint64_t entity, int64_t now_ms)
+static uint64_t add_signal(struct store_memory *memory, enum store_signal kind, uint64_t entity,
+                           int64_t now_ms)
 {
     memory->signals.rows[memory->signals.count++] =
         (struct store_memory_signal){kind, entity, memory->entities.rows[entity].version, now_ms};
@@ -130,7 +132,8 @@ static void text_move(struct store_memory_text *to, struct store_memory_text *fr
     *from = (struct store_memory_text){NULL, 0};
 }
 
-static void create(struct store_memory *memory, struct copies *copies, int64_t now_ms, struct store_put_result *result)
+static void create(struct store_memory *memory, struct copies *copies, int64_t now_ms,
+                   struct store_put_result *result)
 {
     uint64_t index = memory->entities.count++;
     struct store_memory_entity *row = &memory->entities.rows[index];
@@ -145,8 +148,8 @@ static void create(struct store_memory *memory, struct copies *copies, int64_t n
     *result = (struct store_put_result){PUT_CREATED, 1};
 }
 
-static void put_one(struct store_memory *memory, const struct store_entity *entity, struct copies *copies,
-                    int64_t now_ms, struct store_put_result *result)
+static void put_one(struct store_memory *memory, const struct store_entity *entity,
+                    struct copies *copies, int64_t now_ms, struct store_put_result *result)
 {
     struct store_memory_entity *row = store_memory_find(memory, entity->id);
     bool may_create = !entity->is_delete && entity->if_version == 0;
@@ -160,12 +163,15 @@ static void put_one(struct store_memory *memory, const struct store_entity *enti
         result->outcome = PUT_CONFLICT;
         return;
     }
-    if (!entity->is_delete && !row->is_deleted && str_equals(store_memory_str(&row->data), entity->data) &&
+    if (!entity->is_delete && !row->is_deleted &&
+        str_equals(store_memory_str(&row->data), entity->data) &&
         str_equals(store_memory_str(&row->type), entity->type)) {
         result->outcome = PUT_UNCHANGED;
         return;
     }
-    enum store_signal kind = entity->is_delete ? SIGNAL_DELETED : row->is_deleted ? SIGNAL_CREATED : SIGNAL_UPDATED;
+    enum store_signal kind = entity->is_delete ? SIGNAL_DELETED
+                             : row->is_deleted ? SIGNAL_CREATED
+                                               : SIGNAL_UPDATED;
     row->is_deleted = entity->is_delete;
     if (kind == SIGNAL_CREATED)
         row->created_ms = now_ms;
@@ -175,7 +181,9 @@ static void put_one(struct store_memory *memory, const struct store_entity *enti
     row->updated_ms = now_ms;
     result->version = ++row->version;
     row->seq = add_signal(memory, kind, (uint64_t)(row - memory->entities.rows), now_ms);
-    result->outcome = kind == SIGNAL_DELETED ? PUT_DELETED : kind == SIGNAL_CREATED ? PUT_CREATED : PUT_UPDATED;
+    result->outcome = kind == SIGNAL_DELETED   ? PUT_DELETED
+                      : kind == SIGNAL_CREATED ? PUT_CREATED
+                                               : PUT_UPDATED;
     if (kind != SIGNAL_UPDATED)
         memory->live += kind == SIGNAL_CREATED ? 1 : (size_t)-1;
 }
@@ -211,8 +219,8 @@ static int memory_put(void *pointer, struct store_put *put, struct err *err)
     return status;
 }
 
-static struct store_memory_relationship *find_relationship(struct store_memory *memory, uint64_t from, struct str type,
-                                                           uint64_t to)
+static struct store_memory_relationship *
+find_relationship(struct store_memory *memory, uint64_t from, struct str type, uint64_t to)
 {
     for (size_t i = 0; i < memory->relationships.count; i++) {
         struct store_memory_relationship *row = &memory->relationships.rows[i];
@@ -333,7 +341,8 @@ static void memory_close(void *pointer)
     free(memory);
 }
 
-static int memory_open(const struct store_settings *settings, const char *place, void **out_writer, struct err *err)
+static int memory_open(const struct store_settings *settings, const char *place, void **out_writer,
+                       struct err *err)
 {
     uint8_t random[16];
     struct store_memory *memory = calloc(1, sizeof(*memory));

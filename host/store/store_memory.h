@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The tables of the memory backend: arrays in the order of birth, so that an index is a number. For tests and for trying
- * things out; nothing survives. One lock, held by the writer from begin to commit, makes the reader see commits only. */
+ * The tables of the memory backend: arrays in the order of birth, so that an index is a number. For
+ * tests and for trying things out; nothing survives. One lock, held by the writer from begin to
+ * commit, makes the reader see commits only. */
 #ifndef STORE_MEMORY_H
 #define STORE_MEMORY_H
 
@@ -22,7 +23,8 @@ struct store_memory_entity {
     uint64_t last_submission; /* of any integration; 0: none */
 };
 
-/* Signal n has seq n + 1: every number of the sequence belongs to one signal, so this is the walk's index as well. */
+/* Signal n has seq n + 1: every number of the sequence belongs to one signal, so this is the walk's
+ * index as well. */
 struct store_memory_signal {
     enum store_signal kind;
     uint64_t entity; /* index */
@@ -71,10 +73,10 @@ struct store_memory_integration {
     uint64_t first_live; /* no submission before this index is live */
 };
 
-#define STORE_MEMORY_TABLE(type) \
-    struct {                     \
-        type *rows;              \
-        size_t count, capacity;  \
+#define STORE_MEMORY_TABLE(type)                                                                   \
+    struct {                                                                                       \
+        type *rows;                                                                                \
+        size_t count, capacity;                                                                    \
     }
 
 struct store_memory {
@@ -93,14 +95,18 @@ struct store_memory {
 };
 
 /* Room for `more` rows, so that what follows cannot fail half-way. 0 or -ENOMEM. */
-int store_memory_reserve(void *rows, size_t *capacity, size_t count, size_t more, size_t row_bytes, struct err *err);
-#define STORE_MEMORY_RESERVE(table, more, err) \
-    store_memory_reserve(&(table).rows, &(table).capacity, (table).count, (more), sizeof(*(table).rows), (err))
-bool store_memory_copy(struct str from, struct store_memory_text *out); /* out is overwritten, not freed */
+int store_memory_reserve(void *rows, size_t *capacity, size_t count, size_t more, size_t row_bytes,
+                         struct err *err);
+#define STORE_MEMORY_RESERVE(table, more, err)                                                     \
+    store_memory_reserve(&(table).rows, &(table).capacity, (table).count, (more),                  \
+                         sizeof(*(table).rows), (err))
+bool store_memory_copy(struct str from,
+                       struct store_memory_text *out); /* out is overwritten, not freed */
 struct str store_memory_str(const struct store_memory_text *text);
-struct store_memory_entity *store_memory_find(struct store_memory *memory, struct str id); /* tombstones too, or NULL */
-struct store_memory_integration *store_memory_integration_get(struct store_memory *memory, uint32_t number,
-                                                              struct err *err);
+struct store_memory_entity *store_memory_find(struct store_memory *memory,
+                                              struct str id); /* tombstones too, or NULL */
+struct store_memory_integration *store_memory_integration_get(struct store_memory *memory,
+                                                              uint32_t number, struct err *err);
 
 int store_memory_claim(void *writer, struct store_claim *claim, struct err *err);
 int store_memory_record(void *writer, struct store_record *record, struct err *err);

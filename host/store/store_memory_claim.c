@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The memory backend: claims, verdicts, replays. The same steps as store_sqlite_claim.c and store_sqlite_record.c. */
+ * The memory backend: claims, verdicts, replays. The same steps as store_sqlite_claim.c and
+ * store_sqlite_record.c. */
 #include "store/store_memory.h"
 
 #include "base/clock.h"
@@ -23,11 +24,12 @@ static struct store_memory_submission *row_get(struct store_memory *memory, uint
 static void set_reason(struct store_memory_submission *row, struct str reason)
 {
     free(row->reason.ptr);
-    (void)store_memory_copy(reason, &row->reason); /* without memory for it the row stands without its reason */
+    (void)store_memory_copy(
+        reason, &row->reason); /* without memory for it the row stands without its reason */
 }
 
-static void set_state(struct run *run, struct store_memory_submission *row, enum submission_state state,
-                      struct str reason)
+static void set_state(struct run *run, struct store_memory_submission *row,
+                      enum submission_state state, struct str reason)
 {
     uint64_t index = (uint64_t)(row - run->memory->submissions.rows);
 
@@ -39,11 +41,12 @@ static void set_state(struct run *run, struct store_memory_submission *row, enum
         run->integration->first_live = index;
 }
 
-static struct store_memory_submission *row_add(struct run *run, uint64_t entity, enum submission_state state,
-                                               bool is_delivered)
+static struct store_memory_submission *row_add(struct run *run, uint64_t entity,
+                                               enum submission_state state, bool is_delivered)
 {
     struct store_memory_entity *owner = &run->memory->entities.rows[entity];
-    struct store_memory_submission *row = &run->memory->submissions.rows[run->memory->submissions.count++];
+    struct store_memory_submission *row =
+        &run->memory->submissions.rows[run->memory->submissions.count++];
 
     *row = (struct store_memory_submission){
         .entity = entity,
@@ -96,8 +99,9 @@ static void supersede_waiting(struct run *run, const struct submission_look *loo
 static int hand_out(struct run *run, struct store_memory_submission *row)
 {
     const struct store_memory_entity *entity = &run->memory->entities.rows[row->entity];
-    struct store_claimed *record = store_claim_add(run->claim, store_memory_str(&entity->id),
-                                                   store_memory_str(&entity->type), store_memory_str(&entity->data));
+    struct store_claimed *record =
+        store_claim_add(run->claim, store_memory_str(&entity->id), store_memory_str(&entity->type),
+                        store_memory_str(&entity->data));
 
     if (record == NULL)
         return -ENOMEM;
@@ -111,7 +115,8 @@ static int hand_out(struct run *run, struct store_memory_submission *row)
     record->created_ms = entity->created_ms;
     record->updated_ms = entity->updated_ms;
     record->was_unknown = (row->flags & FLAG_UNKNOWN) != 0;
-    store_rules_key(run->memory->uuid, store_memory_str(&run->integration->name), record->id, row->version, record->key);
+    store_rules_key(run->memory->uuid, store_memory_str(&run->integration->name), record->id,
+                    row->version, record->key);
     return 0;
 }
 
@@ -136,7 +141,8 @@ static void block(struct run *run, uint64_t entity, const struct submission_look
         row->has_due = false;
         set_state(run, row, SUBMISSION_PENDING, STR_NONE);
     } else {
-        (void)row_add(run, entity, SUBMISSION_PENDING, look->has_succeeded); /* blocked: nothing more to set */
+        (void)row_add(run, entity, SUBMISSION_PENDING,
+                      look->has_succeeded); /* blocked: nothing more to set */
     }
     row_get(run->memory, look->in_flight)->flags |= FLAG_NEWER_WAITS;
 }
@@ -202,7 +208,8 @@ static int take_due(struct run *run, uint64_t number)
     supersede(run, row, entity->version);
     if (look.same == 0)
         return take_new(run, row->entity, &look);
-    return submission_is_waiting(look.same_state) ? take_again(run, row_get(run->memory, look.same)) : 0;
+    return submission_is_waiting(look.same_state) ? take_again(run, row_get(run->memory, look.same))
+                                                  : 0;
 }
 
 static int claim_due(struct run *run)
@@ -212,7 +219,8 @@ static int claim_due(struct run *run)
     int status = 0;
 
     while (run->integration->first_live < count) {
-        const struct store_memory_submission *row = &memory->submissions.rows[run->integration->first_live];
+        const struct store_memory_submission *row =
+            &memory->submissions.rows[run->integration->first_live];
         if (row->integration == run->number && submission_is_live(row->state))
             break;
         run->integration->first_live++;
@@ -247,7 +255,8 @@ static int walk_one(struct run *run, enum store_walk walk, bool is_by_hand, uint
         return 0;
     supersede_waiting(run, &look, run->memory->entities.rows[entity].version);
     if (pick == PICK_TAKE)
-        return look.same != 0 ? take_again(run, row_get(run->memory, look.same)) : take_new(run, entity, &look);
+        return look.same != 0 ? take_again(run, row_get(run->memory, look.same))
+                              : take_new(run, entity, &look);
     block(run, entity, &look);
     return 0;
 }
@@ -292,11 +301,15 @@ static int64_t next_due(const struct run *run)
 int store_memory_claim(void *pointer, struct store_claim *claim, struct err *err)
 {
     struct store_memory *memory = pointer;
-    struct run run = {.memory = memory, .number = claim->integration, .claim = claim, .now_ms = clock_wall_ms()};
-    size_t most = memory->submissions.count + STORE_WALK_MAX; /* what waits may expire; the walk may block as many as it looks at */
+    struct run run = {
+        .memory = memory, .number = claim->integration, .claim = claim, .now_ms = clock_wall_ms()};
+    size_t most =
+        memory->submissions.count +
+        STORE_WALK_MAX; /* what waits may expire; the walk may block as many as it looks at */
 
     run.integration = store_memory_integration_get(memory, claim->integration, err);
-    int status = run.integration == NULL ? E_NOT_FOUND : STORE_MEMORY_RESERVE(memory->submissions, most, err);
+    int status = run.integration == NULL ? E_NOT_FOUND
+                                         : STORE_MEMORY_RESERVE(memory->submissions, most, err);
     if (status == 0)
         status = STORE_MEMORY_RESERVE(memory->attempts, most, err);
     if (status < 0)
@@ -310,7 +323,8 @@ int store_memory_claim(void *pointer, struct store_claim *claim, struct err *err
     return 0;
 }
 
-static void keep_key(struct store_memory *memory, const struct store_memory_submission *row, struct str external_id)
+static void keep_key(struct store_memory *memory, const struct store_memory_submission *row,
+                     struct str external_id)
 {
     struct store_memory_key *place = NULL;
 
@@ -370,7 +384,8 @@ static void record_one(struct run *run, const struct store_outcome *outcome)
     if (newer != NULL) {
         newer->due_ms = row->has_due ? due_ms : run->now_ms;
         newer->has_due = true;
-        newer->flags |= (row->flags & FLAG_DELIVERED) | (state == SUBMISSION_SUCCEEDED ? FLAG_DELIVERED : 0);
+        newer->flags |=
+            (row->flags & FLAG_DELIVERED) | (state == SUBMISSION_SUCCEEDED ? FLAG_DELIVERED : 0);
     }
     if (newer != NULL && row->has_due)
         supersede(run, row, newer->version);
@@ -426,9 +441,9 @@ static int enqueue_entity(struct run *run, struct store_enqueue *enqueue, struct
     supersede_waiting(run, &look, entity->version);
     if (look.in_flight != 0)
         row_get(run->memory, look.in_flight)->flags |= FLAG_NEWER_WAITS;
-    struct store_memory_submission *row = look.same != 0
-                                              ? row_get(run->memory, look.same)
-                                              : row_add(run, index, SUBMISSION_PENDING, look.has_succeeded);
+    struct store_memory_submission *row =
+        look.same != 0 ? row_get(run->memory, look.same)
+                       : row_add(run, index, SUBMISSION_PENDING, look.has_succeeded);
     ask_again(run, row, look.in_flight != 0);
     return 0;
 }
@@ -438,11 +453,13 @@ static void enqueue_failed(struct run *run, uint64_t *count)
     for (uint64_t number = 1; number <= run->memory->submissions.count; number++) {
         struct store_memory_submission *row = row_get(run->memory, number);
         const struct store_memory_entity *entity = &run->memory->entities.rows[row->entity];
-        if (row->integration != run->number || row->state != SUBMISSION_FAILED || entity->is_deleted)
+        if (row->integration != run->number || row->state != SUBMISSION_FAILED ||
+            entity->is_deleted)
             continue;
         struct submission_look look = look_at(run, row->entity, 0);
-        bool is_last = look.same == number || (look.same == 0 && look.in_flight == 0 && look.waiting_count == 0 &&
-                                               row->version < entity->version);
+        bool is_last =
+            look.same == number || (look.same == 0 && look.in_flight == 0 &&
+                                    look.waiting_count == 0 && row->version < entity->version);
         if (!is_last)
             continue;
         ask_again(run, row, false);

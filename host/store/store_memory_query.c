@@ -20,7 +20,8 @@ static bool give(struct answer *answer, const struct store_row *row)
 
 static bool contains(struct str text, struct str part)
 {
-    return part.len == 0 || (text.len > 0 && memmem(text.ptr, text.len, part.ptr, part.len) != NULL);
+    return part.len == 0 ||
+           (text.len > 0 && memmem(text.ptr, text.len, part.ptr, part.len) != NULL);
 }
 
 static bool give_entity(struct answer *answer, const struct store_memory_entity *entity)
@@ -53,18 +54,22 @@ static void answer_entities(struct answer *answer)
     bool goes_on = true;
 
     for (uint64_t i = query->after; i < answer->memory->signals.count && goes_on; i++) {
-        const struct store_memory_entity *entity = &answer->memory->entities.rows[answer->memory->signals.rows[i].entity];
-        if (entity->seq != i + 1 || entity->is_deleted || !contains(store_memory_str(&entity->data), query->text))
+        const struct store_memory_entity *entity =
+            &answer->memory->entities.rows[answer->memory->signals.rows[i].entity];
+        if (entity->seq != i + 1 || entity->is_deleted ||
+            !contains(store_memory_str(&entity->data), query->text))
             continue;
         if (query->type.len == 0 || str_equals(store_memory_str(&entity->type), query->type))
             goes_on = give_entity(answer, entity);
     }
 }
 
-static struct str external_id_of(const struct store_memory *memory, const struct store_memory_submission *row)
+static struct str external_id_of(const struct store_memory *memory,
+                                 const struct store_memory_submission *row)
 {
     for (size_t i = 0; i < memory->keys.count; i++)
-        if (memory->keys.rows[i].integration == row->integration && memory->keys.rows[i].entity == row->entity)
+        if (memory->keys.rows[i].integration == row->integration &&
+            memory->keys.rows[i].entity == row->entity)
             return store_memory_str(&memory->keys.rows[i].external_id);
     return STR_NONE;
 }
@@ -116,7 +121,8 @@ static void answer_submissions(struct answer *answer)
             continue;
         if (query->state >= 0 && (int)row->state != query->state)
             continue;
-        if (query->id.len == 0 || str_equals(store_memory_str(&memory->entities.rows[row->entity].id), query->id))
+        if (query->id.len == 0 ||
+            str_equals(store_memory_str(&memory->entities.rows[row->entity].id), query->id))
             goes_on = give_submission(answer, number);
     }
 }
@@ -160,7 +166,8 @@ static void answer_relationships(struct answer *answer)
 
     for (size_t i = 0; i < memory->relationships.count && goes_on; i++) {
         const struct store_memory_relationship *edge = &memory->relationships.rows[i];
-        if (&memory->entities.rows[edge->from] != entity && &memory->entities.rows[edge->to] != entity)
+        if (&memory->entities.rows[edge->from] != entity &&
+            &memory->entities.rows[edge->to] != entity)
             continue;
         const struct store_row row = {
             .id = store_memory_str(&memory->entities.rows[edge->from].id),
@@ -234,17 +241,23 @@ static void answer_integrations(struct answer *answer)
 
 static void answer_totals(struct answer *answer)
 {
-    const struct store_row row = {.count = answer->memory->live, .seq = answer->memory->signals.count};
+    const struct store_row row = {.count = answer->memory->live,
+                                  .seq = answer->memory->signals.count};
 
     (void)give(answer, &row); /* there is only one */
 }
 
 static void (*const answerers[])(struct answer *answer) = {
-    [QUERY_ENTITY] = answer_entity,           [QUERY_ENTITIES] = answer_entities,
-    [QUERY_SUBMISSIONS] = answer_submissions, [QUERY_SUBMISSION] = answer_submission,
-    [QUERY_ATTEMPTS] = answer_attempts,       [QUERY_RELATIONSHIPS] = answer_relationships,
-    [QUERY_SIGNALS] = answer_signals,         [QUERY_COUNTS] = answer_counts,
-    [QUERY_INTEGRATIONS] = answer_integrations, [QUERY_TOTALS] = answer_totals,
+    [QUERY_ENTITY] = answer_entity,
+    [QUERY_ENTITIES] = answer_entities,
+    [QUERY_SUBMISSIONS] = answer_submissions,
+    [QUERY_SUBMISSION] = answer_submission,
+    [QUERY_ATTEMPTS] = answer_attempts,
+    [QUERY_RELATIONSHIPS] = answer_relationships,
+    [QUERY_SIGNALS] = answer_signals,
+    [QUERY_COUNTS] = answer_counts,
+    [QUERY_INTEGRATIONS] = answer_integrations,
+    [QUERY_TOTALS] = answer_totals,
 };
 
 int store_memory_query(void *pointer, struct store_query *query, struct err *err)

@@ -7,7 +7,8 @@ static const struct store_backend *const backends[] = {
     &memory_backend,
 };
 
-const struct store_backend *store_backend_find(const char *url, const char **out_place, struct err *err)
+const struct store_backend *store_backend_find(const char *url, const char **out_place,
+                                               struct err *err)
 {
     for (size_t i = 0; i < sizeof(backends) / sizeof(backends[0]); i++) {
         size_t len = strlen(backends[i]->scheme);

@@ -58,7 +58,8 @@ int store_rules_check_name(struct str name, const char *what, size_t max, struct
     if (name.len == 0)
         return err_set(err, -EINVAL, "the %s is empty: expected 1 to %zu bytes", what, max);
     if (name.len > max)
-        return err_set(err, E_TOO_LARGE, "the %s has %zu bytes: at most %zu are allowed", what, name.len, max);
+        return err_set(err, E_TOO_LARGE, "the %s has %zu bytes: at most %zu are allowed", what,
+                       name.len, max);
     if (memchr(name.ptr, '\0', name.len) != NULL)
         return err_set(err, -EINVAL, "the %s holds a NUL byte, which no text may", what);
     return 0;
@@ -72,8 +73,8 @@ int store_rules_check_put(const struct store_put *put, struct err *err)
         if (status == 0 && !entity->is_delete)
             status = store_rules_check_name(entity->type, "type", STORE_TYPE_MAX, err);
         if (status == 0 && entity->data.len > STORE_DATA_MAX)
-            status = err_set(err, E_TOO_LARGE, "the data has %zu bytes: at most %d are allowed", entity->data.len,
-                             (int)STORE_DATA_MAX);
+            status = err_set(err, E_TOO_LARGE, "the data has %zu bytes: at most %d are allowed",
+                             entity->data.len, (int)STORE_DATA_MAX);
         if (status < 0) {
             err_prefix(err, "entity %zu of %zu: ", i, put->count);
             return status;
@@ -93,8 +94,8 @@ int store_rules_check_record(const struct store_record *record, struct err *err)
     return 0;
 }
 
-void store_look_add(struct submission_look *look, uint64_t present_version, uint64_t submission, uint64_t version,
-                    enum submission_state state)
+void store_look_add(struct submission_look *look, uint64_t present_version, uint64_t submission,
+                    uint64_t version, enum submission_state state)
 {
     if (state == SUBMISSION_SUCCEEDED)
         look->has_succeeded = true;
@@ -109,7 +110,8 @@ void store_look_add(struct submission_look *look, uint64_t present_version, uint
     }
 }
 
-enum store_pick store_rules_pick(enum store_walk walk, bool is_by_hand, const struct submission_look *look)
+enum store_pick store_rules_pick(enum store_walk walk, bool is_by_hand,
+                                 const struct submission_look *look)
 {
     if (walk == WALK_NONE || (walk == WALK_UNSUBMITTED && look->has_succeeded))
         return PICK_SKIP;
@@ -122,14 +124,16 @@ enum store_pick store_rules_pick(enum store_walk walk, bool is_by_hand, const st
     return look->in_flight != 0 ? PICK_BLOCKED : PICK_TAKE;
 }
 
-void store_rules_rewind(struct store_by_hand *by_hand, const struct store_enqueue *enqueue, uint64_t last_seq)
+void store_rules_rewind(struct store_by_hand *by_hand, const struct store_enqueue *enqueue,
+                        uint64_t last_seq)
 {
     enum store_walk walk = enqueue->selector == ENQUEUE_ALL       ? WALK_ALL
                            : enqueue->selector == ENQUEUE_CHANGED ? WALK_CHANGED
                                                                   : WALK_UNSUBMITTED;
     bool is_under_way = by_hand->end > by_hand->cursor;
 
-    /* What the stronger walk has passed has its rows already, and what it has not passed it will take. */
+    /* What the stronger walk has passed has its rows already, and what it has not passed it will
+     * take. */
     if (is_under_way && walk < by_hand->walk)
         return;
     by_hand->walk = walk;
@@ -137,7 +141,8 @@ void store_rules_rewind(struct store_by_hand *by_hand, const struct store_enqueu
     by_hand->end = last_seq;
 }
 
-void store_rules_key(const char uuid[33], struct str integration, struct str entity, uint64_t version, char out[33])
+void store_rules_key(const char uuid[33], struct str integration, struct str entity,
+                     uint64_t version, char out[33])
 {
     char digits[24];
     int len = snprintf(digits, sizeof(digits), "%" PRIu64, version);
@@ -146,7 +151,8 @@ void store_rules_key(const char uuid[33], struct str integration, struct str ent
     digest_key(parts, 4, out);
 }
 
-/* A claim's memory: chunks that never move, so that the records can point into them. The array of records grows beside. */
+/* A claim's memory: chunks that never move, so that the records can point into them. The array of
+ * records grows beside. */
 struct chunk {
     struct chunk *next;
     size_t used;
@@ -156,7 +162,7 @@ struct chunk {
 
 struct arena {
     struct chunk *chunks;
-    size_t capacity;   /* of claim->records */
+    size_t capacity; /* of claim->records */
     size_t data_bytes;
 };
 
@@ -202,7 +208,8 @@ static bool records_grow(struct store_claim *claim, struct arena *arena)
     return true;
 }
 
-struct store_claimed *store_claim_add(struct store_claim *claim, struct str id, struct str type, struct str data)
+struct store_claimed *store_claim_add(struct store_claim *claim, struct str id, struct str type,
+                                      struct str data)
 {
     if (claim->arena == NULL)
         claim->arena = calloc(1, sizeof(struct arena));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The rules of delivery that every backend follows, kept apart from how it keeps its rows: limits, what a walk takes,
- * signal names, idempotency keys, and the memory of a claim. [any]; no state of its own. */
+ * The rules of delivery that every backend follows, kept apart from how it keeps its rows: limits,
+ * what a walk takes, signal names, idempotency keys, and the memory of a claim. [any]; no state of
+ * its own. */
 #ifndef STORE_RULES_H
 #define STORE_RULES_H
 
@@ -8,20 +9,28 @@
 
 #include <tenon/tenon.h>
 
-enum { STORE_ID_MAX = 1024, STORE_TYPE_MAX = 255, STORE_DATA_MAX = 256 << 20, STORE_TYPES_MAX = 4096 };
+enum {
+    STORE_ID_MAX = 1024,
+    STORE_TYPE_MAX = 255,
+    STORE_DATA_MAX = 256 << 20,
+    STORE_TYPES_MAX = 4096
+};
 /* So many rows of the walk's index one claim looks at before it reports back with has_more. */
 enum { STORE_WALK_MAX = 20000 };
 
 enum store_signal { SIGNAL_CREATED, SIGNAL_UPDATED, SIGNAL_DELETED, SIGNAL_RELATED };
 struct str store_signal_name(int signal);
 
-extern const char *const store_text_stopped;   /* reason of an attempt that recover() found unanswered */
-extern const char *const store_text_lease;     /* ... of one whose lease ran out */
-extern const char *const store_text_deleted;   /* why a waiting submission of a deleted entity is skipped */
+extern const char
+    *const store_text_stopped; /* reason of an attempt that recover() found unanswered */
+extern const char *const store_text_lease; /* ... of one whose lease ran out */
+extern const char
+    *const store_text_deleted; /* why a waiting submission of a deleted entity is skipped */
 /* "version 7 goes instead" */
 struct str store_text_superseded(uint64_t version, char space[48]);
 
-/* Checks every entity of a put; the index of the first bad one is in the sentence. 0, -EINVAL, E_TOO_LARGE. */
+/* Checks every entity of a put; the index of the first bad one is in the sentence. 0, -EINVAL,
+ * E_TOO_LARGE. */
 int store_rules_check_put(const struct store_put *put, struct err *err);
 /* Refuses a new state that no verdict can give. */
 int store_rules_check_record(const struct store_record *record, struct err *err);
@@ -30,8 +39,8 @@ int store_rules_check_name(struct str name, const char *what, size_t max, struct
 /* Waits, or is in somebody's hands: not over yet. */
 static inline bool submission_is_live(enum submission_state state)
 {
-    return state == SUBMISSION_PENDING || state == SUBMISSION_IN_FLIGHT || state == SUBMISSION_RETRYING ||
-           state == SUBMISSION_UNKNOWN;
+    return state == SUBMISSION_PENDING || state == SUBMISSION_IN_FLIGHT ||
+           state == SUBMISSION_RETRYING || state == SUBMISSION_UNKNOWN;
 }
 
 static inline bool submission_is_waiting(enum submission_state state)
@@ -52,22 +61,24 @@ enum { LOOK_WAITING_MAX = 8 };
 
 /* What an integration already has of one entity, seen from its present version. */
 struct submission_look {
-    uint64_t same;                       /* the present version's submission; 0: none */
+    uint64_t same; /* the present version's submission; 0: none */
     enum submission_state same_state;
-    bool has_succeeded;                  /* any version */
-    uint64_t in_flight;                  /* another version's, 0: none */
-    uint64_t waiting[LOOK_WAITING_MAX];  /* other versions' that wait */
+    bool has_succeeded;                 /* any version */
+    uint64_t in_flight;                 /* another version's, 0: none */
+    uint64_t waiting[LOOK_WAITING_MAX]; /* other versions' that wait */
     enum submission_state waiting_states[LOOK_WAITING_MAX];
     size_t waiting_count;
 };
 
-void store_look_add(struct submission_look *look, uint64_t present_version, uint64_t submission, uint64_t version,
-                    enum submission_state state);
+void store_look_add(struct submission_look *look, uint64_t present_version, uint64_t submission,
+                    uint64_t version, enum submission_state state);
 
 enum store_pick { PICK_SKIP, PICK_TAKE, PICK_BLOCKED };
-/* Is the entity for this walk? `is_by_hand`: the cursor was set back by a person, who means what ended badly as well.
- * PICK_BLOCKED: yes, but another version is in flight, so this one waits for its end. */
-enum store_pick store_rules_pick(enum store_walk walk, bool is_by_hand, const struct submission_look *look);
+/* Is the entity for this walk? `is_by_hand`: the cursor was set back by a person, who means what
+ * ended badly as well. PICK_BLOCKED: yes, but another version is in flight, so this one waits for
+ * its end. */
+enum store_pick store_rules_pick(enum store_walk walk, bool is_by_hand,
+                                 const struct submission_look *look);
 
 /* A walk set back by hand: up to `end` it picks by `walk`, behind that by the claim's own. */
 struct store_by_hand {
@@ -76,13 +87,16 @@ struct store_by_hand {
     uint64_t end;
 };
 /* Sets the cursor back to the start, unless a walk by hand that asks for no less is under way. */
-void store_rules_rewind(struct store_by_hand *by_hand, const struct store_enqueue *enqueue, uint64_t last_seq);
+void store_rules_rewind(struct store_by_hand *by_hand, const struct store_enqueue *enqueue,
+                        uint64_t last_seq);
 
 /* The same for every attempt and replay, so it is computed and not stored. */
-void store_rules_key(const char uuid[33], struct str integration, struct str entity, uint64_t version, char out[33]);
+void store_rules_key(const char uuid[33], struct str integration, struct str entity,
+                     uint64_t version, char out[33]);
 
 /* Adds a record to the claim, its texts copied into the claim's arena; NULL: no memory. */
-struct store_claimed *store_claim_add(struct store_claim *claim, struct str id, struct str type, struct str data);
+struct store_claimed *store_claim_add(struct store_claim *claim, struct str id, struct str type,
+                                      struct str data);
 /* Full by count or by bytes. */
 bool store_claim_is_full(const struct store_claim *claim);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The SQLite backend: files, handles, transactions. WAL, so that the reader sees the last commit while the next one is written. */
+ * The SQLite backend: files, handles, transactions. WAL, so that the reader sees the last commit
+ * while the next one is written. */
 #include "store/store_sqlite.h"
 
 #include "base/cleanup.h"
@@ -14,9 +15,9 @@
 enum {
     CACHE_BYTES_DEFAULT = 2 << 20,
     READER_CACHE_MIN = 256 << 10,
-    CHECKPOINT_PAGES = 2000,      /* 8 MB of log: each page rewritten meanwhile is copied once */
-    WAL_KEEP_BYTES = 32 << 20,    /* what a burst left behind is given back */
-    BUSY_MS = 5000,               /* only against foreign tools that read along */
+    CHECKPOINT_PAGES = 2000,   /* 8 MB of log: each page rewritten meanwhile is copied once */
+    WAL_KEEP_BYTES = 32 << 20, /* what a burst left behind is given back */
+    BUSY_MS = 5000,            /* only against foreign tools that read along */
     PAGE_BYTES = 4096,
 };
 
@@ -60,15 +61,15 @@ int store_sqlite_fail(struct store_sqlite_db *handle, const char *doing, struct 
     if (status == 0)
         status = -EIO;
     if (status == -ENOSPC)
-        why = ": nothing was stored; make room on its disk";
+        why = "make room on its disk";
     else if (status == -EFBIG)
-        why = ": nothing was stored; the file may not grow further (file size limit)";
+        why = "a file may not grow further; raise the file size limit";
     else if (status == E_SYNTAX)
-        why = ": the file is damaged, or no database; restore a backup";
+        why = "the file is damaged, or no database; restore a backup";
     else if (system_errno > 0 && status == -system_errno)
         why = strerror(system_errno);
-    return err_set(err, status, "store %s: %s: %s%s%s", handle->path, doing, sqlite3_errmsg(handle->db),
-                   why[0] != '\0' && why[0] != ':' ? ": " : "", why);
+    return err_set(err, status, "store %s: %s: %s%s%s", handle->path, doing,
+                   sqlite3_errmsg(handle->db), why[0] != '\0' ? ": " : "", why);
 }
 
 int store_sqlite_spoil(struct store_sqlite_writer *writer, const char *doing, struct err *err)
@@ -77,14 +78,17 @@ int store_sqlite_spoil(struct store_sqlite_writer *writer, const char *doing, st
     return store_sqlite_fail(&writer->handle, doing, err);
 }
 
-sqlite3_stmt *store_sqlite_use(struct store_sqlite_db *handle, enum store_sqlite_statement which, const char *sql)
+sqlite3_stmt *store_sqlite_use(struct store_sqlite_db *handle, enum store_sqlite_statement which,
+                               const char *sql)
 {
     if (handle->kept[which] == NULL)
-        (void)sqlite3_prepare_v3(handle->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &handle->kept[which], NULL);
+        (void)sqlite3_prepare_v3(handle->db, sql, -1, SQLITE_PREPARE_PERSISTENT,
+                                 &handle->kept[which], NULL);
     return handle->kept[which];
 }
 
-int store_sqlite_run(struct store_sqlite_writer *writer, sqlite3_stmt *statement, const char *doing, struct err *err)
+int store_sqlite_run(struct store_sqlite_writer *writer, sqlite3_stmt *statement, const char *doing,
+                     struct err *err)
 {
     int status = 0;
 
@@ -94,7 +98,8 @@ int store_sqlite_run(struct store_sqlite_writer *writer, sqlite3_stmt *statement
     return status;
 }
 
-int store_sqlite_exec(struct store_sqlite_db *handle, const char *sql, const char *doing, struct err *err)
+int store_sqlite_exec(struct store_sqlite_db *handle, const char *sql, const char *doing,
+                      struct err *err)
 {
     if (sqlite3_exec(handle->db, sql, NULL, NULL, NULL) != SQLITE_OK)
         return store_sqlite_fail(handle, doing, err);
@@ -104,7 +109,8 @@ int store_sqlite_exec(struct store_sqlite_db *handle, const char *sql, const cha
 void store_sqlite_bind_text(sqlite3_stmt *statement, int index, struct str text)
 {
     if (text.len == 0)
-        (void)sqlite3_bind_null(statement, index); /* a wrong index would be our mistake, and fail the step */
+        (void)sqlite3_bind_null(statement,
+                                index); /* a wrong index would be our mistake, and fail the step */
     else
         (void)sqlite3_bind_text64(statement, index, text.ptr, text.len, SQLITE_STATIC, SQLITE_UTF8);
 }
@@ -117,26 +123,29 @@ struct str store_sqlite_column(sqlite3_stmt *statement, int index)
 
 static void configure_library(void)
 {
-    /* Each handle stays on one thread and nobody asks for SQLite's own memory statistics: no mutex on the way. Refused when
-     * SQLite is in use already, and then merely slower. */
+    /* Each handle stays on one thread and nobody asks for SQLite's own memory statistics: no mutex
+     * on the way. Refused when SQLite is in use already, and then merely slower. */
     (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     (void)sqlite3_initialize();
 }
 
-static int handle_open(struct store_sqlite_db *handle, const char *path, int64_t cache_bytes, struct err *err)
+static int handle_open(struct store_sqlite_db *handle, const char *path, int64_t cache_bytes,
+                       struct err *err)
 {
     char pragmas[256];
 
     handle->path = strdup(path);
     if (handle->path == NULL)
         return err_set(err, -ENOMEM, "no memory for the store");
-    if (sqlite3_open_v2(path, &handle->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL) !=
-        SQLITE_OK)
+    if (sqlite3_open_v2(path, &handle->db,
+                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+                        NULL) != SQLITE_OK)
         return store_sqlite_fail(handle, "cannot be opened", err);
     (void)sqlite3_extended_result_codes(handle->db, 1);
     (void)sqlite3_busy_timeout(handle->db, BUSY_MS);
     snprintf(pragmas, sizeof(pragmas),
-             "PRAGMA cache_size = -%d; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = 0;",
+             "PRAGMA cache_size = -%d; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY; PRAGMA "
+             "trusted_schema = 0;",
              (int)(cache_bytes / 1024));
     return store_sqlite_exec(handle, pragmas, "cannot be set up", err);
 }
@@ -150,8 +159,8 @@ static void handle_close(struct store_sqlite_db *handle)
     free(handle->path);
 }
 
-/* A lock file of our own: SQLite's locks come and go with transactions, and would let a second daemon in between. It names who holds it,
- * and stays behind empty of meaning. */
+/* A lock file of our own: SQLite's locks come and go with transactions, and would let a second
+ * daemon in between. It names who holds it, and stays behind empty of meaning. */
 static int take_lock(const char *path, int *out_fd, struct err *err)
 {
     char lock_path[4096];
@@ -161,25 +170,31 @@ static int take_lock(const char *path, int *out_fd, struct err *err)
         return err_set(err, -ENAMETOOLONG, "store %s: the path is too long", path);
     _close_ int fd = open(lock_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
-        return err_set(err, -errno, "store %s: cannot create its lock file: %s", lock_path, strerror(errno));
+        return err_set(err, -errno, "store %s: cannot create its lock file: %s", lock_path,
+                       strerror(errno));
     if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
         int code = errno;
         ssize_t len = pread(fd, owner, sizeof(owner) - 1, 0);
         if (code != EWOULDBLOCK)
             return err_set(err, -code, "store %s: cannot lock it: %s", lock_path, strerror(code));
         owner[len > 0 ? strspn(owner, "0123456789") : 0] = '\0';
-        return err_set(err, -EBUSY, "store %s is in use by process %s: one tenond per file; stop that one or set [store] url"
-                       " to another file", path, owner[0] != '\0' ? owner : "unknown");
+        return err_set(err, -EBUSY,
+                       "store %s is in use by process %s: one tenond per file; stop that one or "
+                       "set [store] url"
+                       " to another file",
+                       path, owner[0] != '\0' ? owner : "unknown");
     }
     int len = snprintf(owner, sizeof(owner), "%ld\n", (long)getpid());
     if (ftruncate(fd, 0) < 0 || pwrite(fd, owner, (size_t)len, 0) != len) {
-        /* The number is a courtesy to the next one's error text; the lock holds without it, also on a full disk. */
+        /* The number is a courtesy to the next one's error text; the lock holds without it, also on
+         * a full disk. */
     }
     *out_fd = steal_fd(fd);
     return 0;
 }
 
-/* The directory, the lock, and an empty file with the right mode before SQLite would make one with the umask's. */
+/* The directory, the lock, and an empty file with the right mode before SQLite would make one with
+ * the umask's. */
 static int prepare_place(const char *path, int *out_lock_fd, struct err *err)
 {
     const char *slash = strrchr(path, '/');
@@ -199,7 +214,9 @@ static int prepare_place(const char *path, int *out_lock_fd, struct err *err)
         return status;
     struct stat found;
     if (stat(path, &found) == 0)
-        return S_ISREG(found.st_mode) ? 0 : err_set(err, -EINVAL, "store %s is not a regular file", path);
+        return S_ISREG(found.st_mode)
+                   ? 0
+                   : err_set(err, -EINVAL, "store %s is not a regular file", path);
     _close_ int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
         return err_set(err, -errno, "store %s: cannot create it: %s", path, strerror(errno));
@@ -213,7 +230,8 @@ static int on_wal(void *user, sqlite3 *db, const char *name, int pages)
 
     writer->wal_pages = pages;
     if (pages >= CHECKPOINT_PAGES)
-        (void)sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL); /* tried again next time */
+        (void)sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_PASSIVE, NULL,
+                                        NULL); /* tried again next time */
     return SQLITE_OK;
 }
 
@@ -232,8 +250,10 @@ static int set_up_writer(struct store_sqlite_writer *writer, bool is_sync_full, 
     char pragmas[256];
     struct store_sqlite_db *handle = &writer->handle;
 
-    /* Before the first table, as it cannot be changed later: what retention frees can be given back bit by bit. */
-    int status = store_sqlite_exec(handle, "PRAGMA auto_vacuum = INCREMENTAL", "cannot be opened", err);
+    /* Before the first table, as it cannot be changed later: what retention frees can be given back
+     * bit by bit. */
+    int status =
+        store_sqlite_exec(handle, "PRAGMA auto_vacuum = INCREMENTAL", "cannot be opened", err);
     snprintf(pragmas, sizeof(pragmas),
              "PRAGMA journal_mode = WAL; PRAGMA synchronous = %s; PRAGMA journal_size_limit = %d;",
              is_sync_full ? "FULL" : "NORMAL", (int)WAL_KEEP_BYTES);
@@ -243,9 +263,10 @@ static int set_up_writer(struct store_sqlite_writer *writer, bool is_sync_full, 
         status = store_sqlite_migrate(handle, err);
     if (status < 0)
         return status;
-    (void)sqlite3_wal_hook(handle->db, on_wal, writer); /* gives the former hook, which is SQLite's own */
-    if (sqlite3_create_function_v2(handle->db, "wanted", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC, writer, sql_wanted, NULL,
-                                   NULL, NULL) != SQLITE_OK)
+    (void)sqlite3_wal_hook(handle->db, on_wal,
+                           writer); /* gives the former hook, which is SQLite's own */
+    if (sqlite3_create_function_v2(handle->db, "wanted", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC,
+                                   writer, sql_wanted, NULL, NULL, NULL) != SQLITE_OK)
         return store_sqlite_fail(handle, "cannot be set up", err);
     return store_sqlite_cache_load(writer, err);
 }
@@ -261,7 +282,8 @@ static void sqlite_close(void *pointer)
     free(writer);
 }
 
-static int sqlite_open(const struct store_settings *settings, const char *place, void **out_writer, struct err *err)
+static int sqlite_open(const struct store_settings *settings, const char *place, void **out_writer,
+                       struct err *err)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct store_sqlite_writer *writer = calloc(1, sizeof(*writer));
@@ -301,8 +323,8 @@ static int sqlite_open_reader(void *pointer, void **out_reader, struct err *err)
     if (reader == NULL)
         return err_set(err, -ENOMEM, "no memory for the store");
     memcpy(reader->uuid, writer->handle.uuid, sizeof(reader->uuid));
-    int status = handle_open(reader, writer->handle.path, cache_bytes > READER_CACHE_MIN ? cache_bytes : READER_CACHE_MIN,
-                             err);
+    int status = handle_open(reader, writer->handle.path,
+                             cache_bytes > READER_CACHE_MIN ? cache_bytes : READER_CACHE_MIN, err);
     if (status == 0)
         status = store_sqlite_exec(reader, "PRAGMA query_only = 1", "cannot be set up", err);
     if (status < 0) {
@@ -328,7 +350,8 @@ static int sqlite_commit(void *pointer, struct err *err)
     int status = store_sqlite_cache_flush(writer, err);
 
     if (status == 0)
-        status = store_sqlite_run(writer, store_sqlite_use(&writer->handle, S_COMMIT, "COMMIT"), "cannot commit", err);
+        status = store_sqlite_run(writer, store_sqlite_use(&writer->handle, S_COMMIT, "COMMIT"),
+                                  "cannot commit", err);
     if (status == 0)
         store_sqlite_cache_committed(writer);
     return status;
@@ -342,7 +365,8 @@ static void sqlite_rollback(void *pointer)
     if (sqlite3_get_autocommit(writer->handle.db) == 0)
         (void)store_sqlite_exec(&writer->handle, "ROLLBACK", "cannot roll back", NULL);
     writer->is_spoiled = false;
-    (void)store_sqlite_cache_rollback(writer, NULL); /* what cannot be read now is found out by the next write */
+    (void)store_sqlite_cache_rollback(
+        writer, NULL); /* what cannot be read now is found out by the next write */
 }
 
 static bool sqlite_is_spoiled(void *writer)

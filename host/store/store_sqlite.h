@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What the files of the SQLite backend share. The writer's handle belongs to the writer thread, the reader's to the reader thread. */
+ * What the files of the SQLite backend share. The writer's handle belongs to the writer thread, the
+ * reader's to the reader thread. */
 #ifndef STORE_SQLITE_H
 #define STORE_SQLITE_H
 
@@ -10,12 +11,42 @@
 
 /* Prepared once, when first used, and kept; the text stands where it is used. */
 enum store_sqlite_statement {
-    S_BEGIN, S_COMMIT, S_LIFE, S_INTEGRATION_SAVE, S_COUNT,
-    S_TYPE_ADD, S_ENTITY_ADD, S_ENTITY_FIND, S_ENTITY_UPDATE, S_ENTITY_STATE, S_SIGNAL, S_RELATE, S_INTEGRATION_ADD,
-    S_DUE, S_WALK_FROM, S_WALK, S_WALK_TYPES, S_LOOK, S_NEXT_DUE,
-    S_SUBMISSION_ADD, S_SUBMISSION_LOAD, S_SUBMISSION_TAKE, S_SUBMISSION_MOVE, S_SUBMISSION_FLAG, S_SUBMISSION_BLOCKED,
-    S_SUBMISSION_WAKE, S_SUBMISSION_DONE, S_LEASE_ADD, S_LEASE_DROP, S_LEASE_ROWS, S_ATTEMPT, S_ATTEMPT_LOST, S_KEY,
-    S_FAILED, S_RECLAIMED, S_STATEMENTS
+    S_BEGIN,
+    S_COMMIT,
+    S_LIFE,
+    S_INTEGRATION_SAVE,
+    S_COUNT,
+    S_TYPE_ADD,
+    S_ENTITY_ADD,
+    S_ENTITY_FIND,
+    S_ENTITY_UPDATE,
+    S_ENTITY_STATE,
+    S_SIGNAL,
+    S_RELATE,
+    S_INTEGRATION_ADD,
+    S_DUE,
+    S_WALK_FROM,
+    S_WALK,
+    S_WALK_TYPES,
+    S_LOOK,
+    S_NEXT_DUE,
+    S_SUBMISSION_ADD,
+    S_SUBMISSION_LOAD,
+    S_SUBMISSION_TAKE,
+    S_SUBMISSION_MOVE,
+    S_SUBMISSION_FLAG,
+    S_SUBMISSION_BLOCKED,
+    S_SUBMISSION_WAKE,
+    S_SUBMISSION_DONE,
+    S_LEASE_ADD,
+    S_LEASE_DROP,
+    S_LEASE_ROWS,
+    S_ATTEMPT,
+    S_ATTEMPT_LOST,
+    S_KEY,
+    S_FAILED,
+    S_RECLAIMED,
+    S_STATEMENTS
 };
 
 struct store_sqlite_db {
@@ -25,8 +56,9 @@ struct store_sqlite_db {
     char uuid[33];
 };
 
-/* Submissions that one claim gave birth to, `first` to `last`, of which `outstanding` are still in flight on this lease. They have no
- * row in the index of due times, so this is how they are found again when the lease runs out or the daemon dies. */
+/* Submissions that one claim gave birth to, `first` to `last`, of which `outstanding` are still in
+ * flight on this lease. They have no row in the index of due times, so this is how they are found
+ * again when the lease runs out or the daemon dies. */
 struct store_sqlite_lease {
     uint64_t first;
     uint64_t last;
@@ -39,14 +71,15 @@ struct store_sqlite_integration {
     char *name;
     uint32_t number;
     uint64_t cursor;
-    uint64_t by_hand_end;       /* the walk set back by hand goes so far; 0: there is none */
+    uint64_t by_hand_end; /* the walk set back by hand goes so far; 0: there is none */
     enum store_walk by_hand;
     bool is_changed;
-    bool is_counted;            /* some delta is not 0 */
+    bool is_counted; /* some delta is not 0 */
     int64_t deltas[SUBMISSION_STATES];
 };
 
-/* The last numbers given out; they are never given again, whatever is deleted. And how many entities live. */
+/* The last numbers given out; they are never given again, whatever is deleted. And how many
+ * entities live. */
 struct store_sqlite_life {
     uint64_t seq;
     uint64_t entity;
@@ -73,12 +106,13 @@ struct store_sqlite_writer {
     size_t integration_count;
     struct store_sqlite_lease *leases; /* by `first`, ascending */
     size_t lease_count, lease_capacity;
-    bool leases_changed;               /* by the transaction under way */
+    bool leases_changed; /* by the transaction under way */
 
     struct store_sqlite_type types[STORE_TYPES_MAX + 1]; /* by number, from 1 */
     uint16_t type_slots[TYPE_SLOTS];                     /* hashed by name; 0: free */
     uint32_t type_count, types_committed;
-    uint8_t wanted[STORE_TYPES_MAX / 8 + 1];             /* the claim's types, for the SQL function of that name */
+    uint8_t
+        wanted[STORE_TYPES_MAX / 8 + 1]; /* the claim's types, for the SQL function of that name */
 };
 
 /* ---- store_sqlite.c: handles and statements ---- */
@@ -87,11 +121,15 @@ int store_sqlite_status(struct store_sqlite_db *handle);
 int store_sqlite_fail(struct store_sqlite_db *handle, const char *doing, struct err *err);
 /* The same on the writer's side: the transaction is spoiled with it. */
 int store_sqlite_spoil(struct store_sqlite_writer *writer, const char *doing, struct err *err);
-/* NULL when it does not compile or memory is short; the next step then fails with SQLite's own words. */
-sqlite3_stmt *store_sqlite_use(struct store_sqlite_db *handle, enum store_sqlite_statement which, const char *sql);
+/* NULL when it does not compile or memory is short; the next step then fails with SQLite's own
+ * words. */
+sqlite3_stmt *store_sqlite_use(struct store_sqlite_db *handle, enum store_sqlite_statement which,
+                               const char *sql);
 /* Steps a statement that gives no rows, and resets it. */
-int store_sqlite_run(struct store_sqlite_writer *writer, sqlite3_stmt *statement, const char *doing, struct err *err);
-int store_sqlite_exec(struct store_sqlite_db *handle, const char *sql, const char *doing, struct err *err);
+int store_sqlite_run(struct store_sqlite_writer *writer, sqlite3_stmt *statement, const char *doing,
+                     struct err *err);
+int store_sqlite_exec(struct store_sqlite_db *handle, const char *sql, const char *doing,
+                      struct err *err);
 void store_sqlite_bind_text(sqlite3_stmt *statement, int index, struct str text); /* empty: NULL */
 struct str store_sqlite_column(sqlite3_stmt *statement, int index);
 
@@ -100,19 +138,24 @@ int store_sqlite_migrate(struct store_sqlite_db *handle, struct err *err);
 
 /* ---- store_sqlite_cache.c: what the writer keeps in memory ---- */
 int store_sqlite_cache_load(struct store_sqlite_writer *writer, struct err *err);
-int store_sqlite_cache_flush(struct store_sqlite_writer *writer, struct err *err); /* before COMMIT */
+int store_sqlite_cache_flush(struct store_sqlite_writer *writer,
+                             struct err *err); /* before COMMIT */
 void store_sqlite_cache_committed(struct store_sqlite_writer *writer);
 int store_sqlite_cache_rollback(struct store_sqlite_writer *writer, struct err *err);
 void store_sqlite_cache_finish(struct store_sqlite_writer *writer);
 uint32_t store_sqlite_type_find(struct store_sqlite_writer *writer, struct str name); /* 0: none */
-int store_sqlite_type_intern(struct store_sqlite_writer *writer, struct str name, uint32_t *out, struct err *err);
-struct store_sqlite_integration *store_sqlite_integration_find(struct store_sqlite_writer *writer, uint32_t number,
-                                                               struct err *err);
-void store_sqlite_count(struct store_sqlite_integration *integration, int from, int to); /* -1: not there */
-int store_sqlite_lease_add(struct store_sqlite_writer *writer, const struct store_sqlite_lease *lease, struct err *err);
+int store_sqlite_type_intern(struct store_sqlite_writer *writer, struct str name, uint32_t *out,
+                             struct err *err);
+struct store_sqlite_integration *store_sqlite_integration_find(struct store_sqlite_writer *writer,
+                                                               uint32_t number, struct err *err);
+void store_sqlite_count(struct store_sqlite_integration *integration, int from,
+                        int to); /* -1: not there */
+int store_sqlite_lease_add(struct store_sqlite_writer *writer,
+                           const struct store_sqlite_lease *lease, struct err *err);
 int store_sqlite_lease_drop(struct store_sqlite_writer *writer, size_t index, struct err *err);
 /* A walk-born submission is no longer in flight. */
-int store_sqlite_lease_release(struct store_sqlite_writer *writer, uint64_t submission, struct err *err);
+int store_sqlite_lease_release(struct store_sqlite_writer *writer, uint64_t submission,
+                               struct err *err);
 
 /* ---- store_sqlite_submission.c: single submissions ---- */
 struct store_sqlite_submission {
@@ -129,26 +172,37 @@ struct store_sqlite_submission {
 };
 
 int store_sqlite_submission_load(struct store_sqlite_writer *writer, uint64_t number,
-                                 struct store_sqlite_submission *out, struct err *err); /* E_NOT_FOUND does not spoil */
+                                 struct store_sqlite_submission *out,
+                                 struct err *err); /* E_NOT_FOUND does not spoil */
 /* A new row, `in_flight` or waiting; due_ms < 0: none. */
-int store_sqlite_submission_add(struct store_sqlite_writer *writer, struct store_sqlite_integration *integration,
-                                const struct store_sqlite_submission *row, uint64_t *out_number, struct err *err);
+int store_sqlite_submission_add(struct store_sqlite_writer *writer,
+                                struct store_sqlite_integration *integration,
+                                const struct store_sqlite_submission *row, uint64_t *out_number,
+                                struct err *err);
 /* Writes the changed members of `row`, counts the change of state from `from`. */
-int store_sqlite_submission_move(struct store_sqlite_writer *writer, struct store_sqlite_integration *integration,
-                                 const struct store_sqlite_submission *row, enum submission_state from,
-                                 struct str reason, struct err *err);
-int store_sqlite_submission_flag(struct store_sqlite_writer *writer, uint64_t number, uint32_t flags, struct err *err);
-int store_sqlite_look(struct store_sqlite_writer *writer, uint32_t integration, uint64_t entity, uint64_t version,
-                      uint64_t except, struct submission_look *out, struct err *err);
-int store_sqlite_supersede_waiting(struct store_sqlite_writer *writer, struct store_sqlite_integration *integration,
-                                   const struct submission_look *look, uint64_t version, struct err *err);
-/* In flight no longer, and nobody knows the answer: UNKNOWN, due at now_ms, with an attempt row that says so. */
-int store_sqlite_submission_lost(struct store_sqlite_writer *writer, struct store_sqlite_integration *integration,
-                                 struct store_sqlite_submission *row, const char *reason, int64_t now_ms,
-                                 struct err *err);
-int store_sqlite_lease_lost(struct store_sqlite_writer *writer, size_t index, const char *reason, int64_t now_ms,
-                            uint64_t *count, struct err *err);
-int store_sqlite_next_due(struct store_sqlite_writer *writer, uint32_t integration, int64_t *out, struct err *err);
+int store_sqlite_submission_move(struct store_sqlite_writer *writer,
+                                 struct store_sqlite_integration *integration,
+                                 const struct store_sqlite_submission *row,
+                                 enum submission_state from, struct str reason, struct err *err);
+int store_sqlite_submission_flag(struct store_sqlite_writer *writer, uint64_t number,
+                                 uint32_t flags, struct err *err);
+int store_sqlite_look(struct store_sqlite_writer *writer, uint32_t integration, uint64_t entity,
+                      uint64_t version, uint64_t except, struct submission_look *out,
+                      struct err *err);
+int store_sqlite_supersede_waiting(struct store_sqlite_writer *writer,
+                                   struct store_sqlite_integration *integration,
+                                   const struct submission_look *look, uint64_t version,
+                                   struct err *err);
+/* In flight no longer, and nobody knows the answer: UNKNOWN, due at now_ms, with an attempt row
+ * that says so. */
+int store_sqlite_submission_lost(struct store_sqlite_writer *writer,
+                                 struct store_sqlite_integration *integration,
+                                 struct store_sqlite_submission *row, const char *reason,
+                                 int64_t now_ms, struct err *err);
+int store_sqlite_lease_lost(struct store_sqlite_writer *writer, size_t index, const char *reason,
+                            int64_t now_ms, uint64_t *count, struct err *err);
+int store_sqlite_next_due(struct store_sqlite_writer *writer, uint32_t integration, int64_t *out,
+                          struct err *err);
 
 /* ---- the writes and queries of struct store_backend ---- */
 int store_sqlite_put(void *writer, struct store_put *put, struct err *err);
@@ -160,7 +214,9 @@ int store_sqlite_enqueue(void *writer, struct store_enqueue *enqueue, struct err
 int store_sqlite_recover(void *writer, struct store_recover *recover, struct err *err);
 int store_sqlite_query(void *reader, struct store_query *query, struct err *err);
 
-enum { STORE_ATTEMPT_BITS = 16 }; /* an attempt's row number is its submission's, shifted, plus its own */
+enum {
+    STORE_ATTEMPT_BITS = 16
+}; /* an attempt's row number is its submission's, shifted, plus its own */
 
 static inline int64_t store_sqlite_attempt_number(uint64_t submission, uint32_t attempt)
 {

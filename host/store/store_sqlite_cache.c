@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What the writer keeps in memory so that a record costs no statement for it: the last numbers given out, type names, the
- * integrations with their cursors and counts, the leases. Changes are written once per commit; a rollback reads all of it back. */
+ * What the writer keeps in memory so that a record costs no statement for it: the last numbers
+ * given out, type names, the integrations with their cursors and counts, the leases. Changes are
+ * written once per commit; a rollback reads all of it back. */
 #include "store/store_sqlite.h"
 
 #include <stdlib.h>
@@ -33,10 +34,12 @@ uint32_t store_sqlite_type_find(struct store_sqlite_writer *writer, struct str n
     return name.len == 0 ? 0 : writer->type_slots[type_slot(writer, name)];
 }
 
-static int type_keep(struct store_sqlite_writer *writer, struct str name, uint32_t number, struct err *err)
+static int type_keep(struct store_sqlite_writer *writer, struct str name, uint32_t number,
+                     struct err *err)
 {
     if (number != writer->type_count + 1 || number > STORE_TYPES_MAX)
-        return err_set(err, E_SYNTAX, "store %s: the table of types is damaged at number %u; restore a backup",
+        return err_set(err, E_SYNTAX,
+                       "store %s: the table of types is damaged at number %u; restore a backup",
                        writer->handle.path, number);
     char *copy = str_dup(name);
     if (copy == NULL)
@@ -47,7 +50,8 @@ static int type_keep(struct store_sqlite_writer *writer, struct str name, uint32
     return 0;
 }
 
-int store_sqlite_type_intern(struct store_sqlite_writer *writer, struct str name, uint32_t *out, struct err *err)
+int store_sqlite_type_intern(struct store_sqlite_writer *writer, struct str name, uint32_t *out,
+                             struct err *err)
 {
     uint32_t number = store_sqlite_type_find(writer, name);
 
@@ -56,12 +60,16 @@ int store_sqlite_type_intern(struct store_sqlite_writer *writer, struct str name
         return 0;
     }
     if (writer->type_count == STORE_TYPES_MAX) {
-        writer->is_spoiled = true; /* earlier entities of the same put stand in the transaction already */
-        return err_set(err, E_TOO_LARGE, "type '%.*s' would be one more than the %d types a store can have: a type names"
-                       " a kind of entity, not one of them", STR_ARG(name), (int)STORE_TYPES_MAX);
+        writer->is_spoiled =
+            true; /* earlier entities of the same put stand in the transaction already */
+        return err_set(
+            err, E_TOO_LARGE,
+            "type '%.*s' would be one more than the %d types a store can have: a type names"
+            " a kind of entity, not one of them",
+            STR_ARG(name), (int)STORE_TYPES_MAX);
     }
-    sqlite3_stmt *add =
-        store_sqlite_use(&writer->handle, S_TYPE_ADD, "INSERT INTO types (num, name) VALUES (?1, ?2)");
+    sqlite3_stmt *add = store_sqlite_use(&writer->handle, S_TYPE_ADD,
+                                         "INSERT INTO types (num, name) VALUES (?1, ?2)");
     number = writer->type_count + 1;
     (void)sqlite3_bind_int64(add, 1, number);
     store_sqlite_bind_text(add, 2, name);
@@ -87,8 +95,8 @@ static void types_forget(struct store_sqlite_writer *writer, uint32_t keep)
     }
 }
 
-struct store_sqlite_integration *store_sqlite_integration_find(struct store_sqlite_writer *writer, uint32_t number,
-                                                               struct err *err)
+struct store_sqlite_integration *store_sqlite_integration_find(struct store_sqlite_writer *writer,
+                                                               uint32_t number, struct err *err)
 {
     for (size_t i = 0; i < writer->integration_count; i++)
         if (writer->integrations[i].number == number)
@@ -123,7 +131,8 @@ static size_t lease_index(const struct store_sqlite_writer *writer, uint64_t sub
     return low;
 }
 
-static int lease_keep(struct store_sqlite_writer *writer, const struct store_sqlite_lease *lease, struct err *err)
+static int lease_keep(struct store_sqlite_writer *writer, const struct store_sqlite_lease *lease,
+                      struct err *err)
 {
     if (writer->lease_count == writer->lease_capacity) {
         size_t capacity = writer->lease_capacity == 0 ? 16 : writer->lease_capacity * 2;
@@ -137,10 +146,12 @@ static int lease_keep(struct store_sqlite_writer *writer, const struct store_sql
     return 0;
 }
 
-int store_sqlite_lease_add(struct store_sqlite_writer *writer, const struct store_sqlite_lease *lease, struct err *err)
+int store_sqlite_lease_add(struct store_sqlite_writer *writer,
+                           const struct store_sqlite_lease *lease, struct err *err)
 {
-    sqlite3_stmt *add = store_sqlite_use(&writer->handle, S_LEASE_ADD,
-                                         "INSERT INTO leases (first, last, integration, until_ms) VALUES (?1, ?2, ?3, ?4)");
+    sqlite3_stmt *add = store_sqlite_use(
+        &writer->handle, S_LEASE_ADD,
+        "INSERT INTO leases (first, last, integration, until_ms) VALUES (?1, ?2, ?3, ?4)");
 
     (void)sqlite3_bind_int64(add, 1, (int64_t)lease->first);
     (void)sqlite3_bind_int64(add, 2, (int64_t)lease->last);
@@ -155,16 +166,19 @@ int store_sqlite_lease_add(struct store_sqlite_writer *writer, const struct stor
 
 int store_sqlite_lease_drop(struct store_sqlite_writer *writer, size_t index, struct err *err)
 {
-    sqlite3_stmt *drop = store_sqlite_use(&writer->handle, S_LEASE_DROP, "DELETE FROM leases WHERE first = ?1");
+    sqlite3_stmt *drop =
+        store_sqlite_use(&writer->handle, S_LEASE_DROP, "DELETE FROM leases WHERE first = ?1");
 
     (void)sqlite3_bind_int64(drop, 1, (int64_t)writer->leases[index].first);
     writer->lease_count--;
-    memmove(&writer->leases[index], &writer->leases[index + 1], (writer->lease_count - index) * sizeof(*writer->leases));
+    memmove(&writer->leases[index], &writer->leases[index + 1],
+            (writer->lease_count - index) * sizeof(*writer->leases));
     writer->leases_changed = true;
     return store_sqlite_run(writer, drop, "cannot end a lease", err);
 }
 
-int store_sqlite_lease_release(struct store_sqlite_writer *writer, uint64_t submission, struct err *err)
+int store_sqlite_lease_release(struct store_sqlite_writer *writer, uint64_t submission,
+                               struct err *err)
 {
     size_t index = lease_index(writer, submission);
 
@@ -178,7 +192,9 @@ int store_sqlite_lease_release(struct store_sqlite_writer *writer, uint64_t subm
 
 /* Runs a query that is needed once, row by row. */
 static int each_row(struct store_sqlite_writer *writer, const char *sql,
-                    int (*row)(struct store_sqlite_writer *writer, sqlite3_stmt *row, struct err *err), struct err *err)
+                    int (*row)(struct store_sqlite_writer *writer, sqlite3_stmt *row,
+                               struct err *err),
+                    struct err *err)
 {
     sqlite3_stmt *statement = NULL;
     int status = 0;
@@ -199,7 +215,8 @@ static int load_life(struct store_sqlite_writer *writer, sqlite3_stmt *row, stru
     struct str uuid = store_sqlite_column(row, 0);
 
     if (uuid.len != sizeof(writer->handle.uuid) - 1)
-        return err_set(err, E_SYNTAX, "store %s: its identity is damaged; restore a backup", writer->handle.path);
+        return err_set(err, E_SYNTAX, "store %s: its identity is damaged; restore a backup",
+                       writer->handle.path);
     memcpy(writer->handle.uuid, uuid.ptr, uuid.len);
     writer->life.seq = (uint64_t)sqlite3_column_int64(row, 1);
     writer->life.entity = (uint64_t)sqlite3_column_int64(row, 2);
@@ -210,13 +227,15 @@ static int load_life(struct store_sqlite_writer *writer, sqlite3_stmt *row, stru
 
 static int load_type(struct store_sqlite_writer *writer, sqlite3_stmt *row, struct err *err)
 {
-    return type_keep(writer, store_sqlite_column(row, 1), (uint32_t)sqlite3_column_int64(row, 0), err);
+    return type_keep(writer, store_sqlite_column(row, 1), (uint32_t)sqlite3_column_int64(row, 0),
+                     err);
 }
 
 static int load_integration(struct store_sqlite_writer *writer, sqlite3_stmt *row, struct err *err)
 {
     size_t count = writer->integration_count;
-    struct store_sqlite_integration *grown = realloc(writer->integrations, (count + 1) * sizeof(*grown));
+    struct store_sqlite_integration *grown =
+        realloc(writer->integrations, (count + 1) * sizeof(*grown));
 
     if (grown == NULL)
         return err_set(err, -ENOMEM, "no memory for an integration");
@@ -257,23 +276,29 @@ static void integrations_forget(struct store_sqlite_writer *writer)
 static int load_rest(struct store_sqlite_writer *writer, struct err *err)
 {
     integrations_forget(writer);
-    int status = each_row(writer, "SELECT number, name, cursor, by_hand, by_hand_end FROM integrations ORDER BY number",
-                          load_integration, err);
+    int status = each_row(
+        writer,
+        "SELECT number, name, cursor, by_hand, by_hand_end FROM integrations ORDER BY number",
+        load_integration, err);
     if (status < 0)
         return status;
     writer->lease_count = 0;
-    return each_row(writer,
-                    "SELECT first, last, integration, until_ms, (SELECT count(*) FROM submissions s WHERE s.num"
-                    " BETWEEN l.first AND l.last AND s.state = 1 AND s.due_ms IS NULL) FROM leases l ORDER BY first",
-                    load_lease, err);
+    return each_row(
+        writer,
+        "SELECT first, last, integration, until_ms, (SELECT count(*) FROM submissions s WHERE s.num"
+        " BETWEEN l.first AND l.last AND s.state = 1 AND s.due_ms IS NULL) FROM leases l ORDER BY "
+        "first",
+        load_lease, err);
 }
 
 int store_sqlite_cache_load(struct store_sqlite_writer *writer, struct err *err)
 {
-    int status = each_row(writer, "SELECT uuid, seq, entity, submission, entities FROM life", load_life, err);
+    int status = each_row(writer, "SELECT uuid, seq, entity, submission, entities FROM life",
+                          load_life, err);
 
     if (status == 0 && writer->handle.uuid[0] == '\0')
-        status = err_set(err, E_SYNTAX, "store %s: its identity is missing; restore a backup", writer->handle.path);
+        status = err_set(err, E_SYNTAX, "store %s: its identity is missing; restore a backup",
+                         writer->handle.path);
     if (status == 0)
         status = each_row(writer, "SELECT num, name FROM types ORDER BY num", load_type, err);
     if (status == 0)
@@ -282,27 +307,30 @@ int store_sqlite_cache_load(struct store_sqlite_writer *writer, struct err *err)
     return status;
 }
 
-static int flush_integration(struct store_sqlite_writer *writer, struct store_sqlite_integration *integration,
-                             struct err *err)
+static int flush_integration(struct store_sqlite_writer *writer,
+                             struct store_sqlite_integration *integration, struct err *err)
 {
     int status = 0;
 
     if (integration->is_changed) {
-        sqlite3_stmt *save = store_sqlite_use(&writer->handle, S_INTEGRATION_SAVE,
-                                              "UPDATE integrations SET cursor = ?2, by_hand = ?3, by_hand_end = ?4"
-                                              " WHERE number = ?1");
+        sqlite3_stmt *save =
+            store_sqlite_use(&writer->handle, S_INTEGRATION_SAVE,
+                             "UPDATE integrations SET cursor = ?2, by_hand = ?3, by_hand_end = ?4"
+                             " WHERE number = ?1");
         (void)sqlite3_bind_int64(save, 1, integration->number);
         (void)sqlite3_bind_int64(save, 2, (int64_t)integration->cursor);
         (void)sqlite3_bind_int(save, 3, integration->by_hand);
         (void)sqlite3_bind_int64(save, 4, (int64_t)integration->by_hand_end);
         status = store_sqlite_run(writer, save, "cannot save a cursor", err);
     }
-    for (int state = 0; state < SUBMISSION_STATES && status == 0 && integration->is_counted; state++) {
+    for (int state = 0; state < SUBMISSION_STATES && status == 0 && integration->is_counted;
+         state++) {
         if (integration->deltas[state] == 0)
             continue;
-        sqlite3_stmt *count = store_sqlite_use(&writer->handle, S_COUNT,
-                                               "INSERT INTO counts (integration, state, count) VALUES (?1, ?2, ?3)"
-                                               " ON CONFLICT DO UPDATE SET count = count + ?3");
+        sqlite3_stmt *count =
+            store_sqlite_use(&writer->handle, S_COUNT,
+                             "INSERT INTO counts (integration, state, count) VALUES (?1, ?2, ?3)"
+                             " ON CONFLICT DO UPDATE SET count = count + ?3");
         (void)sqlite3_bind_int64(count, 1, integration->number);
         (void)sqlite3_bind_int(count, 2, state);
         (void)sqlite3_bind_int64(count, 3, integration->deltas[state]);
@@ -316,8 +344,9 @@ int store_sqlite_cache_flush(struct store_sqlite_writer *writer, struct err *err
     int status = 0;
 
     if (memcmp(&writer->life, &writer->life_committed, sizeof(writer->life)) != 0) {
-        sqlite3_stmt *save = store_sqlite_use(&writer->handle, S_LIFE,
-                                              "UPDATE life SET seq = ?1, entity = ?2, submission = ?3, entities = ?4");
+        sqlite3_stmt *save = store_sqlite_use(
+            &writer->handle, S_LIFE,
+            "UPDATE life SET seq = ?1, entity = ?2, submission = ?3, entities = ?4");
         (void)sqlite3_bind_int64(save, 1, (int64_t)writer->life.seq);
         (void)sqlite3_bind_int64(save, 2, (int64_t)writer->life.entity);
         (void)sqlite3_bind_int64(save, 3, (int64_t)writer->life.submission);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Taking work in hand: leases that ran out, then what waits and is due, then the walk behind the cursor. */
+ * Taking work in hand: leases that ran out, then what waits and is due, then the walk behind the
+ * cursor. */
 #include "store/store_sqlite.h"
 
 #include "base/clock.h"
@@ -21,8 +22,8 @@ struct present {
     bool is_deleted;
 };
 
-static int hand_out(struct run *run, const struct present *entity, const struct store_sqlite_submission *row,
-                    struct err *err)
+static int hand_out(struct run *run, const struct present *entity,
+                    const struct store_sqlite_submission *row, struct err *err)
 {
     const struct store_sqlite_type *type = &run->writer->types[entity->type];
     struct store_claimed *record =
@@ -39,11 +40,13 @@ static int hand_out(struct run *run, const struct present *entity, const struct 
     record->created_ms = entity->created_ms;
     record->updated_ms = entity->updated_ms;
     record->was_unknown = (row->flags & FLAG_UNKNOWN) != 0;
-    store_rules_key(run->writer->handle.uuid, str_of(run->integration->name), entity->id, entity->version, record->key);
+    store_rules_key(run->writer->handle.uuid, str_of(run->integration->name), entity->id,
+                    entity->version, record->key);
     return 0;
 }
 
-static int take_new(struct run *run, const struct present *entity, const struct submission_look *look, struct err *err)
+static int take_new(struct run *run, const struct present *entity,
+                    const struct submission_look *look, struct err *err)
 {
     struct store_sqlite_submission row = {
         .entity = entity->number,
@@ -62,7 +65,8 @@ static int take_new(struct run *run, const struct present *entity, const struct 
 }
 
 /* A row that is there already: one that waits, or one that ended and is asked for again. */
-static int take_again(struct run *run, const struct present *entity, uint64_t number, struct err *err)
+static int take_again(struct run *run, const struct present *entity, uint64_t number,
+                      struct err *err)
 {
     struct store_sqlite_submission row;
     int status = store_sqlite_submission_load(run->writer, number, &row, err);
@@ -80,8 +84,10 @@ static int take_again(struct run *run, const struct present *entity, uint64_t nu
     return status < 0 ? status : hand_out(run, entity, &row, err);
 }
 
-/* Waits behind another version, without a due time; the end of that one wakes it. See store_sqlite_record. */
-static int block(struct run *run, const struct present *entity, const struct submission_look *look, struct err *err)
+/* Waits behind another version, without a due time; the end of that one wakes it. See
+ * store_sqlite_record. */
+static int block(struct run *run, const struct present *entity, const struct submission_look *look,
+                 struct err *err)
 {
     struct store_sqlite_submission row = {
         .entity = entity->number,
@@ -99,16 +105,19 @@ static int block(struct run *run, const struct present *entity, const struct sub
         row.base = row.attempts;
         row.state = SUBMISSION_PENDING;
         row.has_due = false;
-        status = store_sqlite_submission_move(run->writer, run->integration, &row, from, STR_NONE, err);
+        status =
+            store_sqlite_submission_move(run->writer, run->integration, &row, from, STR_NONE, err);
     } else {
         status = store_sqlite_submission_add(run->writer, run->integration, &row, &row.number, err);
     }
-    return status < 0 ? status : store_sqlite_submission_flag(run->writer, look->in_flight, FLAG_NEWER_WAITS, err);
+    return status < 0
+               ? status
+               : store_sqlite_submission_flag(run->writer, look->in_flight, FLAG_NEWER_WAITS, err);
 }
 
 /* What waited is over without being sent. */
-static int end_waiting(struct run *run, struct store_sqlite_submission *row, enum submission_state state,
-                       struct str reason, struct err *err)
+static int end_waiting(struct run *run, struct store_sqlite_submission *row,
+                       enum submission_state state, struct str reason, struct err *err)
 {
     enum submission_state from = row->state;
 
@@ -117,7 +126,8 @@ static int end_waiting(struct run *run, struct store_sqlite_submission *row, enu
     return store_sqlite_submission_move(run->writer, run->integration, row, from, reason, err);
 }
 
-/* One that waited and is due. Its version may not be the present one any more: then that goes instead. */
+/* One that waited and is due. Its version may not be the present one any more: then that goes
+ * instead. */
 static int take_due(struct run *run, uint64_t number, const struct present *entity, struct err *err)
 {
     struct store_sqlite_submission row;
@@ -128,21 +138,24 @@ static int take_due(struct run *run, uint64_t number, const struct present *enti
     if (status < 0)
         return status;
     if (row.state == SUBMISSION_IN_FLIGHT)
-        status = store_sqlite_submission_lost(run->writer, run->integration, &row, store_text_lease, run->now_ms, err);
+        status = store_sqlite_submission_lost(run->writer, run->integration, &row, store_text_lease,
+                                              run->now_ms, err);
     if (status == 0 && entity->is_deleted)
         return end_waiting(run, &row, SUBMISSION_SKIPPED, str_of(store_text_deleted), err);
     if (status == 0)
-        status = store_sqlite_look(run->writer, run->integration->number, entity->number, entity->version, number, &look,
-                                   err);
+        status = store_sqlite_look(run->writer, run->integration->number, entity->number,
+                                   entity->version, number, &look, err);
     if (status == 0)
-        status = store_sqlite_supersede_waiting(run->writer, run->integration, &look, entity->version, err);
+        status = store_sqlite_supersede_waiting(run->writer, run->integration, &look,
+                                                entity->version, err);
     if (status < 0)
         return status;
     if (row.version == entity->version)
         return take_again(run, entity, number, err);
     if ((row.flags & FLAG_DELIVERED) != 0)
         look.has_succeeded = true;
-    status = end_waiting(run, &row, SUBMISSION_SUPERSEDED, store_text_superseded(entity->version, space), err);
+    status = end_waiting(run, &row, SUBMISSION_SUPERSEDED,
+                         store_text_superseded(entity->version, space), err);
     if (status < 0)
         return status;
     if (look.same == 0)
@@ -150,7 +163,8 @@ static int take_due(struct run *run, uint64_t number, const struct present *enti
     return submission_is_waiting(look.same_state) ? take_again(run, entity, look.same, err) : 0;
 }
 
-/* Leases of this integration that ran out: their rows wait as `unknown`, due now, and are met by claim_due at once. */
+/* Leases of this integration that ran out: their rows wait as `unknown`, due now, and are met by
+ * claim_due at once. */
 static int expire_leases(struct run *run, struct err *err)
 {
     uint64_t count = 0;
@@ -159,7 +173,8 @@ static int expire_leases(struct run *run, struct err *err)
     for (size_t i = 0; i < run->writer->lease_count && status == 0;) {
         const struct store_sqlite_lease *lease = &run->writer->leases[i];
         if (lease->integration == run->integration->number && lease->until_ms <= run->now_ms)
-            status = store_sqlite_lease_lost(run->writer, i, store_text_lease, run->now_ms, &count, err);
+            status =
+                store_sqlite_lease_lost(run->writer, i, store_text_lease, run->now_ms, &count, err);
         else
             i++;
     }
@@ -170,7 +185,8 @@ static int claim_due(struct run *run, struct err *err)
 {
     sqlite3_stmt *due = store_sqlite_use(
         &run->writer->handle, S_DUE,
-        "SELECT s.num, e.num, e.version, e.deleted, e.type, e.created_ms, e.updated_ms, e.id, e.data"
+        "SELECT s.num, e.num, e.version, e.deleted, e.type, e.created_ms, e.updated_ms, e.id, "
+        "e.data"
         " FROM submissions s INDEXED BY submissions_due CROSS JOIN entities e ON e.num = s.entity"
         " WHERE s.due_ms IS NOT NULL AND s.integration = ?1 AND s.due_ms <= ?2 ORDER BY s.due_ms");
     int code = SQLITE_ERROR;
@@ -202,13 +218,14 @@ static int claim_due(struct run *run, struct err *err)
     return status;
 }
 
-/* The first number in the walk's index behind the cursor; 0: none. The claim's window starts there, so that numbers which updates
- * left empty are jumped over. */
+/* The first number in the walk's index behind the cursor; 0: none. The claim's window starts there,
+ * so that numbers which updates left empty are jumped over. */
 static int walk_from(struct run *run, uint64_t *out, struct err *err)
 {
-    sqlite3_stmt *from = store_sqlite_use(&run->writer->handle, S_WALK_FROM,
-                                          "SELECT seq FROM entities INDEXED BY entities_walk WHERE deleted = 0"
-                                          " AND seq > ?1 ORDER BY seq LIMIT 1");
+    sqlite3_stmt *from =
+        store_sqlite_use(&run->writer->handle, S_WALK_FROM,
+                         "SELECT seq FROM entities INDEXED BY entities_walk WHERE deleted = 0"
+                         " AND seq > ?1 ORDER BY seq LIMIT 1");
 
     *out = 0;
     (void)sqlite3_bind_int64(from, 1, (int64_t)run->integration->cursor);
@@ -226,8 +243,9 @@ static sqlite3_stmt *walk_statement(struct run *run)
     struct store_sqlite_writer *writer = run->writer;
     const struct store_claim *claim = run->claim;
 
-#define WALK_SQL(filter)                                                                                         \
-    "SELECT seq, num, version, type, created_ms, updated_ms, id, data FROM entities INDEXED BY entities_walk"    \
+#define WALK_SQL(filter)                                                                           \
+    "SELECT seq, num, version, type, created_ms, updated_ms, id, data FROM entities INDEXED BY "   \
+    "entities_walk"                                                                                \
     " WHERE deleted = 0 AND seq > ?1 AND seq <= ?2" filter " ORDER BY seq"
     if (claim->type_count == 0)
         return store_sqlite_use(&writer->handle, S_WALK, WALK_SQL(""));
@@ -241,7 +259,8 @@ static sqlite3_stmt *walk_statement(struct run *run)
 #undef WALK_SQL
 }
 
-static int walk_one(struct run *run, enum store_walk walk, bool is_by_hand, sqlite3_stmt *row, struct err *err)
+static int walk_one(struct run *run, enum store_walk walk, bool is_by_hand, sqlite3_stmt *row,
+                    struct err *err)
 {
     const struct present entity = {
         .number = (uint64_t)sqlite3_column_int64(row, 1),
@@ -253,24 +272,27 @@ static int walk_one(struct run *run, enum store_walk walk, bool is_by_hand, sqli
         .data = store_sqlite_column(row, 7),
     };
     struct submission_look look;
-    int status =
-        store_sqlite_look(run->writer, run->integration->number, entity.number, entity.version, 0, &look, err);
+    int status = store_sqlite_look(run->writer, run->integration->number, entity.number,
+                                   entity.version, 0, &look, err);
     if (status < 0)
         return status;
 
     enum store_pick pick = store_rules_pick(walk, is_by_hand, &look);
     if (pick == PICK_SKIP)
         return 0;
-    status = store_sqlite_supersede_waiting(run->writer, run->integration, &look, entity.version, err);
+    status =
+        store_sqlite_supersede_waiting(run->writer, run->integration, &look, entity.version, err);
     if (status < 0)
         return status;
     if (pick == PICK_BLOCKED)
         return block(run, &entity, &look, err);
-    return look.same != 0 ? take_again(run, &entity, look.same, err) : take_new(run, &entity, &look, err);
+    return look.same != 0 ? take_again(run, &entity, look.same, err)
+                          : take_new(run, &entity, &look, err);
 }
 
 /* Walks (cursor, end]; the cursor follows, to `end` when nothing stopped it. */
-static int walk_window(struct run *run, enum store_walk walk, bool is_by_hand, uint64_t end, struct err *err)
+static int walk_window(struct run *run, enum store_walk walk, bool is_by_hand, uint64_t end,
+                       struct err *err)
 {
     sqlite3_stmt *rows = walk_statement(run);
     uint64_t reached = run->integration->cursor;
@@ -280,7 +302,8 @@ static int walk_window(struct run *run, enum store_walk walk, bool is_by_hand, u
 
     (void)sqlite3_bind_int64(rows, 1, (int64_t)reached);
     (void)sqlite3_bind_int64(rows, 2, (int64_t)end);
-    while (status == 0 && !is_stopped && rows != NULL && (code = sqlite3_step(rows)) == SQLITE_ROW) {
+    while (status == 0 && !is_stopped && rows != NULL &&
+           (code = sqlite3_step(rows)) == SQLITE_ROW) {
         is_stopped = store_claim_is_full(run->claim);
         if (is_stopped)
             break;
@@ -321,8 +344,9 @@ static int claim_walk(struct run *run, struct err *err)
         end = integration->by_hand_end;
     status = walk_window(run, walk, is_by_hand, end, err);
     if (status == 0)
-        run->claim->has_more = integration->cursor < last &&
-                               (integration->cursor < integration->by_hand_end || run->claim->walk != WALK_NONE);
+        run->claim->has_more =
+            integration->cursor < last &&
+            (integration->cursor < integration->by_hand_end || run->claim->walk != WALK_NONE);
     return status;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Entities and what hangs on them: the intake's side of the hot path. A new entity is two statements, the entity and
- * its signal; that its id is new shows by the insert itself. */
+ * Entities and what hangs on them: the intake's side of the hot path. A new entity is two
+ * statements, the entity and its signal; that its id is new shows by the insert itself. */
 #include "store/store_sqlite.h"
 
 #include "base/clock.h"
@@ -15,8 +15,8 @@ struct found_entity {
     bool is_same; /* as what is put: type and bytes */
 };
 
-static int add_signal(struct store_sqlite_writer *writer, enum store_signal kind, uint64_t entity, uint64_t version,
-                      int64_t now_ms, struct err *err)
+static int add_signal(struct store_sqlite_writer *writer, enum store_signal kind, uint64_t entity,
+                      uint64_t version, int64_t now_ms, struct err *err)
 {
     sqlite3_stmt *add = store_sqlite_use(&writer->handle, S_SIGNAL,
                                          "INSERT INTO signals (seq, kind, entity, version, at_ms)"
@@ -31,20 +31,21 @@ static int add_signal(struct store_sqlite_writer *writer, enum store_signal kind
 }
 
 /* *out_is_new stays false when the id is there already. */
-static int insert_entity(struct store_sqlite_writer *writer, const struct store_entity *entity, uint32_t type,
-                         int64_t now_ms, bool *out_is_new, struct err *err)
+static int insert_entity(struct store_sqlite_writer *writer, const struct store_entity *entity,
+                         uint32_t type, int64_t now_ms, bool *out_is_new, struct err *err)
 {
-    sqlite3_stmt *add = store_sqlite_use(&writer->handle, S_ENTITY_ADD,
-                                         "INSERT OR IGNORE INTO entities (num, type, version, seq, deleted, created_ms,"
-                                         " updated_ms, id, data) VALUES (?1, ?2, 1, ?3, 0, ?4, ?4, ?5, ?6)");
+    sqlite3_stmt *add = store_sqlite_use(
+        &writer->handle, S_ENTITY_ADD,
+        "INSERT OR IGNORE INTO entities (num, type, version, seq, deleted, created_ms,"
+        " updated_ms, id, data) VALUES (?1, ?2, 1, ?3, 0, ?4, ?4, ?5, ?6)");
 
     (void)sqlite3_bind_int64(add, 1, (int64_t)writer->life.entity + 1);
     (void)sqlite3_bind_int64(add, 2, type);
     (void)sqlite3_bind_int64(add, 3, (int64_t)writer->life.seq + 1);
     (void)sqlite3_bind_int64(add, 4, now_ms);
     store_sqlite_bind_text(add, 5, entity->id);
-    (void)sqlite3_bind_text64(add, 6, entity->data.ptr != NULL ? entity->data.ptr : "", entity->data.len, SQLITE_STATIC,
-                              SQLITE_UTF8);
+    (void)sqlite3_bind_text64(add, 6, entity->data.ptr != NULL ? entity->data.ptr : "",
+                              entity->data.len, SQLITE_STATIC, SQLITE_UTF8);
     int status = store_sqlite_run(writer, add, "cannot add an entity", err);
     if (status < 0 || sqlite3_changes(writer->handle.db) == 0)
         return status;
@@ -56,12 +57,13 @@ static int insert_entity(struct store_sqlite_writer *writer, const struct store_
 }
 
 /* 1, 0 when there is none, or an error. */
-static int find_entity(struct store_sqlite_writer *writer, const struct store_entity *entity, uint32_t type,
-                       struct found_entity *out, struct err *err)
+static int find_entity(struct store_sqlite_writer *writer, const struct store_entity *entity,
+                       uint32_t type, struct found_entity *out, struct err *err)
 {
-    sqlite3_stmt *find = store_sqlite_use(&writer->handle, S_ENTITY_FIND,
-                                          "SELECT num, version, created_ms, deleted, type, data FROM entities"
-                                          " WHERE id = ?1");
+    sqlite3_stmt *find =
+        store_sqlite_use(&writer->handle, S_ENTITY_FIND,
+                         "SELECT num, version, created_ms, deleted, type, data FROM entities"
+                         " WHERE id = ?1");
 
     store_sqlite_bind_text(find, 1, entity->id);
     int code = find != NULL ? sqlite3_step(find) : SQLITE_ERROR;
@@ -80,18 +82,19 @@ static int find_entity(struct store_sqlite_writer *writer, const struct store_en
     return status;
 }
 
-static int update_entity(struct store_sqlite_writer *writer, const struct store_entity *entity, uint32_t type,
-                         const struct found_entity *found, int64_t now_ms, struct store_put_result *result,
-                         struct err *err)
+static int update_entity(struct store_sqlite_writer *writer, const struct store_entity *entity,
+                         uint32_t type, const struct found_entity *found, int64_t now_ms,
+                         struct store_put_result *result, struct err *err)
 {
     uint64_t version = found->version + 1;
-    enum store_signal kind = entity->is_delete  ? SIGNAL_DELETED
+    enum store_signal kind = entity->is_delete   ? SIGNAL_DELETED
                              : found->is_deleted ? SIGNAL_CREATED
                                                  : SIGNAL_UPDATED;
     struct str data = entity->is_delete ? STR("") : entity->data;
-    sqlite3_stmt *update = store_sqlite_use(&writer->handle, S_ENTITY_UPDATE,
-                                            "UPDATE entities SET type = ifnull(?2, type), version = ?3, seq = ?4,"
-                                            " deleted = ?5, created_ms = ?6, updated_ms = ?7, data = ?8 WHERE num = ?1");
+    sqlite3_stmt *update = store_sqlite_use(
+        &writer->handle, S_ENTITY_UPDATE,
+        "UPDATE entities SET type = ifnull(?2, type), version = ?3, seq = ?4,"
+        " deleted = ?5, created_ms = ?6, updated_ms = ?7, data = ?8 WHERE num = ?1");
 
     writer->life.seq++;
     (void)sqlite3_bind_int64(update, 1, (int64_t)found->number);
@@ -104,7 +107,8 @@ static int update_entity(struct store_sqlite_writer *writer, const struct store_
     (void)sqlite3_bind_int(update, 5, entity->is_delete);
     (void)sqlite3_bind_int64(update, 6, kind == SIGNAL_CREATED ? now_ms : found->created_ms);
     (void)sqlite3_bind_int64(update, 7, now_ms);
-    (void)sqlite3_bind_text64(update, 8, data.ptr != NULL ? data.ptr : "", data.len, SQLITE_STATIC, SQLITE_UTF8);
+    (void)sqlite3_bind_text64(update, 8, data.ptr != NULL ? data.ptr : "", data.len, SQLITE_STATIC,
+                              SQLITE_UTF8);
     int status = store_sqlite_run(writer, update, "cannot update an entity", err);
     if (status < 0)
         return status;
@@ -113,12 +117,15 @@ static int update_entity(struct store_sqlite_writer *writer, const struct store_
     else if (kind == SIGNAL_DELETED)
         writer->life.entities--;
     result->version = version;
-    result->outcome = kind == SIGNAL_DELETED ? PUT_DELETED : kind == SIGNAL_CREATED ? PUT_CREATED : PUT_UPDATED;
+    result->outcome = kind == SIGNAL_DELETED   ? PUT_DELETED
+                      : kind == SIGNAL_CREATED ? PUT_CREATED
+                                               : PUT_UPDATED;
     return add_signal(writer, kind, found->number, version, now_ms, err);
 }
 
-static int put_one(struct store_sqlite_writer *writer, const struct store_entity *entity, int64_t now_ms,
-                   bool *expects_new, struct store_put_result *result, struct err *err)
+static int put_one(struct store_sqlite_writer *writer, const struct store_entity *entity,
+                   int64_t now_ms, bool *expects_new, struct store_put_result *result,
+                   struct err *err)
 {
     struct found_entity found = {0};
     uint32_t type = 0;
@@ -172,7 +179,8 @@ int store_sqlite_put(void *pointer, struct store_put *put, struct err *err)
     return status;
 }
 
-static int find_end(struct store_sqlite_writer *writer, struct str id, struct found_entity *out, struct err *err)
+static int find_end(struct store_sqlite_writer *writer, struct str id, struct found_entity *out,
+                    struct err *err)
 {
     const struct store_entity wanted = {.id = id};
     int status = find_entity(writer, &wanted, 0, out, err);
@@ -201,10 +209,11 @@ int store_sqlite_relate(void *pointer, struct store_relate *relate, struct err *
         status = store_sqlite_type_intern(writer, relate->type, &type, err);
     if (status < 0)
         return status;
-    sqlite3_stmt *add = store_sqlite_use(&writer->handle, S_RELATE,
-                                         "INSERT INTO relationships (from_entity, type, to_entity, created_ms, data)"
-                                         " VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET data = ?5"
-                                         " WHERE data IS NOT ?5");
+    sqlite3_stmt *add = store_sqlite_use(
+        &writer->handle, S_RELATE,
+        "INSERT INTO relationships (from_entity, type, to_entity, created_ms, data)"
+        " VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET data = ?5"
+        " WHERE data IS NOT ?5");
     (void)sqlite3_bind_int64(add, 1, (int64_t)from.number);
     (void)sqlite3_bind_int64(add, 2, type);
     (void)sqlite3_bind_int64(add, 3, (int64_t)to.number);
@@ -232,7 +241,8 @@ int store_sqlite_integration(void *pointer, struct store_integration *wanted, st
         }
     }
     size_t count = writer->integration_count;
-    struct store_sqlite_integration *grown = realloc(writer->integrations, (count + 1) * sizeof(*grown));
+    struct store_sqlite_integration *grown =
+        realloc(writer->integrations, (count + 1) * sizeof(*grown));
     if (grown == NULL)
         return err_set(err, -ENOMEM, "no memory for an integration");
     writer->integrations = grown;
@@ -242,9 +252,10 @@ int store_sqlite_integration(void *pointer, struct store_integration *wanted, st
     uint32_t number = count > 0 ? grown[count - 1].number + 1 : 1;
     grown[count] = (struct store_sqlite_integration){.name = name, .number = number};
     writer->integration_count++;
-    sqlite3_stmt *add = store_sqlite_use(&writer->handle, S_INTEGRATION_ADD,
-                                         "INSERT INTO integrations (number, name, cursor, by_hand, by_hand_end)"
-                                         " VALUES (?1, ?2, 0, 0, 0)");
+    sqlite3_stmt *add =
+        store_sqlite_use(&writer->handle, S_INTEGRATION_ADD,
+                         "INSERT INTO integrations (number, name, cursor, by_hand, by_hand_end)"
+                         " VALUES (?1, ?2, 0, 0, 0)");
     (void)sqlite3_bind_int64(add, 1, number);
     store_sqlite_bind_text(add, 2, wanted->name);
     wanted->number = number;

@@ -41,7 +41,8 @@ static uint64_t unsigned_column(sqlite3_stmt *columns, int index)
     return (uint64_t)sqlite3_column_int64(columns, index);
 }
 
-static void read_entity(struct store_sqlite_db *reader, sqlite3_stmt *columns, struct store_row *row)
+static void read_entity(struct store_sqlite_db *reader, sqlite3_stmt *columns,
+                        struct store_row *row)
 {
     (void)reader;
     row->id = store_sqlite_column(columns, 0);
@@ -54,8 +55,9 @@ static void read_entity(struct store_sqlite_db *reader, sqlite3_stmt *columns, s
     row->updated_ms = sqlite3_column_int64(columns, 7);
 }
 
-#define ENTITY_COLUMNS                                                                                        \
-    "SELECT e.id, t.name, e.data, e.version, e.seq, e.deleted, e.created_ms, e.updated_ms FROM entities e"
+#define ENTITY_COLUMNS                                                                             \
+    "SELECT e.id, t.name, e.data, e.version, e.seq, e.deleted, e.created_ms, e.updated_ms FROM "   \
+    "entities e"
 
 static void ask_entity(struct question *question, const struct store_query *query)
 {
@@ -66,10 +68,13 @@ static void ask_entity(struct question *question, const struct store_query *quer
 
 static void ask_entities(struct question *question, const struct store_query *query)
 {
-    buf_printf(&question->sql, ENTITY_COLUMNS " INDEXED BY entities_walk CROSS JOIN types t ON t.num = e.type"
-               " WHERE e.deleted = 0 AND e.seq > ?%d", number(question, query->after));
+    buf_printf(&question->sql,
+               ENTITY_COLUMNS " INDEXED BY entities_walk CROSS JOIN types t ON t.num = e.type"
+                              " WHERE e.deleted = 0 AND e.seq > ?%d",
+               number(question, query->after));
     if (query->type.len > 0)
-        buf_printf(&question->sql, " AND e.type = (SELECT num FROM types WHERE name = ?%d)", text(question, query->type));
+        buf_printf(&question->sql, " AND e.type = (SELECT num FROM types WHERE name = ?%d)",
+                   text(question, query->type));
     if (query->text.len > 0)
         buf_printf(&question->sql, " AND instr(e.data, ?%d) > 0", text(question, query->text));
     buf_puts(&question->sql, " ORDER BY e.seq");
@@ -77,7 +82,8 @@ static void ask_entities(struct question *question, const struct store_query *qu
     question->read = read_entity;
 }
 
-static void read_submission(struct store_sqlite_db *reader, sqlite3_stmt *columns, struct store_row *row)
+static void read_submission(struct store_sqlite_db *reader, sqlite3_stmt *columns,
+                            struct store_row *row)
 {
     row->submission = unsigned_column(columns, 0);
     row->integration = (uint32_t)unsigned_column(columns, 1);
@@ -99,14 +105,16 @@ static void read_submission(struct store_sqlite_db *reader, sqlite3_stmt *column
     row->key = (struct str){row->key_space, 32};
 }
 
-/* The joins hang on the submissions that were picked, one look each; the last attempt's figures come along. */
-#define SUBMISSION_COLUMNS                                                                                        \
-    "SELECT s.num, s.integration, s.version, s.state, s.attempts, s.due_ms, s.reason, e.id, t.name, i.name,"     \
+/* The joins hang on the submissions that were picked, one look each; the last attempt's figures
+ * come along. */
+#define SUBMISSION_COLUMNS                                                                         \
+    "SELECT s.num, s.integration, s.version, s.state, s.attempts, s.due_ms, s.reason, e.id, "      \
+    "t.name, i.name,"                                                                              \
     " k.external_id, a.started_ms, a.duration_us, a.http_status, a.error_class FROM submissions s"
-#define SUBMISSION_JOINS                                                                                          \
-    " CROSS JOIN entities e ON e.num = s.entity CROSS JOIN types t ON t.num = e.type"                             \
-    " CROSS JOIN integrations i ON i.number = s.integration"                                                      \
-    " LEFT JOIN integration_keys k ON k.integration = s.integration AND k.entity = s.entity"                      \
+#define SUBMISSION_JOINS                                                                           \
+    " CROSS JOIN entities e ON e.num = s.entity CROSS JOIN types t ON t.num = e.type"              \
+    " CROSS JOIN integrations i ON i.number = s.integration"                                       \
+    " LEFT JOIN integration_keys k ON k.integration = s.integration AND k.entity = s.entity"       \
     " LEFT JOIN attempts a ON a.num = (s.num << 16 | min(s.attempts, 65535))"
 
 static void ask_submissions(struct question *question, const struct store_query *query)
@@ -121,17 +129,22 @@ static void ask_submissions(struct question *question, const struct store_query 
         buf_puts(&question->sql, " INDEXED BY submissions_state");
     buf_puts(&question->sql, SUBMISSION_JOINS " WHERE true");
     if (query->id.len > 0)
-        buf_printf(&question->sql, " AND s.entity = (SELECT num FROM entities WHERE id = ?%d)", text(question, query->id));
+        buf_printf(&question->sql, " AND s.entity = (SELECT num FROM entities WHERE id = ?%d)",
+                   text(question, query->id));
     if (query->integration != 0)
-        buf_printf(&question->sql, " AND s.integration = ?%d", number(question, query->integration));
+        buf_printf(&question->sql, " AND s.integration = ?%d",
+                   number(question, query->integration));
     if (query->state >= 0)
         buf_printf(&question->sql, " AND s.state = ?%d", number(question, (uint64_t)query->state));
     if (is_indexed_state)
         buf_puts(&question->sql, " AND s.state NOT IN (1, 2)");
     if (query->state == SUBMISSION_IN_FLIGHT && query->id.len == 0)
-        buf_puts(&question->sql, " AND s.num IN (SELECT b.num FROM leases l CROSS JOIN submissions b ON b.num BETWEEN"
-                 " l.first AND l.last WHERE b.state = 1 UNION ALL SELECT num FROM submissions d INDEXED BY"
-                 " submissions_due WHERE d.due_ms IS NOT NULL AND d.state = 1)");
+        buf_puts(
+            &question->sql,
+            " AND s.num IN (SELECT b.num FROM leases l CROSS JOIN submissions b ON b.num BETWEEN"
+            " l.first AND l.last WHERE b.state = 1 UNION ALL SELECT num FROM submissions d INDEXED "
+            "BY"
+            " submissions_due WHERE d.due_ms IS NOT NULL AND d.state = 1)");
     if (query->after > 0)
         buf_printf(&question->sql, " AND s.num < ?%d", number(question, query->after));
     buf_puts(&question->sql, " ORDER BY s.num DESC");
@@ -141,11 +154,13 @@ static void ask_submissions(struct question *question, const struct store_query 
 
 static void ask_submission(struct question *question, const struct store_query *query)
 {
-    buf_printf(&question->sql, SUBMISSION_COLUMNS SUBMISSION_JOINS " WHERE s.num = ?%d", number(question, query->number));
+    buf_printf(&question->sql, SUBMISSION_COLUMNS SUBMISSION_JOINS " WHERE s.num = ?%d",
+               number(question, query->number));
     question->read = read_submission;
 }
 
-static void read_attempt(struct store_sqlite_db *reader, sqlite3_stmt *columns, struct store_row *row)
+static void read_attempt(struct store_sqlite_db *reader, sqlite3_stmt *columns,
+                         struct store_row *row)
 {
     uint64_t both = unsigned_column(columns, 0);
 
@@ -166,13 +181,17 @@ static void ask_attempts(struct question *question, const struct store_query *qu
     int first = number(question, (uint64_t)store_sqlite_attempt_number(query->number, 0));
     int last = number(question, (uint64_t)store_sqlite_attempt_number(query->number, UINT32_MAX));
 
-    buf_printf(&question->sql, "SELECT num, started_ms, duration_us, http_status, error_class, reason, request, answer"
-               " FROM attempts WHERE num BETWEEN ?%d AND ?%d ORDER BY num", first, last);
+    buf_printf(
+        &question->sql,
+        "SELECT num, started_ms, duration_us, http_status, error_class, reason, request, answer"
+        " FROM attempts WHERE num BETWEEN ?%d AND ?%d ORDER BY num",
+        first, last);
     add_limit(question, query);
     question->read = read_attempt;
 }
 
-static void read_relationship(struct store_sqlite_db *reader, sqlite3_stmt *columns, struct store_row *row)
+static void read_relationship(struct store_sqlite_db *reader, sqlite3_stmt *columns,
+                              struct store_row *row)
 {
     (void)reader;
     row->id = store_sqlite_column(columns, 0);
@@ -186,16 +205,22 @@ static void ask_relationships(struct question *question, const struct store_quer
 {
     int id = text(question, query->id);
 
-    buf_printf(&question->sql, "SELECT f.id, t.name, o.id, r.data, r.created_ms FROM (SELECT * FROM relationships WHERE"
-               " from_entity = (SELECT num FROM entities WHERE id = ?%d) UNION SELECT * FROM relationships WHERE"
-               " to_entity = (SELECT num FROM entities WHERE id = ?%d)) r JOIN entities f ON f.num = r.from_entity"
-               " JOIN entities o ON o.num = r.to_entity JOIN types t ON t.num = r.type"
-               " ORDER BY r.created_ms, f.id, t.name, o.id", id, id);
+    buf_printf(
+        &question->sql,
+        "SELECT f.id, t.name, o.id, r.data, r.created_ms FROM (SELECT * FROM relationships WHERE"
+        " from_entity = (SELECT num FROM entities WHERE id = ?%d) UNION SELECT * FROM "
+        "relationships WHERE"
+        " to_entity = (SELECT num FROM entities WHERE id = ?%d)) r JOIN entities f ON f.num = "
+        "r.from_entity"
+        " JOIN entities o ON o.num = r.to_entity JOIN types t ON t.num = r.type"
+        " ORDER BY r.created_ms, f.id, t.name, o.id",
+        id, id);
     add_limit(question, query);
     question->read = read_relationship;
 }
 
-static void read_signal(struct store_sqlite_db *reader, sqlite3_stmt *columns, struct store_row *row)
+static void read_signal(struct store_sqlite_db *reader, sqlite3_stmt *columns,
+                        struct store_row *row)
 {
     (void)reader;
     row->seq = unsigned_column(columns, 0);
@@ -208,8 +233,11 @@ static void read_signal(struct store_sqlite_db *reader, sqlite3_stmt *columns, s
 
 static void ask_signals(struct question *question, const struct store_query *query)
 {
-    buf_printf(&question->sql, "SELECT g.seq, g.kind, g.version, g.at_ms, e.id, t.name FROM signals g CROSS JOIN entities e"
-               " ON e.num = g.entity CROSS JOIN types t ON t.num = e.type WHERE g.seq > ?%d ORDER BY g.seq",
+    buf_printf(&question->sql,
+               "SELECT g.seq, g.kind, g.version, g.at_ms, e.id, t.name FROM signals g CROSS JOIN "
+               "entities e"
+               " ON e.num = g.entity CROSS JOIN types t ON t.num = e.type WHERE g.seq > ?%d ORDER "
+               "BY g.seq",
                number(question, query->after));
     add_limit(question, query);
     question->read = read_signal;
@@ -226,15 +254,18 @@ static void read_count(struct store_sqlite_db *reader, sqlite3_stmt *columns, st
 
 static void ask_counts(struct question *question, const struct store_query *query)
 {
-    buf_puts(&question->sql, "SELECT c.integration, c.state, c.count, i.name FROM counts c JOIN integrations i"
+    buf_puts(&question->sql,
+             "SELECT c.integration, c.state, c.count, i.name FROM counts c JOIN integrations i"
              " ON i.number = c.integration WHERE c.count > 0");
     if (query->integration != 0)
-        buf_printf(&question->sql, " AND c.integration = ?%d", number(question, query->integration));
+        buf_printf(&question->sql, " AND c.integration = ?%d",
+                   number(question, query->integration));
     buf_puts(&question->sql, " ORDER BY c.integration, c.state");
     question->read = read_count;
 }
 
-static void read_integration(struct store_sqlite_db *reader, sqlite3_stmt *columns, struct store_row *row)
+static void read_integration(struct store_sqlite_db *reader, sqlite3_stmt *columns,
+                             struct store_row *row)
 {
     (void)reader;
     row->integration = (uint32_t)unsigned_column(columns, 0);
@@ -245,16 +276,20 @@ static void read_integration(struct store_sqlite_db *reader, sqlite3_stmt *colum
 
 static void ask_integrations(struct question *question, const struct store_query *query)
 {
-    /* The numbers behind the cursor are at least as many as the entities there, and counting those would be a walk. */
-    buf_puts(&question->sql, "SELECT i.number, i.name, i.cursor, min(l.seq - i.cursor, l.entities) FROM integrations i"
-             " CROSS JOIN life l");
+    /* The numbers behind the cursor are at least as many as the entities there, and counting those
+     * would be a walk. */
+    buf_puts(
+        &question->sql,
+        "SELECT i.number, i.name, i.cursor, min(l.seq - i.cursor, l.entities) FROM integrations i"
+        " CROSS JOIN life l");
     if (query->integration != 0)
         buf_printf(&question->sql, " WHERE i.number = ?%d", number(question, query->integration));
     buf_puts(&question->sql, " ORDER BY i.number");
     question->read = read_integration;
 }
 
-static void read_totals(struct store_sqlite_db *reader, sqlite3_stmt *columns, struct store_row *row)
+static void read_totals(struct store_sqlite_db *reader, sqlite3_stmt *columns,
+                        struct store_row *row)
 {
     (void)reader;
     row->count = unsigned_column(columns, 0);
@@ -266,20 +301,25 @@ static void ask_totals(struct question *question, const struct store_query *quer
 {
     (void)query;
     buf_puts(&question->sql, "SELECT l.entities, l.seq, c.page_count * s.page_size FROM life l,"
-             " pragma_page_count() c, pragma_page_size() s");
+                             " pragma_page_count() c, pragma_page_size() s");
     question->read = read_totals;
 }
 
 static void (*const askers[])(struct question *question, const struct store_query *query) = {
-    [QUERY_ENTITY] = ask_entity,           [QUERY_ENTITIES] = ask_entities,
-    [QUERY_SUBMISSIONS] = ask_submissions, [QUERY_SUBMISSION] = ask_submission,
-    [QUERY_ATTEMPTS] = ask_attempts,       [QUERY_RELATIONSHIPS] = ask_relationships,
-    [QUERY_SIGNALS] = ask_signals,         [QUERY_COUNTS] = ask_counts,
-    [QUERY_INTEGRATIONS] = ask_integrations, [QUERY_TOTALS] = ask_totals,
+    [QUERY_ENTITY] = ask_entity,
+    [QUERY_ENTITIES] = ask_entities,
+    [QUERY_SUBMISSIONS] = ask_submissions,
+    [QUERY_SUBMISSION] = ask_submission,
+    [QUERY_ATTEMPTS] = ask_attempts,
+    [QUERY_RELATIONSHIPS] = ask_relationships,
+    [QUERY_SIGNALS] = ask_signals,
+    [QUERY_COUNTS] = ask_counts,
+    [QUERY_INTEGRATIONS] = ask_integrations,
+    [QUERY_TOTALS] = ask_totals,
 };
 
-static int run_question(struct store_sqlite_db *reader, struct question *question, struct store_query *query,
-                        struct err *err)
+static int run_question(struct store_sqlite_db *reader, struct question *question,
+                        struct store_query *query, struct err *err)
 {
     sqlite3_stmt *statement = NULL;
     int code = sqlite3_prepare_v2(reader->db, question->sql.ptr, -1, &statement, NULL);
@@ -296,7 +336,9 @@ static int run_question(struct store_sqlite_db *reader, struct question *questio
         question->read(reader, statement, &row);
         goes_on = query->row(query, &row);
     }
-    int status = code == SQLITE_DONE || code == SQLITE_ROW ? 0 : store_sqlite_fail(reader, "cannot answer a query", err);
+    int status = code == SQLITE_DONE || code == SQLITE_ROW
+                     ? 0
+                     : store_sqlite_fail(reader, "cannot answer a query", err);
     (void)sqlite3_finalize(statement); /* repeats the step's code */
     return status;
 }

@@ -4,13 +4,16 @@
 
 #include "base/clock.h"
 
-static int add_attempt(struct store_sqlite_writer *writer, const struct store_outcome *outcome, struct err *err)
+static int add_attempt(struct store_sqlite_writer *writer, const struct store_outcome *outcome,
+                       struct err *err)
 {
-    sqlite3_stmt *add = store_sqlite_use(&writer->handle, S_ATTEMPT,
-                                         "INSERT OR REPLACE INTO attempts (num, started_ms, duration_us, http_status,"
-                                         " error_class, reason, request, answer) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
+    sqlite3_stmt *add = store_sqlite_use(
+        &writer->handle, S_ATTEMPT,
+        "INSERT OR REPLACE INTO attempts (num, started_ms, duration_us, http_status,"
+        " error_class, reason, request, answer) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
 
-    (void)sqlite3_bind_int64(add, 1, store_sqlite_attempt_number(outcome->submission, outcome->attempt));
+    (void)sqlite3_bind_int64(add, 1,
+                             store_sqlite_attempt_number(outcome->submission, outcome->attempt));
     (void)sqlite3_bind_int64(add, 2, outcome->started_ms);
     (void)sqlite3_bind_int64(add, 3, outcome->duration_us);
     (void)sqlite3_bind_int(add, 4, outcome->http_status);
@@ -22,12 +25,13 @@ static int add_attempt(struct store_sqlite_writer *writer, const struct store_ou
 }
 
 /* An id belongs to one entity of an integration: the last one that the other side gave it to. */
-static int keep_key(struct store_sqlite_writer *writer, const struct store_sqlite_submission *row, struct str external_id,
-                    struct err *err)
+static int keep_key(struct store_sqlite_writer *writer, const struct store_sqlite_submission *row,
+                    struct str external_id, struct err *err)
 {
-    sqlite3_stmt *keep = store_sqlite_use(&writer->handle, S_KEY,
-                                          "INSERT OR REPLACE INTO integration_keys (integration, entity, external_id)"
-                                          " VALUES (?1, ?2, ?3)");
+    sqlite3_stmt *keep = store_sqlite_use(
+        &writer->handle, S_KEY,
+        "INSERT OR REPLACE INTO integration_keys (integration, entity, external_id)"
+        " VALUES (?1, ?2, ?3)");
 
     (void)sqlite3_bind_int64(keep, 1, row->integration);
     (void)sqlite3_bind_int64(keep, 2, (int64_t)row->entity);
@@ -35,14 +39,16 @@ static int keep_key(struct store_sqlite_writer *writer, const struct store_sqlit
     return store_sqlite_run(writer, keep, "cannot keep an integration key", err);
 }
 
-/* The common case in one statement: born by the walk, first attempt, delivered, nobody waiting behind it. *out_is_done stays false when
- * it is another case. */
-static int record_delivered(struct store_sqlite_writer *writer, struct store_sqlite_integration *integration,
+/* The common case in one statement: born by the walk, first attempt, delivered, nobody waiting
+ * behind it. *out_is_done stays false when it is another case. */
+static int record_delivered(struct store_sqlite_writer *writer,
+                            struct store_sqlite_integration *integration,
                             const struct store_outcome *outcome, bool *out_is_done, struct err *err)
 {
-    sqlite3_stmt *done = store_sqlite_use(&writer->handle, S_SUBMISSION_DONE,
-                                          "UPDATE submissions SET state = 2 WHERE num = ?1 AND state = 1"
-                                          " AND attempts = ?2 AND integration = ?3 AND due_ms IS NULL AND flags & 1 = 0");
+    sqlite3_stmt *done = store_sqlite_use(
+        &writer->handle, S_SUBMISSION_DONE,
+        "UPDATE submissions SET state = 2 WHERE num = ?1 AND state = 1"
+        " AND attempts = ?2 AND integration = ?3 AND due_ms IS NULL AND flags & 1 = 0");
 
     (void)sqlite3_bind_int64(done, 1, (int64_t)outcome->submission);
     (void)sqlite3_bind_int64(done, 2, outcome->attempt);
@@ -56,13 +62,15 @@ static int record_delivered(struct store_sqlite_writer *writer, struct store_sql
 }
 
 /* The version that stood blocked behind `row`; 0: none any more. */
-static int find_blocked(struct store_sqlite_writer *writer, const struct store_sqlite_submission *row, uint64_t *out,
+static int find_blocked(struct store_sqlite_writer *writer,
+                        const struct store_sqlite_submission *row, uint64_t *out,
                         uint64_t *out_version, struct err *err)
 {
-    sqlite3_stmt *find = store_sqlite_use(&writer->handle, S_SUBMISSION_BLOCKED,
-                                          "SELECT num, version FROM submissions INDEXED BY submissions_entity"
-                                          " WHERE entity = ?1 AND integration = ?2 AND state = 0 AND due_ms IS NULL"
-                                          " ORDER BY num DESC LIMIT 1");
+    sqlite3_stmt *find =
+        store_sqlite_use(&writer->handle, S_SUBMISSION_BLOCKED,
+                         "SELECT num, version FROM submissions INDEXED BY submissions_entity"
+                         " WHERE entity = ?1 AND integration = ?2 AND state = 0 AND due_ms IS NULL"
+                         " ORDER BY num DESC LIMIT 1");
 
     *out = 0;
     (void)sqlite3_bind_int64(find, 1, (int64_t)row->entity);
@@ -78,10 +86,12 @@ static int find_blocked(struct store_sqlite_writer *writer, const struct store_s
     return 0;
 }
 
-static int wake(struct store_sqlite_writer *writer, uint64_t number, int64_t due_ms, uint32_t flags, struct err *err)
+static int wake(struct store_sqlite_writer *writer, uint64_t number, int64_t due_ms, uint32_t flags,
+                struct err *err)
 {
-    sqlite3_stmt *up = store_sqlite_use(&writer->handle, S_SUBMISSION_WAKE,
-                                        "UPDATE submissions SET due_ms = ?2, flags = flags | ?3 WHERE num = ?1");
+    sqlite3_stmt *up =
+        store_sqlite_use(&writer->handle, S_SUBMISSION_WAKE,
+                         "UPDATE submissions SET due_ms = ?2, flags = flags | ?3 WHERE num = ?1");
 
     (void)sqlite3_bind_int64(up, 1, (int64_t)number);
     (void)sqlite3_bind_int64(up, 2, due_ms);
@@ -89,10 +99,10 @@ static int wake(struct store_sqlite_writer *writer, uint64_t number, int64_t due
     return store_sqlite_run(writer, up, "cannot wake a submission", err);
 }
 
-/* A newer version waits behind `row`, whose new state is decided: the newer is due when this one ends, or in its place when it
- * would be tried again. */
-static int settle_newer(struct store_sqlite_writer *writer, struct store_sqlite_submission *row, struct str *reason,
-                        char space[48], int64_t now_ms, struct err *err)
+/* A newer version waits behind `row`, whose new state is decided: the newer is due when this one
+ * ends, or in its place when it would be tried again. */
+static int settle_newer(struct store_sqlite_writer *writer, struct store_sqlite_submission *row,
+                        struct str *reason, char space[48], int64_t now_ms, struct err *err)
 {
     uint64_t newer;
     uint64_t version = 0;
@@ -112,9 +122,10 @@ static int settle_newer(struct store_sqlite_writer *writer, struct store_sqlite_
     return wake(writer, newer, due_ms, flags, err);
 }
 
-static int record_move(struct store_sqlite_writer *writer, struct store_sqlite_integration *integration,
-                       const struct store_outcome *outcome, struct store_sqlite_submission *row, int64_t now_ms,
-                       struct err *err)
+static int record_move(struct store_sqlite_writer *writer,
+                       struct store_sqlite_integration *integration,
+                       const struct store_outcome *outcome, struct store_sqlite_submission *row,
+                       int64_t now_ms, struct err *err)
 {
     struct str reason = outcome->state == SUBMISSION_SUCCEEDED ? STR_NONE : outcome->reason;
     bool is_walk_born = !row->has_due;
@@ -135,13 +146,15 @@ static int record_move(struct store_sqlite_writer *writer, struct store_sqlite_i
     if ((row->flags & FLAG_NEWER_WAITS) != 0)
         status = settle_newer(writer, row, &reason, space, now_ms, err);
     if (status == 0)
-        status = store_sqlite_submission_move(writer, integration, row, SUBMISSION_IN_FLIGHT, reason, err);
+        status = store_sqlite_submission_move(writer, integration, row, SUBMISSION_IN_FLIGHT,
+                                              reason, err);
     if (status == 0 && is_walk_born)
         status = store_sqlite_lease_release(writer, row->number, err);
     return status;
 }
 
-static int record_one(struct store_sqlite_writer *writer, struct store_sqlite_integration *integration,
+static int record_one(struct store_sqlite_writer *writer,
+                      struct store_sqlite_integration *integration,
                       const struct store_outcome *outcome, int64_t now_ms, struct err *err)
 {
     struct store_sqlite_submission row = {0};
@@ -171,7 +184,8 @@ static int record_one(struct store_sqlite_writer *writer, struct store_sqlite_in
 int store_sqlite_record(void *pointer, struct store_record *record, struct err *err)
 {
     struct store_sqlite_writer *writer = pointer;
-    struct store_sqlite_integration *integration = store_sqlite_integration_find(writer, record->integration, err);
+    struct store_sqlite_integration *integration =
+        store_sqlite_integration_find(writer, record->integration, err);
     int64_t now_ms = clock_wall_ms();
     int status = 0;
 
@@ -180,7 +194,9 @@ int store_sqlite_record(void *pointer, struct store_record *record, struct err *
     status = store_rules_check_record(record, err);
     for (size_t i = 0; i < record->count && status == 0; i++)
         status = record_one(writer, integration, &record->outcomes[i], now_ms, err);
-    return status < 0 ? status : store_sqlite_next_due(writer, record->integration, &record->next_due_ms, err);
+    return status < 0
+               ? status
+               : store_sqlite_next_due(writer, record->integration, &record->next_due_ms, err);
 }
 
 struct asked {
@@ -190,11 +206,13 @@ struct asked {
 };
 
 /* 1, 0 when there is none, or an error. By number when `id` is empty. */
-static int find_asked(struct store_sqlite_writer *writer, struct str id, struct asked *asked, struct err *err)
+static int find_asked(struct store_sqlite_writer *writer, struct str id, struct asked *asked,
+                      struct err *err)
 {
-    sqlite3_stmt *find = store_sqlite_use(&writer->handle, S_ENTITY_STATE,
-                                          "SELECT num, version, deleted FROM entities WHERE"
-                                          " num = ifnull(?1, (SELECT num FROM entities WHERE id = ?2))");
+    sqlite3_stmt *find =
+        store_sqlite_use(&writer->handle, S_ENTITY_STATE,
+                         "SELECT num, version, deleted FROM entities WHERE"
+                         " num = ifnull(?1, (SELECT num FROM entities WHERE id = ?2))");
     int status = 0;
 
     if (id.len == 0)
@@ -204,7 +222,8 @@ static int find_asked(struct store_sqlite_writer *writer, struct str id, struct 
     store_sqlite_bind_text(find, 2, id);
     int code = find != NULL ? sqlite3_step(find) : SQLITE_ERROR;
     if (code == SQLITE_ROW) {
-        *asked = (struct asked){(uint64_t)sqlite3_column_int64(find, 0), (uint64_t)sqlite3_column_int64(find, 1),
+        *asked = (struct asked){(uint64_t)sqlite3_column_int64(find, 0),
+                                (uint64_t)sqlite3_column_int64(find, 1),
                                 sqlite3_column_int(find, 2) != 0};
         status = 1;
     } else if (code != SQLITE_DONE) {
@@ -215,8 +234,9 @@ static int find_asked(struct store_sqlite_writer *writer, struct str id, struct 
 }
 
 /* Makes a row that is there pending and due now, its tries counted anew when it had ended. */
-static int ask_again(struct store_sqlite_writer *writer, struct store_sqlite_integration *integration, uint64_t number,
-                     int64_t now_ms, bool is_blocked, struct err *err)
+static int ask_again(struct store_sqlite_writer *writer,
+                     struct store_sqlite_integration *integration, uint64_t number, int64_t now_ms,
+                     bool is_blocked, struct err *err)
 {
     struct store_sqlite_submission row;
     int status = store_sqlite_submission_load(writer, number, &row, err);
@@ -232,7 +252,8 @@ static int ask_again(struct store_sqlite_writer *writer, struct store_sqlite_int
     return store_sqlite_submission_move(writer, integration, &row, from, STR_NONE, err);
 }
 
-static int enqueue_entity(struct store_sqlite_writer *writer, struct store_sqlite_integration *integration,
+static int enqueue_entity(struct store_sqlite_writer *writer,
+                          struct store_sqlite_integration *integration,
                           struct store_enqueue *enqueue, int64_t now_ms, struct err *err)
 {
     struct asked asked = {0};
@@ -243,7 +264,8 @@ static int enqueue_entity(struct store_sqlite_writer *writer, struct store_sqlit
         return status;
     if (status == 0 || asked.is_deleted)
         return err_set(err, E_NOT_FOUND, "there is no entity '%.*s'", STR_ARG(enqueue->entity));
-    status = store_sqlite_look(writer, integration->number, asked.number, asked.version, 0, &look, err);
+    status =
+        store_sqlite_look(writer, integration->number, asked.number, asked.version, 0, &look, err);
     if (status < 0 || (look.same != 0 && look.same_state == SUBMISSION_IN_FLIGHT))
         return status;
     enqueue->count = 1;
@@ -266,10 +288,12 @@ static int enqueue_entity(struct store_sqlite_writer *writer, struct store_sqlit
     return store_sqlite_submission_add(writer, integration, &row, &number, err);
 }
 
-/* A failed one is worth another try when it is still the last word on its entity: the present version's, or one after which
- * no other was made (the claim then takes the present version in its place). */
-static int enqueue_failed_one(struct store_sqlite_writer *writer, struct store_sqlite_integration *integration,
-                              uint64_t number, uint64_t *count, int64_t now_ms, struct err *err)
+/* A failed one is worth another try when it is still the last word on its entity: the present
+ * version's, or one after which no other was made (the claim then takes the present version in its
+ * place). */
+static int enqueue_failed_one(struct store_sqlite_writer *writer,
+                              struct store_sqlite_integration *integration, uint64_t number,
+                              uint64_t *count, int64_t now_ms, struct err *err)
 {
     struct store_sqlite_submission row;
     struct submission_look look = {0};
@@ -280,22 +304,25 @@ static int enqueue_failed_one(struct store_sqlite_writer *writer, struct store_s
         status = find_asked(writer, STR_NONE, &asked, err);
     if (status <= 0 || asked.is_deleted)
         return status < 0 ? status : 0;
-    status = store_sqlite_look(writer, integration->number, row.entity, asked.version, 0, &look, err);
-    bool is_last = look.same == number ||
-                   (look.same == 0 && look.in_flight == 0 && look.waiting_count == 0 && row.version < asked.version);
+    status =
+        store_sqlite_look(writer, integration->number, row.entity, asked.version, 0, &look, err);
+    bool is_last = look.same == number || (look.same == 0 && look.in_flight == 0 &&
+                                           look.waiting_count == 0 && row.version < asked.version);
     if (status < 0 || !is_last)
         return status;
     (*count)++;
     return ask_again(writer, integration, number, now_ms, false, err);
 }
 
-static int enqueue_failed(struct store_sqlite_writer *writer, struct store_sqlite_integration *integration,
-                          uint64_t *count, int64_t now_ms, struct err *err)
+static int enqueue_failed(struct store_sqlite_writer *writer,
+                          struct store_sqlite_integration *integration, uint64_t *count,
+                          int64_t now_ms, struct err *err)
 {
-    sqlite3_stmt *next = store_sqlite_use(&writer->handle, S_FAILED,
-                                          "SELECT num FROM submissions INDEXED BY submissions_state WHERE state = 4"
-                                          " AND state NOT IN (1, 2) AND integration = ?1 AND num > ?2"
-                                          " ORDER BY num LIMIT 1");
+    sqlite3_stmt *next =
+        store_sqlite_use(&writer->handle, S_FAILED,
+                         "SELECT num FROM submissions INDEXED BY submissions_state WHERE state = 4"
+                         " AND state NOT IN (1, 2) AND integration = ?1 AND num > ?2"
+                         " ORDER BY num LIMIT 1");
     uint64_t number = 0;
 
     for (;;) {
@@ -306,7 +333,9 @@ static int enqueue_failed(struct store_sqlite_writer *writer, struct store_sqlit
             number = (uint64_t)sqlite3_column_int64(next, 0);
         (void)sqlite3_reset(next); /* repeats the step's code */
         if (code != SQLITE_ROW)
-            return code == SQLITE_DONE ? 0 : store_sqlite_spoil(writer, "cannot look for failed ones", err);
+            return code == SQLITE_DONE
+                       ? 0
+                       : store_sqlite_spoil(writer, "cannot look for failed ones", err);
         int status = enqueue_failed_one(writer, integration, number, count, now_ms, err);
         if (status < 0)
             return status;
@@ -316,7 +345,8 @@ static int enqueue_failed(struct store_sqlite_writer *writer, struct store_sqlit
 int store_sqlite_enqueue(void *pointer, struct store_enqueue *enqueue, struct err *err)
 {
     struct store_sqlite_writer *writer = pointer;
-    struct store_sqlite_integration *integration = store_sqlite_integration_find(writer, enqueue->integration, err);
+    struct store_sqlite_integration *integration =
+        store_sqlite_integration_find(writer, enqueue->integration, err);
     int64_t now_ms = clock_wall_ms();
 
     if (integration == NULL)
@@ -325,7 +355,8 @@ int store_sqlite_enqueue(void *pointer, struct store_enqueue *enqueue, struct er
         return enqueue_entity(writer, integration, enqueue, now_ms, err);
     if (enqueue->selector == ENQUEUE_FAILED)
         return enqueue_failed(writer, integration, &enqueue->count, now_ms, err);
-    struct store_by_hand by_hand = {integration->by_hand, integration->cursor, integration->by_hand_end};
+    struct store_by_hand by_hand = {integration->by_hand, integration->cursor,
+                                    integration->by_hand_end};
     store_rules_rewind(&by_hand, enqueue, writer->life.seq);
     integration->by_hand = by_hand.walk;
     integration->cursor = by_hand.cursor;
@@ -335,22 +366,27 @@ int store_sqlite_enqueue(void *pointer, struct store_enqueue *enqueue, struct er
     return 0;
 }
 
-/* Rows change behind the statement that finds them, never before it: what is found was in flight, and is not any more. */
-static int recover_reclaimed(struct store_sqlite_writer *writer, struct store_sqlite_integration *integration,
-                             uint64_t *count, int64_t now_ms, struct err *err)
+/* Rows change behind the statement that finds them, never before it: what is found was in flight,
+ * and is not any more. */
+static int recover_reclaimed(struct store_sqlite_writer *writer,
+                             struct store_sqlite_integration *integration, uint64_t *count,
+                             int64_t now_ms, struct err *err)
 {
-    sqlite3_stmt *rows = store_sqlite_use(&writer->handle, S_RECLAIMED,
-                                          "SELECT num FROM submissions INDEXED BY submissions_due"
-                                          " WHERE due_ms IS NOT NULL AND integration = ?1 AND state = 1");
+    sqlite3_stmt *rows =
+        store_sqlite_use(&writer->handle, S_RECLAIMED,
+                         "SELECT num FROM submissions INDEXED BY submissions_due"
+                         " WHERE due_ms IS NOT NULL AND integration = ?1 AND state = 1");
     int code = SQLITE_ERROR;
     int status = 0;
 
     (void)sqlite3_bind_int64(rows, 1, integration->number);
     while (status == 0 && rows != NULL && (code = sqlite3_step(rows)) == SQLITE_ROW) {
         struct store_sqlite_submission row;
-        status = store_sqlite_submission_load(writer, (uint64_t)sqlite3_column_int64(rows, 0), &row, err);
+        status = store_sqlite_submission_load(writer, (uint64_t)sqlite3_column_int64(rows, 0), &row,
+                                              err);
         if (status == 0)
-            status = store_sqlite_submission_lost(writer, integration, &row, store_text_stopped, now_ms, err);
+            status = store_sqlite_submission_lost(writer, integration, &row, store_text_stopped,
+                                                  now_ms, err);
         (*count)++;
     }
     (void)sqlite3_reset(rows); /* repeats the step's code */
@@ -366,7 +402,8 @@ int store_sqlite_recover(void *pointer, struct store_recover *recover, struct er
     int status = 0;
 
     while (writer->lease_count > 0 && status == 0)
-        status = store_sqlite_lease_lost(writer, writer->lease_count - 1, store_text_stopped, now_ms, &recover->count, err);
+        status = store_sqlite_lease_lost(writer, writer->lease_count - 1, store_text_stopped,
+                                         now_ms, &recover->count, err);
     for (size_t i = 0; i < writer->integration_count && status == 0; i++)
         status = recover_reclaimed(writer, &writer->integrations[i], &recover->count, now_ms, err);
     return status;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The tables, as numbered steps. PRAGMA user_version holds the number of the last step done; a released step never changes, a new
- * one is a row at the end.
+ * The tables, as numbered steps. PRAGMA user_version holds the number of the last step done; a
+ * released step never changes, a new one is a row at the end.
  *
- * Everything that is written per record is either appended at the end of its tree or found by number. The one tree
- * with keys from outside is entities_id.
- *   submissions_due    what waits, and what is in flight on a second or later attempt (due when its lease ends)
- *   submissions_state  all that is neither in flight nor succeeded, for lists and replays
- *   attempts.num       submission << 16 | attempt, which makes an index unnecessary
- *   leases             the claims under way: see struct store_sqlite_lease */
+ * Everything that is written per record is either appended at the end of its tree or found by
+ * number. The one tree with keys from outside is entities_id. submissions_due    what waits, and
+ * what is in flight on a second or later attempt (due when its lease ends) submissions_state  all
+ * that is neither in flight nor succeeded, for lists and replays attempts.num       submission <<
+ * 16 | attempt, which makes an index unnecessary leases             the claims under way: see
+ * struct store_sqlite_lease */
 #include "store/store_sqlite.h"
 
 #include <inttypes.h>
@@ -16,34 +16,47 @@
 enum { APPLICATION_ID = 0x54656e6f }; /* "Teno" */
 
 static const char *const steps[] = {
-    "CREATE TABLE life (one INTEGER PRIMARY KEY CHECK (one = 1), uuid TEXT NOT NULL, seq INTEGER NOT NULL,"
+    "CREATE TABLE life (one INTEGER PRIMARY KEY CHECK (one = 1), uuid TEXT NOT NULL, seq INTEGER "
+    "NOT NULL,"
     " entity INTEGER NOT NULL, submission INTEGER NOT NULL, entities INTEGER NOT NULL);"
     "INSERT INTO life VALUES (1, lower(hex(randomblob(16))), 0, 0, 0, 0);"
     "CREATE TABLE types (num INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);"
-    "CREATE TABLE entities (num INTEGER PRIMARY KEY, type INTEGER NOT NULL, version INTEGER NOT NULL,"
-    " seq INTEGER NOT NULL, deleted INTEGER NOT NULL, created_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL,"
+    "CREATE TABLE entities (num INTEGER PRIMARY KEY, type INTEGER NOT NULL, version INTEGER NOT "
+    "NULL,"
+    " seq INTEGER NOT NULL, deleted INTEGER NOT NULL, created_ms INTEGER NOT NULL, updated_ms "
+    "INTEGER NOT NULL,"
     " id TEXT NOT NULL, data TEXT NOT NULL);"
     "CREATE UNIQUE INDEX entities_id ON entities (id);"
     "CREATE INDEX entities_walk ON entities (seq, type) WHERE deleted = 0;"
-    "CREATE TABLE relationships (from_entity INTEGER NOT NULL, type INTEGER NOT NULL, to_entity INTEGER NOT NULL,"
-    " created_ms INTEGER NOT NULL, data TEXT, PRIMARY KEY (from_entity, type, to_entity)) WITHOUT ROWID;"
+    "CREATE TABLE relationships (from_entity INTEGER NOT NULL, type INTEGER NOT NULL, to_entity "
+    "INTEGER NOT NULL,"
+    " created_ms INTEGER NOT NULL, data TEXT, PRIMARY KEY (from_entity, type, to_entity)) WITHOUT "
+    "ROWID;"
     "CREATE INDEX relationships_to ON relationships (to_entity);"
     "CREATE TABLE signals (seq INTEGER PRIMARY KEY, kind INTEGER NOT NULL, entity INTEGER NOT NULL,"
     " version INTEGER NOT NULL, at_ms INTEGER NOT NULL);"
-    "CREATE TABLE integrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, cursor INTEGER NOT NULL,"
+    "CREATE TABLE integrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, cursor "
+    "INTEGER NOT NULL,"
     " by_hand INTEGER NOT NULL, by_hand_end INTEGER NOT NULL);"
-    "CREATE TABLE counts (integration INTEGER NOT NULL, state INTEGER NOT NULL, count INTEGER NOT NULL,"
+    "CREATE TABLE counts (integration INTEGER NOT NULL, state INTEGER NOT NULL, count INTEGER NOT "
+    "NULL,"
     " PRIMARY KEY (integration, state)) WITHOUT ROWID;"
-    "CREATE TABLE submissions (num INTEGER PRIMARY KEY, integration INTEGER NOT NULL, entity INTEGER NOT NULL,"
-    " version INTEGER NOT NULL, state INTEGER NOT NULL, attempts INTEGER NOT NULL, base INTEGER NOT NULL,"
+    "CREATE TABLE submissions (num INTEGER PRIMARY KEY, integration INTEGER NOT NULL, entity "
+    "INTEGER NOT NULL,"
+    " version INTEGER NOT NULL, state INTEGER NOT NULL, attempts INTEGER NOT NULL, base INTEGER "
+    "NOT NULL,"
     " flags INTEGER NOT NULL, due_ms INTEGER, reason TEXT);"
     "CREATE INDEX submissions_entity ON submissions (entity, integration);"
-    "CREATE INDEX submissions_due ON submissions (integration, due_ms, state) WHERE due_ms IS NOT NULL;"
+    "CREATE INDEX submissions_due ON submissions (integration, due_ms, state) WHERE due_ms IS NOT "
+    "NULL;"
     "CREATE INDEX submissions_state ON submissions (state, integration) WHERE state NOT IN (1, 2);"
-    "CREATE TABLE leases (first INTEGER PRIMARY KEY, last INTEGER NOT NULL, integration INTEGER NOT NULL,"
+    "CREATE TABLE leases (first INTEGER PRIMARY KEY, last INTEGER NOT NULL, integration INTEGER "
+    "NOT NULL,"
     " until_ms INTEGER NOT NULL);"
-    "CREATE TABLE attempts (num INTEGER PRIMARY KEY, started_ms INTEGER NOT NULL, duration_us INTEGER NOT NULL,"
-    " http_status INTEGER NOT NULL, error_class INTEGER NOT NULL, reason TEXT, request TEXT, answer TEXT);"
+    "CREATE TABLE attempts (num INTEGER PRIMARY KEY, started_ms INTEGER NOT NULL, duration_us "
+    "INTEGER NOT NULL,"
+    " http_status INTEGER NOT NULL, error_class INTEGER NOT NULL, reason TEXT, request TEXT, "
+    "answer TEXT);"
     "CREATE TABLE integration_keys (integration INTEGER NOT NULL, entity INTEGER NOT NULL,"
     " external_id TEXT NOT NULL, PRIMARY KEY (integration, entity)) WITHOUT ROWID;"
     "CREATE UNIQUE INDEX integration_keys_external ON integration_keys (integration, external_id);",
@@ -51,7 +64,8 @@ static const char *const steps[] = {
 
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
 
-static int pragma_number(struct store_sqlite_db *handle, const char *sql, int64_t *out, struct err *err)
+static int pragma_number(struct store_sqlite_db *handle, const char *sql, int64_t *out,
+                         struct err *err)
 {
     sqlite3_stmt *statement = NULL;
     int code = sqlite3_prepare_v2(handle->db, sql, -1, &statement, NULL);
@@ -70,8 +84,8 @@ static int migrate_step(struct store_sqlite_db *handle, int step, struct err *er
     char doing[64];
 
     snprintf(doing, sizeof(doing), "cannot take schema step %d", step + 1);
-    snprintf(pragmas, sizeof(pragmas), "PRAGMA application_id = %d; PRAGMA user_version = %d;", APPLICATION_ID,
-             step + 1);
+    snprintf(pragmas, sizeof(pragmas), "PRAGMA application_id = %d; PRAGMA user_version = %d;",
+             APPLICATION_ID, step + 1);
     int status = store_sqlite_exec(handle, "BEGIN IMMEDIATE", doing, err);
     if (status == 0)
         status = store_sqlite_exec(handle, steps[step], doing, err);
@@ -80,7 +94,8 @@ static int migrate_step(struct store_sqlite_db *handle, int step, struct err *er
     if (status == 0)
         status = store_sqlite_exec(handle, "COMMIT", doing, err);
     if (status < 0)
-        (void)store_sqlite_exec(handle, "ROLLBACK", doing, NULL); /* the first error is the one to tell */
+        (void)store_sqlite_exec(handle, "ROLLBACK", doing,
+                                NULL); /* the first error is the one to tell */
     return status;
 }
 
@@ -98,11 +113,13 @@ int store_sqlite_migrate(struct store_sqlite_db *handle, struct err *err)
     if (status < 0)
         return status;
     if (application != APPLICATION_ID && (tables > 0 || version > 0))
-        return err_set(err, E_REFUSED, "%s is a database of another program, not a Tenon store: name another file",
+        return err_set(err, E_REFUSED,
+                       "%s is a database of another program, not a Tenon store: name another file",
                        handle->path);
     if (version > STEPS)
         return err_set(err, E_REFUSED,
-                       "%s has schema version %" PRId64 ", this tenond knows up to %d: it was written by a newer"
+                       "%s has schema version %" PRId64
+                       ", this tenond knows up to %d: it was written by a newer"
                        " release; run that one, or restore a backup made before it",
                        handle->path, version, (int)STEPS);
     for (int step = (int)version; step < STEPS && status == 0; step++)

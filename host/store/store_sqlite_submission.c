@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Single submissions: born, moved from state to state, looked at, lost. The order of their numbers is, for one entity and one
- * integration, the order of the versions, since each is made for the version that is present then; and
- * what is live stands above all that ended. store_sqlite_look leans on both. */
+ * Single submissions: born, moved from state to state, looked at, lost. The order of their numbers
+ * is, for one entity and one integration, the order of the versions, since each is made for the
+ * version that is present then; and what is live stands above all that ended. store_sqlite_look
+ * leans on both. */
 #include "store/store_sqlite.h"
 
 int store_sqlite_submission_load(struct store_sqlite_writer *writer, uint64_t number,
                                  struct store_sqlite_submission *out, struct err *err)
 {
-    sqlite3_stmt *load = store_sqlite_use(&writer->handle, S_SUBMISSION_LOAD,
-                                          "SELECT integration, entity, version, state, attempts, base, flags, due_ms"
-                                          " FROM submissions WHERE num = ?1");
+    sqlite3_stmt *load =
+        store_sqlite_use(&writer->handle, S_SUBMISSION_LOAD,
+                         "SELECT integration, entity, version, state, attempts, base, flags, due_ms"
+                         " FROM submissions WHERE num = ?1");
     int status = 0;
 
     (void)sqlite3_bind_int64(load, 1, (int64_t)number);
@@ -28,19 +30,23 @@ int store_sqlite_submission_load(struct store_sqlite_writer *writer, uint64_t nu
             .has_due = sqlite3_column_type(load, 7) != SQLITE_NULL,
         };
     else if (code == SQLITE_DONE)
-        status = err_set(err, E_NOT_FOUND, "there is no submission %llu", (unsigned long long)number);
+        status =
+            err_set(err, E_NOT_FOUND, "there is no submission %llu", (unsigned long long)number);
     else
         status = store_sqlite_spoil(writer, "cannot look for a submission", err);
     (void)sqlite3_reset(load); /* repeats the step's code */
     return status;
 }
 
-int store_sqlite_submission_add(struct store_sqlite_writer *writer, struct store_sqlite_integration *integration,
-                                const struct store_sqlite_submission *row, uint64_t *out_number, struct err *err)
+int store_sqlite_submission_add(struct store_sqlite_writer *writer,
+                                struct store_sqlite_integration *integration,
+                                const struct store_sqlite_submission *row, uint64_t *out_number,
+                                struct err *err)
 {
-    sqlite3_stmt *add = store_sqlite_use(&writer->handle, S_SUBMISSION_ADD,
-                                         "INSERT INTO submissions (num, integration, entity, version, state, attempts,"
-                                         " base, flags, due_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?8)");
+    sqlite3_stmt *add = store_sqlite_use(
+        &writer->handle, S_SUBMISSION_ADD,
+        "INSERT INTO submissions (num, integration, entity, version, state, attempts,"
+        " base, flags, due_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?8)");
     uint64_t number = ++writer->life.submission;
 
     (void)sqlite3_bind_int64(add, 1, (int64_t)number);
@@ -59,13 +65,15 @@ int store_sqlite_submission_add(struct store_sqlite_writer *writer, struct store
     return store_sqlite_run(writer, add, "cannot add a submission", err);
 }
 
-int store_sqlite_submission_move(struct store_sqlite_writer *writer, struct store_sqlite_integration *integration,
-                                 const struct store_sqlite_submission *row, enum submission_state from,
-                                 struct str reason, struct err *err)
+int store_sqlite_submission_move(struct store_sqlite_writer *writer,
+                                 struct store_sqlite_integration *integration,
+                                 const struct store_sqlite_submission *row,
+                                 enum submission_state from, struct str reason, struct err *err)
 {
-    sqlite3_stmt *move = store_sqlite_use(&writer->handle, S_SUBMISSION_MOVE,
-                                          "UPDATE submissions SET state = ?2, attempts = ?3, base = ?4, flags = ?5,"
-                                          " due_ms = ?6, reason = ?7 WHERE num = ?1");
+    sqlite3_stmt *move =
+        store_sqlite_use(&writer->handle, S_SUBMISSION_MOVE,
+                         "UPDATE submissions SET state = ?2, attempts = ?3, base = ?4, flags = ?5,"
+                         " due_ms = ?6, reason = ?7 WHERE num = ?1");
 
     (void)sqlite3_bind_int64(move, 1, (int64_t)row->number);
     (void)sqlite3_bind_int(move, 2, row->state);
@@ -81,23 +89,27 @@ int store_sqlite_submission_move(struct store_sqlite_writer *writer, struct stor
     return store_sqlite_run(writer, move, "cannot change a submission", err);
 }
 
-int store_sqlite_submission_flag(struct store_sqlite_writer *writer, uint64_t number, uint32_t flags, struct err *err)
+int store_sqlite_submission_flag(struct store_sqlite_writer *writer, uint64_t number,
+                                 uint32_t flags, struct err *err)
 {
-    sqlite3_stmt *flag = store_sqlite_use(&writer->handle, S_SUBMISSION_FLAG,
-                                          "UPDATE submissions SET flags = flags | ?2 WHERE num = ?1");
+    sqlite3_stmt *flag =
+        store_sqlite_use(&writer->handle, S_SUBMISSION_FLAG,
+                         "UPDATE submissions SET flags = flags | ?2 WHERE num = ?1");
 
     (void)sqlite3_bind_int64(flag, 1, (int64_t)number);
     (void)sqlite3_bind_int64(flag, 2, flags);
     return store_sqlite_run(writer, flag, "cannot change a submission", err);
 }
 
-int store_sqlite_look(struct store_sqlite_writer *writer, uint32_t integration, uint64_t entity, uint64_t version,
-                      uint64_t except, struct submission_look *out, struct err *err)
+int store_sqlite_look(struct store_sqlite_writer *writer, uint32_t integration, uint64_t entity,
+                      uint64_t version, uint64_t except, struct submission_look *out,
+                      struct err *err)
 {
-    sqlite3_stmt *look = store_sqlite_use(&writer->handle, S_LOOK,
-                                          "SELECT num, version, state, flags, due_ms IS NULL FROM submissions"
-                                          " INDEXED BY submissions_entity WHERE entity = ?1 AND integration = ?2"
-                                          " ORDER BY num DESC");
+    sqlite3_stmt *look =
+        store_sqlite_use(&writer->handle, S_LOOK,
+                         "SELECT num, version, state, flags, due_ms IS NULL FROM submissions"
+                         " INDEXED BY submissions_entity WHERE entity = ?1 AND integration = ?2"
+                         " ORDER BY num DESC");
     int code = SQLITE_ERROR;
     bool is_enough = false;
 
@@ -120,8 +132,10 @@ int store_sqlite_look(struct store_sqlite_writer *writer, uint32_t integration, 
     return 0;
 }
 
-int store_sqlite_supersede_waiting(struct store_sqlite_writer *writer, struct store_sqlite_integration *integration,
-                                   const struct submission_look *look, uint64_t version, struct err *err)
+int store_sqlite_supersede_waiting(struct store_sqlite_writer *writer,
+                                   struct store_sqlite_integration *integration,
+                                   const struct submission_look *look, uint64_t version,
+                                   struct err *err)
 {
     char space[48];
     int status = 0;
@@ -134,18 +148,21 @@ int store_sqlite_supersede_waiting(struct store_sqlite_writer *writer, struct st
         enum submission_state from = row.state;
         row.state = SUBMISSION_SUPERSEDED;
         row.has_due = false;
-        status = store_sqlite_submission_move(writer, integration, &row, from, store_text_superseded(version, space), err);
+        status = store_sqlite_submission_move(writer, integration, &row, from,
+                                              store_text_superseded(version, space), err);
     }
     return status;
 }
 
-int store_sqlite_submission_lost(struct store_sqlite_writer *writer, struct store_sqlite_integration *integration,
-                                 struct store_sqlite_submission *row, const char *reason, int64_t now_ms,
-                                 struct err *err)
+int store_sqlite_submission_lost(struct store_sqlite_writer *writer,
+                                 struct store_sqlite_integration *integration,
+                                 struct store_sqlite_submission *row, const char *reason,
+                                 int64_t now_ms, struct err *err)
 {
-    sqlite3_stmt *lost = store_sqlite_use(&writer->handle, S_ATTEMPT_LOST,
-                                          "INSERT OR IGNORE INTO attempts (num, started_ms, duration_us, http_status,"
-                                          " error_class, reason) VALUES (?1, ?2, 0, 0, ?4, ?3)");
+    sqlite3_stmt *lost = store_sqlite_use(
+        &writer->handle, S_ATTEMPT_LOST,
+        "INSERT OR IGNORE INTO attempts (num, started_ms, duration_us, http_status,"
+        " error_class, reason) VALUES (?1, ?2, 0, 0, ?4, ?3)");
     enum submission_state from = row->state;
 
     row->state = SUBMISSION_UNKNOWN;
@@ -163,11 +180,13 @@ int store_sqlite_submission_lost(struct store_sqlite_writer *writer, struct stor
 }
 
 /* The next in-flight one from `first` on that this lease holds; 1, 0 or an error. */
-static int lease_next(struct store_sqlite_writer *writer, uint64_t first, uint64_t last, uint64_t *out, struct err *err)
+static int lease_next(struct store_sqlite_writer *writer, uint64_t first, uint64_t last,
+                      uint64_t *out, struct err *err)
 {
-    sqlite3_stmt *rows = store_sqlite_use(&writer->handle, S_LEASE_ROWS,
-                                          "SELECT num FROM submissions WHERE num BETWEEN ?1 AND ?2 AND state = 1"
-                                          " AND due_ms IS NULL ORDER BY num LIMIT 1");
+    sqlite3_stmt *rows =
+        store_sqlite_use(&writer->handle, S_LEASE_ROWS,
+                         "SELECT num FROM submissions WHERE num BETWEEN ?1 AND ?2 AND state = 1"
+                         " AND due_ms IS NULL ORDER BY num LIMIT 1");
 
     (void)sqlite3_bind_int64(rows, 1, (int64_t)first);
     (void)sqlite3_bind_int64(rows, 2, (int64_t)last);
@@ -181,11 +200,12 @@ static int lease_next(struct store_sqlite_writer *writer, uint64_t first, uint64
     return status;
 }
 
-int store_sqlite_lease_lost(struct store_sqlite_writer *writer, size_t index, const char *reason, int64_t now_ms,
-                            uint64_t *count, struct err *err)
+int store_sqlite_lease_lost(struct store_sqlite_writer *writer, size_t index, const char *reason,
+                            int64_t now_ms, uint64_t *count, struct err *err)
 {
     struct store_sqlite_lease lease = writer->leases[index];
-    struct store_sqlite_integration *integration = store_sqlite_integration_find(writer, lease.integration, err);
+    struct store_sqlite_integration *integration =
+        store_sqlite_integration_find(writer, lease.integration, err);
     uint64_t number = lease.first;
     int status = integration != NULL ? 1 : E_NOT_FOUND;
 
@@ -203,11 +223,13 @@ int store_sqlite_lease_lost(struct store_sqlite_writer *writer, size_t index, co
     return status < 0 ? status : store_sqlite_lease_drop(writer, index, err);
 }
 
-int store_sqlite_next_due(struct store_sqlite_writer *writer, uint32_t integration, int64_t *out, struct err *err)
+int store_sqlite_next_due(struct store_sqlite_writer *writer, uint32_t integration, int64_t *out,
+                          struct err *err)
 {
-    sqlite3_stmt *next = store_sqlite_use(&writer->handle, S_NEXT_DUE,
-                                          "SELECT due_ms FROM submissions INDEXED BY submissions_due"
-                                          " WHERE due_ms IS NOT NULL AND integration = ?1 ORDER BY due_ms LIMIT 1");
+    sqlite3_stmt *next =
+        store_sqlite_use(&writer->handle, S_NEXT_DUE,
+                         "SELECT due_ms FROM submissions INDEXED BY submissions_due"
+                         " WHERE due_ms IS NOT NULL AND integration = ?1 ORDER BY due_ms LIMIT 1");
 
     *out = 0;
     (void)sqlite3_bind_int64(next, 1, integration);

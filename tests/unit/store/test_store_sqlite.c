@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What only a store on disk can get wrong: a second owner, a full disk, death in the middle, files
+ * that are not ours. */
+#include "store_fixture.h"
+
+#include "base/clock.h"
+#include "base/digest.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static int setup(void **state)
+{
+    struct fixture *fixture = calloc(1, sizeof(*fixture));
+
+    fixture_open(fixture, "sqlite");
+    *state = fixture;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    fixture_close(*state);
+    free(*state);
+    return 0;
+}
+
+static void run_sql(const char *path, const char *sql)
+{
+    sqlite3 *db;
+
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+/* Opening fails, and the sentence holds these words. */
+static void assert_refused(struct fixture *f, int status, const char *words, const char *more_words)
+{
+    const struct store_settings settings = {.url = f->url, .is_sync_full = true};
+    struct err err = {0};
+
+    assert_null(store_open(&settings, f->loop, &err));
+    assert_int_equal(err.code, status);
+    if (strstr(err.text, words) == NULL || strstr(err.text, more_words) == NULL)
+        fail_msg("'%s' and '%s' are not in: %s", words, more_words, err.text);
+}
+
+static void test_a_second_owner_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    char owner[32];
+
+    snprintf(owner, sizeof(owner), "process %ld", (long)getpid());
+    assert_refused(f, -EBUSY, f->path, owner);
+    fixture_reopen(f); /* and the first owner's end makes room */
+}
+
+static void test_files_are_private(void **state)
+{
+    struct fixture *f = *state;
+    struct stat found;
+
+    put(f, "a", "{}");
+    assert_int_equal(stat(f->path, &found), 0);
+    assert_int_equal(found.st_mode & 0777, 0600);
+    char wal[128];
+    snprintf(wal, sizeof(wal), "%s-wal", f->path);
+    assert_int_equal(stat(wal, &found), 0);
+    assert_int_equal(found.st_mode & 0777, 0600);
+}
+
+static void test_everything_is_there_after_a_restart(void **state)
+{
+    struct fixture *f = *state;
+    const struct kept_row *rows;
+
+    put(f, "a", "{}");
+    struct store_claimed before = take_one(f, WALK_UNSUBMITTED, "a", 1);
+    tell_state(f, &before, SUBMISSION_RETRYING, NOW_MS + 10);
+    put(f, "b", "{}");
+    drop(f, "b"); /* the last number of the sequence belongs to nothing that can be seen */
+    fixture_reopen(f);
+    assert_int_equal(count_of(f, SUBMISSION_RETRYING), 1);
+    fixture_at(NOW_MS + 10);
+    struct store_claimed after = take_one(f, WALK_NONE, "a", 1);
+    assert_string_equal(after.key, before.key);
+    assert_int_equal(after.attempt, 2);
+    put(f, "c", "{}");
+    assert_int_equal(ask(f, (struct store_query){.query = QUERY_ENTITY, .id = STR("c")}, &rows), 1);
+    assert_int_equal(rows[0].row.seq, 4);
+}
+
+static void test_foreign_files_are_refused(void **state)
+{
+    struct fixture *f = *state;
+
+    store_close(f->store);
+    f->store = NULL;
+    run_sql(f->path, "PRAGMA user_version = 99");
+    assert_refused(f, E_REFUSED, "schema version 99", "knows up to 1");
+    run_sql(f->path, "PRAGMA user_version = 1; PRAGMA application_id = 7");
+    assert_refused(f, E_REFUSED, f->path, "another program");
+
+    int fd = open(f->path, O_WRONLY | O_TRUNC);
+    assert_true(fd >= 0);
+    for (int i = 0; i < 1000; i++)
+        assert_int_equal(write(fd, "this is no database\n", 20), 20);
+    assert_int_equal(close(fd), 0);
+    assert_refused(f, E_SYNTAX, f->path, "damaged");
+
+    assert_int_equal(unlink(f->path), 0);
+    assert_int_equal(mkdir(f->path, 0700), 0);
+    assert_refused(f, -EINVAL, f->path, "not a regular file");
+    snprintf(f->url, sizeof(f->url), "sqlite:");
+    assert_refused(f, -EINVAL, "names no file", "sqlite:PATH");
+    snprintf(f->url, sizeof(f->url), "oracle:x");
+    assert_refused(f, -EINVAL, "oracle:x", "memory:");
+}
+
+static size_t told; /* of 64 */
+
+static void note_one(struct store_op *op)
+{
+    if (++told == 64)
+        fixture_stop(op);
+}
+
+/* A foreign writer holds the file, so what is asked meanwhile has to pile up, and is one group
+ * afterwards. */
+static void test_what_piles_up_is_one_commit(void **state)
+{
+    struct fixture *f = *state;
+    static struct store_put puts[64];
+    static struct store_entity entities[64];
+    static struct store_put_result results[64];
+    static char ids[64][8];
+    struct store_figures before;
+    struct store_figures after;
+    sqlite3 *db;
+
+    store_figures(f->store, &before);
+    assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    told = 0;
+    for (size_t i = 0; i < 64; i++) {
+        snprintf(ids[i], sizeof(ids[i]), "e%zu", i);
+        entities[i] = (struct store_entity){str_of(ids[i]), STR("event"), STR("{}"), false, 0};
+        puts[i] = (struct store_put){
+            .op.done = note_one, .entities = &entities[i], .count = 1, .results = &results[i]};
+        store_put(f->store, &puts[i]);
+    }
+    assert_int_equal(sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    fixture_wait(f, &puts[63].op);
+    store_figures(f->store, &after);
+    assert_int_equal(told, 64);
+    assert_true(after.commits - before.commits <=
+                2); /* the first begins with what had come by then */
+    assert_true(after.largest_group >= 32);
+    assert_true(after.wal_bytes > 0);
+}
+
+/* ---- in a child
+ * ------------------------------------------------------------------------------------- */
+
+enum { CHILD_GROUP = 10, CHILD_DATA = 4000 };
+
+/* Puts the next group, claims it and leaves it in flight; the status of the put. */
+static int child_put(struct fixture *f, int group)
+{
+    static char data[CHILD_DATA];
+    char ids[CHILD_GROUP][16];
+    struct store_entity entities[CHILD_GROUP];
+    struct store_put_result results[CHILD_GROUP];
+
+    memset(data, 'd', sizeof(data));
+    for (int i = 0; i < CHILD_GROUP; i++) {
+        snprintf(ids[i], sizeof(ids[i]), "g%d-%d", group, i);
+        entities[i] =
+            (struct store_entity){str_of(ids[i]), STR("event"), {data, sizeof(data)}, false, 0};
+    }
+    return put_many(f, entities, CHILD_GROUP, results);
+}
+
+static void child_acknowledge(struct fixture *f, int pipe_fd)
+{
+    for (int group = 0;; group++) {
+        struct store_claim claim;
+        if (child_put(f, group) < 0)
+            _exit(3);
+        take(f, WALK_UNSUBMITTED, CHILD_GROUP, &claim);
+        store_claim_finish(&claim);
+        if (write(pipe_fd, "x", 1) != 1)
+            _exit(4);
+    }
+}
+
+static void fixture_paths(struct fixture *f)
+{
+    *f = (struct fixture){0};
+    snprintf(f->directory, sizeof(f->directory), "/tmp/test_store.XXXXXX");
+    assert_non_null(mkdtemp(f->directory));
+    snprintf(f->path, sizeof(f->path), "%s/t.db", f->directory);
+    snprintf(f->url, sizeof(f->url), "sqlite:%s", f->path);
+    fixture_at(NOW_MS);
+}
+
+/* The child's own store on the parent's paths. */
+static void child_open(struct fixture *f)
+{
+    const struct store_settings settings = {.url = f->url, .is_sync_full = true};
+
+    f->loop = loop_create(&f->err);
+    f->store = f->loop != NULL ? store_open(&settings, f->loop, &f->err) : NULL;
+    if (f->store == NULL)
+        _exit(2);
+    f->integration = add_integration(f, "hook");
+}
+
+static void test_death_loses_nothing_acknowledged(void **state)
+{
+    struct fixture f;
+    int ends[2];
+    char byte;
+    size_t acknowledged = 0;
+    int how;
+
+    (void)state;
+    fixture_paths(&f);
+    assert_int_equal(pipe(ends), 0);
+    pid_t child = fork(); /* no thread is alive in this process here */
+    assert_true(child >= 0);
+    if (child == 0) {
+        (void)close(ends[0]);
+        child_open(&f);
+        child_acknowledge(&f, ends[1]);
+    }
+    assert_int_equal(close(ends[1]), 0);
+    while (read(ends[0], &byte, 1) == 1)
+        if (++acknowledged == 20)
+            assert_int_equal(kill(child, SIGKILL), 0);
+    assert_int_equal(waitpid(child, &how, 0), child);
+    assert_true(WIFSIGNALED(how) && WTERMSIG(how) == SIGKILL);
+    assert_int_equal(close(ends[0]), 0);
+
+    child_open(&f);
+    size_t stored = ask(&f, (struct store_query){.query = QUERY_ENTITIES}, NULL);
+    assert_true(stored >= acknowledged * CHILD_GROUP);
+    assert_int_equal(stored % CHILD_GROUP, 0); /* a put is there as a whole, or not at all */
+    uint64_t in_flight = count_of(&f, SUBMISSION_IN_FLIGHT);
+    assert_true(in_flight >= acknowledged * CHILD_GROUP);
+    assert_int_equal(recover(&f), in_flight);
+    assert_int_equal(count_of(&f, SUBMISSION_UNKNOWN), in_flight);
+    fixture_close(&f);
+}
+
+/* Exit code 0 when all is as it should be; the others say where it was not. */
+static int child_on_a_full_disk(struct fixture *f)
+{
+    struct rlimit limit;
+    struct store_claim claim;
+    int groups = 0;
+    int status = 0;
+
+    (void)signal(SIGXFSZ, SIG_IGN); /* writes then fail with EFBIG */
+    if (getrlimit(RLIMIT_FSIZE, &limit) < 0)
+        return 10;
+    rlim_t soft = limit.rlim_cur;
+    child_open(f);
+    limit.rlim_cur = 1 << 20;
+    if (setrlimit(RLIMIT_FSIZE, &limit) < 0)
+        return 11;
+    while (groups < 10000 && (status = child_put(f, groups)) == 0)
+        groups++;
+    if (status != -EFBIG && status != -EIO) /* SQLite knows a full disk by ENOSPC alone */
+        return 12;
+    if (strstr(f->err.text, f->path) == NULL || strstr(f->err.text, "nothing was stored") == NULL)
+        return 13;
+    limit.rlim_cur = soft;
+    if (setrlimit(RLIMIT_FSIZE, &limit) < 0)
+        return 14;
+    if (ask(f, (struct store_query){.query = QUERY_ENTITIES}, NULL) != (size_t)groups * CHILD_GROUP)
+        return 15;
+    if (child_put(f, groups) != 0) /* and with room again it goes on */
+        return 16;
+    take(f, WALK_UNSUBMITTED, 10000, &claim);
+    size_t claimed = claim.count;
+    store_claim_finish(&claim);
+    store_close(f->store);
+    loop_destroy(f->loop);
+    return claimed == ((size_t)groups + 1) * CHILD_GROUP ? 0 : 17;
+}
+
+static void test_a_full_disk_half_stores_nothing(void **state)
+{
+    struct fixture f;
+    int how;
+
+    (void)state;
+    fixture_paths(&f);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0)
+        _exit(child_on_a_full_disk(&f));
+    assert_int_equal(waitpid(child, &how, 0), child);
+    assert_true(WIFEXITED(how));
+    assert_int_equal(WEXITSTATUS(how), 0);
+    child_open(&f);
+    fixture_close(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_a_second_owner_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_files_are_private, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_everything_is_there_after_a_restart, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_foreign_files_are_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_what_piles_up_is_one_commit, setup, teardown),
+        cmocka_unit_test(test_death_loses_nothing_acknowledged),
+        cmocka_unit_test(test_a_full_disk_half_stores_nothing),
+    };
+
+    if (digest_init() < 0)
+        return 1;
+    return cmocka_run_group_tests_name("sqlite on disk", tests, NULL, NULL);
+}
