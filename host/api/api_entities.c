@@ -129,7 +129,7 @@ void api_entity_put(struct api_call *call)
 {
     uint64_t version;
 
-    if (!if_match(call, &version))
+    if (!if_match(call, &version) || !api_argument_number(call, "version", 1, INT64_MAX, version, &version))
         return;
     intake_put_as(call->engine, buf_str(&call->id), type_argument(call), http_exchange_body(call->exchange), version,
                   on_one_done, call);

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/cli_call.h"
+
+#include "config/config.h"
+#include "http/http_client.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { TIMEOUT_MS = 120000 }; /* a large import may wait for the disk */
+
+/* Broken files of others do not matter here. */
+static int socket_of_configuration(struct cli *cli, struct err *err)
+{
+    _free_ char *dir = config_dir(cli_option_text(cli, "conf"));
+    _free_ char *state = NULL;
+    _free_ char *socket = NULL;
+
+    if (dir == NULL)
+        return err_set(err, -ENOMEM, "out of memory");
+    struct config *config = config_load(dir, NULL, NULL, err);
+    if (config == NULL)
+        return err_set(err, E_UNREACHABLE,
+                       "which socket? There is no configuration in %s; give --socket PATH, TENON_SOCKET or --conf DIR",
+                       dir);
+    state = config_state_dir(config_host(config), NULL);
+    if (state != NULL)
+        socket = config_socket_path(config_host(config), state);
+    config_destroy(config);
+    buf_puts(&cli->socket, socket != NULL ? socket : "");
+    return socket == NULL || cli->socket.failed ? err_set(err, -ENOMEM, "out of memory") : 0;
+}
+
+/* --socket, TENON_SOCKET, else what tenon.ini says. */
+static int resolve_socket(struct cli *cli, struct err *err)
+{
+    const char *given = cli_option_text(cli, "socket");
+
+    if (cli->socket.len > 0)
+        return 0;
+    if (given == NULL || given[0] == '\0')
+        given = getenv("TENON_SOCKET");
+    if (given != NULL && given[0] != '\0') {
+        buf_puts(&cli->socket, given);
+        return cli->socket.failed ? err_set(err, -ENOMEM, "out of memory") : 0;
+    }
+    return socket_of_configuration(cli, err);
+}
+
+int cli_exchange(struct cli *cli, const char *method, struct str path, const char *content_type, struct str body,
+                 struct cli_answer *out, struct err *err)
+{
+    _buf_ struct buf url = {0};
+
+    buf_clear(&out->body);
+    cli_json_release(out->json);
+    out->json = NULL;
+    int status = resolve_socket(cli, err);
+    if (status < 0)
+        return status;
+    buf_puts(&url, "http://localhost");
+    buf_add_str(&url, path);
+    if (url.failed)
+        return err_set(err, -ENOMEM, "out of memory");
+    struct http_call call = {
+        .unix_socket = cli->socket.ptr,
+        .url = url.ptr,
+        .method = method,
+        .content_type = content_type,
+        .body = body,
+        .timeout_ms = TIMEOUT_MS,
+    };
+    status = http_call(&call, &out->status, &out->body, err);
+    if (status < 0)
+        return status;
+    out->json = cli_json_parse(buf_str(&out->body));
+    return 0;
+}
+
+struct str cli_answer_detail(const struct cli_answer *answer)
+{
+    const char *detail = cli_json_text(answer->json, "detail");
+
+    if (detail[0] == '\0')
+        detail = cli_json_text(answer->json, "title");
+    return str_of(detail);
+}
+
+int cli_exchange_failed(const struct cli_answer *answer)
+{
+    struct str detail = cli_answer_detail(answer);
+
+    if (detail.len > 0)
+        return cli_fail(CLI_REFUSED, "%.*s", STR_ARG(detail));
+    return cli_fail(CLI_REFUSED, "the daemon answered %d and no reason", answer->status);
+}
+
+int cli_call(struct cli *cli, const char *method, struct str path, struct str body, struct cli_answer *out)
+{
+    struct err err = {0};
+    int status = cli_exchange(cli, method, path, body.len > 0 ? "application/json" : NULL, body, out, &err);
+
+    if (status < 0)
+        return cli_fail(status == E_UNREACHABLE ? CLI_UNREACHABLE : CLI_REFUSED, "%s", err.text);
+    if (out->status < 200 || out->status > 299)
+        return cli_exchange_failed(out);
+    if (out->json == NULL)
+        return cli_fail(CLI_REFUSED, "the daemon's answer is no JSON; is something else listening at %s?",
+                        cli->socket.ptr);
+    return CLI_DONE;
+}
+
+int cli_get(struct cli *cli, struct str path, struct cli_answer *out)
+{
+    return cli_call(cli, "GET", path, STR_NONE, out);
+}
+
+void cli_path_put(struct buf *path, const char *text)
+{
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:@";
+
+    for (; *text != '\0'; text++) {
+        if (strchr(plain, *text) != NULL)
+            buf_putc(path, *text);
+        else
+            buf_printf(path, "%%%02X", (unsigned char)*text);
+    }
+}
+
+void cli_path_put_argument(struct buf *path, const char *name, const char *text)
+{
+    if (text == NULL)
+        return;
+    bool is_first = path->ptr == NULL || strchr(path->ptr, '?') == NULL;
+    buf_printf(path, "%c%s=", is_first ? '?' : '&', name);
+    cli_path_put(path, text);
+}
+
+int cli_print(const struct buf *text)
+{
+    if (text->failed)
+        return cli_fail(CLI_REFUSED, "out of memory");
+    if (fwrite(buf_str(text).ptr, 1, text->len, stdout) != text->len || fflush(stdout) != 0)
+        return cli_fail(CLI_REFUSED, "cannot write the output: %s", strerror(errno));
+    return CLI_DONE;
+}
+
+int cli_print_json(const struct json_t *json)
+{
+    _buf_ struct buf out = {0};
+
+    cli_json_put(&out, json, 2);
+    buf_putc(&out, '\n');
+    return cli_print(&out);
+}
+
+int cli_print_answer(const struct cli_answer *answer)
+{
+    return cli_print(&answer->body);
+}
+
+int cli_print_table(const struct cli *cli, const struct cli_table *table)
+{
+    _buf_ struct buf out = {0};
+
+    if (!cli_table_render(table, cli->width, cli->is_coloured, &out))
+        return cli_fail(CLI_REFUSED, "out of memory");
+    return cli_print(&out);
+}
+
+int cli_print_more(const struct json_t *page)
+{
+    if (cli_json_has_number(page, "next")) /* stderr: the list itself stays clean for pipes */
+        (void)fprintf(stderr, "there is more: --after %lld\n", (long long)cli_json_number(page, "next"));
+    return CLI_DONE;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Asking the daemon, and showing what it said. */
+#ifndef CLI_CALL_H
+#define CLI_CALL_H
+
+#include "base/cleanup.h"
+#include "cli/cli.h"
+#include "cli/cli_json.h"
+#include "cli/cli_table.h"
+
+struct cli_answer {
+    int status;
+    struct buf body;
+    struct json_t *json; /* owned; NULL when the body is no JSON */
+};
+
+static inline void guard_answer(struct cli_answer *answer)
+{
+    buf_finish(&answer->body);
+    cli_json_release(answer->json);
+}
+#define _answer_ __attribute__((cleanup(guard_answer)))
+
+/* One exchange. CLI_DONE with a 2xx answer; else the daemon's sentence has been printed. `path` is encoded. */
+int cli_call(struct cli *cli, const char *method, struct str path, struct str body, struct cli_answer *out);
+int cli_get(struct cli *cli, struct str path, struct cli_answer *out);
+/* The same without printing: 0 for any answer, E_UNREACHABLE. */
+int cli_exchange(struct cli *cli, const char *method, struct str path, const char *content_type, struct str body,
+                 struct cli_answer *out, struct err *err);
+int cli_exchange_failed(const struct cli_answer *answer); /* prints the problem's sentence; CLI_REFUSED */
+struct str cli_answer_detail(const struct cli_answer *answer);
+
+/* Path pieces: percent-encodes `text`; `argument` gives "?name=" or "&name=" before it, nothing when NULL. */
+void cli_path_put(struct buf *path, const char *text);
+void cli_path_put_argument(struct buf *path, const char *name, const char *text);
+
+/* To standard output, all at once; CLI_REFUSED when it cannot be written. */
+int cli_print(const struct buf *text);
+int cli_print_json(const struct json_t *json); /* indented */
+int cli_print_answer(const struct cli_answer *answer);
+int cli_print_more(const struct json_t *page); /* "more: --after N" on stderr when there is a next page */
+int cli_print_table(const struct cli *cli, const struct cli_table *table);
+DEFINE_GUARD(table, struct cli_table *, cli_table_destroy);
+#define _table_ _guard_(table)
+
+#endif

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/cli_functions.h"
+
+#define END_OF_OPTIONS {NULL, NULL, NULL}
+
+static const struct cli_option plugin_list_options[] = {
+    {"offline", NULL, "look at the plugin directories, ask no daemon"},
+    END_OF_OPTIONS,
+};
+static const struct cli_option entity_add_options[] = {
+    {"type", "TYPE", "the entities' type; else their own \"type\""},
+    {"id", "ID", "store one object under this id; else its own \"id\""},
+    END_OF_OPTIONS,
+};
+static const struct cli_option entity_search_options[] = {
+    {"type", "TYPE", "only entities of this type"},
+    {"limit", "N", "at most this many, 1 to 1000 (50)"},
+    {"after", "N", "go on behind the last page: the number it ended with"},
+    END_OF_OPTIONS,
+};
+static const struct cli_option entity_update_options[] = {
+    {"type", "TYPE", "the entity's type; else it stays"},
+    {"version", "N", "only when the entity is still at this version"},
+    END_OF_OPTIONS,
+};
+static const struct cli_option entity_relate_options[] = {
+    {"data", "JSON", "what else is to be known about the relationship"},
+    END_OF_OPTIONS,
+};
+static const struct cli_option entity_import_options[] = {
+    {"type", "TYPE", "the entities' type; else their own \"type\""},
+    {"skip-bad", NULL, "leave bad records out and go on; each is reported"},
+    {"quiet", NULL, "no progress bar"},
+    END_OF_OPTIONS,
+};
+static const struct cli_option submit_options[] = {
+    {"selector", "NAME", "which entities: unsubmitted, failed, changed, all"},
+    {"entity", "ID", "this one entity"},
+    {"dry-run", NULL, "show what would be sent for --entity; send nothing"},
+    END_OF_OPTIONS,
+};
+static const struct cli_option submission_list_options[] = {
+    {"integration", "NAME", "only of this integration"},
+    {"entity", "ID", "only of this entity"},
+    {"state", "STATE", "pending, in_flight, succeeded, retrying, failed, unknown, skipped, superseded"},
+    {"limit", "N", "at most this many, 1 to 1000 (50)"},
+    {"after", "N", "go on behind this number"},
+    END_OF_OPTIONS,
+};
+static const struct cli_option config_show_options[] = {
+    {"all", NULL, "defaults too"},
+    END_OF_OPTIONS,
+};
+
+const struct cli_command cli_commands[] = {
+    {"status", "", NULL, CLI_ONLINE, cli_status, "Show the daemon, its store and its integrations", NULL},
+    {"plugin list", "", plugin_list_options, CLI_EITHER, cli_plugin_list,
+     "List plugin files, and the workers that run them",
+     "With no daemon, or with --offline, the plugin directories of the configuration are read instead."},
+    {"plugin inspect", "FILE", NULL, CLI_OFFLINE, cli_plugin_inspect,
+     "Tell what a plugin file is and whether this host takes it",
+     "Reads the file's note; none of its code runs. Exit code 1 when the host would refuse it."},
+    {"integration list", "", NULL, CLI_ONLINE, cli_integration_list, "List the configured integrations", NULL},
+    {"integration show", "NAME", NULL, CLI_ONLINE, cli_integration_show, "Show one integration with its figures", NULL},
+    {"entity add", "[FILE|-|JSON]", entity_add_options, CLI_ONLINE, cli_entity_add,
+     "Store entities: one JSON object, an array or NDJSON",
+     "Takes a file, '-' for standard input, or the JSON itself:\n"
+     "  tenon entity add '{\"id\": \"e-1\", \"title\": \"A talk\"}' --type event\n"
+     "For many records use 'tenon entity import'."},
+    {"entity get", "ID", NULL, CLI_ONLINE, cli_entity_get, "Show one entity with its data", NULL},
+    {"entity search", "[TEXT]", entity_search_options, CLI_ONLINE, cli_entity_search,
+     "Find entities by type or by a piece of their text", NULL},
+    {"entity update", "ID [FILE|-|JSON]", entity_update_options, CLI_ONLINE, cli_entity_update,
+     "Replace one entity's data", NULL},
+    {"entity delete", "ID", NULL, CLI_ONLINE, cli_entity_delete, "Delete one entity", NULL},
+    {"entity relate", "A TYPE B", entity_relate_options, CLI_ONLINE, cli_entity_relate,
+     "Relate two entities: A is TYPE of B", NULL},
+    {"entity import", "FILE|-", entity_import_options, CLI_ONLINE, cli_entity_import,
+     "Store the records of a file, one JSON object a line",
+     "Takes NDJSON of any length, or a JSON array. Records that are in already are left as they are, so an import\n"
+     "that broke off can simply be run again. A bad record is reported with its line and ends the import, or is left\n"
+     "out with --skip-bad."},
+    {"import", "FILE|-", entity_import_options, CLI_ONLINE, cli_entity_import, "Short for 'entity import'", NULL},
+    {"submit", "NAME", submit_options, CLI_ONLINE, cli_submit, "Submit by hand to the integration NAME",
+     "Without options: what was never submitted. '--selector failed' tries failed submissions again."},
+    {"submission list", "", submission_list_options, CLI_ONLINE, cli_submission_list, "List submissions, newest first",
+     NULL},
+    {"submission show", "N", NULL, CLI_ONLINE, cli_submission_show, "Show one submission with its attempts", NULL},
+    {"why", "ENTITY [INTEGRATION]", NULL, CLI_ONLINE, cli_why,
+     "Tell what became of an entity, why, and what comes next", NULL},
+    {"config check", "", NULL, CLI_OFFLINE, cli_config_check, "Check all files of the configuration",
+     "Shows every error of every file. Exit code 1 when there is one."},
+    {"config show", "[NAME]", config_show_options, CLI_OFFLINE, cli_config_show,
+     "Show the effective configuration, secrets masked", "NAME is an integration, or tenon for tenon.ini; else all."},
+    {"config example", "[PLUGIN]", NULL, CLI_OFFLINE, cli_config_example,
+     "Print a commented ini for a plugin, or tenon.ini",
+     "For example: tenon config example webhook > conf.d/my-hook.ini"},
+};
+const size_t cli_command_count = sizeof(cli_commands) / sizeof(cli_commands[0]);

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What the rows of cli_commands.c point at; one file per noun. Each gives an enum cli_exit. */
+#ifndef CLI_FUNCTIONS_H
+#define CLI_FUNCTIONS_H
+
+#include "cli/cli.h"
+
+/* cli_status.c, cli_plugin.c, cli_inspect.c, cli_integration.c */
+int cli_status(struct cli *cli);
+int cli_plugin_list(struct cli *cli);
+int cli_plugin_inspect(struct cli *cli);
+int cli_integration_list(struct cli *cli);
+int cli_integration_show(struct cli *cli);
+
+/* cli_entity.c, cli_import.c */
+int cli_entity_add(struct cli *cli);
+int cli_entity_get(struct cli *cli);
+int cli_entity_search(struct cli *cli);
+int cli_entity_update(struct cli *cli);
+int cli_entity_delete(struct cli *cli);
+int cli_entity_relate(struct cli *cli);
+int cli_entity_import(struct cli *cli);
+
+/* cli_submit.c, cli_submission.c, cli_why.c */
+int cli_submit(struct cli *cli);
+int cli_submission_list(struct cli *cli);
+int cli_submission_show(struct cli *cli);
+int cli_why(struct cli *cli);
+
+/* cli_config.c */
+int cli_config_check(struct cli *cli);
+int cli_config_show(struct cli *cli);
+int cli_config_example(struct cli *cli);
+
+#endif

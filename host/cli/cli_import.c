@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Records of a file into the store, in requests of about a thousand lines. The file streams; it may be larger than
+ * memory. A request that the daemon refuses is halved until the bad record stands alone and can be named by its line. */
+#include "cli/cli_functions.h"
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "cli/cli_call.h"
+#include "cli/cli_progress.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+enum { BATCH_RECORDS = 1000, BATCH_BYTES = 500000, WHOLE_BYTES_MAX = 512 * 1024 * 1024 };
+
+struct import {
+    struct cli *cli;
+    const char *name;          /* of the file, for people */
+    FILE *in;
+    struct buf path;
+    bool is_skipping;
+    const char *unit;          /* what is counted: "line", or "record" in an array */
+    struct buf batch;          /* records, each with a line end behind it */
+    size_t starts[BATCH_RECORDS + 1]; /* of each record in batch, and the end */
+    uint64_t places[BATCH_RECORDS];   /* its line or number in the file */
+    size_t count;
+    uint64_t place;            /* line or number read last */
+    int64_t received, created, updated, unchanged, bad;
+    int64_t bytes_read;
+    struct cli_progress progress;
+};
+
+/* CLI_DONE when the import goes on without this record. */
+static int refuse(struct import *import, uint64_t place, struct str why)
+{
+    import->bad++;
+    cli_progress_clear(&import->progress);
+    (void)cli_fail(CLI_REFUSED, "%s: %s %llu: %.*s", import->name, import->unit, (unsigned long long)place,
+                   STR_ARG(why));
+    return import->is_skipping ? CLI_DONE : CLI_REFUSED;
+}
+
+static int send_range(struct import *import, size_t first, size_t count)
+{
+    _answer_ struct cli_answer answer = {0};
+    struct err err = {0};
+    struct str body = {import->batch.ptr + import->starts[first],
+                       import->starts[first + count] - import->starts[first]};
+
+    int status = cli_exchange(import->cli, "POST", buf_str(&import->path), "application/x-ndjson", body, &answer, &err);
+    if (status < 0) {
+        cli_progress_clear(&import->progress);
+        return cli_fail(status == E_UNREACHABLE ? CLI_UNREACHABLE : CLI_REFUSED, "%s", err.text);
+    }
+    if (answer.status >= 200 && answer.status <= 299) {
+        import->received += cli_json_number(answer.json, "received");
+        import->created += cli_json_number(answer.json, "created");
+        import->updated += cli_json_number(answer.json, "updated");
+        import->unchanged += cli_json_number(answer.json, "unchanged");
+        return CLI_DONE;
+    }
+    if (answer.status != 400 && answer.status != 413) {
+        cli_progress_clear(&import->progress);
+        return cli_exchange_failed(&answer);
+    }
+    if (count == 1)
+        return refuse(import, import->places[first], cli_answer_detail(&answer));
+    int code = send_range(import, first, count / 2);
+    return code != CLI_DONE ? code : send_range(import, first + count / 2, count - count / 2);
+}
+
+static int flush_batch(struct import *import)
+{
+    int code = CLI_DONE;
+
+    if (import->count > 0)
+        code = send_range(import, 0, import->count);
+    import->count = 0;
+    buf_clear(&import->batch);
+    cli_progress_show(&import->progress, import->bytes_read, import->received);
+    return code;
+}
+
+static int add_record(struct import *import, struct str record)
+{
+    struct err err = {0};
+    struct str trimmed = str_trim(record);
+
+    if (json_check(trimmed, &err) < 0) {
+        const char *words = strncmp(err.text, "line 1, ", 8) == 0 ? err.text + 8 : err.text;
+        return refuse(import, import->place, str_of(words));
+    }
+    if (json_kind_of(trimmed) != JSON_OBJECT)
+        return refuse(import, import->place, STR("a record is a JSON object; this is none"));
+    import->starts[import->count] = import->batch.len;
+    import->places[import->count++] = import->place;
+    buf_add_str(&import->batch, trimmed);
+    buf_putc(&import->batch, '\n');
+    import->starts[import->count] = import->batch.len;
+    if (import->batch.failed)
+        return cli_fail(CLI_REFUSED, "out of memory");
+    if (import->count == BATCH_RECORDS || import->batch.len >= BATCH_BYTES)
+        return flush_batch(import);
+    return CLI_DONE;
+}
+
+/* ---- the two forms of a file ------------------------------------------------------------------------------------- */
+
+/* An array, or objects over several lines: the file as one. `first` has been read already. */
+static int read_whole(struct import *import, struct str first)
+{
+    _buf_ struct buf whole = {0};
+    struct err err = {0};
+    struct str record;
+    char bytes[65536];
+    size_t len;
+    int more;
+
+    buf_add_str(&whole, first);
+    while ((len = fread(bytes, 1, sizeof(bytes), import->in)) > 0 && whole.len < WHOLE_BYTES_MAX)
+        buf_add(&whole, bytes, len);
+    if (whole.failed || whole.len >= WHOLE_BYTES_MAX)
+        return cli_fail(CLI_REFUSED, "%s: an array of more than %d MB; give one object a line instead", import->name,
+                        WHOLE_BYTES_MAX >> 20);
+    struct json_records reader = {.rest = buf_str(&whole)};
+    import->unit = "record";
+    import->place = 0;
+    while ((more = json_records_next(&reader, NULL, 0, &record, NULL, &err)) > 0) {
+        import->place++;
+        import->bytes_read = (int64_t)(record.ptr + record.len - whole.ptr);
+        int code = add_record(import, record);
+        if (code != CLI_DONE)
+            return code;
+    }
+    if (more < 0) { /* nothing behind this place can be told apart, so skipping cannot help */
+        import->bad++;
+        cli_progress_clear(&import->progress);
+        return cli_fail(CLI_REFUSED, "%s: %s", import->name, err.text);
+    }
+    return flush_batch(import);
+}
+
+static bool is_whole_form(struct str line)
+{
+    struct str trimmed = str_trim(line);
+
+    return trimmed.len > 0 && (trimmed.ptr[0] == '[' || str_is(trimmed, "{"));
+}
+
+static int read_lines(struct import *import)
+{
+    _free_ char *line = NULL;
+    size_t room = 0;
+    ssize_t len;
+    bool has_begun = false;
+    int code = CLI_DONE;
+
+    while (code == CLI_DONE && (len = getline(&line, &room, import->in)) >= 0) {
+        struct str text = {line, (size_t)len};
+        import->place++;
+        import->bytes_read += len;
+        if (import->place == 1 && str_starts_with(text, "\xef\xbb\xbf")) /* a byte order mark is no JSON */
+            text = (struct str){line + 3, text.len - 3};
+        if (str_trim(text).len == 0)
+            continue;
+        if (!has_begun && is_whole_form(text))
+            return read_whole(import, text);
+        has_begun = true;
+        code = add_record(import, text);
+    }
+    if (code == CLI_DONE && ferror(import->in))
+        code = cli_fail(CLI_REFUSED, "%s: cannot be read: %s", import->name, strerror(errno));
+    return code == CLI_DONE ? flush_batch(import) : code;
+}
+
+/* ---- the command ------------------------------------------------------------------------------------------------- */
+
+static int print_summary(const struct import *import)
+{
+    _buf_ struct buf out = {0};
+
+    if (import->cli->is_json) {
+        buf_putc(&out, '{');
+        json_put_int(&out, "received", import->received);
+        json_put_int(&out, "created", import->created);
+        json_put_int(&out, "updated", import->updated);
+        json_put_int(&out, "unchanged", import->unchanged);
+        json_put_int(&out, "bad", import->bad);
+        buf_puts(&out, "}\n");
+        return cli_print(&out);
+    }
+    const struct {
+        int64_t number;
+        const char *words;
+    } parts[] = {{import->received, " in ("},
+                 {import->created, " created, "},
+                 {import->updated, " updated, "},
+                 {import->unchanged, import->bad > 0 ? " unchanged), " : " unchanged)\n"},
+                 {import->bad, " bad\n"}};
+    for (size_t i = 0; i < (import->bad > 0 ? 5 : 4); i++) {
+        cli_text_put_count(&out, parts[i].number);
+        buf_puts(&out, parts[i].words);
+    }
+    return cli_print(&out);
+}
+
+static int open_input(struct import *import)
+{
+    struct stat info;
+    bool is_file;
+
+    if (strcmp(import->name, "-") == 0) {
+        import->name = "standard input";
+        import->in = stdin;
+    } else {
+        import->in = fopen(import->name, "re");
+    }
+    if (import->in == NULL)
+        return cli_fail(CLI_REFUSED, "%s: cannot be opened: %s", import->name, strerror(errno));
+    if (fstat(fileno(import->in), &info) == 0 && S_ISDIR(info.st_mode))
+        return cli_fail(CLI_REFUSED, "%s is a directory; give a file of JSON records", import->name);
+    is_file = fstat(fileno(import->in), &info) == 0 && S_ISREG(info.st_mode);
+    bool is_shown = isatty(STDERR_FILENO) && !cli_option_is_set(import->cli, "quiet") && !import->cli->is_json;
+    cli_progress_start(&import->progress, is_shown, is_file ? (int64_t)info.st_size : 0, import->cli->width);
+    return CLI_DONE;
+}
+
+int cli_entity_import(struct cli *cli)
+{
+    struct import *import = calloc(1, sizeof(*import));
+
+    if (import == NULL)
+        return cli_fail(CLI_REFUSED, "out of memory");
+    import->cli = cli;
+    import->unit = "line";
+    import->name = cli_argument(cli, 0);
+    import->is_skipping = cli_option_is_set(cli, "skip-bad");
+    buf_puts(&import->path, "/api/v1/entities");
+    cli_path_put_argument(&import->path, "type", cli_option_text(cli, "type"));
+    int code = open_input(import);
+    if (code == CLI_DONE) {
+        code = read_lines(import);
+        if (code == CLI_REFUSED) /* what was read before the bad record goes in: the message says where it stopped */
+            (void)flush_batch(import);
+        cli_progress_clear(&import->progress);
+        int printed = print_summary(import);
+        code = code == CLI_DONE ? printed : code;
+        if (code == CLI_DONE && import->bad > 0)
+            code = CLI_REFUSED;
+    }
+    if (import->in != NULL && import->in != stdin)
+        (void)fclose(import->in); /* only read */
+    buf_finish(&import->path);
+    buf_finish(&import->batch);
+    free(import);
+    return code;
+}

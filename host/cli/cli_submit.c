@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/cli_functions.h"
+
+#include "base/json.h"
+#include "cli/cli_call.h"
+
+#include <string.h>
+
+/* Bodies are shown as they would go out, indented when they are JSON. */
+static void put_body(struct buf *out, const struct json_t *request)
+{
+    const char *body = cli_json_text(request, "body");
+    struct json_t *json = body[0] == '{' || body[0] == '[' ? cli_json_parse(str_of(body)) : NULL;
+
+    if (json != NULL)
+        cli_json_put(out, json, 2);
+    else if (body[0] != '\0')
+        cli_text_put(out, str_of(body));
+    else if (cli_json_member(request, "body") != NULL)
+        cli_json_put(out, cli_json_member(request, "body"), 2);
+    buf_putc(out, '\n');
+    cli_json_release(json);
+}
+
+static void put_request(struct buf *out, const struct json_t *request)
+{
+    const struct json_t *headers = cli_json_member(request, "headers");
+    const struct json_t *value;
+    const char *name;
+
+    cli_text_put(out, str_of(cli_json_text(request, "method")));
+    buf_putc(out, ' ');
+    cli_text_put(out, str_of(cli_json_text(request, "url")));
+    buf_putc(out, '\n');
+    for (size_t i = 0; cli_json_pair(headers, i, &name, &value); i++) {
+        cli_text_put(out, str_of(name));
+        buf_puts(out, ": ");
+        cli_text_put(out, str_of(cli_json_own_text(value)));
+        buf_putc(out, '\n');
+    }
+    buf_putc(out, '\n');
+    put_body(out, request);
+}
+
+static int print_dry_run(const struct json_t *json)
+{
+    _buf_ struct buf out = {0};
+    const struct json_t *requests = cli_json_member(json, "requests");
+
+    cli_text_put(&out, str_of(cli_json_text(json, "entity")));
+    buf_puts(&out, cli_json_is_true(json, "wanted") ? " would go to " : " would not go to ");
+    cli_text_put(&out, str_of(cli_json_text(json, "integration")));
+    if (cli_json_text(json, "reason")[0] != '\0') {
+        buf_puts(&out, ": ");
+        cli_text_put(&out, str_of(cli_json_text(json, "reason")));
+    }
+    buf_puts(&out, ".\n");
+    for (size_t i = 0; i < cli_json_count(requests); i++) {
+        buf_putc(&out, '\n');
+        put_request(&out, cli_json_item(requests, i));
+    }
+    return cli_print(&out);
+}
+
+static int print_submitted(const struct json_t *json)
+{
+    _buf_ struct buf out = {0};
+    const char *name = cli_json_text(json, "integration");
+
+    if (cli_json_is_true(json, "rewinds")) {
+        cli_text_put(&out, str_of(name));
+        buf_puts(&out, " goes through the store again and submits what it finds");
+        if (cli_json_number(json, "queued") > 0)
+            buf_printf(&out, "; %lld waiting ones go first", (long long)cli_json_number(json, "queued"));
+    } else {
+        cli_text_put_count(&out, cli_json_number(json, "queued"));
+        buf_puts(&out, " queued for ");
+        cli_text_put(&out, str_of(name));
+    }
+    buf_putc(&out, '\n');
+    return cli_print(&out);
+}
+
+int cli_submit(struct cli *cli)
+{
+    _buf_ struct buf path = {0};
+    _buf_ struct buf body = {0};
+    _answer_ struct cli_answer answer = {0};
+    const char *selector = cli_option_text(cli, "selector");
+    const char *entity = cli_option_text(cli, "entity");
+    bool is_dry_run = cli_option_is_set(cli, "dry-run");
+
+    if (is_dry_run && entity == NULL)
+        return cli_fail(CLI_USAGE, "--dry-run wants an entity: --entity ID");
+    if (selector != NULL && entity != NULL)
+        return cli_fail(CLI_USAGE, "either --selector or --entity, not both");
+    buf_puts(&path, "/api/v1/integrations/");
+    cli_path_put(&path, cli_argument(cli, 0));
+    buf_puts(&path, "/trigger");
+    buf_putc(&body, '{');
+    if (selector != NULL)
+        json_put_member(&body, "selector", str_of(selector));
+    if (entity != NULL)
+        json_put_member(&body, "entity", str_of(entity));
+    json_put_raw(&body, "dry_run", is_dry_run ? STR("true") : STR("false"));
+    buf_putc(&body, '}');
+    int code = cli_call(cli, "POST", buf_str(&path), buf_str(&body), &answer);
+    if (code != CLI_DONE || cli->is_json)
+        return code != CLI_DONE ? code : cli_print_answer(&answer);
+    return is_dry_run ? print_dry_run(answer.json) : print_submitted(answer.json);
+}

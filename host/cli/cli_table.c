@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/cli_table.h"
+
+#include "base/cleanup.h"
+
+enum { GAP = 2, LEAST = 6 };
+
+struct cell {
+    char *text;
+    size_t columns;
+    enum cli_color color;
+};
+
+struct cli_table {
+    const struct cli_column *columns;
+    size_t column_count;
+    struct cell *cells;
+    size_t count, room;
+    bool is_out_of_memory;
+};
+
+struct cli_table *cli_table_create(const struct cli_column *columns)
+{
+    struct cli_table *table = calloc(1, sizeof(*table));
+
+    if (table == NULL)
+        return NULL;
+    table->columns = columns;
+    while (columns[table->column_count].head != NULL && table->column_count < CLI_COLUMNS_MAX)
+        table->column_count++;
+    return table;
+}
+
+void cli_table_destroy(struct cli_table *table)
+{
+    if (table == NULL)
+        return;
+    for (size_t i = 0; i < table->count; i++)
+        free(table->cells[i].text);
+    free(table->cells);
+    free(table);
+}
+
+void cli_table_add(struct cli_table *table, struct str text, enum cli_color color)
+{
+    _buf_ struct buf safe = {0};
+
+    if (table == NULL)
+        return;
+    cli_text_put(&safe, text);
+    if (table->count == table->room) {
+        size_t room = table->room > 0 ? table->room * 2 : 64;
+        struct cell *cells = realloc(table->cells, room * sizeof(*cells));
+        if (cells == NULL) {
+            table->is_out_of_memory = true;
+            return;
+        }
+        table->cells = cells;
+        table->room = room;
+    }
+    struct cell *cell = &table->cells[table->count++];
+    cell->columns = cli_text_columns(buf_str(&safe));
+    cell->color = color;
+    cell->text = safe.len > 0 ? buf_take(&safe) : str_dup(STR(""));
+    table->is_out_of_memory |= cell->text == NULL;
+}
+
+void cli_table_add_text(struct cli_table *table, const char *text)
+{
+    cli_table_add(table, str_of(text), COLOR_NONE);
+}
+
+void cli_table_add_number(struct cli_table *table, int64_t number)
+{
+    _buf_ struct buf text = {0};
+
+    cli_text_put_count(&text, number);
+    cli_table_add(table, buf_str(&text), COLOR_NONE);
+}
+
+static void natural_widths(const struct cli_table *table, size_t *widths)
+{
+    for (size_t i = 0; i < table->column_count; i++)
+        widths[i] = cli_text_columns(str_of(table->columns[i].head));
+    for (size_t i = 0; i < table->count; i++)
+        if (table->cells[i].columns > widths[i % table->column_count])
+            widths[i % table->column_count] = table->cells[i].columns;
+}
+
+/* The widest column that may still give way, or column_count. */
+static size_t widest(const struct cli_table *table, const size_t *widths, bool only_willing)
+{
+    size_t best = table->column_count;
+
+    for (size_t i = 0; i < table->column_count; i++) {
+        bool may = widths[i] > LEAST && (!only_willing || table->columns[i].gives_way);
+        if (may && (best == table->column_count || widths[i] > widths[best]))
+            best = i;
+    }
+    return best;
+}
+
+static void fit(const struct cli_table *table, size_t *widths, size_t width)
+{
+    size_t total = GAP * (table->column_count - 1);
+
+    for (size_t i = 0; i < table->column_count; i++)
+        total += widths[i];
+    for (; total > width; total--) {
+        size_t column = widest(table, widths, true);
+        if (column == table->column_count)
+            column = widest(table, widths, false);
+        if (column == table->column_count)
+            return;
+        widths[column]--;
+    }
+}
+
+static void put_cell(const struct cli_table *table, size_t column, size_t width, struct str text, size_t columns,
+                     enum cli_color color, struct buf *out)
+{
+    bool is_last = column + 1 == table->column_count;
+    size_t pad = columns < width ? width - columns : 0;
+
+    if (table->columns[column].is_right)
+        buf_printf(out, "%*s", (int)pad, "");
+    cli_color_start(out, color);
+    cli_text_put_cut(out, text, width);
+    cli_color_end(out, color);
+    if (!table->columns[column].is_right && !is_last)
+        buf_printf(out, "%*s", (int)pad, "");
+    buf_puts(out, is_last ? "\n" : "  ");
+}
+
+bool cli_table_render(const struct cli_table *table, size_t width, bool is_coloured, struct buf *out)
+{
+    size_t widths[CLI_COLUMNS_MAX];
+
+    if (table == NULL || table->is_out_of_memory)
+        return false;
+    natural_widths(table, widths);
+    if (width > 0)
+        fit(table, widths, width);
+    for (size_t i = 0; i < table->column_count; i++) {
+        struct str head = str_of(table->columns[i].head);
+        put_cell(table, i, widths[i], head, cli_text_columns(head), is_coloured ? COLOR_BOLD : COLOR_NONE, out);
+    }
+    for (size_t i = 0; i < table->count; i++) {
+        const struct cell *cell = &table->cells[i];
+        size_t column = i % table->column_count;
+        put_cell(table, column, widths[column], str_of(cell->text), cell->columns,
+                 is_coloured ? cell->color : COLOR_NONE, out);
+    }
+    return !out->failed;
+}
