@@ -560,12 +560,11 @@ static void give_up_all(struct http_client *client)
     }
 }
 
-void http_client_destroy(struct http_client *client)
+void http_client_stop(struct http_client *client)
 {
-    if (client == NULL)
-        return;
     if (client->has_thread)
         stop_thread(client);
+    client->has_thread = false;
     give_up_all(client);
     while (client->finished.first != NULL) {
         bool has_news = client->has_news;
@@ -573,6 +572,13 @@ void http_client_destroy(struct http_client *client)
         run_finished(client); /* may send more, which is refused at once */
         client->has_news = has_news;
     }
+}
+
+void http_client_destroy(struct http_client *client)
+{
+    if (client == NULL)
+        return;
+    http_client_stop(client);
     while (client->destinations != NULL)
         destination_forget(client->destinations);
     curl_multi_cleanup(client->multi);

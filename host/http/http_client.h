@@ -61,7 +61,10 @@ struct http_request {
 };
 
 struct http_client *http_client_create(struct loop *loop, struct err *err);
-/* Requests under way end HTTP_NO_ANSWER, waiting ones HTTP_REFUSED_LOCALLY; their done() runs before this returns. [loop] */
+/* Ends the thread: requests under way end HTTP_NO_ANSWER, waiting and later ones HTTP_REFUSED_LOCALLY; the done() of all runs
+ * before this returns. Destinations can still be released. [loop] */
+void http_client_stop(struct http_client *client);
+/* Stops it if need be; its destinations go with it. NULL allowed. [loop] */
 void http_client_destroy(struct http_client *client);
 struct http_destination *http_destination_create(struct http_client *client,
                                                  const struct http_destination_settings *settings, struct err *err);

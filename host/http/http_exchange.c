@@ -8,88 +8,20 @@
 
 enum { PIECE_BYTES = 16 * 1024 };
 
-/* libwebsockets hands out the path and the arguments decoded. They are encoded again, so that the reader's one decoding is
- * right: only an encoded '/' (and a '+', which it takes for a space) cannot be told from a plain one any more. */
-static void add_encoded(struct buf *out, const char *text, size_t len, const char *plain)
-{
-    for (size_t i = 0; i < len; i++) {
-        unsigned char c = (unsigned char)text[i];
-        bool is_plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                        (c != '\0' && strchr(plain, c) != NULL);
-
-        if (is_plain)
-            buf_putc(out, (char)c);
-        else
-            buf_printf(out, "%%%02X", c);
-    }
-}
-
-static struct str method_of(struct lws *wsi)
-{
-    static const struct {
-        enum lws_token_indexes token;
-        struct str name;
-    } methods[] = {
-        {WSI_TOKEN_POST_URI, {"POST", 4}},     {WSI_TOKEN_GET_URI, {"GET", 3}},
-        {WSI_TOKEN_PUT_URI, {"PUT", 3}},       {WSI_TOKEN_PATCH_URI, {"PATCH", 5}},
-        {WSI_TOKEN_DELETE_URI, {"DELETE", 6}}, {WSI_TOKEN_HEAD_URI, {"HEAD", 4}},
-        {WSI_TOKEN_OPTIONS_URI, {"OPTIONS", 7}},
-    };
-
-    for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
-        if (lws_hdr_total_length(wsi, methods[i].token) > 0)
-            return methods[i].name;
-    }
-    return STR("UNKNOWN");
-}
-
-/* Each argument is one fragment, its first '=' the one that separates. */
-static void take_query(struct lws *wsi, struct buf *out)
-{
-    char text[4096];
-    int len;
-
-    for (int i = 0; (len = lws_hdr_copy_fragment(wsi, text, sizeof(text), WSI_TOKEN_HTTP_URI_ARGS, i)) > 0; i++) {
-        const char *equals = memchr(text, '=', (size_t)len);
-        size_t name_len = equals != NULL ? (size_t)(equals - text) : (size_t)len;
-
-        if (i > 0)
-            buf_putc(out, '&');
-        add_encoded(out, text, name_len, "-._~");
-        if (equals == NULL)
-            continue;
-        buf_putc(out, '=');
-        add_encoded(out, equals + 1, (size_t)len - name_len - 1, "-._~");
-    }
-}
-
-/* Case-insensitive, as a whole or one of a list. */
-static bool token_is(struct lws *wsi, enum lws_token_indexes token, const char *wanted)
-{
-    char text[64];
-    int len = lws_hdr_copy(wsi, text, sizeof(text), token);
-
-    return len > 0 && strcasestr(text, wanted) != NULL;
-}
-
-struct http_exchange *http_exchange_create(struct lws *wsi, const char *uri, size_t uri_len)
+struct http_exchange *http_exchange_create(struct lws *wsi, struct str head)
 {
     struct http_exchange *exchange = calloc(1, sizeof(*exchange));
 
     if (exchange == NULL)
         return NULL;
-    exchange->wsi = wsi;
-    exchange->method = method_of(wsi);
-    exchange->is_head = str_is(exchange->method, "HEAD");
-    add_encoded(&exchange->path, uri, uri_len, "/-._~!$&'()*,;=:@");
-    take_query(wsi, &exchange->query);
-    exchange->must_close = token_is(wsi, WSI_TOKEN_CONNECTION, "close") ||
-                           (token_is(wsi, WSI_TOKEN_HTTP, "HTTP/1.0") &&
-                            !token_is(wsi, WSI_TOKEN_CONNECTION, "keep-alive"));
-    if (exchange->path.failed || exchange->query.failed) {
+    buf_add_str(&exchange->text, head);
+    if (exchange->text.failed || http_head_parse(buf_str(&exchange->text), &exchange->parsed) < 0) {
         http_exchange_destroy(exchange);
         return NULL;
     }
+    exchange->wsi = wsi;
+    exchange->is_head = str_is(exchange->parsed.method, "HEAD");
+    exchange->must_close = exchange->parsed.must_close;
     return exchange;
 }
 
@@ -104,14 +36,7 @@ void http_exchange_destroy(struct http_exchange *exchange)
         if (exchange->next != NULL)
             exchange->next->place = exchange->place;
     }
-    while (exchange->headers != NULL) {
-        struct http_header_copy *header = exchange->headers;
-
-        exchange->headers = header->next;
-        free(header);
-    }
-    buf_finish(&exchange->path);
-    buf_finish(&exchange->query);
+    buf_finish(&exchange->text);
     buf_finish(&exchange->body);
     buf_finish(&exchange->head);
     buf_finish(&exchange->reply);
@@ -120,17 +45,17 @@ void http_exchange_destroy(struct http_exchange *exchange)
 
 struct str http_exchange_method(const struct http_exchange *exchange)
 {
-    return exchange->method;
+    return exchange->parsed.method;
 }
 
 struct str http_exchange_path(const struct http_exchange *exchange)
 {
-    return buf_str(&exchange->path);
+    return exchange->parsed.path;
 }
 
 struct str http_exchange_query(const struct http_exchange *exchange)
 {
-    return buf_str(&exchange->query);
+    return exchange->parsed.query;
 }
 
 struct str http_exchange_body(const struct http_exchange *exchange)
@@ -158,7 +83,9 @@ static int hex_digit(char c)
 {
     if (c >= '0' && c <= '9')
         return c - '0';
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1; /* add_encoded writes upper case */
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
 static void add_decoded(struct buf *out, struct str text)
@@ -168,7 +95,7 @@ static void add_decoded(struct buf *out, struct str text)
         int low = high >= 0 ? hex_digit(text.ptr[i + 2]) : -1;
 
         if (low < 0) {
-            buf_putc(out, text.ptr[i]);
+            buf_putc(out, text.ptr[i] == '+' ? ' ' : text.ptr[i]);
             continue;
         }
         buf_putc(out, (char)(high * 16 + low));
@@ -178,7 +105,7 @@ static void add_decoded(struct buf *out, struct str text)
 
 bool http_exchange_argument(const struct http_exchange *exchange, const char *name, struct buf *out)
 {
-    struct str rest = buf_str(&exchange->query);
+    struct str rest = exchange->parsed.query;
     struct str argument;
     _buf_ struct buf decoded = {0};
 
@@ -197,56 +124,9 @@ bool http_exchange_argument(const struct http_exchange *exchange, const char *na
     return false;
 }
 
-/* The known names stand in libwebsockets' own table, with their colon. */
-static int find_token(struct str name)
-{
-    for (int token = 0; token < WSI_TOKEN_COUNT; token++) {
-        const char *known = (const char *)lws_token_to_string((enum lws_token_indexes)token);
-        size_t len = known != NULL ? strlen(known) : 0;
-
-        if (len == name.len + 1 && known[name.len] == ':' && strncasecmp(known, name.ptr, name.len) == 0)
-            return token;
-    }
-    return -1;
-}
-
 struct str http_exchange_header(struct http_exchange *exchange, const char *lower_case_name)
 {
-    struct str name = str_of(lower_case_name);
-    struct http_header_copy *copy;
-    char with_colon[128];
-    int token;
-    int len;
-
-    for (copy = exchange->headers; copy != NULL; copy = copy->next) {
-        if (str_equals(copy->name, name))
-            return copy->value;
-    }
-    if (exchange->wsi == NULL || name.len + 2 > sizeof(with_colon))
-        return STR_NONE;
-    (void)snprintf(with_colon, sizeof(with_colon), "%s:", lower_case_name); /* fits, see above */
-    token = find_token(name);
-    if (token >= 0)
-        len = lws_hdr_total_length(exchange->wsi, (enum lws_token_indexes)token);
-    else
-        len = lws_hdr_custom_length(exchange->wsi, with_colon, (int)name.len + 1);
-    if (len <= 0)
-        return STR_NONE;
-    copy = calloc(1, sizeof(*copy) + name.len + 1 + (size_t)len + 2);
-    if (copy == NULL)
-        return STR_NONE;
-    char *text = (char *)(copy + 1);
-    memcpy(text, name.ptr, name.len);
-    copy->name = (struct str){text, name.len};
-    text += name.len + 1;
-    if (token >= 0)
-        len = lws_hdr_copy(exchange->wsi, text, len + 1, (enum lws_token_indexes)token);
-    else
-        len = lws_hdr_custom_copy(exchange->wsi, text, len + 1, with_colon, (int)name.len + 1);
-    copy->value = (struct str){text, len > 0 ? (size_t)len : 0};
-    copy->next = exchange->headers;
-    exchange->headers = copy;
-    return copy->value;
+    return http_head_header(exchange->parsed.headers, lower_case_name);
 }
 
 static const char *reason_of(int status)
@@ -260,8 +140,9 @@ static const char *reason_of(int status)
         {400, "Bad Request"}, {401, "Unauthorized"}, {403, "Forbidden"}, {404, "Not Found"},
         {405, "Method Not Allowed"}, {409, "Conflict"}, {411, "Length Required"}, {412, "Precondition Failed"},
         {413, "Content Too Large"}, {415, "Unsupported Media Type"}, {422, "Unprocessable Content"},
-        {426, "Upgrade Required"}, {429, "Too Many Requests"}, {500, "Internal Server Error"},
+        {426, "Upgrade Required"}, {431, "Request Header Fields Too Large"}, {429, "Too Many Requests"}, {500, "Internal Server Error"},
         {501, "Not Implemented"}, {502, "Bad Gateway"}, {503, "Service Unavailable"}, {504, "Gateway Timeout"},
+        {505, "HTTP Version Not Supported"},
     };
 
     for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
@@ -294,8 +175,8 @@ void http_exchange_reply(struct http_exchange *exchange, int status, const char 
                headers != NULL ? headers : "");
     if (has_no_body || exchange->is_head)
         exchange->reply_sent = exchange->reply.len;
-    /* Within libwebsockets' own call the caller writes at once, which spares a round of the loop. */
-    if (!exchange->is_in_callback)
+    /* A reply given within the handler is written when that returns, which spares a round of the loop. */
+    if (!exchange->is_in_handler)
         lws_callback_on_writable(exchange->wsi);
 }
 
@@ -334,7 +215,7 @@ int http_exchange_write(struct http_exchange *exchange)
         if (take > 0)
             memcpy(piece + LWS_PRE + head_take, reply->ptr + exchange->reply_sent, take);
         /* What the socket does not take of this piece libwebsockets keeps, and then says that it is choked. */
-        if (lws_write(exchange->wsi, piece + LWS_PRE, head_take + take, LWS_WRITE_HTTP) < 0)
+        if (lws_write(exchange->wsi, piece + LWS_PRE, head_take + take, LWS_WRITE_RAW) < 0)
             return -1;
         exchange->head_sent += head_take;
         exchange->reply_sent += take;

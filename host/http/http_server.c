@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Listening, connections and bodies. One connection carries one exchange at a time; libwebsockets keeps what a peer
- * sends ahead until the exchange is done.
- *
- *   head in -> (refused: reply at once, body thrown away) | body collected -> handler -> reply -> written -> next head */
+ * Listening, connections and requests. libwebsockets accepts, waits and writes; the requests are read here, because its
+ * own HTTP role (4.1.6) decodes the path before anyone sees it, knows no chunked bodies and no foreign methods, and
+ * spins for ever on some pipelined requests. One exchange at a time per connection; what the peer sends ahead is kept.
+ */
 #include "http/http_server.h"
 
 #include "base/cleanup.h"
@@ -16,14 +16,28 @@
 #include <sys/un.h>
 
 enum {
-    HEAD_BYTES_MAX = 8192,
     SERVICE_BYTES = 16 * 1024,
-    HEADS_AT_ONCE = 64, /* connections whose head is being kept; others wait for one of these */
     CONNECTIONS_DEFAULT = 1024,
     IDLE_MS_DEFAULT = 60000,
     BODY_BYTES_DEFAULT = 16 * 1024 * 1024,
+    DISCARD_BYTES_MAX = 256 * 1024 * 1024,
     CLOSE_ROUNDS_MAX = 1000,
+    AHEAD_BYTES_MAX = 1024 * 1024, /* sent while an earlier request is still being answered */
+    LINGER_S = 5,
     STALL_S = 30, /* without a byte in or out while there is something to move */
+};
+
+/* READS_HEAD -> (READS_BODY ->) WAITS for the handler -> WRITES -> READS_HEAD, or LINGERS until the peer closes. */
+enum connection_state { READS_HEAD, READS_BODY, WAITS, WRITES, LINGERS };
+
+struct connection {
+    struct lws *wsi;
+    struct http_server *server;
+    struct http_exchange *exchange; /* NULL while there is no request */
+    enum connection_state state;
+    struct http_chunks chunks;
+    struct buf in; /* came, and not used yet */
+    size_t discarded_bytes;
 };
 
 struct http_server {
@@ -38,6 +52,7 @@ struct http_server {
     int64_t max_body_bytes;
     int max_connections;
     int connections;
+    int idle_s;
     bool is_listening;
 };
 
@@ -49,186 +64,317 @@ static void write_log(int level, const char *line)
               (const struct log_field[]){F_TEXT("text", text), {.kind = LOG_FIELD_END}});
 }
 
-/* ---- one exchange ---- */
+/* ---- one connection ---- */
 
-/* The exchange is done with: the connection goes on or is dropped (-1). */
-static int finish_exchange(struct lws *wsi, struct http_exchange *exchange)
+static void connection_wait(const struct connection *connection, int seconds)
 {
-    bool must_close = exchange->must_close;
-
-    lws_set_opaque_user_data(wsi, NULL);
-    exchange->wsi = NULL;
-    http_exchange_destroy(exchange);
-    if (lws_http_transaction_completed(wsi))
-        return -1;
-    return must_close ? -1 : 0;
+    lws_set_timeout(connection->wsi, seconds > 0 ? PENDING_TIMEOUT_HTTP_CONTENT : NO_PENDING_TIMEOUT, seconds);
 }
 
-static int write_reply(struct lws *wsi, struct http_exchange *exchange)
+static void connection_idle(struct connection *connection)
 {
-    int status;
+    connection->state = READS_HEAD;
+    connection_wait(connection, connection->server->idle_s);
+}
 
-    if (exchange->is_written)
+static int write_text(struct lws *wsi, const char *text)
+{
+    unsigned char room[LWS_PRE + 64];
+    size_t len = strlen(text);
+
+    memcpy(room + LWS_PRE, text, len);
+    return lws_write(wsi, room + LWS_PRE, len, LWS_WRITE_RAW) < 0 ? -1 : 0;
+}
+
+/* The reply is with the kernel, or will be: says so to the peer, who may still be sending. Closing on it now could
+ * make its side throw our reply away. */
+static int linger(struct connection *connection)
+{
+    connection->state = LINGERS;
+    connection->discarded_bytes = 0;
+    connection_wait(connection, LINGER_S);
+    if (lws_partial_buffered(connection->wsi)) {
+        lws_callback_on_writable(connection->wsi);
         return 0;
-    status = http_exchange_write(exchange);
-    lws_set_timeout(wsi, PENDING_TIMEOUT_HTTP_CONTENT, STALL_S);
+    }
+    (void)shutdown(lws_get_socket_fd(connection->wsi), SHUT_WR); /* a peer that is gone shows by itself */
+    return 0;
+}
+
+/* Writes on; when all is written the connection is ready for the next head. -1: drop it. */
+static int write_reply(struct connection *connection)
+{
+    struct http_exchange *exchange = connection->exchange;
+    bool must_close = exchange->must_close;
+    int status = http_exchange_write(exchange);
+
+    connection->state = WRITES;
+    connection_wait(connection, STALL_S);
     if (status <= 0)
         return status;
-    /* A peer that is still sending would lose the reply if we closed on it: it may send on, to nowhere. */
-    return exchange->is_discarding ? 0 : finish_exchange(wsi, exchange);
+    connection->exchange = NULL;
+    exchange->wsi = NULL;
+    http_exchange_destroy(exchange);
+    if (must_close)
+        return linger(connection);
+    connection_idle(connection);
+    return 0;
 }
 
-static int dispatch(struct lws *wsi, struct http_exchange *exchange)
+static void adopt(struct connection *connection, struct http_exchange *exchange)
 {
-    struct http_server *server = lws_context_user(lws_get_context(wsi));
+    struct http_server *server = connection->server;
 
-    exchange->is_dispatched = true;
-    lws_set_timeout(wsi, NO_PENDING_TIMEOUT, 0); /* how long the handler takes is its own affair */
-    exchange->is_in_callback = true;
-    server->handler(server->user, exchange);
-    exchange->is_in_callback = false;
-    return exchange->is_replied ? write_reply(wsi, exchange) : 0;
-}
-
-static int refuse(struct lws *wsi, struct http_exchange *exchange, int status, const char *detail, bool has_body)
-{
-    exchange->is_dispatched = true;
-    exchange->must_close = true;
-    exchange->is_discarding = has_body;
-    exchange->is_in_callback = true;
-    http_exchange_refuse(exchange, status, detail);
-    exchange->is_in_callback = false;
-    return write_reply(wsi, exchange);
-}
-
-/* The declared length; -1: none, -2: not a number. Two headers come joined by a space and are refused like that. */
-static int64_t declared_length(struct lws *wsi)
-{
-    char text[32];
-    int64_t number;
-
-    if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH) <= 0)
-        return -1;
-    if (lws_hdr_copy(wsi, text, sizeof(text), WSI_TOKEN_HTTP_CONTENT_LENGTH) <= 0 || text[0] < '0' || text[0] > '9' ||
-        str_to_i64(str_of(text), &number) < 0)
-        return -2;
-    return number;
-}
-
-static bool expects_continue(struct lws *wsi)
-{
-    char text[32];
-
-    return lws_hdr_copy(wsi, text, sizeof(text), WSI_TOKEN_HTTP_EXPECT) > 0 && strcasecmp(text, "100-continue") == 0;
-}
-
-static int say_continue(struct lws *wsi)
-{
-    unsigned char room[LWS_PRE + 32];
-    static const char words[] = "HTTP/1.1 100 Continue\r\n\r\n";
-
-    memcpy(room + LWS_PRE, words, sizeof(words) - 1);
-    return lws_write(wsi, room + LWS_PRE, sizeof(words) - 1, LWS_WRITE_HTTP) < 0 ? -1 : 0;
-}
-
-static int on_head(struct lws *wsi, const char *uri, size_t uri_len)
-{
-    struct http_server *server = lws_context_user(lws_get_context(wsi));
-    struct http_exchange *exchange = http_exchange_create(wsi, uri, uri_len);
-    bool is_post;
-
-    if (exchange == NULL)
-        return -1;
-    exchange->is_local = lws_get_vhost(wsi) == server->local;
-    exchange->body_expected = declared_length(wsi);
+    exchange->is_local = lws_get_vhost(connection->wsi) == server->local;
     exchange->must_close |= !server->is_listening;
     exchange->next = server->exchanges;
     if (exchange->next != NULL)
         exchange->next->place = &exchange->next;
     exchange->place = &server->exchanges;
     server->exchanges = exchange;
-    lws_set_opaque_user_data(wsi, exchange);
-    is_post = str_is(exchange->method, "POST");
-    if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0)
-        return refuse(wsi, exchange, 411, "send the body with a Content-Length: chunked bodies are not read here", true);
-    if (exchange->body_expected == -2)
-        return refuse(wsi, exchange, 400, "the Content-Length is not one number", true);
-    if (exchange->body_expected > server->max_body_bytes) {
-        char detail[128];
+    connection->exchange = exchange;
+}
 
-        (void)snprintf(detail, sizeof(detail), "the body has %lld bytes, at most %lld are taken; send it in parts",
-                       (long long)exchange->body_expected, (long long)server->max_body_bytes);
-        return refuse(wsi, exchange, 413, detail, true);
+static int refuse(struct connection *connection, int status, const char *detail)
+{
+    if (connection->exchange == NULL) {
+        /* What came is not a request; a made-up one carries the answer. */
+        struct http_exchange *exchange = http_exchange_create(connection->wsi, STR("GET / HTTP/1.0\r\n\r\n"));
+
+        if (exchange == NULL)
+            return -1;
+        adopt(connection, exchange);
     }
-    if (exchange->body_expected > 0)
-        return expects_continue(wsi) ? say_continue(wsi) : 0;
-    if (exchange->body_expected == 0 && is_post)
-        return 0; /* libwebsockets announces the end of the empty body by itself */
-    /* Without a length libwebsockets would take what follows for the body of these. */
-    if (exchange->body_expected < 0 && (is_post || str_is(exchange->method, "PUT") || str_is(exchange->method, "PATCH")))
-        exchange->must_close = true;
-    return dispatch(wsi, exchange);
+    buf_clear(&connection->in);
+    connection->exchange->is_dispatched = true;
+    connection->exchange->must_close = true;
+    connection->exchange->is_in_handler = true;
+    http_exchange_refuse(connection->exchange, status, detail);
+    return write_reply(connection);
 }
 
-static int on_body(struct lws *wsi, struct http_exchange *exchange, const void *bytes, size_t len)
+static int refuse_size(struct connection *connection)
 {
-    if (exchange == NULL || exchange->is_dispatched || len == 0)
-        return 0; /* thrown away */
-    if ((int64_t)(exchange->body.len + len) > exchange->body_expected)
-        return -1;
-    if (exchange->body.ptr == NULL && exchange->body_expected <= SERVICE_BYTES)
-        (void)buf_reserve(&exchange->body, (size_t)exchange->body_expected); /* failing shows below */
-    buf_add(&exchange->body, bytes, len);
-    return exchange->body.failed ? refuse(wsi, exchange, 503, "no memory for the body just now", true) : 0;
+    char detail[128];
+
+    (void)snprintf(detail, sizeof(detail), "the body is larger than the %lld bytes that are taken; send it in parts",
+                   (long long)connection->server->max_body_bytes);
+    return refuse(connection, 413, detail);
 }
 
-static int on_body_end(struct lws *wsi, struct http_exchange *exchange)
+static const char *explain(int status)
 {
-    if (exchange == NULL)
+    switch (status) {
+    case 431:
+        return "the head is longer than 8192 bytes or has more than 100 headers";
+    case 501:
+        return "no transfer coding but 'chunked' is known here";
+    case 505:
+        return "HTTP/1.1 and HTTP/1.0 are spoken here";
+    default:
+        return "this is not a well-formed HTTP/1.1 request";
+    }
+}
+
+static int dispatch(struct connection *connection)
+{
+    struct http_server *server = connection->server;
+    struct http_exchange *exchange = connection->exchange;
+
+    connection->state = WAITS;
+    connection_wait(connection, 0); /* how long the handler takes is its own affair */
+    exchange->is_dispatched = true;
+    exchange->is_in_handler = true;
+    server->handler(server->user, exchange);
+    if (connection->exchange == NULL || !exchange->is_replied) {
+        exchange->is_in_handler = false;
         return 0;
-    if (exchange->is_discarding) {
-        exchange->is_discarding = false;
-        return exchange->is_written ? finish_exchange(wsi, exchange) : 0;
     }
-    return exchange->is_dispatched ? 0 : dispatch(wsi, exchange);
+    return write_reply(connection);
 }
 
-static void on_closed(struct lws *wsi, struct http_exchange *exchange)
+static int read_head(struct connection *connection, struct str *bytes)
 {
+    struct http_head head;
+    int len = http_head_parse(*bytes, &head);
+    struct http_exchange *exchange;
+
+    if (len < 0)
+        return refuse(connection, -len, explain(-len));
+    if (len == 0)
+        return 0;
+    exchange = http_exchange_create(connection->wsi, (struct str){bytes->ptr, (size_t)len});
     if (exchange == NULL)
-        return;
-    lws_set_opaque_user_data(wsi, NULL);
-    exchange->wsi = NULL;
-    if (!exchange->is_dispatched || exchange->is_replied)
-        http_exchange_destroy(exchange); /* else the handler still has it */
+        return -1;
+    bytes->ptr += len;
+    bytes->len -= (size_t)len;
+    adopt(connection, exchange);
+    if (head.content_length > connection->server->max_body_bytes)
+        return refuse_size(connection);
+    if (head.content_length <= 0 && !head.is_chunked)
+        return dispatch(connection);
+    connection->state = READS_BODY;
+    connection->chunks = (struct http_chunks){0};
+    connection_wait(connection, STALL_S);
+    return head.expects_continue && bytes->len == 0 ? write_text(connection->wsi, "HTTP/1.1 100 Continue\r\n\r\n") : 0;
+}
+
+static int read_body(struct connection *connection, struct str *bytes)
+{
+    struct http_exchange *exchange = connection->exchange;
+    int status;
+
+    if (exchange->parsed.is_chunked) {
+        status = http_chunks_read(&connection->chunks, bytes, (size_t)connection->server->max_body_bytes,
+                                  &exchange->body);
+    } else {
+        size_t missing = (size_t)exchange->parsed.content_length - exchange->body.len;
+        size_t take = bytes->len < missing ? bytes->len : missing;
+
+        if (exchange->body.ptr == NULL && exchange->parsed.content_length <= SERVICE_BYTES)
+            (void)buf_reserve(&exchange->body, missing); /* failing shows when bytes are added */
+        buf_add(&exchange->body, bytes->ptr, take);
+        bytes->ptr += take;
+        bytes->len -= take;
+        status = take == missing ? 1 : 0;
+    }
+    if (exchange->body.failed)
+        return refuse(connection, 503, "there is no memory for the body just now");
+    if (status == -413)
+        return refuse_size(connection);
+    if (status < 0)
+        return refuse(connection, -status, "the chunks of the body are malformed");
+    connection_wait(connection, STALL_S);
+    return status == 1 ? dispatch(connection) : 0;
+}
+
+/* Goes on with what is there until more is needed, from the peer or from the handler. */
+static int advance(struct connection *connection, struct str *bytes)
+{
+    for (;;) {
+        size_t before = bytes->len;
+        int status = 0;
+
+        if (connection->state == READS_HEAD && before > 0)
+            status = read_head(connection, bytes);
+        else if (connection->state == READS_BODY && before > 0)
+            status = read_body(connection, bytes);
+        if (status < 0)
+            return -1;
+        if (bytes->len == before)
+            return 0;
+        if (connection->state == LINGERS || (connection->exchange != NULL && connection->exchange->must_close &&
+                                             connection->state == WRITES)) {
+            bytes->len = 0; /* no request behind the last one is read */
+            return 0;
+        }
+    }
+}
+
+/* Keeps what could not be used yet. */
+static int keep_rest(struct connection *connection, struct str rest)
+{
+    if (rest.len == 0) {
+        buf_finish(&connection->in); /* an idle connection costs no buffer */
+        return 0;
+    }
+    if (rest.ptr >= connection->in.ptr && rest.ptr < connection->in.ptr + connection->in.len) {
+        memmove(connection->in.ptr, rest.ptr, rest.len);
+        connection->in.len = rest.len;
+        connection->in.ptr[rest.len] = '\0';
+        return 0;
+    }
+    buf_add_str(&connection->in, rest);
+    return connection->in.failed ? -1 : 0;
+}
+
+static int on_bytes(struct connection *connection, const char *bytes, size_t len)
+{
+    struct str rest = {bytes, len};
+
+    if (connection->state == LINGERS) { /* thrown away, within reason: a peer may send without ever reading */
+        connection->discarded_bytes += len;
+        return connection->discarded_bytes > DISCARD_BYTES_MAX ? -1 : 0;
+    }
+    if (connection->exchange != NULL && connection->exchange->is_dispatched && connection->exchange->must_close)
+        return 0;
+    if (connection->in.len > 0) {
+        if (connection->in.len + len > AHEAD_BYTES_MAX)
+            return -1;
+        buf_add(&connection->in, bytes, len);
+        if (connection->in.failed)
+            return -1;
+        rest = buf_str(&connection->in);
+    }
+    return advance(connection, &rest) < 0 ? -1 : keep_rest(connection, rest);
+}
+
+static int on_writable(struct connection *connection)
+{
+    struct str rest;
+
+    if (connection->state == LINGERS)
+        return linger(connection);
+    if (connection->exchange == NULL || !connection->exchange->is_replied)
+        return 0;
+    if (write_reply(connection) < 0)
+        return -1;
+    rest = connection->state == READS_HEAD ? buf_str(&connection->in) : STR_NONE;
+    if (rest.len == 0)
+        return 0;
+    return advance(connection, &rest) < 0 ? -1 : keep_rest(connection, rest);
+}
+
+static int on_connected(struct lws *wsi, struct http_server *server)
+{
+    struct connection *connection = calloc(1, sizeof(*connection));
+
+    if (connection == NULL)
+        return -1;
+    connection->wsi = wsi;
+    connection->server = server;
+    server->connections++;
+    lws_set_opaque_user_data(wsi, connection);
+    connection_idle(connection);
+    return 0;
+}
+
+static void on_closed(struct connection *connection)
+{
+    struct http_exchange *exchange = connection->exchange;
+
+    connection->server->connections--;
+    if (exchange != NULL) {
+        exchange->wsi = NULL;
+        if (!exchange->is_dispatched || exchange->is_replied)
+            http_exchange_destroy(exchange); /* else the handler still has it */
+    }
+    buf_finish(&connection->in);
+    free(connection);
 }
 
 static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *session, void *in, size_t len)
 {
     struct http_server *server = lws_context_user(lws_get_context(wsi));
-    struct http_exchange *exchange;
+    struct connection *connection;
 
     (void)session;
     switch (reason) {
     case LWS_CALLBACK_FILTER_NETWORK_CONNECTION:
         return !server->is_listening || server->connections >= server->max_connections ? -1 : 0;
-    case LWS_CALLBACK_SERVER_NEW_CLIENT_INSTANTIATED:
-        server->connections++;
-        return 0;
-    case LWS_CALLBACK_HTTP:
-        return on_head(wsi, in, len);
-    case LWS_CALLBACK_HTTP_BODY:
-        return on_body(wsi, lws_get_opaque_user_data(wsi), in, len);
-    case LWS_CALLBACK_HTTP_BODY_COMPLETION:
-        return on_body_end(wsi, lws_get_opaque_user_data(wsi));
-    case LWS_CALLBACK_HTTP_WRITEABLE:
-        exchange = lws_get_opaque_user_data(wsi);
-        return exchange != NULL && exchange->is_replied ? write_reply(wsi, exchange) : 0;
-    case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
-        return lws_return_http_status(wsi, HTTP_STATUS_NOT_IMPLEMENTED, NULL) ? -1 : 1;
-    case LWS_CALLBACK_CLOSED_HTTP:
-        server->connections--;
-        on_closed(wsi, lws_get_opaque_user_data(wsi));
+    case LWS_CALLBACK_RAW_ADOPT:
+        return on_connected(wsi, server);
+    case LWS_CALLBACK_RAW_RX:
+        connection = lws_get_opaque_user_data(wsi);
+        return connection != NULL ? on_bytes(connection, in, len) : -1;
+    case LWS_CALLBACK_RAW_WRITEABLE:
+        connection = lws_get_opaque_user_data(wsi);
+        return connection != NULL ? on_writable(connection) : -1;
+    case LWS_CALLBACK_RAW_CLOSE:
+        connection = lws_get_opaque_user_data(wsi);
+        lws_set_opaque_user_data(wsi, NULL);
+        if (connection != NULL)
+            on_closed(connection);
         return 0;
     default:
         return 0;
@@ -236,7 +382,7 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *ses
 }
 
 static const struct lws_protocols protocols[] = {
-    {.name = "http", .callback = on_event, .rx_buffer_size = 0},
+    {.name = "http-requests", .callback = on_event},
     {.name = NULL},
 };
 
@@ -289,7 +435,7 @@ static int clear_socket_path(const char *path, struct err *err)
 }
 
 static struct lws_vhost *listen_at(struct http_server *server, const char *name, const char *interface, int port,
-                                   uint64_t options, int64_t idle_ms)
+                                   uint64_t options)
 {
     struct lws_context_creation_info info = {0};
 
@@ -297,9 +443,10 @@ static struct lws_vhost *listen_at(struct http_server *server, const char *name,
     info.iface = interface;
     info.port = port;
     info.protocols = protocols;
-    info.options = options | LWS_SERVER_OPTION_FAIL_UPON_UNABLE_TO_BIND;
-    info.keepalive_timeout = (int)((idle_ms + 999) / 1000);
-    info.timeout_secs = STALL_S;
+    info.options = options | LWS_SERVER_OPTION_FAIL_UPON_UNABLE_TO_BIND |
+                   LWS_SERVER_OPTION_ADOPT_APPLY_LISTEN_ACCEPT_CONFIG;
+    info.listen_accept_role = "raw-skt";
+    info.listen_accept_protocol = protocols[0].name;
     return lws_create_vhost(server->context, &info);
 }
 
@@ -309,14 +456,11 @@ static int listen_local(struct http_server *server, const struct http_server_set
 
     if (settings->unix_socket == NULL)
         return 0;
-    if (clear_socket_path(settings->unix_socket, err) < 0)
-        return err != NULL ? err->code : -EADDRINUSE;
     server->unix_socket = strdup(settings->unix_socket);
     if (server->unix_socket == NULL)
         return err_set(err, -ENOMEM, "no memory to listen at %s", settings->unix_socket);
     before = umask(0177); /* no moment in which others could connect */
-    server->local = listen_at(server, "local", server->unix_socket, 0, LWS_SERVER_OPTION_UNIX_SOCK,
-                              settings->idle_timeout_ms > 0 ? settings->idle_timeout_ms : IDLE_MS_DEFAULT);
+    server->local = listen_at(server, "local", server->unix_socket, 0, LWS_SERVER_OPTION_UNIX_SOCK);
     umask(before);
     if (server->local == NULL)
         return err_set(err, -EADDRINUSE, "cannot listen at %s; does its directory exist, and may we write there?",
@@ -326,31 +470,48 @@ static int listen_local(struct http_server *server, const struct http_server_set
     return 0;
 }
 
-static int listen_tcp(struct http_server *server, const struct http_server_settings *settings, struct err *err)
+static int listen_tcp(struct http_server *server, const struct http_server_settings *settings, const char *host, int port,
+                      struct err *err)
 {
-    _free_ char *host = NULL;
-    int port = 0;
-
     if (settings->listen == NULL)
         return 0;
-    if (split_address(settings->listen, &host, &port, err) < 0)
-        return -EINVAL;
     server->tcp = listen_at(server, "tcp", host, port,
-                            strchr(host, ':') == NULL ? LWS_SERVER_OPTION_DISABLE_IPV6 : 0,
-                            settings->idle_timeout_ms > 0 ? settings->idle_timeout_ms : IDLE_MS_DEFAULT);
+                            strchr(host, ':') == NULL ? LWS_SERVER_OPTION_DISABLE_IPV6 : 0);
     if (server->tcp == NULL)
         return err_set(err, -EADDRINUSE, "cannot listen at %s: the port is taken, or the address is not this machine's",
                        settings->listen);
     return 0;
 }
 
+static struct lws_context *create_context(struct http_server *server)
+{
+    struct lws_context_creation_info info = {0};
+    void *uv = loop_uv(server->loop);
+
+    lws_set_log_level(LLL_ERR, write_log);
+    info.options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
+                   LWS_SERVER_OPTION_UV_NO_SIGSEGV_SIGFPE_SPIN | LWS_SERVER_OPTION_NO_LWS_SYSTEM_STATES;
+    info.foreign_loops = &uv;
+    info.user = server;
+    info.pcontext = &server->context;
+    info.port = CONTEXT_PORT_NO_LISTEN;
+    info.pt_serv_buf_size = SERVICE_BYTES;
+    info.timeout_secs = STALL_S;
+    return lws_create_context(&info);
+}
+
 struct http_server *http_server_create(struct loop *loop, const struct http_server_settings *settings,
                                        http_handler_fn handler, void *user, struct err *err)
 {
-    struct http_server *server = calloc(1, sizeof(*server));
-    struct lws_context_creation_info info = {0};
-    void *uv = loop_uv(loop);
+    _free_ char *host = NULL;
+    struct http_server *server;
+    int port = 0;
 
+    /* What can be told beforehand is: a libwebsockets context is nothing to make and drop lightly. */
+    if ((settings->listen != NULL && split_address(settings->listen, &host, &port, err) < 0) ||
+        (settings->unix_socket != NULL && clear_socket_path(settings->unix_socket, err) < 0))
+        return NULL;
+    server = calloc(1, sizeof(*server));
     if (server == NULL) {
         err_set(err, -ENOMEM, "no memory for the HTTP server");
         return NULL;
@@ -360,25 +521,15 @@ struct http_server *http_server_create(struct loop *loop, const struct http_serv
     server->user = user;
     server->max_connections = settings->max_connections > 0 ? settings->max_connections : CONNECTIONS_DEFAULT;
     server->max_body_bytes = settings->max_body_bytes > 0 ? settings->max_body_bytes : BODY_BYTES_DEFAULT;
-    lws_set_log_level(LLL_ERR, write_log);
-    info.options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
-                   LWS_SERVER_OPTION_UV_NO_SIGSEGV_SIGFPE_SPIN | LWS_SERVER_OPTION_NO_LWS_SYSTEM_STATES;
-    info.foreign_loops = &uv;
-    info.user = server;
-    info.pcontext = &server->context;
-    info.port = CONTEXT_PORT_NO_LISTEN;
-    info.pt_serv_buf_size = SERVICE_BYTES;
-    info.max_http_header_data2 = HEAD_BYTES_MAX;
-    info.max_http_header_pool2 = HEADS_AT_ONCE;
-    info.timeout_secs = STALL_S;
-    server->context = lws_create_context(&info);
+    server->idle_s = (int)(((settings->idle_timeout_ms > 0 ? settings->idle_timeout_ms : IDLE_MS_DEFAULT) + 999) / 1000);
+    server->context = create_context(server);
     if (server->context == NULL) {
         err_set(err, -ENOSYS, "libwebsockets does not start; is its libuv part (libwebsockets-evlib-uv) installed?");
         free(server);
         return NULL;
     }
     server->is_listening = true;
-    if (listen_local(server, settings, err) < 0 || listen_tcp(server, settings, err) < 0) {
+    if (listen_local(server, settings, err) < 0 || listen_tcp(server, settings, host, port, err) < 0) {
         http_server_destroy(server);
         return NULL;
     }
@@ -412,7 +563,7 @@ void http_server_destroy(struct http_server *server)
         server->exchanges = exchange->next;
         exchange->place = NULL;
         if (exchange->wsi != NULL)
-            lws_set_opaque_user_data(exchange->wsi, NULL);
+            ((struct connection *)lws_get_opaque_user_data(exchange->wsi))->exchange = NULL;
         exchange->wsi = NULL;
         if (!exchange->is_dispatched || exchange->is_replied)
             http_exchange_destroy(exchange);

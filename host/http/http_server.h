@@ -35,8 +35,8 @@ void http_server_stop_listening(struct http_server *server); /* open exchanges g
 void http_server_destroy(struct http_server *server);
 
 struct str http_exchange_method(const struct http_exchange *exchange);
-struct str http_exchange_path(const struct http_exchange *exchange);  /* percent-encoded, without the query */
-struct str http_exchange_query(const struct http_exchange *exchange); /* percent-encoded, without the question mark */
+struct str http_exchange_path(const struct http_exchange *exchange);  /* raw, without the query */
+struct str http_exchange_query(const struct http_exchange *exchange); /* raw, without the question mark */
 struct str http_exchange_body(const struct http_exchange *exchange);
 /* The decoded value of a query argument; false when absent. */
 bool http_exchange_argument(const struct http_exchange *exchange, const char *name, struct buf *out);
