@@ -251,13 +251,13 @@ void daemon_close(struct daemon *daemon)
         return;
     api_destroy(daemon->api);
     if (daemon->http != NULL)
-        http_client_destroy(
-            daemon->http); /* its answers settle in the lanes, so before the engine */
+        http_client_stop(daemon->http); /* its answers settle in the lanes, so before the engine */
     if (daemon->engine != NULL)
         engine_flush(daemon->engine);
     if (daemon->store != NULL)
         store_close(daemon->store); /* the same for what the lanes wrote */
     engine_destroy(daemon->engine);
+    http_client_destroy(daemon->http);
     if (daemon->plugins != NULL)
         plugin_host_destroy(daemon->plugins);
     for (size_t i = 0; i < daemon->signal_count; i++)
