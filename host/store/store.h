@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The embedded store: entities, relationships, signals, submissions, attempts. What the engine and the API may ask.
+ * The embedded store: entities, relationships, signals, submissions, attempts. What the engine and
+ * the API may ask.
  *
- * Writes go to one writer thread, which commits whatever waits as a group (synchronous=FULL unless told otherwise), and are done
- * when durable. Queries go to a reader thread and see the last commit. Every answer comes back on [loop]. Nothing
- * here assumes that one daemon alone uses the data: work is claimed under a lease, in one step.
+ * Writes go to one writer thread, which commits whatever waits as a group (synchronous=FULL unless
+ * told otherwise), and are done when durable. Queries go to a reader thread and see the last
+ * commit. Every answer comes back on [loop]. Nothing here assumes that one daemon alone uses the
+ * data: work is claimed under a lease, in one step.
  *
- * How work becomes due: every change of an entity gives it the next number of one sequence (`seq`); each integration has a
- * cursor into that sequence. What is new for an integration is the walk of the index behind its cursor, so neither a dead
- * destination nor an integration added years later costs a row until a record is really taken in hand. A submission row is born
- * `in_flight` by a claim; what has to wait (retrying, unknown, asked for by hand) stands in a partial index by due time. */
+ * How work becomes due: every change of an entity gives it the next number of one sequence (`seq`);
+ * each integration has a cursor into that sequence. What is new for an integration is the walk of
+ * the index behind its cursor, so neither a dead destination nor an integration added years later
+ * costs a row until a record is really taken in hand. A submission row is born `in_flight` by a
+ * claim; what has to wait (retrying, unknown, asked for by hand) stands in a partial index by due
+ * time. */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
@@ -22,18 +26,20 @@
 struct store;
 
 struct store_settings {
-    const char *url;        /* "sqlite:/var/lib/tenon/tenon.db" or "memory:" */
-    bool is_sync_full;      /* false: sync = normal, the bargain of losing the last moments at power loss */
-    int64_t cache_bytes;    /* page cache of the writer; the reader has a quarter */
-    int64_t group_max;      /* most writes in one commit; 0: the backend's choice */
+    const char *url;   /* "sqlite:/var/lib/tenon/tenon.db" or "memory:" */
+    bool is_sync_full; /* false: sync = normal, the bargain of losing the last moments at power loss
+                        */
+    int64_t cache_bytes; /* page cache of the writer; the reader has a quarter */
+    int64_t group_max;   /* most writes in one commit; 0: the backend's choice */
 };
 
 struct store *store_open(const struct store_settings *settings, struct loop *loop, struct err *err);
-/* Finishes what waits, then closes. [loop]; done callbacks of the last writes run before this returns. */
+/* Finishes what waits, then closes. [loop]; done callbacks of the last writes run before this
+ * returns. */
 void store_close(struct store *store);
 
-/* One thing asked of the store; embedded in the structs below. The caller owns the whole until done() runs on
- * [loop]; `status` is 0 or negative with `error` filled. */
+/* One thing asked of the store; embedded in the structs below. The caller owns the whole until
+ * done() runs on [loop]; `status` is 0 or negative with `error` filled. */
 struct store_op {
     void (*done)(struct store_op *op);
     int status;
@@ -46,18 +52,31 @@ struct store_op {
 
 struct store_entity {
     struct str id, type, data;
-    bool is_delete;            /* data is ignored; the entity becomes a tombstone */
-    uint64_t if_version;       /* 0: any; else E_CONFLICT in the result when it is another */
+    bool is_delete;      /* type and data are ignored; the entity becomes a tombstone */
+    uint64_t if_version; /* 0: any; else PUT_CONFLICT in the result when it is another,
+                            PUT_NOT_FOUND when there is none */
 };
 
-enum store_put_outcome { PUT_CREATED, PUT_UPDATED, PUT_UNCHANGED, PUT_DELETED, PUT_CONFLICT, PUT_NOT_FOUND };
+enum store_put_outcome {
+    PUT_CREATED,
+    PUT_UPDATED,
+    PUT_UNCHANGED,
+    PUT_DELETED,
+    PUT_CONFLICT,
+    PUT_NOT_FOUND
+};
 
 struct store_put_result {
     enum store_put_outcome outcome;
     uint64_t version;
 };
 
-/* Adds or updates entities with their signals (entity.created, .updated, .deleted), all or none. */
+/* Adds or updates entities with their signals (entity.created, .updated, .deleted), all or none: an
+ * id that is empty, longer than 1,024 bytes or with a NUL in it refuses the whole put, and the
+ * error names its index. PUT_CONFLICT and PUT_NOT_FOUND are answers, not failures: the others of
+ * the put are stored. Byte-identical data of the same type is PUT_UNCHANGED: no version, no signal.
+ * A deleted entity that is put again is PUT_CREATED and its versions go on, so that no idempotency
+ * key is used for two contents. */
 struct store_put {
     struct store_op op;
     const struct store_entity *entities;
@@ -84,39 +103,54 @@ struct store_integration {
 void store_integration(struct store *store, struct store_integration *integration);
 
 enum submission_state {
-    SUBMISSION_PENDING, SUBMISSION_IN_FLIGHT, SUBMISSION_SUCCEEDED, SUBMISSION_RETRYING, SUBMISSION_FAILED,
-    SUBMISSION_UNKNOWN, SUBMISSION_SKIPPED, SUBMISSION_SUPERSEDED, SUBMISSION_STATES
+    SUBMISSION_PENDING,
+    SUBMISSION_IN_FLIGHT,
+    SUBMISSION_SUCCEEDED,
+    SUBMISSION_RETRYING,
+    SUBMISSION_FAILED,
+    SUBMISSION_UNKNOWN,
+    SUBMISSION_SKIPPED,
+    SUBMISSION_SUPERSEDED,
+    SUBMISSION_STATES
 };
 const char *submission_state_name(enum submission_state state);
 bool submission_state_parse(struct str name, enum submission_state *out);
 
 /* How the walk behind the cursor picks (the built-in selectors). */
 enum store_walk {
-    WALK_NONE,         /* only what waits: retries and what was asked for by hand */
-    WALK_UNSUBMITTED,  /* entities never delivered to this integration */
-    WALK_CHANGED,      /* entities whose present version was never delivered */
-    WALK_ALL,          /* every entity behind the cursor */
+    WALK_NONE,        /* only what waits: retries and what was asked for by hand */
+    WALK_UNSUBMITTED, /* entities never delivered to this integration */
+    WALK_CHANGED,     /* entities whose present version was never delivered */
+    WALK_ALL, /* every entity behind the cursor; as WALK_CHANGED until somebody sets the cursor back
+               */
 };
+/* No walk takes up a version that failed or was skipped, unless the cursor was set back by hand
+ * (store_enqueue). */
 
 struct store_claimed {
     uint64_t submission;
-    uint32_t attempt;          /* this one's number, from 1 */
+    uint32_t attempt; /* this one's number, from 1 */
     uint64_t version;
     int64_t created_ms, updated_ms;
     struct str id, type, data; /* inside the claim's arena */
     char key[33];              /* idempotency key, made once and kept */
     bool was_unknown;          /* an earlier attempt's answer was never seen */
-    uint32_t tries;            /* of this submission so far, this one included; equals attempt unless replayed */
+    uint32_t
+        tries; /* of this submission so far, this one included; equals attempt unless replayed */
 };
 
-/* Takes up to `max` records (and about max_bytes of data) in hand: waiting ones that are due first, then new ones behind the cursor. Each is `in_flight` and
- * leased until lease_until_ms when done() runs. One version of an entity at a time: while an older one is in flight the newer waits; an older
- * one that waits becomes `superseded`. */
+/* Takes up to `max` records (and about max_bytes of data) in hand: waiting ones that are due first
+ * (whose lease ran out among them, as `unknown`), then new ones behind the cursor. Each is
+ * `in_flight` and leased until lease_until_ms when done() runs. One version of an entity at a time:
+ * while an older one is in flight the newer waits without a due time, and is due when the older
+ * ends, or in its place when the older would be tried again; an older one that waits becomes
+ * `superseded`, as only the present version's data is kept. What waits for an entity that was
+ * deleted becomes `skipped`. */
 struct store_claim {
     struct store_op op;
     uint32_t integration;
     enum store_walk walk;
-    const char *const *types;  /* [select] type; type_count 0: all. Borrowed until done */
+    const char *const *types; /* [select] type; type_count 0: all. Borrowed until done */
     size_t type_count;
     uint32_t max;
     size_t max_bytes;
@@ -124,14 +158,16 @@ struct store_claim {
     /* out */
     struct store_claimed *records;
     size_t count;
-    bool has_more;             /* the walk stopped at a limit, not at the end */
-    int64_t next_due_ms;       /* earliest waiting one after now; 0: none waits */
-    void *arena;               /* freed by store_claim_finish */
+    bool has_more; /* it stopped at a limit, not at the end: claim again, even when count is 0 */
+    int64_t next_due_ms; /* when the next waiting one is due or the next lease ends (wall); may have
+                            passed; 0: neither */
+    void *arena;         /* freed by store_claim_finish */
 };
 void store_claim(struct store *store, struct store_claim *claim);
 void store_claim_finish(struct store_claim *claim);
 
-/* One verdict to write down. */
+/* One verdict to write down. It is ignored, without an error, when the claim it belongs to is not
+ * held any more: the row is not in flight, or on a later attempt. */
 struct store_outcome {
     uint64_t submission;
     enum submission_state state; /* the new one */
@@ -142,11 +178,12 @@ struct store_outcome {
     int64_t started_ms;
     int64_t duration_us;
     int http_status;
-    int error_class;             /* TENON_E_... or 0 */
-    struct str reason;           /* why: clause, message; short texts */
-    struct str request;          /* "POST https://...": masked; may be empty */
-    struct str answer;           /* excerpt, masked; may be empty */
-    struct str external_id;      /* integration key; may be empty */
+    int error_class;        /* TENON_E_... or 0 */
+    struct str reason;      /* why: clause, message; short texts */
+    struct str request;     /* "POST https://...": masked; may be empty */
+    struct str answer;      /* excerpt, masked; may be empty */
+    struct str external_id; /* integration key; may be empty. It stays with the entity that was
+                               given it last */
 };
 
 struct store_record {
@@ -154,22 +191,28 @@ struct store_record {
     uint32_t integration;
     const struct store_outcome *outcomes;
     size_t count;
-    int64_t next_due_ms;         /* out: as in store_claim */
+    int64_t next_due_ms; /* out: as in store_claim */
 };
 void store_record(struct store *store, struct store_record *record);
 
-/* Asks by hand: makes submissions pending. By entity id, or every entity that a selector finds. */
+/* Asks by hand. By entity id: its present version is due now, delivered before or not. `failed`:
+ * those that are their entity's last word are due now. The other selectors set the cursor back and
+ * hold until the walk is where it was, whatever walk the claims name; on that way they also take
+ * what failed or was skipped (`all`: what was delivered, too). A replay is the same submission with
+ * the same key; its tries are counted anew. */
 struct store_enqueue {
     struct store_op op;
     uint32_t integration;
-    struct str entity;          /* empty: by the selector */
+    struct str entity; /* empty: by the selector */
     enum { ENQUEUE_UNSUBMITTED, ENQUEUE_FAILED, ENQUEUE_CHANGED, ENQUEUE_ALL } selector;
-    uint64_t count;             /* out: how many were made or moved */
-    bool rewinds;               /* out: the cursor was set back, so the walk finds them (unsubmitted, changed, all) */
+    uint64_t count; /* out: how many were made or moved; 0 when it rewinds */
+    bool rewinds;   /* out: the cursor was set back, so the walk finds them (unsubmitted, changed,
+                       all) */
 };
 void store_enqueue(struct store *store, struct store_enqueue *enqueue);
 
-/* Once at start, before the first claim: leases of this daemon's former life are void. What was in flight becomes `unknown`, due now. */
+/* Once at start, before the first claim: leases of this daemon's former life are void. What was in
+ * flight becomes `unknown`, due now, with an attempt that says so. */
 struct store_recover {
     struct store_op op;
     uint64_t count; /* out */
@@ -180,26 +223,31 @@ void store_recover(struct store *store, struct store_recover *recover);
 
 enum store_query_kind {
     QUERY_ENTITY,        /* by entity id */
-    QUERY_ENTITIES,      /* type (empty: all), text (substring of data, empty: all), after (cursor), limit */
-    QUERY_SUBMISSIONS,   /* integration (0: all), entity id (empty: all), state (-1: all), after, limit; newest first */
+    QUERY_ENTITIES,      /* type (empty: all), text (substring of data, empty: all), after (cursor),
+                            limit */
+    QUERY_SUBMISSIONS,   /* with the last attempt's figures; integration (0: all), entity id (empty:
+                            all), state (-1: all), after, limit; newest first */
     QUERY_SUBMISSION,    /* number */
     QUERY_ATTEMPTS,      /* of submission `number`, oldest first */
     QUERY_RELATIONSHIPS, /* of entity id, both directions */
-    QUERY_SIGNALS,       /* after, limit */
-    QUERY_COUNTS,        /* submissions by integration and state: row.integration, row.state, row.count */
-    QUERY_INTEGRATIONS,  /* row.integration, row.name, row.cursor, row.count = entities behind the cursor, about */
-    QUERY_TOTALS,        /* one row: count = entities, seq = last, bytes = file size */
+    QUERY_SIGNALS, /* after, limit; row.name = the signal's, id and type of its entity, version,
+                      created_ms = when */
+    QUERY_COUNTS,  /* submissions by integration and state: row.integration, row.state, row.count */
+    QUERY_INTEGRATIONS, /* row.integration, row.name, row.cursor, row.count = entities behind the
+                           cursor, about */
+    QUERY_TOTALS, /* one row: count = entities, tombstones not counted, seq = last, bytes = file
+                     size */
 };
 
 /* One row; which members are set depends on the kind. Borrowed for the call of row(). */
 struct store_row {
-    struct str id, type, data;        /* entity; relationship: id=from, type, name=to, data */
+    struct str id, type, data; /* entity; relationship: id=from, type, name=to, data */
     uint64_t version, seq;
     int64_t created_ms, updated_ms;
     bool is_deleted;
     uint64_t submission;
     uint32_t integration;
-    struct str name;                  /* integration's name */
+    struct str name; /* integration's name */
     enum submission_state state;
     uint32_t attempts;
     int64_t due_ms;
@@ -208,7 +256,7 @@ struct store_row {
     uint32_t attempt;
     int64_t started_ms, duration_us;
     uint64_t count, cursor, bytes;
-    char key_space[33];               /* the store's: where `key` points to */
+    char key_space[33]; /* the store's: where `key` points to */
 };
 
 struct store_query {
@@ -216,10 +264,10 @@ struct store_query {
     enum store_query_kind query;
     uint64_t number;
     uint32_t integration;
-    struct str id, type, text;  /* borrowed until done */
+    struct str id, type, text; /* borrowed until done */
     int state;
-    uint64_t after;             /* a row's seq/submission number to go on behind; 0: from the start */
-    uint32_t limit;
+    uint64_t after; /* a row's seq/submission number to go on behind; 0: from the start */
+    uint32_t limit; /* 0: no limit */
     /* For each row, on the reader thread [pool]; false stops. */
     bool (*row)(struct store_query *query, const struct store_row *row);
     void *user;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What a store backend fills in. store.c calls all writer functions from one thread, inside begin ... commit; reader
- * functions from another, on a handle of its own. A new backend is a file that fills this, and a row in store_open.c. */
+ * What a store backend fills in. store.c calls all writer functions from one thread, inside begin
+ * ... commit; reader functions from another, on a handle of its own. A new backend is a file that
+ * fills this, and a row in store_open.c. */
 #ifndef STORE_BACKEND_H
 #define STORE_BACKEND_H
 
@@ -10,22 +11,25 @@ struct store_backend {
     const char *scheme; /* of the URL: "sqlite" */
 
     /* life */
-    int (*open)(const struct store_settings *settings, const char *place, void **out_writer, struct err *err);
+    int (*open)(const struct store_settings *settings, const char *place, void **out_writer,
+                struct err *err);
     int (*open_reader)(void *writer, void **out_reader, struct err *err);
     void (*close_reader)(void *reader);
     void (*close)(void *writer);
 
-    /* transactions: what lies between is durable together, or not there at all. A write below that refuses what it was
-     * asked has changed nothing, and the group goes on without it. One that fails half-way (disk full) leaves the
-     * transaction spoiled: store.c then rolls the whole group back, and all of it fails with that error. A savepoint
-     * around each write would spare the others, at the price of a copy of every page on every write. */
+    /* transactions: what lies between is durable together, or not there at all. A write below that
+     * refuses what it was asked has changed nothing, and the group goes on without it. One that
+     * fails half-way (disk full) leaves the transaction spoiled: store.c then rolls the whole group
+     * back, and all of it fails with that error. A savepoint around each write would spare the
+     * others, at the price of a copy of every page on every write. */
     int (*begin)(void *writer, struct err *err);
     int (*commit)(void *writer, struct err *err);
     void (*rollback)(void *writer);
     bool (*is_spoiled)(void *writer);
     int64_t (*wal_bytes)(void *writer); /* after a commit; 0 where there is no log */
 
-    /* writes; each fills the op's out members and returns its status. What they must do alike is in store_rules.h. */
+    /* writes; each fills the op's out members and returns its status. What they must do alike is in
+     * store_rules.h. */
     int (*put)(void *writer, struct store_put *put, struct err *err);
     int (*relate)(void *writer, struct store_relate *relate, struct err *err);
     int (*integration)(void *writer, struct store_integration *integration, struct err *err);
@@ -39,7 +43,8 @@ struct store_backend {
 };
 
 /* The backend that a URL names, with the place behind its scheme; NULL with err filled. */
-const struct store_backend *store_backend_find(const char *url, const char **out_place, struct err *err);
+const struct store_backend *store_backend_find(const char *url, const char **out_place,
+                                               struct err *err);
 
 extern const struct store_backend sqlite_backend;
 extern const struct store_backend memory_backend;

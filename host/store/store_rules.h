@@ -21,11 +21,11 @@ enum { STORE_WALK_MAX = 20000 };
 enum store_signal { SIGNAL_CREATED, SIGNAL_UPDATED, SIGNAL_DELETED, SIGNAL_RELATED };
 struct str store_signal_name(int signal);
 
-extern const char
-    *const store_text_stopped; /* reason of an attempt that recover() found unanswered */
-extern const char *const store_text_lease; /* ... of one whose lease ran out */
-extern const char
-    *const store_text_deleted; /* why a waiting submission of a deleted entity is skipped */
+/* Reasons: of an attempt that recover() found unanswered, of one whose lease ran out, of a waiting
+ * submission whose entity was deleted. */
+extern const char *const store_text_stopped;
+extern const char *const store_text_lease;
+extern const char *const store_text_deleted;
 /* "version 7 goes instead" */
 struct str store_text_superseded(uint64_t version, char space[48]);
 

@@ -57,6 +57,7 @@ void fixture_close(struct fixture *fixture)
     char command[160];
 
     store_close(fixture->store);
+    loop_drain(fixture->loop); /* a message of the closed store may still be under way */
     loop_destroy(fixture->loop);
     clock_freeze(-1, -1);
     snprintf(command, sizeof(command), "rm -rf '%s'", fixture->directory);
