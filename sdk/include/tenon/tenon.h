@@ -230,7 +230,7 @@ typedef struct tenon_client {
      * the whole batch has that verdict.  [pool] */
     int32_t (*prepare)(void *self, const tenon_batch *batch, tenon_requests *out, tenon_err *err);
     /* Reads one answer and sets a verdict for each record of exchange->batch. NULL: 2xx accepted; 408, 425,
-     * 429 and 5xx retry; 401 and 403 retry as TENON_E_AUTH; other 4xx and 3xx rejected.  [pool] */
+     * 429 and 5xx retry; 401, 403 and 407 retry as TENON_E_AUTH; other 4xx and 3xx rejected.  [pool] */
     int32_t (*judge)(void *self, const tenon_exchange *exchange, tenon_verdicts *out, tenon_err *err);
     /* Sends a batch itself. TENON_OK: verdicts are set. TENON_PENDING: host->complete(batch->job) follows,
      * also from another thread; the batch itself is gone on return.  [pool] */
@@ -615,7 +615,8 @@ static inline tenon_str tenon_header(const tenon_exchange *exchange, const char 
 }
 
 /* What the host would say of an HTTP status (see tenon_client.judge), for the answers that a judge of
- * one's own has nothing to add to. Retry-After is read in its form of seconds. */
+ * one's own has nothing to add to. Retry-After is read in its form of seconds. See also host/rules/judge.c;
+ * a test holds the two together. */
 static inline tenon_verdict tenon_verdict_of_status(const tenon_exchange *exchange, uint32_t index)
 {
     uint32_t status = exchange->status;
@@ -624,10 +625,11 @@ static inline tenon_verdict tenon_verdict_of_status(const tenon_exchange *exchan
 
     if (status >= 200 && status <= 299) {
         v.verdict = TENON_ACCEPTED;
-    } else if (status == 401 || status == 403) {
+    } else if (status == 401 || status == 403 || status == 407) {
         v.verdict = TENON_RETRY;
         v.error_class = TENON_E_AUTH;
-    } else if (status == 408 || status == 425 || status == 429 || status >= 500) {
+    } else if (status == 408 || status == 425 || status == 429 ||
+               (status >= 500 && status <= 599)) {
         tenon_str after = tenon_header(exchange, "retry-after");
         uint64_t seconds = 0;
         for (size_t i = 0; i < after.len && i < 9 && after.ptr[i] >= '0' && after.ptr[i] <= '9'; i++)
@@ -635,6 +637,8 @@ static inline tenon_verdict tenon_verdict_of_status(const tenon_exchange *exchan
         v.verdict = TENON_RETRY;
         v.error_class = status == 429 ? TENON_E_RATE_LIMITED : TENON_E_SERVER;
         v.retry_after_ms = seconds > 4000000 ? 4000000000u : (uint32_t)(seconds * 1000);
+    } else if (status == 400 || status == 413 || status == 415 || status == 422) {
+        v.error_class = TENON_E_VALIDATION;
     } else {
         v.error_class = TENON_E_PERMANENT;
     }
