@@ -16,7 +16,7 @@ WAYS = [
     ("EXIT", "transform", ["exit"]),
     ("STACK", "transform", ["SIGSEGV", "signal 11"]),
     ("ALLOCATE", "transform", ["SIGABRT", "SIGKILL", "memory"]),
-    ("LOOP", "prepare", ["deadline", "time", "did not return", "longer than"]),
+    ("LOOP", "prepare", ["no answer within"]),
 ]
 
 

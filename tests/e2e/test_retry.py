@@ -19,7 +19,7 @@ def test_retried_after_500_with_the_same_key(tenon, receiver):
     keys = keys_of(receiver, "evt-1")
     assert (len(keys), len(set(keys)), row["attempts"]) == (4, 1, 4)
     shown = tenon.get("/api/v1/submissions/%d" % row["number"]).json
-    assert [one.get("http_status") for one in shown["attempts"]] == [500, 500, 500, 200]
+    assert [one.get("http_status") for one in shown["history"]] == [500, 500, 500, 200]
 
 
 def test_retry_after_is_honoured(tenon, receiver):
@@ -78,7 +78,7 @@ def test_a_lost_answer_is_unknown_and_goes_again_with_its_key(tenon, receiver):
     row = wait_for(lambda: tenon.submissions(state="succeeded"), "the submission to succeed")[0]
     stats = receiver.stats()
     assert (stats["unique"], stats["duplicates"], stats["changed"]) == (1, 1, 0)
-    attempts = tenon.get("/api/v1/submissions/%d" % row["number"]).json["attempts"]
+    attempts = tenon.get("/api/v1/submissions/%d" % row["number"]).json["history"]
     assert [one["verdict"] for one in attempts] == ["unknown", "succeeded"]
 
 
