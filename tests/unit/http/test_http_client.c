@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The client against bare sockets that misbehave: each way to fail must be told apart from the others, because a
+ * request that was surely not sent may be repeated and one that was perhaps received may not. */
+#include "http_peer.h"
+
+#include "base/err.h"
+#include "http/http_client.h"
+
+struct scene {
+    struct loop *loop;
+    struct http_client *client;
+    struct http_destination *destination;
+    int listener;
+    int port;
+    pthread_t server;
+    const char *script;    /* what the server answers */
+    size_t script_repeat;  /* the last line of it, this often again */
+    bool reads_request;
+    bool resets;
+    bool stays;            /* does not close before the client does */
+    int serves;            /* connections */
+    struct buf request;    /* what the server got */
+    char url[128];
+    int wanted;
+    int done;
+};
+
+static struct scene *scene;
+
+static void answer_one(int fd)
+{
+    if (scene->reads_request && !peer_read(fd, &scene->request, "\r\n\r\n", 1))
+        return;
+    if (scene->reads_request && strstr(scene->request.ptr, "Content-Length: 6"))
+        (void)peer_read(fd, &scene->request, "!", 1);
+    if (scene->script != NULL)
+        peer_send(fd, scene->script);
+    for (size_t i = 0; i < scene->script_repeat; i++) {
+        if (send(fd, "X-Filler: 01234567890123456789\r\n", 32, MSG_NOSIGNAL) < 0)
+            break;
+    }
+    if (scene->resets) {
+        struct linger now = {.l_onoff = 1};
+
+        setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+    }
+    if (scene->stays)
+        (void)peer_read(fd, &scene->request, NULL, 0);
+}
+
+static void *serve(void *user)
+{
+    (void)user;
+    for (int i = 0; i < scene->serves; i++) {
+        struct timeval patience = {.tv_sec = PEER_PATIENCE_S};
+        int fd = accept(scene->listener, NULL, NULL);
+
+        if (fd < 0)
+            return NULL;
+        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+        answer_one(fd);
+        close(fd);
+    }
+    return NULL;
+}
+
+static void on_done(struct http_request *request)
+{
+    (void)request;
+    if (++scene->done == scene->wanted)
+        loop_stop(scene->loop);
+}
+
+static int set_up(void **state)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t len = sizeof(address);
+    struct err err = {0};
+
+    (void)state;
+    scene = calloc(1, sizeof(*scene));
+    scene->reads_request = true;
+    scene->serves = 1;
+    scene->loop = loop_create(&err);
+    scene->client = http_client_create(scene->loop, &err);
+    assert_non_null(scene->client);
+    scene->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_int_equal(bind(scene->listener, (struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(listen(scene->listener, 16), 0);
+    assert_int_equal(getsockname(scene->listener, (struct sockaddr *)&address, &len), 0);
+    scene->port = ntohs(address.sin_port);
+    snprintf(scene->url, sizeof(scene->url), "http://user:hidden@127.0.0.1:%d/p?token=hidden", scene->port);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    http_client_destroy(scene->client);
+    loop_drain(scene->loop);
+    loop_destroy(scene->loop);
+    close(scene->listener);
+    buf_finish(&scene->request);
+    free(scene);
+    return 0;
+}
+
+static void run(struct http_request *requests, int count, const struct http_destination_settings *settings)
+{
+    struct err err = {0};
+
+    scene->destination = http_destination_create(scene->client, settings, &err);
+    assert_non_null(scene->destination);
+    assert_int_equal(pthread_create(&scene->server, NULL, serve, NULL), 0);
+    scene->wanted = count;
+    http_client_send(scene->destination, requests);
+    http_destination_release(scene->destination);
+    loop_run(scene->loop);
+    assert_int_equal(scene->done, count);
+    shutdown(scene->listener, SHUT_RDWR);
+    pthread_join(scene->server, NULL);
+}
+
+static struct http_request post(const struct str *body)
+{
+    return (struct http_request){.method = "POST", .url = scene->url, .body_parts = body, .body_part_count = 1,
+                                 .done = on_done};
+}
+
+static const struct http_destination_settings plain = {
+    .max_connections = 1, .timeout_ms = 5000, .connect_timeout_ms = 2000, .max_response_bytes = 1000, .verify_tls = true};
+
+static void expect_failure(struct http_request *request, enum http_failure failure, const char *words)
+{
+    if (request->failure != failure || strstr(request->error, words) == NULL)
+        fail_msg("failure %d, expected %d with '%s': %s", (int)request->failure, (int)failure, words, request->error);
+    assert_null(strstr(request->error, "hidden"));
+    http_request_finish(request);
+}
+
+static void test_answer_is_taken_whole(void **state)
+{
+    static const char *const headers[] = {"Content-Type: text/plain", "X-Key: k"};
+    struct str parts[] = {{"one", 3}, {"", 0}, {"two", 2}, {"!", 1}};
+    struct http_request request = {.method = "PUT", .url = scene->url, .headers = headers, .header_count = 2,
+                                   .body_parts = parts, .body_part_count = 4, .keep_headers = true, .done = on_done};
+
+    (void)state;
+    scene->script = "HTTP/1.1 429 Slow\r\nRetry-After: 7\r\nX-Mixed: Case\r\nContent-Length: 4\r\n\r\nwait";
+    run(&request, 1, &plain);
+    assert_int_equal(request.failure, HTTP_ANSWERED);
+    assert_int_equal(request.status, 429);
+    assert_int_equal(request.retry_after_ms, 7000);
+    assert_true(str_is(buf_str(&request.answer), "wait"));
+    assert_non_null(strstr(request.answer_headers.ptr, "x-mixed: Case\n"));
+    assert_true(request.duration_us > 0 && request.started_ms > 0);
+    assert_non_null(strstr(scene->request.ptr, "PUT /p?token=hidden HTTP/1.1\r\n"));
+    assert_non_null(strstr(scene->request.ptr, "X-Key: k\r\n"));
+    assert_non_null(strstr(scene->request.ptr, "\r\n\r\nonetw!"));
+    assert_null(strstr(scene->request.ptr, "Expect"));
+    http_request_finish(&request);
+}
+
+static void fail_with(const char *script, enum http_failure failure, const char *words)
+{
+    struct str body = {"hello!", 6};
+    struct http_request request = post(&body);
+
+    scene->script = script;
+    run(&request, 1, &plain);
+    expect_failure(&request, failure, words);
+}
+
+static void test_closed_without_answer(void **state)
+{
+    (void)state;
+    fail_with(NULL, HTTP_NO_ANSWER, "closed without an answer");
+}
+
+static void test_reset_without_answer(void **state)
+{
+    (void)state;
+    scene->resets = true;
+    fail_with(NULL, HTTP_NO_ANSWER, "127.0.0.1:");
+}
+
+static void test_closed_after_headers(void **state)
+{
+    (void)state;
+    fail_with("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n", HTTP_NO_ANSWER, "in the middle of the answer");
+}
+
+static void test_closed_in_the_body(void **state)
+{
+    (void)state;
+    fail_with("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", HTTP_NO_ANSWER, "in the middle of the answer");
+}
+
+static void test_garbage(void **state)
+{
+    (void)state;
+    fail_with("\x16\x03\x01 this is not HTTP\r\n\r\n", HTTP_NO_ANSWER, "127.0.0.1:");
+}
+
+static void test_endless_headers(void **state)
+{
+    (void)state;
+    scene->script_repeat = 1000000;
+    fail_with("HTTP/1.1 200 OK\r\n", HTTP_NO_ANSWER, "127.0.0.1:");
+}
+
+static void test_slow_answer_times_out(void **state)
+{
+    struct http_destination_settings hasty = plain;
+    struct str body = {"hello!", 6};
+    struct http_request request = post(&body);
+
+    (void)state;
+    hasty.timeout_ms = 200;
+    scene->stays = true;
+    run(&request, 1, &hasty);
+    expect_failure(&request, HTTP_NO_ANSWER, "within 200 ms");
+}
+
+static void test_huge_answer_is_cut(void **state)
+{
+    struct str body = {"hello!", 6};
+    struct http_request request = post(&body);
+
+    (void)state;
+    scene->script = "HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n";
+    scene->script_repeat = 100000;
+    run(&request, 1, &plain);
+    assert_int_equal(request.failure, HTTP_ANSWERED);
+    assert_int_equal(request.status, 200);
+    assert_true(request.is_cut);
+    assert_int_equal(request.answer.len, 1000);
+    http_request_finish(&request);
+}
+
+static void test_nobody_listens(void **state)
+{
+    struct str body = {"hello!", 6};
+    struct http_request request = post(&body);
+
+    (void)state;
+    close(scene->listener);
+    scene->listener = -1;
+    run(&request, 1, &plain);
+    expect_failure(&request, HTTP_NOT_SENT, "Connection refused");
+}
+
+static void refuse_locally(struct http_request request, const char *words)
+{
+    struct str body = {"x", 1};
+
+    request.done = on_done;
+    request.body_parts = &body;
+    scene->serves = 0;
+    scene->done = 0;
+    run(&request, 1, &plain);
+    expect_failure(&request, HTTP_REFUSED_LOCALLY, words);
+}
+
+static void test_what_is_refused_locally(void **state)
+{
+    static const char *const split[] = {"X: a\r\nEvil: yes"};
+
+    (void)state;
+    refuse_locally((struct http_request){.method = "GET", .url = "ftp://127.0.0.1/x"}, "http://");
+    refuse_locally((struct http_request){.method = "GET", .url = "file:///etc/passwd"}, "http://");
+    refuse_locally((struct http_request){.method = "GET", .url = "http://"}, "");
+    refuse_locally((struct http_request){.method = "GET"}, "URL");
+    refuse_locally((struct http_request){.method = "GE T", .url = scene->url}, "method");
+    refuse_locally((struct http_request){.method = "GET", .url = scene->url, .headers = split, .header_count = 1},
+                   "line break");
+}
+
+static void test_shutdown_tells_sent_from_waiting(void **state)
+{
+    struct str body = {"hello!", 6};
+    struct http_request second = post(&body);
+    struct http_request first = post(&body);
+    struct err err = {0};
+    int fd;
+
+    (void)state;
+    first.next = &second;
+    scene->destination = http_destination_create(scene->client, &plain, &err);
+    http_client_send(scene->destination, &first);
+    fd = accept(scene->listener, NULL, NULL);
+    assert_true(peer_read(fd, &scene->request, "!", 1));
+    http_client_destroy(scene->client);
+    scene->client = NULL;
+    assert_int_equal(scene->done, 2);
+    expect_failure(&first, HTTP_NO_ANSWER, "shutting down");
+    expect_failure(&second, HTTP_REFUSED_LOCALLY, "shutting down");
+    close(fd);
+}
+
+#define CLIENT_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CLIENT_TEST(test_answer_is_taken_whole),
+        CLIENT_TEST(test_closed_without_answer),
+        CLIENT_TEST(test_reset_without_answer),
+        CLIENT_TEST(test_closed_after_headers),
+        CLIENT_TEST(test_closed_in_the_body),
+        CLIENT_TEST(test_garbage),
+        CLIENT_TEST(test_endless_headers),
+        CLIENT_TEST(test_slow_answer_times_out),
+        CLIENT_TEST(test_huge_answer_is_cut),
+        CLIENT_TEST(test_nobody_listens),
+        CLIENT_TEST(test_what_is_refused_locally),
+        CLIENT_TEST(test_shutdown_tells_sent_from_waiting),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
+#undef CLIENT_TEST
