@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import subprocess
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -130,3 +131,25 @@ const tenon_action *get(void) { return actions; }
         run(*words)
         source.write_text(text % "double")
         assert subprocess.run(words, capture_output=True).returncode != 0, f"{compiler} took the wrong type"
+
+
+@pytest.mark.parametrize("compiler,standard", COMPILERS)
+def test_first_plugin_of_the_sdk_readme_builds(compiler, standard, tmp_path):
+    block = re.search(r"```c\n(.*?)```", (TREE / "sdk" / "README.md").read_text(), re.S)
+    (tmp_path / "shout.c").write_text(textwrap.dedent(block[1]).rstrip(" "))
+    run(compiler, *WARNINGS, *language_words(standard), "-shared", "-fPIC", "-fvisibility=hidden", "-Wl,-z,defs",
+        f"-I{INCLUDE}", "-o", "shout.so", "shout.c", cwd=tmp_path)
+    assert note_texts(tmp_path / "shout.so")[1]["name"] == "shout"
+
+
+def option_rows(source):
+    """Names of the options in a plugin's TENON_SETTINGS."""
+    return re.findall(r'TENON_OPTION\(\s*"([^"]+)"', source.read_text())
+
+
+@pytest.mark.parametrize("source", sorted((TREE / "plugins").glob("*/*.c")) + sorted((TREE / "examples").glob("*/*.c")),
+                         ids=lambda path: path.stem)
+def test_readme_lists_every_option(source):
+    readme = source.with_name("README.md").read_text()
+    listed = re.findall(r"^\| `(\w+)` \| (?:text|integer|number|boolean|choice|duration|size|url|path)\b", readme, re.M)
+    assert listed == option_rows(source)
