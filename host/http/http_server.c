@@ -21,7 +21,8 @@ enum {
     IDLE_MS_DEFAULT = 60000,
     BODY_BYTES_DEFAULT = 16 * 1024 * 1024,
     DISCARD_BYTES_MAX = 256 * 1024 * 1024,
-    CLOSE_ROUNDS_MAX = 1000,
+    CLOSE_CALLS_MAX = 4,
+    CLOSE_ROUNDS = 10,
     AHEAD_BYTES_MAX = 1024 * 1024, /* sent while an earlier request is still being answered */
     LINGER_S = 5,
     STALL_S = 30, /* without a byte in or out while there is something to move */
@@ -569,10 +570,13 @@ void http_server_destroy(struct http_server *server)
             http_exchange_destroy(exchange);
     }
     uv = loop_uv(server->loop);
-    /* libwebsockets closes its handles by and by, and clears server->context when the last one is closed. */
-    lws_context_destroy(server->context);
-    for (int round = 0; server->context != NULL && round < CLOSE_ROUNDS_MAX; round++)
-        (void)uv_run(uv, UV_RUN_NOWAIT); /* what it returns says only that others have handles too */
+    /* libwebsockets closes its handles by and by, wants to be called again when they are closed, and makes
+     * server->context NULL when it is through. */
+    for (int call = 0; server->context != NULL && call < CLOSE_CALLS_MAX; call++) {
+        lws_context_destroy(server->context);
+        for (int round = 0; server->context != NULL && round < CLOSE_ROUNDS; round++)
+            (void)uv_run(uv, UV_RUN_NOWAIT); /* what it returns says only that others have handles too */
+    }
     if (server->context != NULL)
         return; /* better lost than used after its end */
     free(server->unix_socket);
