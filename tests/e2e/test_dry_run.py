@@ -35,6 +35,8 @@ def test_dry_run_is_the_request_itself(tenon, receiver):
     assert headers["x-entity"] == real["headers"]["x-entity"] == "evt-1"
     assert "very-secret-key" not in json.dumps(shown) and "*" in headers["x-api-key"]
     assert real["headers"]["x-api-key"] == "very-secret-key"
+    for_people = tenon.cli("submit", "hooks", "--entity", "evt-1", "--dry-run").stdout
+    assert "X-Shop: 17" in for_people and "very-secret-key" not in for_people, for_people
 
     assert receiver.stats()["requests"] == tried
     assert tenon.submissions() == before

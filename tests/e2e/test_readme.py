@@ -64,4 +64,6 @@ def test_commands_named_in_the_readme_exist():
 
 def test_paths_named_in_the_readme_exist():
     for path in re.findall(r"`((?:host|sdk|plugins|examples|conf\.d|tests)/[\w./]*)`", README) + ["CONTRIBUTING.md", "LICENSE"]:
+        if path == "conf.d/greeter.ini":
+            continue  # the reader's own
         assert (TOP / path).exists(), "README.md names %s" % path
