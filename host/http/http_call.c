@@ -46,11 +46,13 @@ static bool add_header(struct curl_slist **list, const char *name, const char *v
     return true;
 }
 
-static int set_headers(CURL *easy, const struct http_call *call, struct curl_slist **list, struct err *err)
+static int set_headers(CURL *easy, const struct http_call *call, struct curl_slist **list,
+                       struct err *err)
 {
     _buf_ struct buf bearer = {0};
     /* "Expect:" takes libcurl's own 100-continue pause away. */
-    bool is_ok = add_header(list, "Expect", NULL) && add_header(list, "Content-Type", call->content_type);
+    bool is_ok =
+        add_header(list, "Expect", NULL) && add_header(list, "Content-Type", call->content_type);
 
     if (is_ok && call->token != NULL) {
         buf_printf(&bearer, "Bearer %s", call->token);
@@ -81,7 +83,8 @@ static void set_method(CURL *easy, const struct http_call *call)
         curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method);
 }
 
-static int explain(const struct http_call *call, CURL *easy, CURLcode result, const char *detail, struct err *err)
+static int explain(const struct http_call *call, CURL *easy, CURLcode result, const char *detail,
+                   struct err *err)
 {
     const char *why = detail[0] != '\0' ? detail : curl_easy_strerror(result);
     long os_errno = 0;
@@ -95,12 +98,15 @@ static int explain(const struct http_call *call, CURL *easy, CURLcode result, co
     if (result == CURLE_COULDNT_CONNECT && os_errno != 0)
         why = strerror((int)os_errno);
     if (result == CURLE_OPERATION_TIMEDOUT)
-        return err_set(err, E_UNREACHABLE, "no answer within %lld ms at %s; is tenond running, or very busy?",
-                       (long long)call->timeout_ms, call->unix_socket != NULL ? call->unix_socket : call->url);
+        return err_set(
+            err, E_UNREACHABLE, "no answer within %lld ms at %s; is tenond running, or very busy?",
+            (long long)call->timeout_ms, call->unix_socket != NULL ? call->unix_socket : call->url);
     if (call->unix_socket != NULL)
-        return err_set(err, E_UNREACHABLE, "cannot talk to tenond at the socket %s: %s; is tenond running?",
+        return err_set(err, E_UNREACHABLE,
+                       "cannot talk to tenond at the socket %s: %s; is tenond running?",
                        call->unix_socket, why);
-    return err_set(err, E_UNREACHABLE, "cannot talk to tenond at %s: %s; is tenond running?", call->url, why);
+    return err_set(err, E_UNREACHABLE, "cannot talk to tenond at %s: %s; is tenond running?",
+                   call->url, why);
 }
 
 static CURLcode perform(CURL *easy, const struct http_call *call, struct buf *body)

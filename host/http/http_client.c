@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The thread, its queues and its slots.
  *
- *   [loop] http_client_send -> destination's inbox -> [thread] waiting -> a slot -> libcurl -> finished -> [loop] done()
+ *   [loop] http_client_send -> destination's inbox -> [thread] waiting -> a slot -> libcurl ->
+ * finished -> [loop] done()
  *
- * When a transfer ends, the thread itself puts the next waiting request on the same handle: the loop is told of what
- * is done, and is never asked what to do next. A poll/perform round beat socket_action by a quarter on few busy
- * connections, hence no libuv here. */
+ * When a transfer ends, the thread itself puts the next waiting request on the same handle: the
+ * loop is told of what is done, and is never asked what to do next. A poll/perform round beat
+ * socket_action by a quarter on few busy connections, hence no libuv here. */
 #include "http/http_client.h"
 
 #include "base/clock.h"
@@ -67,11 +68,11 @@ struct http_client {
 
     pthread_mutex_t lock;
     struct http_destination *destinations; /* under lock */
-    struct http_destination *dirty;        /* under lock: with something in the inbox, or released */
-    struct queue finished;                 /* under lock */
-    bool has_news;                         /* under lock: the message is in the loop's queue */
-    bool is_asleep;                        /* under lock: a wake-up is needed */
-    bool is_stopping;                      /* under lock */
+    struct http_destination *dirty; /* under lock: with something in the inbox, or released */
+    struct queue finished;          /* under lock */
+    bool has_news;                  /* under lock: the message is in the loop's queue */
+    bool is_asleep;                 /* under lock: a wake-up is needed */
+    bool is_stopping;               /* under lock */
 
     /* The thread's. */
     struct queue done;
@@ -213,6 +214,26 @@ static void destination_drop_slots(struct http_destination *destination)
     destination->idle_count = 0;
 }
 
+/* The destination asked for quiet or is not to be reached: what still waits would only fare the
+ * same. */
+static bool asks_for_quiet(const struct http_request *request)
+{
+    if (request->failure == HTTP_ANSWERED)
+        return (request->status == 429 || request->status == 503) && request->retry_after_ms > 0;
+    return request->failure == HTTP_NOT_SENT;
+}
+
+static void give_back_waiting(struct http_destination *destination)
+{
+    struct http_request *request;
+
+    while ((request = queue_take(&destination->waiting)) != NULL) {
+        http_outcome_refuse(request,
+                            "held back: the destination asked for quiet or cannot be reached");
+        queue_put(&destination->client->done, request);
+    }
+}
+
 /* Gives back handles that stood idle, and destinations that were released and are done. */
 static void sweep(struct http_client *client)
 {
@@ -220,7 +241,8 @@ static void sweep(struct http_client *client)
 
     while (*place != NULL) {
         struct http_destination *destination = *place;
-        bool is_idle = destination->idle_count == destination->slot_count && destination->waiting.first == NULL;
+        bool is_idle = destination->idle_count == destination->slot_count &&
+                       destination->waiting.first == NULL;
 
         if (is_idle && (!destination->is_busy_since_sweep || destination->may_go))
             destination_drop_slots(destination);
@@ -248,7 +270,8 @@ static bool take_inboxes(struct http_client *client)
     client->is_asleep = false;
     is_stopping = client->is_stopping;
     /* The dirty links are the loop's again when the lock is dropped, hence a second list. */
-    for (struct http_destination *each = is_stopping ? NULL : client->dirty; each != NULL; each = each->next_dirty) {
+    for (struct http_destination *each = is_stopping ? NULL : client->dirty; each != NULL;
+         each = each->next_dirty) {
         each->is_dirty = false;
         queue_move(&each->waiting, &each->inbox);
         each->may_go = each->is_released;
@@ -297,8 +320,12 @@ static void collect_done(struct http_client *client)
         struct http_destination *destination = http_transfer_owner(transfer);
         CURLcode result = message->data.result; /* the message goes with the handle */
 
-        queue_put(&client->done, http_transfer_complete(transfer, result));
+        struct http_request *request = http_transfer_complete(transfer, result);
+
+        queue_put(&client->done, request);
         curl_multi_remove_handle(client->multi, http_transfer_easy(transfer));
+        if (asks_for_quiet(request))
+            give_back_waiting(destination);
         slot_continue(destination, transfer);
         has_released |= destination->may_go;
     }
@@ -329,10 +356,12 @@ static void *client_thread(void *user)
         curl_multi_perform(client->multi, &running);
         collect_done(client);
         report_done(client);
-        if (client->slotted != NULL && clock_mono_us() - client->swept_us > SWEEP_MS * INT64_C(1000))
+        if (client->slotted != NULL &&
+            clock_mono_us() - client->swept_us > SWEEP_MS * INT64_C(1000))
             sweep(client);
         if (fall_asleep(client))
-            curl_multi_poll(client->multi, NULL, 0, client->slotted != NULL ? SWEEP_MS : INT32_MAX, NULL);
+            curl_multi_poll(client->multi, NULL, 0, client->slotted != NULL ? SWEEP_MS : INT32_MAX,
+                            NULL);
     }
     return NULL;
 }
@@ -425,7 +454,8 @@ struct http_client *http_client_create(struct loop *loop, struct err *err)
 }
 
 struct http_destination *http_destination_create(struct http_client *client,
-                                                 const struct http_destination_settings *settings, struct err *err)
+                                                 const struct http_destination_settings *settings,
+                                                 struct err *err)
 {
     struct http_destination *destination = calloc(1, sizeof(*destination));
     struct http_destination_settings *own;
@@ -452,8 +482,10 @@ struct http_destination *http_destination_create(struct http_client *client,
     destination->idle = calloc(slots, sizeof(struct http_transfer *));
     queue_init(&destination->inbox);
     queue_init(&destination->waiting);
-    if (destination->slots == NULL || destination->idle == NULL || (settings->ca_file != NULL && own->ca_file == NULL) ||
-        (settings->proxy != NULL && own->proxy == NULL) || (settings->unix_socket != NULL && own->unix_socket == NULL)) {
+    if (destination->slots == NULL || destination->idle == NULL ||
+        (settings->ca_file != NULL && own->ca_file == NULL) ||
+        (settings->proxy != NULL && own->proxy == NULL) ||
+        (settings->unix_socket != NULL && own->unix_socket == NULL)) {
         destination_free(destination);
         err_set(err, -ENOMEM, "no memory for a destination");
         return NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The outgoing HTTP engine: one thread around a libcurl multi handle, with keep-alive connections that are few and kept busy.
- * Callers are on [loop]; answers come back there, many to a wake-up. Knows no integration: a destination is
- * a name, limits and a base URL. Retries nothing. */
+ * The outgoing HTTP engine: one thread around a libcurl multi handle, with keep-alive connections
+ * that are few and kept busy. Callers are on [loop]; answers come back there, many to a wake-up.
+ * Knows no integration: a destination is a name, limits and a base URL. Retries nothing. */
 #ifndef HTTP_CLIENT_H
 #define HTTP_CLIENT_H
 
@@ -16,15 +16,15 @@ struct http_client;
 struct http_destination;
 
 struct http_destination_settings {
-    int max_connections;       /* at once; further requests wait in order. About 16 is best */
-    int64_t timeout_ms;        /* whole exchange */
+    int max_connections; /* at once; further requests wait in order. About 16 is best */
+    int64_t timeout_ms;  /* whole exchange */
     int64_t connect_timeout_ms;
-    int64_t max_response_bytes;/* more is cut; the connection is then dropped */
-    bool verify_tls;           /* default true */
-    const char *ca_file;       /* NULL: the system's; copied */
-    const char *proxy;         /* NULL: none, the environment is not looked at; copied */
-    const char *unix_socket;   /* NULL: TCP; copied */
-    bool follow_redirects;     /* default false: a redirect is an answer */
+    int64_t max_response_bytes; /* more is cut; the connection is then dropped */
+    bool verify_tls;            /* default true */
+    const char *ca_file;        /* NULL: the system's; copied */
+    const char *proxy;          /* NULL: none, the environment is not looked at; copied */
+    const char *unix_socket;    /* NULL: TCP; copied */
+    bool follow_redirects;      /* default false: a redirect is an answer */
 };
 
 enum http_failure {
@@ -37,50 +37,55 @@ enum http_failure {
 /* One request and its answer. The caller owns the struct and all it points to until done() runs. */
 struct http_request {
     /* in */
-    const char *method;             /* NUL-terminated */
-    const char *url;                /* absolute */
-    const char *const *headers;     /* "Name: value" texts */
+    const char *method;         /* NUL-terminated */
+    const char *url;            /* absolute */
+    const char *const *headers; /* "Name: value" texts */
     size_t header_count;
-    const struct str *body_parts;   /* sent one behind the other, without copying; 0 parts: no body */
+    const struct str *body_parts; /* sent one behind the other, without copying; 0 parts: no body */
     size_t body_part_count;
-    bool keep_headers;              /* wants answer_headers */
+    bool keep_headers;                          /* wants answer_headers */
     void (*done)(struct http_request *request); /* [loop] */
     void *user;
     /* out, the client's until the next use or http_request_finish */
     enum http_failure failure;
     int status;
-    char error[256];                /* a sentence when not HTTP_ANSWERED */
-    struct buf answer;              /* body, cut at max_response_bytes */
+    char error[256];   /* a sentence when not HTTP_ANSWERED */
+    struct buf answer; /* body, cut at max_response_bytes */
     bool is_cut;
-    struct buf answer_headers;      /* "name: value\n", lower-case names, of the last answer */
-    int64_t retry_after_ms;         /* from Retry-After (seconds or date); -1: none */
-    int64_t started_ms;             /* wall */
+    struct buf answer_headers; /* "name: value\n", lower-case names, of the last answer */
+    int64_t retry_after_ms;    /* from Retry-After (seconds or date); -1: none */
+    int64_t started_ms;        /* wall */
     int64_t duration_us;
-    struct http_request *next;      /* the client's */
-    void *slot;                     /* the client's */
+    struct http_request *next; /* the client's */
+    void *slot;                /* the client's */
 };
 
 struct http_client *http_client_create(struct loop *loop, struct err *err);
-/* Ends the thread: requests under way end HTTP_NO_ANSWER, waiting and later ones HTTP_REFUSED_LOCALLY; the done() of all runs
- * before this returns. Destinations can still be released. [loop] */
+/* Ends the thread: requests under way end HTTP_NO_ANSWER, waiting and later ones
+ * HTTP_REFUSED_LOCALLY; the done() of all runs before this returns. Destinations can still be
+ * released. [loop] */
 void http_client_stop(struct http_client *client);
 /* Stops it if need be; its destinations go with it. NULL allowed. [loop] */
 void http_client_destroy(struct http_client *client);
 struct http_destination *http_destination_create(struct http_client *client,
-                                                 const struct http_destination_settings *settings, struct err *err);
+                                                 const struct http_destination_settings *settings,
+                                                 struct err *err);
 /* Waits for nothing: the destination goes when its last request is done. */
 void http_destination_release(struct http_destination *destination);
-/* Hands over requests linked by `next`; one lock and at most one wake-up for all. [loop] */
+/* Hands over requests linked by `next`; one lock and at most one wake-up for all. When one of them
+ * is answered 429 or 503 with Retry-After, or does not reach its destination, those that still wait
+ * for a connection end HTTP_REFUSED_LOCALLY: they would only fare the same. [loop] */
 void http_client_send(struct http_destination *destination, struct http_request *requests);
 void http_request_finish(struct http_request *request); /* frees the out part */
 
-/* One blocking exchange, for the command line client. 0 with *out_status and the body, or E_UNREACHABLE with words. */
+/* One blocking exchange, for the command line client. 0 with *out_status and the body, or
+ * E_UNREACHABLE with words. */
 struct http_call {
     const char *unix_socket; /* NULL: TCP */
     const char *url;
     const char *method;
     const char *content_type;
-    const char *token;       /* bearer, NULL: none */
+    const char *token; /* bearer, NULL: none */
     struct str body;
     int64_t timeout_ms;
 };

@@ -135,13 +135,34 @@ static const char *reason_of(int status)
         int status;
         const char *reason;
     } reasons[] = {
-        {200, "OK"}, {201, "Created"}, {202, "Accepted"}, {204, "No Content"}, {207, "Multi-Status"},
-        {301, "Moved Permanently"}, {302, "Found"}, {303, "See Other"}, {304, "Not Modified"},
-        {400, "Bad Request"}, {401, "Unauthorized"}, {403, "Forbidden"}, {404, "Not Found"},
-        {405, "Method Not Allowed"}, {409, "Conflict"}, {411, "Length Required"}, {412, "Precondition Failed"},
-        {413, "Content Too Large"}, {415, "Unsupported Media Type"}, {422, "Unprocessable Content"},
-        {426, "Upgrade Required"}, {431, "Request Header Fields Too Large"}, {429, "Too Many Requests"}, {500, "Internal Server Error"},
-        {501, "Not Implemented"}, {502, "Bad Gateway"}, {503, "Service Unavailable"}, {504, "Gateway Timeout"},
+        {200, "OK"},
+        {201, "Created"},
+        {202, "Accepted"},
+        {204, "No Content"},
+        {207, "Multi-Status"},
+        {301, "Moved Permanently"},
+        {302, "Found"},
+        {303, "See Other"},
+        {304, "Not Modified"},
+        {400, "Bad Request"},
+        {401, "Unauthorized"},
+        {403, "Forbidden"},
+        {404, "Not Found"},
+        {405, "Method Not Allowed"},
+        {409, "Conflict"},
+        {411, "Length Required"},
+        {412, "Precondition Failed"},
+        {413, "Content Too Large"},
+        {415, "Unsupported Media Type"},
+        {422, "Unprocessable Content"},
+        {426, "Upgrade Required"},
+        {431, "Request Header Fields Too Large"},
+        {429, "Too Many Requests"},
+        {500, "Internal Server Error"},
+        {501, "Not Implemented"},
+        {502, "Bad Gateway"},
+        {503, "Service Unavailable"},
+        {504, "Gateway Timeout"},
         {505, "HTTP Version Not Supported"},
     };
 
@@ -152,8 +173,8 @@ static const char *reason_of(int status)
     return "Status";
 }
 
-void http_exchange_reply(struct http_exchange *exchange, int status, const char *content_type, const char *headers,
-                         struct buf *body)
+void http_exchange_reply(struct http_exchange *exchange, int status, const char *content_type,
+                         const char *headers, struct buf *body)
 {
     bool has_no_body = status == 204 || status == 304;
 
@@ -161,7 +182,8 @@ void http_exchange_reply(struct http_exchange *exchange, int status, const char 
         exchange->reply = *body;
         *body = (struct buf){0};
     }
-    if (exchange->is_replied || exchange->wsi == NULL) { /* twice is a mistake of ours, and harmless here */
+    if (exchange->is_replied ||
+        exchange->wsi == NULL) { /* twice is a mistake of ours, and harmless here */
         http_exchange_destroy(exchange);
         return;
     }
@@ -175,7 +197,8 @@ void http_exchange_reply(struct http_exchange *exchange, int status, const char 
                headers != NULL ? headers : "");
     if (has_no_body || exchange->is_head)
         exchange->reply_sent = exchange->reply.len;
-    /* A reply given within the handler is written when that returns, which spares a round of the loop. */
+    /* A reply given within the handler is written when that returns, which spares a round of the
+     * loop. */
     if (!exchange->is_in_handler)
         lws_callback_on_writable(exchange->wsi);
 }
@@ -184,7 +207,8 @@ void http_exchange_refuse(struct http_exchange *exchange, int status, const char
 {
     _buf_ struct buf body = {0};
 
-    buf_printf(&body, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"detail\":", reason_of(status), status);
+    buf_printf(&body, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"detail\":",
+               reason_of(status), status);
     json_put_string(&body, str_of(detail));
     buf_puts(&body, "}\n");
     http_exchange_reply(exchange, status, "application/problem+json", NULL, &body);
@@ -214,7 +238,8 @@ int http_exchange_write(struct http_exchange *exchange)
             memcpy(piece + LWS_PRE, head->ptr + exchange->head_sent, head_take);
         if (take > 0)
             memcpy(piece + LWS_PRE + head_take, reply->ptr + exchange->reply_sent, take);
-        /* What the socket does not take of this piece libwebsockets keeps, and then says that it is choked. */
+        /* What the socket does not take of this piece libwebsockets keeps, and then says that it is
+         * choked. */
         if (lws_write(exchange->wsi, piece + LWS_PRE, head_take + take, LWS_WRITE_RAW) < 0)
             return -1;
         exchange->head_sent += head_take;

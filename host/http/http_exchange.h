@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What http_server.c and http_exchange.c share: one request on one connection. An exchange belongs to its connection until
- * it is dispatched, and to the handler from then until the reply; the connection may go meanwhile. [loop] */
+ * What http_server.c and http_exchange.c share: one request on one connection. An exchange belongs
+ * to its connection until it is dispatched, and to the handler from then until the reply; the
+ * connection may go meanwhile. [loop] */
 #ifndef HTTP_EXCHANGE_H
 #define HTTP_EXCHANGE_H
 
@@ -13,17 +14,17 @@ struct http_exchange {
     struct lws *wsi; /* NULL: the peer has gone, or the server */
     struct http_exchange *next;
     struct http_exchange **place; /* what points at us; NULL: off the list */
-    struct buf text;       /* the head as it came */
-    struct http_head parsed; /* points into text */
+    struct buf text;              /* the head as it came */
+    struct http_head parsed;      /* points into text */
     struct buf body;
     bool is_local;
     bool is_head;
-    bool must_close;   /* after the reply */
-    bool is_dispatched;/* the handler has it */
+    bool must_close;    /* after the reply */
+    bool is_dispatched; /* the handler has it */
     bool is_replied;
-    bool is_in_handler;/* the reply is written when it returns */
+    bool is_in_handler; /* the reply is written when it returns */
     bool is_written;
-    struct buf head;   /* of the reply */
+    struct buf head; /* of the reply */
     struct buf reply;
     size_t head_sent;
     size_t reply_sent;

@@ -78,8 +78,8 @@ static int read_request_line(struct str line, struct http_head *out)
 {
     struct str target;
 
-    if (!str_next(&line, ' ', &out->method) || !is_token(out->method) || !str_next(&line, ' ', &target) ||
-        !read_target(target, out))
+    if (!str_next(&line, ' ', &out->method) || !is_token(out->method) ||
+        !str_next(&line, ' ', &target) || !read_target(target, out))
         return -400;
     if (str_is(line, "HTTP/1.1"))
         out->must_close = false;
@@ -144,7 +144,8 @@ int http_head_parse(struct str bytes, struct http_head *out)
     int status;
 
     *out = (struct http_head){.content_length = -1};
-    while (rest.len >= 2 && memcmp(rest.ptr, "\r\n", 2) == 0) { /* some clients end a body with one too many */
+    while (rest.len >= 2 &&
+           memcmp(rest.ptr, "\r\n", 2) == 0) { /* some clients end a body with one too many */
         rest.ptr += 2;
         rest.len -= 2;
     }
@@ -190,8 +191,17 @@ struct str http_head_header(struct str headers, const char *lower_case_name)
     return STR_NONE;
 }
 
-enum { CHUNK_SIZE, CHUNK_EXTENSION, CHUNK_SIZE_LF, CHUNK_DATA, CHUNK_DATA_CR, CHUNK_DATA_LF, CHUNK_TRAILER,
-       CHUNK_TRAILER_LF, CHUNK_DONE };
+enum {
+    CHUNK_SIZE,
+    CHUNK_EXTENSION,
+    CHUNK_SIZE_LF,
+    CHUNK_DATA,
+    CHUNK_DATA_CR,
+    CHUNK_DATA_LF,
+    CHUNK_TRAILER,
+    CHUNK_TRAILER_LF,
+    CHUNK_DONE
+};
 
 static int hex_digit(char c)
 {
@@ -257,7 +267,8 @@ static int read_frame(struct http_chunks *chunks, char c)
     }
 }
 
-int http_chunks_read(struct http_chunks *chunks, struct str *bytes, size_t max_bytes, struct buf *out)
+int http_chunks_read(struct http_chunks *chunks, struct str *bytes, size_t max_bytes,
+                     struct buf *out)
 {
     while (bytes->len > 0 && chunks->state != CHUNK_DONE) {
         if (chunks->state == CHUNK_DATA) {

@@ -37,14 +37,16 @@ int64_t http_outcome_retry_after(struct str value, int64_t now_ms)
 }
 
 /* "host:port", or the socket, without anything of the URL that may be secret. */
-static void describe_peer(const char *url, const struct http_destination_settings *settings, char *out, size_t size)
+static void describe_peer(const char *url, const struct http_destination_settings *settings,
+                          char *out, size_t size)
 {
     CURLU *parts = curl_url();
     char *host = NULL;
     char *port = NULL;
 
-    if (parts != NULL && url != NULL && curl_url_set(parts, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK) {
-        (void)curl_url_get(parts, CURLUPART_HOST, &host, 0);                  /* NULL stays on failure */
+    if (parts != NULL && url != NULL &&
+        curl_url_set(parts, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK) {
+        (void)curl_url_get(parts, CURLUPART_HOST, &host, 0); /* NULL stays on failure */
         (void)curl_url_get(parts, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT); /* the same */
     }
     if (settings->unix_socket != NULL)
@@ -52,7 +54,8 @@ static void describe_peer(const char *url, const struct http_destination_setting
     else if (host == NULL)
         (void)snprintf(out, size, "the server");
     else
-        (void)snprintf(out, size, "%.80s%s%.6s", host, port != NULL ? ":" : "", port != NULL ? port : "");
+        (void)snprintf(out, size, "%.80s%s%.6s", host, port != NULL ? ":" : "",
+                       port != NULL ? port : "");
     curl_free(host);
     curl_free(port);
     curl_url_cleanup(parts);
@@ -60,8 +63,9 @@ static void describe_peer(const char *url, const struct http_destination_setting
 
 static bool is_refused_locally(CURLcode result)
 {
-    return result == CURLE_URL_MALFORMAT || result == CURLE_UNSUPPORTED_PROTOCOL || result == CURLE_FAILED_INIT ||
-           result == CURLE_OUT_OF_MEMORY || result == CURLE_BAD_FUNCTION_ARGUMENT;
+    return result == CURLE_URL_MALFORMAT || result == CURLE_UNSUPPORTED_PROTOCOL ||
+           result == CURLE_FAILED_INIT || result == CURLE_OUT_OF_MEMORY ||
+           result == CURLE_BAD_FUNCTION_ARGUMENT;
 }
 
 /* The plain words for the common cases; NULL leaves it to libcurl's own text. */
@@ -93,26 +97,30 @@ static const char *explain(CURLcode result, bool was_sent)
     }
 }
 
-static void write_timeout(struct http_request *request, const struct http_destination_settings *settings,
-                          const char *peer)
+static void write_timeout(struct http_request *request,
+                          const struct http_destination_settings *settings, const char *peer)
 {
     if (request->failure == HTTP_NOT_SENT)
-        (void)snprintf(request->error, sizeof(request->error), "cannot connect to %s within %" PRId64 " ms", peer,
+        (void)snprintf(request->error, sizeof(request->error),
+                       "cannot connect to %s within %" PRId64 " ms", peer,
                        request->duration_us / 1000);
     else
-        (void)snprintf(request->error, sizeof(request->error), "no %s from %s within %" PRId64 " ms",
-                       request->status != 0 ? "whole answer" : "answer", peer, settings->timeout_ms);
+        (void)snprintf(
+            request->error, sizeof(request->error), "no %s from %s within %" PRId64 " ms",
+            request->status != 0 ? "whole answer" : "answer", peer, settings->timeout_ms);
 }
 
-void http_outcome_fail(struct http_request *request, CURL *easy, const struct http_destination_settings *settings,
-                       CURLcode result, const char *detail)
+void http_outcome_fail(struct http_request *request, CURL *easy,
+                       const struct http_destination_settings *settings, CURLcode result,
+                       const char *detail)
 {
     char peer[PEER_BYTES];
     long sent_bytes = 0;
     long os_errno = 0;
     const char *why;
 
-    /* Counts what went to the socket, also by a try that libcurl repeated on its own: never too low. */
+    /* Counts what went to the socket, also by a try that libcurl repeated on its own: never too
+     * low. */
     (void)curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &sent_bytes);
     (void)curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &os_errno);
     describe_peer(request->url, settings, peer, sizeof(peer));
@@ -132,8 +140,8 @@ void http_outcome_fail(struct http_request *request, CURL *easy, const struct ht
     if (result == CURLE_OK)
         why = "what came is not an HTTP answer";
     (void)snprintf(request->error, sizeof(request->error), "%s %s: %.120s", /* may be cut */
-                   sent_bytes > 0              ? "no whole answer from"
+                   sent_bytes > 0                    ? "no whole answer from"
                    : result == CURLE_COULDNT_CONNECT ? "cannot connect to"
-                                               : "nothing was sent to",
+                                                     : "nothing was sent to",
                    peer, why);
 }

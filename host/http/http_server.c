@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Listening, connections and requests. libwebsockets accepts, waits and writes; the requests are read here, because its
- * own HTTP role (4.1.6) decodes the path before anyone sees it, knows no chunked bodies and no foreign methods, and
- * spins for ever on some pipelined requests. One exchange at a time per connection; what the peer sends ahead is kept.
+ * Listening, connections and requests. libwebsockets accepts, waits and writes; the requests are
+ * read here, because its own HTTP role (4.1.6) decodes the path before anyone sees it, knows no
+ * chunked bodies and no foreign methods, and spins for ever on some pipelined requests. One
+ * exchange at a time per connection; what the peer sends ahead is kept.
  */
 #include "http/http_server.h"
 
@@ -28,7 +29,8 @@ enum {
     STALL_S = 30, /* without a byte in or out while there is something to move */
 };
 
-/* READS_HEAD -> (READS_BODY ->) WAITS for the handler -> WRITES -> READS_HEAD, or LINGERS until the peer closes. */
+/* READS_HEAD -> (READS_BODY ->) WAITS for the handler -> WRITES -> READS_HEAD, or LINGERS until the
+ * peer closes. */
 enum connection_state { READS_HEAD, READS_BODY, WAITS, WRITES, LINGERS };
 
 struct connection {
@@ -69,7 +71,8 @@ static void write_log(int level, const char *line)
 
 static void connection_wait(const struct connection *connection, int seconds)
 {
-    lws_set_timeout(connection->wsi, seconds > 0 ? PENDING_TIMEOUT_HTTP_CONTENT : NO_PENDING_TIMEOUT, seconds);
+    lws_set_timeout(connection->wsi,
+                    seconds > 0 ? PENDING_TIMEOUT_HTTP_CONTENT : NO_PENDING_TIMEOUT, seconds);
 }
 
 static void connection_idle(struct connection *connection)
@@ -87,8 +90,8 @@ static int write_text(struct lws *wsi, const char *text)
     return lws_write(wsi, room + LWS_PRE, len, LWS_WRITE_RAW) < 0 ? -1 : 0;
 }
 
-/* The reply is with the kernel, or will be: says so to the peer, who may still be sending. Closing on it now could
- * make its side throw our reply away. */
+/* The reply is with the kernel, or will be: says so to the peer, who may still be sending. Closing
+ * on it now could make its side throw our reply away. */
 static int linger(struct connection *connection)
 {
     connection->state = LINGERS;
@@ -98,7 +101,8 @@ static int linger(struct connection *connection)
         lws_callback_on_writable(connection->wsi);
         return 0;
     }
-    (void)shutdown(lws_get_socket_fd(connection->wsi), SHUT_WR); /* a peer that is gone shows by itself */
+    (void)shutdown(lws_get_socket_fd(connection->wsi),
+                   SHUT_WR); /* a peer that is gone shows by itself */
     return 0;
 }
 
@@ -140,7 +144,8 @@ static int refuse(struct connection *connection, int status, const char *detail)
 {
     if (connection->exchange == NULL) {
         /* What came is not a request; a made-up one carries the answer. */
-        struct http_exchange *exchange = http_exchange_create(connection->wsi, STR("GET / HTTP/1.0\r\n\r\n"));
+        struct http_exchange *exchange =
+            http_exchange_create(connection->wsi, STR("GET / HTTP/1.0\r\n\r\n"));
 
         if (exchange == NULL)
             return -1;
@@ -158,7 +163,8 @@ static int refuse_size(struct connection *connection)
 {
     char detail[128];
 
-    (void)snprintf(detail, sizeof(detail), "the body is larger than the %lld bytes that are taken; send it in parts",
+    (void)snprintf(detail, sizeof(detail),
+                   "the body is larger than the %lld bytes that are taken; send it in parts",
                    (long long)connection->server->max_body_bytes);
     return refuse(connection, 413, detail);
 }
@@ -217,7 +223,9 @@ static int read_head(struct connection *connection, struct str *bytes)
     connection->state = READS_BODY;
     connection->chunks = (struct http_chunks){0};
     connection_wait(connection, STALL_S);
-    return head.expects_continue && bytes->len == 0 ? write_text(connection->wsi, "HTTP/1.1 100 Continue\r\n\r\n") : 0;
+    return head.expects_continue && bytes->len == 0
+               ? write_text(connection->wsi, "HTTP/1.1 100 Continue\r\n\r\n")
+               : 0;
 }
 
 static int read_body(struct connection *connection, struct str *bytes)
@@ -226,8 +234,8 @@ static int read_body(struct connection *connection, struct str *bytes)
     int status;
 
     if (exchange->parsed.is_chunked) {
-        status = http_chunks_read(&connection->chunks, bytes, (size_t)connection->server->max_body_bytes,
-                                  &exchange->body);
+        status = http_chunks_read(&connection->chunks, bytes,
+                                  (size_t)connection->server->max_body_bytes, &exchange->body);
     } else {
         size_t missing = (size_t)exchange->parsed.content_length - exchange->body.len;
         size_t take = bytes->len < missing ? bytes->len : missing;
@@ -264,8 +272,9 @@ static int advance(struct connection *connection, struct str *bytes)
             return -1;
         if (bytes->len == before)
             return 0;
-        if (connection->state == LINGERS || (connection->exchange != NULL && connection->exchange->must_close &&
-                                             connection->state == WRITES)) {
+        if (connection->state == LINGERS ||
+            (connection->exchange != NULL && connection->exchange->must_close &&
+             connection->state == WRITES)) {
             bytes->len = 0; /* no request behind the last one is read */
             return 0;
         }
@@ -293,11 +302,13 @@ static int on_bytes(struct connection *connection, const char *bytes, size_t len
 {
     struct str rest = {bytes, len};
 
-    if (connection->state == LINGERS) { /* thrown away, within reason: a peer may send without ever reading */
+    if (connection->state ==
+        LINGERS) { /* thrown away, within reason: a peer may send without ever reading */
         connection->discarded_bytes += len;
         return connection->discarded_bytes > DISCARD_BYTES_MAX ? -1 : 0;
     }
-    if (connection->exchange != NULL && connection->exchange->is_dispatched && connection->exchange->must_close)
+    if (connection->exchange != NULL && connection->exchange->is_dispatched &&
+        connection->exchange->must_close)
         return 0;
     if (connection->in.len > 0) {
         if (connection->in.len + len > AHEAD_BYTES_MAX)
@@ -354,7 +365,8 @@ static void on_closed(struct connection *connection)
     free(connection);
 }
 
-static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *session, void *in, size_t len)
+static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *session, void *in,
+                    size_t len)
 {
     struct http_server *server = lws_context_user(lws_get_context(wsi));
     struct connection *connection;
@@ -401,7 +413,8 @@ static int split_address(const char *text, char **out_host, int *out_port, struc
     else if (host.len > 0 && memchr(host.ptr, ':', host.len) != NULL)
         host.len = 0;
     if (host.len == 0 || str_to_i64(str_of(colon + 1), &port) < 0 || port < 0 || port > 65535)
-        return err_set(err, -EINVAL, "'%s' is not an address such as 127.0.0.1:8642 or [::1]:8642", text);
+        return err_set(err, -EINVAL, "'%s' is not an address such as 127.0.0.1:8642 or [::1]:8642",
+                       text);
     *out_host = str_dup(host);
     *out_port = (int)port;
     return *out_host != NULL ? 0 : err_set(err, -ENOMEM, "no memory to listen at %s", text);
@@ -416,12 +429,14 @@ static int clear_socket_path(const char *path, struct err *err)
     int status;
 
     if (strlen(path) >= sizeof(address.sun_path))
-        return err_set(err, -ENAMETOOLONG, "the socket path %s is longer than the %zu bytes that a socket may have", path,
-                       sizeof(address.sun_path) - 1);
+        return err_set(err, -ENAMETOOLONG,
+                       "the socket path %s is longer than the %zu bytes that a socket may have",
+                       path, sizeof(address.sun_path) - 1);
     if (lstat(path, &facts) < 0)
         return 0;
     if (!S_ISSOCK(facts.st_mode))
-        return err_set(err, -EEXIST, "%s is there and is not a socket; remove it or name another path", path);
+        return err_set(err, -EEXIST,
+                       "%s is there and is not a socket; remove it or name another path", path);
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return err_set(err, -errno, "cannot open a socket: %s", strerror(errno));
@@ -429,14 +444,15 @@ static int clear_socket_path(const char *path, struct err *err)
     status = connect(fd, (struct sockaddr *)&address, sizeof(address));
     (void)close(fd);
     if (status == 0)
-        return err_set(err, -EADDRINUSE, "another process already listens at %s; is tenond running?", path);
+        return err_set(err, -EADDRINUSE,
+                       "another process already listens at %s; is tenond running?", path);
     if (unlink(path) < 0)
         return err_set(err, -errno, "cannot remove the stale socket %s: %s", path, strerror(errno));
     return 0;
 }
 
-static struct lws_vhost *listen_at(struct http_server *server, const char *name, const char *interface, int port,
-                                   uint64_t options)
+static struct lws_vhost *listen_at(struct http_server *server, const char *name,
+                                   const char *interface, int port, uint64_t options)
 {
     struct lws_context_creation_info info = {0};
 
@@ -451,7 +467,8 @@ static struct lws_vhost *listen_at(struct http_server *server, const char *name,
     return lws_create_vhost(server->context, &info);
 }
 
-static int listen_local(struct http_server *server, const struct http_server_settings *settings, struct err *err)
+static int listen_local(struct http_server *server, const struct http_server_settings *settings,
+                        struct err *err)
 {
     mode_t before;
 
@@ -464,23 +481,27 @@ static int listen_local(struct http_server *server, const struct http_server_set
     server->local = listen_at(server, "local", server->unix_socket, 0, LWS_SERVER_OPTION_UNIX_SOCK);
     umask(before);
     if (server->local == NULL)
-        return err_set(err, -EADDRINUSE, "cannot listen at %s; does its directory exist, and may we write there?",
+        return err_set(err, -EADDRINUSE,
+                       "cannot listen at %s; does its directory exist, and may we write there?",
                        settings->unix_socket);
     if (chmod(server->unix_socket, 0600) < 0)
-        return err_set(err, -errno, "cannot make %s private: %s", server->unix_socket, strerror(errno));
+        return err_set(err, -errno, "cannot make %s private: %s", server->unix_socket,
+                       strerror(errno));
     return 0;
 }
 
-static int listen_tcp(struct http_server *server, const struct http_server_settings *settings, const char *host, int port,
-                      struct err *err)
+static int listen_tcp(struct http_server *server, const struct http_server_settings *settings,
+                      const char *host, int port, struct err *err)
 {
     if (settings->listen == NULL)
         return 0;
     server->tcp = listen_at(server, "tcp", host, port,
                             strchr(host, ':') == NULL ? LWS_SERVER_OPTION_DISABLE_IPV6 : 0);
     if (server->tcp == NULL)
-        return err_set(err, -EADDRINUSE, "cannot listen at %s: the port is taken, or the address is not this machine's",
-                       settings->listen);
+        return err_set(
+            err, -EADDRINUSE,
+            "cannot listen at %s: the port is taken, or the address is not this machine's",
+            settings->listen);
     return 0;
 }
 
@@ -491,7 +512,8 @@ static struct lws_context *create_context(struct http_server *server)
 
     lws_set_log_level(LLL_ERR, write_log);
     info.options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
-                   LWS_SERVER_OPTION_UV_NO_SIGSEGV_SIGFPE_SPIN | LWS_SERVER_OPTION_NO_LWS_SYSTEM_STATES;
+                   LWS_SERVER_OPTION_UV_NO_SIGSEGV_SIGFPE_SPIN |
+                   LWS_SERVER_OPTION_NO_LWS_SYSTEM_STATES;
     info.foreign_loops = &uv;
     info.user = server;
     info.pcontext = &server->context;
@@ -501,14 +523,16 @@ static struct lws_context *create_context(struct http_server *server)
     return lws_create_context(&info);
 }
 
-struct http_server *http_server_create(struct loop *loop, const struct http_server_settings *settings,
+struct http_server *http_server_create(struct loop *loop,
+                                       const struct http_server_settings *settings,
                                        http_handler_fn handler, void *user, struct err *err)
 {
     _free_ char *host = NULL;
     struct http_server *server;
     int port = 0;
 
-    /* What can be told beforehand is: a libwebsockets context is nothing to make and drop lightly. */
+    /* What can be told beforehand is: a libwebsockets context is nothing to make and drop lightly.
+     */
     if ((settings->listen != NULL && split_address(settings->listen, &host, &port, err) < 0) ||
         (settings->unix_socket != NULL && clear_socket_path(settings->unix_socket, err) < 0))
         return NULL;
@@ -520,17 +544,25 @@ struct http_server *http_server_create(struct loop *loop, const struct http_serv
     server->loop = loop;
     server->handler = handler;
     server->user = user;
-    server->max_connections = settings->max_connections > 0 ? settings->max_connections : CONNECTIONS_DEFAULT;
-    server->max_body_bytes = settings->max_body_bytes > 0 ? settings->max_body_bytes : BODY_BYTES_DEFAULT;
-    server->idle_s = (int)(((settings->idle_timeout_ms > 0 ? settings->idle_timeout_ms : IDLE_MS_DEFAULT) + 999) / 1000);
+    server->max_connections =
+        settings->max_connections > 0 ? settings->max_connections : CONNECTIONS_DEFAULT;
+    server->max_body_bytes =
+        settings->max_body_bytes > 0 ? settings->max_body_bytes : BODY_BYTES_DEFAULT;
+    server->idle_s =
+        (int)(((settings->idle_timeout_ms > 0 ? settings->idle_timeout_ms : IDLE_MS_DEFAULT) +
+               999) /
+              1000);
     server->context = create_context(server);
     if (server->context == NULL) {
-        err_set(err, -ENOSYS, "libwebsockets does not start; is its libuv part (libwebsockets-evlib-uv) installed?");
+        err_set(
+            err, -ENOSYS,
+            "libwebsockets does not start; is its libuv part (libwebsockets-evlib-uv) installed?");
         free(server);
         return NULL;
     }
     server->is_listening = true;
-    if (listen_local(server, settings, err) < 0 || listen_tcp(server, settings, host, port, err) < 0) {
+    if (listen_local(server, settings, err) < 0 ||
+        listen_tcp(server, settings, host, port, err) < 0) {
         http_server_destroy(server);
         return NULL;
     }
@@ -548,7 +580,8 @@ void http_server_stop_listening(struct http_server *server)
         return;
     server->is_listening = false;
     if (server->unix_socket != NULL)
-        (void)unlink(server->unix_socket); /* who comes now shall find nobody; gone already is fine */
+        (void)unlink(
+            server->unix_socket); /* who comes now shall find nobody; gone already is fine */
 }
 
 void http_server_destroy(struct http_server *server)
@@ -570,12 +603,13 @@ void http_server_destroy(struct http_server *server)
             http_exchange_destroy(exchange);
     }
     uv = loop_uv(server->loop);
-    /* libwebsockets closes its handles by and by, wants to be called again when they are closed, and makes
-     * server->context NULL when it is through. */
+    /* libwebsockets closes its handles by and by, wants to be called again when they are closed,
+     * and makes server->context NULL when it is through. */
     for (int call = 0; server->context != NULL && call < CLOSE_CALLS_MAX; call++) {
         lws_context_destroy(server->context);
         for (int round = 0; server->context != NULL && round < CLOSE_ROUNDS; round++)
-            (void)uv_run(uv, UV_RUN_NOWAIT); /* what it returns says only that others have handles too */
+            (void)uv_run(
+                uv, UV_RUN_NOWAIT); /* what it returns says only that others have handles too */
     }
     if (server->context != NULL)
         return; /* better lost than used after its end */

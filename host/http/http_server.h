@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The incoming side: libwebsockets on our libuv loop. A whole request in, one reply out; what the paths mean is the api room's.
- * All [loop]. Limits on header size, body size, idle time and connections are settings. */
+ * The incoming side: libwebsockets on our libuv loop. A whole request in, one reply out; what the
+ * paths mean is the api room's. All [loop]. Limits on header size, body size, idle time and
+ * connections are settings. */
 #ifndef HTTP_SERVER_H
 #define HTTP_SERVER_H
 
@@ -15,39 +16,45 @@ struct http_server;
 struct http_exchange; /* one request being answered */
 
 struct http_server_settings {
-    const char *unix_socket;  /* path, or NULL; a stale socket file is replaced, mode 0600 */
-    const char *listen;       /* "127.0.0.1:8642" or "[::1]:8642", or NULL */
+    const char *unix_socket; /* path, or NULL; a stale socket file is replaced, mode 0600 */
+    const char *listen;      /* "127.0.0.1:8642" or "[::1]:8642", or NULL */
     int64_t max_body_bytes;
     int max_connections;
     int64_t idle_timeout_ms;
 };
 
-/* Called once the whole body is here. The exchange is valid until http_exchange_reply, also when the peer has
- * gone meanwhile (the reply is then dropped). */
+/* Called once the whole body is here. The exchange is valid until http_exchange_reply, also when
+ * the peer has gone meanwhile (the reply is then dropped). */
 typedef void (*http_handler_fn)(void *user, struct http_exchange *exchange);
 
-struct http_server *http_server_create(struct loop *loop, const struct http_server_settings *settings,
+struct http_server *http_server_create(struct loop *loop,
+                                       const struct http_server_settings *settings,
                                        http_handler_fn handler, void *user, struct err *err);
 int http_server_port(const struct http_server *server);      /* TCP; what port 0 became. 0: none */
 void http_server_stop_listening(struct http_server *server); /* open exchanges go on */
-/* Unanswered exchanges are dropped, a later reply to one is safe. Turns the libuv loop until libwebsockets has closed its
- * handles: to be called when loop_run has returned, and before loop_destroy. */
+/* Unanswered exchanges are dropped, a later reply to one is safe. Turns the libuv loop until
+ * libwebsockets has closed its handles: to be called when loop_run has returned, and before
+ * loop_destroy. */
 void http_server_destroy(struct http_server *server);
 
 struct str http_exchange_method(const struct http_exchange *exchange);
-struct str http_exchange_path(const struct http_exchange *exchange);  /* raw, without the query */
-struct str http_exchange_query(const struct http_exchange *exchange); /* raw, without the question mark */
+struct str http_exchange_path(const struct http_exchange *exchange); /* raw, without the query */
+struct str
+http_exchange_query(const struct http_exchange *exchange); /* raw, without the question mark */
 struct str http_exchange_body(const struct http_exchange *exchange);
 /* The decoded value of a query argument; false when absent. */
-bool http_exchange_argument(const struct http_exchange *exchange, const char *name, struct buf *out);
+bool http_exchange_argument(const struct http_exchange *exchange, const char *name,
+                            struct buf *out);
 struct str http_exchange_header(struct http_exchange *exchange, const char *lower_case_name);
 bool http_exchange_is_local(const struct http_exchange *exchange); /* came by the Unix socket */
 /* Per-exchange memory of the handler; `destroy` runs when the exchange ends. */
-void http_exchange_set_user(struct http_exchange *exchange, void *user, void (*destroy)(void *user));
+void http_exchange_set_user(struct http_exchange *exchange, void *user,
+                            void (*destroy)(void *user));
 void *http_exchange_user(const struct http_exchange *exchange);
 
-/* Ends the exchange, exactly once. Takes over `body` (left empty). `headers`: extra "Name: value\r\n" text or NULL. */
-void http_exchange_reply(struct http_exchange *exchange, int status, const char *content_type, const char *headers,
-                         struct buf *body);
+/* Ends the exchange, exactly once. Takes over `body` (left empty). `headers`: extra "Name:
+ * value\r\n" text or NULL. */
+void http_exchange_reply(struct http_exchange *exchange, int status, const char *content_type,
+                         const char *headers, struct buf *body);
 
 #endif

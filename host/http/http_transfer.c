@@ -26,7 +26,7 @@ struct http_transfer {
     bool has_custom_method;
     struct curl_slist *nodes; /* point at the request's own header texts: no copies */
     size_t node_room;
-    size_t part;        /* where reading the body stands */
+    size_t part; /* where reading the body stands */
     size_t part_offset;
     char detail[CURL_ERROR_SIZE];
 };
@@ -108,7 +108,8 @@ static void set_limits(struct http_transfer *transfer)
     curl_easy_setopt(easy, CURLOPT_PROXY, settings->proxy != NULL ? settings->proxy : "");
 }
 
-struct http_transfer *http_transfer_create(const struct http_destination_settings *settings, void *owner)
+struct http_transfer *http_transfer_create(const struct http_destination_settings *settings,
+                                           void *owner)
 {
     struct http_transfer *transfer = calloc(1, sizeof(*transfer));
 
@@ -116,8 +117,9 @@ struct http_transfer *http_transfer_create(const struct http_destination_setting
         return NULL;
     transfer->owner = owner;
     transfer->settings = settings;
-    transfer->response_bytes_max =
-        settings->max_response_bytes > 0 ? (size_t)settings->max_response_bytes : RESPONSE_BYTES_DEFAULT;
+    transfer->response_bytes_max = settings->max_response_bytes > 0
+                                       ? (size_t)settings->max_response_bytes
+                                       : RESPONSE_BYTES_DEFAULT;
     transfer->node_room = NODES_AT_FIRST;
     transfer->nodes = calloc(transfer->node_room, sizeof(*transfer->nodes));
     transfer->easy = curl_easy_init();
@@ -171,13 +173,15 @@ struct http_transfer *http_transfer_of(CURL *easy)
 
 static bool is_method(const char *method)
 {
-    static const char token[] = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    static const char token[] =
+        "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
     return method != NULL && method[0] != '\0' && method[strspn(method, token)] == '\0';
 }
 
 /* libcurl adds headers of its own that nobody asked for: an empty value takes them away. */
-static bool link_headers(struct http_transfer *transfer, const struct http_request *request, bool has_body)
+static bool link_headers(struct http_transfer *transfer, const struct http_request *request,
+                         bool has_body)
 {
     static char no_expect[] = "Expect:";
     static char no_content_type[] = "Content-Type:";
@@ -196,7 +200,8 @@ static bool link_headers(struct http_transfer *transfer, const struct http_reque
     for (size_t i = 0; i < request->header_count; i++) {
         const char *text = request->headers[i];
 
-        /* The first byte is checked by itself because the call is dear beside all else that is done here. */
+        /* The first byte is checked by itself because the call is dear beside all else that is done
+         * here. */
         if ((text[0] == 'C' || text[0] == 'c') && strncasecmp(text, "content-type:", 13) == 0)
             has_content_type = true;
         transfer->nodes[count++].data = (char *)(uintptr_t)text; /* libcurl only reads it */
@@ -229,7 +234,8 @@ static void set_shape(struct http_transfer *transfer, enum shape shape)
     transfer->shape = shape;
 }
 
-static void set_method(struct http_transfer *transfer, const struct http_request *request, bool has_body)
+static void set_method(struct http_transfer *transfer, const struct http_request *request,
+                       bool has_body)
 {
     const char *method = request->method;
     const char *custom = NULL;
@@ -284,13 +290,15 @@ bool http_transfer_prepare(struct http_transfer *transfer, struct http_request *
         http_outcome_refuse(request, "a header holds a line break");
         return false;
     }
-    if (request->url == NULL || curl_easy_setopt(transfer->easy, CURLOPT_URL, request->url) != CURLE_OK) {
+    if (request->url == NULL ||
+        curl_easy_setopt(transfer->easy, CURLOPT_URL, request->url) != CURLE_OK) {
         http_outcome_refuse(request, "the URL is missing or too long");
         return false;
     }
     set_method(transfer, request, has_body);
     set_body(transfer, request);
-    if (!link_headers(transfer, request, transfer->shape == SHAPE_FIELDS || transfer->shape == SHAPE_PARTS)) {
+    if (!link_headers(transfer, request,
+                      transfer->shape == SHAPE_FIELDS || transfer->shape == SHAPE_PARTS)) {
         http_outcome_refuse(request, "out of memory");
         return false;
     }
@@ -335,7 +343,8 @@ struct http_request *http_transfer_complete(struct http_transfer *transfer, CURL
     long status = 0;
 
     request->duration_us = clock_mono_us() - transfer->started_us;
-    (void)curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status); /* 0 is what it then stays */
+    (void)curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE,
+                            &status); /* 0 is what it then stays */
     request->status = (int)status;
     transfer->request = NULL;
     if (result == CURLE_WRITE_ERROR && request->is_cut)

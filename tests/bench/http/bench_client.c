@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * bench_client URL FILE [CONNECTIONS]: as curl_bare, through http_client.h. The loop keeps WINDOW requests handed over,
- * as a lane would, and hands over anew what one batch of answers set free. */
+ * bench_client URL FILE [CONNECTIONS]: as curl_bare, through http_client.h. The loop keeps WINDOW
+ * requests handed over, as a lane would, and hands over anew what one batch of answers set free. */
 #include "bench_lines.h"
 
 #include "http/http_client.h"
@@ -84,9 +84,15 @@ int main(int argc, char **argv)
         return 1;
     }
     for (size_t i = 0; i < WINDOW; i++) {
-        requests[i] = (struct http_request){.method = "POST", .url = target, .headers = headers, .header_count = 1,
-                                            .body_parts = &bodies[i], .body_part_count = 1, .done = on_done,
-                                            .user = &bodies[i], .next = again};
+        requests[i] = (struct http_request){.method = "POST",
+                                            .url = target,
+                                            .headers = headers,
+                                            .header_count = 1,
+                                            .body_parts = &bodies[i],
+                                            .body_part_count = 1,
+                                            .done = on_done,
+                                            .user = &bodies[i],
+                                            .next = again};
         again = &requests[i];
     }
     began = bench_seconds(CLOCK_MONOTONIC);

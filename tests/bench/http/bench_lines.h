@@ -67,9 +67,11 @@ static inline void bench_print(const char *who, long requests, long failed, doub
     double cpu = bench_seconds(CLOCK_PROCESS_CPUTIME_ID);
 
     getrusage(RUSAGE_SELF, &used);
-    printf("{\"who\":\"%s\",\"requests\":%ld,\"failed\":%ld,\"s\":%.3f,\"requests_s\":%.0f,\"cpu\":%.3f,"
+    printf("{\"who\":\"%s\",\"requests\":%ld,\"failed\":%ld,\"s\":%.3f,\"requests_s\":%.0f,\"cpu\":"
+           "%.3f,"
            "\"cpu_us_a_request\":%.2f,\"max_rss_kb\":%ld}\n",
-           who, requests, failed, wall, (double)requests / wall, cpu, cpu * 1e6 / (double)requests, used.ru_maxrss);
+           who, requests, failed, wall, (double)requests / wall, cpu, cpu * 1e6 / (double)requests,
+           used.ru_maxrss);
 }
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * bench_server ADDRESS|SOCKET [SECONDS]: answers every request with its body's length, and prints at the end what that
- * cost. Feed it with any load generator; idle connections show in rss_kb. */
+ * bench_server ADDRESS|SOCKET [SECONDS]: answers every request with its body's length, and prints
+ * at the end what that cost. Feed it with any load generator; idle connections show in rss_kb. */
 #include "bench_lines.h"
 
 #include "http/http_server.h"
@@ -34,14 +34,16 @@ static void on_end(void *user)
 {
     double cpu = bench_seconds(CLOCK_PROCESS_CPUTIME_ID);
 
-    printf("{\"who\":\"http_server\",\"requests\":%ld,\"cpu\":%.3f,\"cpu_us_a_request\":%.2f,\"rss_kb\":%ld}\n", answered,
-           cpu, answered > 0 ? cpu * 1e6 / (double)answered : 0.0, rss_kb());
+    printf("{\"who\":\"http_server\",\"requests\":%ld,\"cpu\":%.3f,\"cpu_us_a_request\":%.2f,\"rss_"
+           "kb\":%ld}\n",
+           answered, cpu, answered > 0 ? cpu * 1e6 / (double)answered : 0.0, rss_kb());
     loop_stop(user);
 }
 
 int main(int argc, char **argv)
 {
-    struct http_server_settings settings = {.max_connections = 20000, .max_body_bytes = 64 * 1024 * 1024};
+    struct http_server_settings settings = {.max_connections = 20000,
+                                            .max_body_bytes = 64 * 1024 * 1024};
     struct err err = {0};
     struct loop *loop;
     struct http_server *server;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * curl_bare URL FILE [CONNECTIONS]: the measure for http_client.h. Posts each line of FILE to URL with nothing but
- * libcurl: one thread, one multi handle, no queue, no hand-over, answers thrown away. */
+ * curl_bare URL FILE [CONNECTIONS]: the measure for http_client.h. Posts each line of FILE to URL
+ * with nothing but libcurl: one thread, one multi handle, no queue, no hand-over, answers thrown
+ * away. */
 #include "bench_lines.h"
 
 #include <curl/curl.h>

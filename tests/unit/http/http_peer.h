@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The other side of a test: a thread that talks over a bare socket while the test's own thread runs the loop. The peer
- * never asserts (cmocka jumps, and may do so on its own thread only): it writes down what it saw. */
+ * The other side of a test: a thread that talks over a bare socket while the test's own thread runs
+ * the loop. The peer never asserts (cmocka jumps, and may do so on its own thread only): it writes
+ * down what it saw. */
 #ifndef HTTP_PEER_H
 #define HTTP_PEER_H
 
@@ -84,7 +85,8 @@ static inline void peer_send(int fd, const char *text)
     }
 }
 
-/* Until `stop` has been seen `times` times (NULL: until the other side closes). True when that came about. */
+/* Until `stop` has been seen `times` times (NULL: until the other side closes). True when that came
+ * about. */
 static inline bool peer_read(int fd, struct buf *seen, const char *stop, int times)
 {
     char bytes[65536];

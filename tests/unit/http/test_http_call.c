@@ -20,7 +20,8 @@ static void on_request(void *user, struct http_exchange *exchange)
     (void)user;
     assert_true(http_exchange_is_local(exchange));
     buf_printf(&body, "%.*s %.*s %.*s %.*s", STR_ARG(http_exchange_method(exchange)),
-               STR_ARG(http_exchange_path(exchange)), STR_ARG(http_exchange_header(exchange, "authorization")),
+               STR_ARG(http_exchange_path(exchange)),
+               STR_ARG(http_exchange_header(exchange, "authorization")),
                STR_ARG(http_exchange_body(exchange)));
     http_exchange_reply(exchange, 202, "text/plain", NULL, &body);
 }
@@ -29,7 +30,8 @@ static void call(struct peer *peer)
 {
     struct outcome *outcome = peer->user;
 
-    outcome->status = http_call(&outcome->call, &outcome->answer_status, &peer->seen, &outcome->err);
+    outcome->status =
+        http_call(&outcome->call, &outcome->answer_status, &peer->seen, &outcome->err);
 }
 
 static void test_call_over_the_socket(void **state)
@@ -37,8 +39,12 @@ static void test_call_over_the_socket(void **state)
     char path[] = "/tmp/tenon-test-XXXXXX";
     char name[64];
     struct http_server_settings settings = {.unix_socket = name};
-    struct outcome outcome = {.call = {.unix_socket = name, .url = "http://tenon/api/v1/x%2Fy", .method = "DELETE",
-                                       .token = "secret", .body = STR("{}"), .content_type = "application/json"}};
+    struct outcome outcome = {.call = {.unix_socket = name,
+                                       .url = "http://tenon/api/v1/x%2Fy",
+                                       .method = "DELETE",
+                                       .token = "secret",
+                                       .body = STR("{}"),
+                                       .content_type = "application/json"}};
     struct err err = {0};
     struct peer peer = {.loop = loop_create(&err), .user = &outcome};
     struct http_server *server;

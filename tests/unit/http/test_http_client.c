@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The client against bare sockets that misbehave: each way to fail must be told apart from the others, because a
- * request that was surely not sent may be repeated and one that was perhaps received may not. */
+ * The client against bare sockets that misbehave: each way to fail must be told apart from the
+ * others, because a request that was surely not sent may be repeated and one that was perhaps
+ * received may not. */
 #include "http_peer.h"
 
 #include "base/err.h"
@@ -13,13 +14,13 @@ struct scene {
     int listener;
     int port;
     pthread_t server;
-    const char *script;    /* what the server answers */
-    size_t script_repeat;  /* the last line of it, this often again */
+    const char *script;   /* what the server answers */
+    size_t script_repeat; /* the last line of it, this often again */
     bool reads_request;
     bool resets;
-    bool stays;            /* does not close before the client does */
-    int serves;            /* connections */
-    struct buf request;    /* what the server got */
+    bool stays;         /* does not close before the client does */
+    int serves;         /* connections */
+    struct buf request; /* what the server got */
     char url[128];
     int wanted;
     int done;
@@ -90,7 +91,8 @@ static int set_up(void **state)
     assert_int_equal(listen(scene->listener, 16), 0);
     assert_int_equal(getsockname(scene->listener, (struct sockaddr *)&address, &len), 0);
     scene->port = ntohs(address.sin_port);
-    snprintf(scene->url, sizeof(scene->url), "http://user:hidden@127.0.0.1:%d/p?token=hidden", scene->port);
+    snprintf(scene->url, sizeof(scene->url), "http://user:hidden@127.0.0.1:%d/p?token=hidden",
+             scene->port);
     return 0;
 }
 
@@ -106,7 +108,8 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void run(struct http_request *requests, int count, const struct http_destination_settings *settings)
+static void run(struct http_request *requests, int count,
+                const struct http_destination_settings *settings)
 {
     struct err err = {0};
 
@@ -124,17 +127,25 @@ static void run(struct http_request *requests, int count, const struct http_dest
 
 static struct http_request post(const struct str *body)
 {
-    return (struct http_request){.method = "POST", .url = scene->url, .body_parts = body, .body_part_count = 1,
+    return (struct http_request){.method = "POST",
+                                 .url = scene->url,
+                                 .body_parts = body,
+                                 .body_part_count = 1,
                                  .done = on_done};
 }
 
-static const struct http_destination_settings plain = {
-    .max_connections = 1, .timeout_ms = 5000, .connect_timeout_ms = 2000, .max_response_bytes = 1000, .verify_tls = true};
+static const struct http_destination_settings plain = {.max_connections = 1,
+                                                       .timeout_ms = 5000,
+                                                       .connect_timeout_ms = 2000,
+                                                       .max_response_bytes = 1000,
+                                                       .verify_tls = true};
 
-static void expect_failure(struct http_request *request, enum http_failure failure, const char *words)
+static void expect_failure(struct http_request *request, enum http_failure failure,
+                           const char *words)
 {
     if (request->failure != failure || strstr(request->error, words) == NULL)
-        fail_msg("failure %d, expected %d with '%s': %s", (int)request->failure, (int)failure, words, request->error);
+        fail_msg("failure %d, expected %d with '%s': %s", (int)request->failure, (int)failure,
+                 words, request->error);
     assert_null(strstr(request->error, "hidden"));
     http_request_finish(request);
 }
@@ -143,11 +154,18 @@ static void test_answer_is_taken_whole(void **state)
 {
     static const char *const headers[] = {"Content-Type: text/plain", "X-Key: k"};
     struct str parts[] = {{"one", 3}, {"", 0}, {"two", 2}, {"!", 1}};
-    struct http_request request = {.method = "PUT", .url = scene->url, .headers = headers, .header_count = 2,
-                                   .body_parts = parts, .body_part_count = 4, .keep_headers = true, .done = on_done};
+    struct http_request request = {.method = "PUT",
+                                   .url = scene->url,
+                                   .headers = headers,
+                                   .header_count = 2,
+                                   .body_parts = parts,
+                                   .body_part_count = 4,
+                                   .keep_headers = true,
+                                   .done = on_done};
 
     (void)state;
-    scene->script = "HTTP/1.1 429 Slow\r\nRetry-After: 7\r\nX-Mixed: Case\r\nContent-Length: 4\r\n\r\nwait";
+    scene->script =
+        "HTTP/1.1 429 Slow\r\nRetry-After: 7\r\nX-Mixed: Case\r\nContent-Length: 4\r\n\r\nwait";
     run(&request, 1, &plain);
     assert_int_equal(request.failure, HTTP_ANSWERED);
     assert_int_equal(request.status, 429);
@@ -188,13 +206,15 @@ static void test_reset_without_answer(void **state)
 static void test_closed_after_headers(void **state)
 {
     (void)state;
-    fail_with("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n", HTTP_NO_ANSWER, "in the middle of the answer");
+    fail_with("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n", HTTP_NO_ANSWER,
+              "in the middle of the answer");
 }
 
 static void test_closed_in_the_body(void **state)
 {
     (void)state;
-    fail_with("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", HTTP_NO_ANSWER, "in the middle of the answer");
+    fail_with("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", HTTP_NO_ANSWER,
+              "in the middle of the answer");
 }
 
 static void test_garbage(void **state)
@@ -273,8 +293,10 @@ static void test_what_is_refused_locally(void **state)
     refuse_locally((struct http_request){.method = "GET", .url = "http://"}, "");
     refuse_locally((struct http_request){.method = "GET"}, "URL");
     refuse_locally((struct http_request){.method = "GE T", .url = scene->url}, "method");
-    refuse_locally((struct http_request){.method = "GET", .url = scene->url, .headers = split, .header_count = 1},
-                   "line break");
+    refuse_locally(
+        (struct http_request){
+            .method = "GET", .url = scene->url, .headers = split, .header_count = 1},
+        "line break");
 }
 
 static void test_shutdown_tells_sent_from_waiting(void **state)

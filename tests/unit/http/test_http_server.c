@@ -57,8 +57,9 @@ static void describe(struct http_exchange *exchange, struct buf *body)
     struct buf value = {0};
     bool is_there = http_exchange_argument(exchange, "where", &value);
 
-    buf_printf(body, "[%.*s|%.*s|%.*s|%.*s|%.*s|%.*s|%s%.*s].", STR_ARG(method), STR_ARG(path), STR_ARG(query),
-               STR_ARG(text), STR_ARG(agent), STR_ARG(own), is_there ? "=" : "-", STR_ARG(buf_str(&value)));
+    buf_printf(body, "[%.*s|%.*s|%.*s|%.*s|%.*s|%.*s|%s%.*s].", STR_ARG(method), STR_ARG(path),
+               STR_ARG(query), STR_ARG(text), STR_ARG(agent), STR_ARG(own), is_there ? "=" : "-",
+               STR_ARG(buf_str(&value)));
     buf_finish(&value);
 }
 
@@ -110,8 +111,10 @@ static int set_up_with(void **state, const struct http_server_settings *settings
 
 static int set_up(void **state)
 {
-    static const struct http_server_settings settings = {
-        .listen = "127.0.0.1:0", .max_body_bytes = BODY_MAX, .idle_timeout_ms = 1000, .max_connections = CROWD};
+    static const struct http_server_settings settings = {.listen = "127.0.0.1:0",
+                                                         .max_body_bytes = BODY_MAX,
+                                                         .idle_timeout_ms = 1000,
+                                                         .max_connections = CROWD};
 
     return set_up_with(state, &settings);
 }
@@ -148,7 +151,8 @@ static void ask_twice(struct peer *peer)
 {
     int fd = peer_connect(peer->port);
 
-    peer_send(fd, "POST /a%20b?where=a%26b%3D1&x=2 HTTP/1.1\r\nHost: x\r\nUser-Agent: me\r\nX-Own-Header: mine\r\n"
+    peer_send(fd, "POST /a%20b?where=a%26b%3D1&x=2 HTTP/1.1\r\nHost: x\r\nUser-Agent: "
+                  "me\r\nX-Own-Header: mine\r\n"
                   "Content-Length: 5\r\n\r\nhe");
     peer_send(fd, "llo");
     peer->number = peer_read(fd, &peer->seen, "].", 1);
@@ -170,8 +174,10 @@ static void test_request_is_seen_whole(void **state)
 static void ask_all_at_once(struct peer *peer)
 {
     exchange_once(peer,
-                  "GET /later HTTP/1.1\r\nHost: x\r\n\r\nPOST /two HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\ntwo"
-                  "GET /later HTTP/1.1\r\nHost: x\r\n\r\nGET /four HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+                  "GET /later HTTP/1.1\r\nHost: x\r\n\r\nPOST /two HTTP/1.1\r\nHost: "
+                  "x\r\nContent-Length: 3\r\n\r\ntwo"
+                  "GET /later HTTP/1.1\r\nHost: x\r\n\r\nGET /four HTTP/1.1\r\nHost: "
+                  "x\r\nConnection: close\r\n\r\n",
                   NULL, 0);
 }
 
@@ -192,7 +198,9 @@ static void test_pipelined_requests_are_answered_in_order(void **state)
 
 static void ask_head(struct peer *peer)
 {
-    exchange_once(peer, "HEAD /big HTTP/1.1\r\nHost: x\r\n\r\nGET /after HTTP/1.1\r\nHost: x\r\n\r\n", "].", 1);
+    exchange_once(peer,
+                  "HEAD /big HTTP/1.1\r\nHost: x\r\n\r\nGET /after HTTP/1.1\r\nHost: x\r\n\r\n",
+                  "].", 1);
 }
 
 static void test_head_has_no_body(void **state)
@@ -224,8 +232,11 @@ static void test_big_reply_arrives_whole(void **state)
 
 static void ask_for_nothing(struct peer *peer)
 {
-    exchange_once(peer, "GET /none HTTP/1.1\r\nHost: x\r\n\r\nPOST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
-                        "POST /y HTTP/1.1\r\nHost: x\r\n\r\n", NULL, 0);
+    exchange_once(peer,
+                  "GET /none HTTP/1.1\r\nHost: x\r\n\r\nPOST /x HTTP/1.1\r\nHost: "
+                  "x\r\nContent-Length: 0\r\n\r\n"
+                  "POST /y HTTP/1.1\r\nHost: x\r\n\r\n",
+                  NULL, 0);
 }
 
 static void test_requests_and_replies_without_a_body(void **state)
@@ -237,7 +248,8 @@ static void test_requests_and_replies_without_a_body(void **state)
     seen_has("[POST|/y||");
 }
 
-/* 100 MB to a server that takes 100 kB: the answer comes at once and the rest does not pile up in memory. */
+/* 100 MB to a server that takes 100 kB: the answer comes at once and the rest does not pile up in
+ * memory. */
 static void send_too_much(struct peer *peer)
 {
     static char chunk[1 << 20];
@@ -290,7 +302,8 @@ static void send_expecting(struct peer *peer)
 {
     int fd = peer_connect(peer->port);
 
-    peer_send(fd, "POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n");
+    peer_send(fd,
+              "POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n");
     peer->number = peer_read(fd, &peer->seen, "HTTP/1.1 100 Continue\r\n\r\n", 1);
     peer_send(fd, "body");
     peer->number += peer_read(fd, &peer->seen, "].", 1);
@@ -307,9 +320,11 @@ static void test_continue_is_said_before_the_body(void **state)
 
 static void send_chunked(struct peer *peer)
 {
-    exchange_once(peer,
-                  "POST /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n4;x=y\r\nbody\r\n3\r\n, 2\r\n0\r\nT: t\r\n\r\nGET /n HTTP/1.1\r\n\r\n",
-                  "].", 2);
+    exchange_once(
+        peer,
+        "POST /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n4;x=y\r\nbody\r\n3\r\n, "
+        "2\r\n0\r\nT: t\r\n\r\nGET /n HTTP/1.1\r\n\r\n",
+        "].", 2);
 }
 
 static void test_chunked_body_is_read(void **state)
@@ -323,14 +338,23 @@ static void test_chunked_body_is_read(void **state)
 static void send_rubbish(struct peer *peer)
 {
     static const char *const rubbish[] = {
-        "\r\n\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/1.1\r\nHost", "\x16\x03\x01\x02\x01", "GET http://[::1 HTTP/9.9\r\n\r\n",
-        "POST /x HTTP/1.1\r\nContent-Length: -5\r\n\r\nxxxxx", "POST /x HTTP/1.1\r\nContent-Length: 5x\r\n\r\nxxxxx",
+        "\r\n\r\n\r\n",
+        "GET\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost",
+        "\x16\x03\x01\x02\x01",
+        "GET http://[::1 HTTP/9.9\r\n\r\n",
+        "POST /x HTTP/1.1\r\nContent-Length: -5\r\n\r\nxxxxx",
+        "POST /x HTTP/1.1\r\nContent-Length: 5x\r\n\r\nxxxxx",
         "POST /x HTTP/1.1\r\nContent-Length: 4\r\nContent-Length: 5\r\n\r\nxxxxx",
         "POST /x HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\nxxxxx",
-        "GET /%zz HTTP/1.1\r\n\r\n", "GET /%00 HTTP/1.1\r\n\r\n", "BREW /pot HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET /%zz HTTP/1.1\r\n\r\n",
+        "GET /%00 HTTP/1.1\r\n\r\n",
+        "BREW /pot HTTP/1.1\r\nHost: x\r\n\r\n",
         "GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
-        "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAMA\r\n\r\n",
-        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "POST /half HTTP/1.1\r\nContent-Length: 50\r\n\r\nhalf",
+        "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: h2c\r\nConnection: Upgrade, "
+        "HTTP2-Settings\r\nHTTP2-Settings: AAMA\r\n\r\n",
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        "POST /half HTTP/1.1\r\nContent-Length: 50\r\n\r\nhalf",
         "GET / HTTP/1.1\r\n: x\r\n:\r\n \r\n\r\n",
     };
 
@@ -482,7 +506,8 @@ static void test_stopped_server_takes_nobody_new(void **state)
 
 static void test_wrong_addresses_are_explained(void **state)
 {
-    static const char *const wrong[] = {"", "8642", "127.0.0.1", "127.0.0.1:", "127.0.0.1:99999", "::1:80", "[::1]:x"};
+    static const char *const wrong[] = {
+        "", "8642", "127.0.0.1", "127.0.0.1:", "127.0.0.1:99999", "::1:80", "[::1]:x"};
     struct http_server_settings settings = {0};
     struct err err = {0};
     struct loop *loop = loop_create(&err);
@@ -509,7 +534,8 @@ static void test_socket_file_is_private_and_its_own(void **state)
     struct err err = {0};
     struct stat facts;
     struct http_server *server;
-    struct loop *loop = loop_create(&err); /* its own: two libwebsockets contexts on one loop do not end well */
+    struct loop *loop =
+        loop_create(&err); /* its own: two libwebsockets contexts on one loop do not end well */
     FILE *file;
 
     (void)state;
