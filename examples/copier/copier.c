@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A protocol of one's own: each record goes into a Unix socket as "<length>\n<JSON>", and the peer answers
- * each with a line, "+" for taken, anything else for refused. submit() sends and leaves the job pending; a
- * thread waits for the answers and completes it. One job, one connection, one thread at a time. */
+ * A protocol of one's own: each record goes into a Unix socket as "<length>\n<JSON>", and the peer
+ * answers each with a line, "+" for taken, anything else for refused. submit() sends and leaves the
+ * job pending; a thread waits for the answers and completes it. One job, one connection, one thread
+ * at a time. */
 #include <tenon/json.h>
 
 #include <pthread.h>
@@ -90,12 +91,13 @@ static int32_t submit(void *arg, const tenon_batch *batch, tenon_verdicts *out, 
     self->count = batch->count;
     pthread_mutex_unlock(&self->lock);
     if (pthread_create(&self->thread, NULL, read_answers, self) != 0)
-        return hang_up(self, tenon_fail(err, TENON_E_UNKNOWN, "sent, but no thread to wait for answers"));
+        return hang_up(self,
+                       tenon_fail(err, TENON_E_UNKNOWN, "sent, but no thread to wait for answers"));
     return TENON_PENDING;
 }
 
-static int32_t create(const tenon_host *host, tenon_str integration, tenon_str settings, void **out_self,
-                      tenon_err *err)
+static int32_t create(const tenon_host *host, tenon_str integration, tenon_str settings,
+                      void **out_self, tenon_err *err)
 {
     struct copier *self = (struct copier *)calloc(1, sizeof *self);
 
@@ -107,7 +109,8 @@ static int32_t create(const tenon_host *host, tenon_str integration, tenon_str s
     self->fd = -1;
     self->peer.sun_family = AF_UNIX;
     pthread_mutex_init(&self->lock, NULL);
-    if (tenon_setting_text(settings, "socket", self->peer.sun_path, sizeof self->peer.sun_path) == 0)
+    if (tenon_setting_text(settings, "socket", self->peer.sun_path, sizeof self->peer.sun_path) ==
+        0)
         return TENON_OK;
     free(self);
     return tenon_fail(err, TENON_E_VALIDATION, "socket: a path of at most 107 bytes is expected");

@@ -15,7 +15,8 @@ static int32_t prepare(void *self, const tenon_batch *batch, tenon_requests *out
     return TENON_OK;
 }
 
-static int32_t judge(void *self, const tenon_exchange *exchange, tenon_verdicts *out, tenon_err *err)
+static int32_t judge(void *self, const tenon_exchange *exchange, tenon_verdicts *out,
+                     tenon_err *err)
 {
     (void)self, (void)err;
     tenon_verdict verdict = tenon_verdict_of_status(exchange, 0);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * archive: appends records to rotated files of NDJSON, one line a record.
  *
- * The promise: a record is accepted when its whole line is in the file and, with `sync`, on the disk. A line is
- * never left half written: what a full disk or a kill tore is cut off again, either at once or when the file is
- * next opened. The file is reopened when somebody moved it away, so logrotate may do the rotating too.
+ * The promise: a record is accepted when its whole line is in the file and, with `sync`, on the
+ * disk. A line is never left half written: what a full disk or a kill tore is cut off again, either
+ * at once or when the file is next opened. The file is reopened when somebody moved it away, so
+ * logrotate may do the rotating too.
  *
- * A file is locked (flock) while it is open: cutting back a torn line would otherwise cut another writer's. */
+ * A file is locked (flock) while it is open: cutting back a torn line would otherwise cut another
+ * writer's. */
 #include <tenon/json.h>
 
 #include <errno.h>
@@ -15,14 +17,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-TENON_SETTINGS(
-    TENON_OPTION("directory", "path", "", "", "required", "where the files go; list it in allow_paths too")
-    TENON_OPTION("file", "text", "", "archive.ndjson", "", "name of the file; {type} is the record's type")
-    TENON_OPTION("rotate_size", "size", "", "64M", "", "a file that would grow beyond is rotated; 0: never")
-    TENON_OPTION("rotate_keep", "integer", "0..1000", "10", "", "rotated files kept: FILE.1 is the newest")
-    TENON_OPTION("sync", "boolean", "", "yes", "", "a record is accepted only when it is on the disk")
-    TENON_OPTION("wrap", "choice", "data,envelope", "data", "", "envelope adds id, type, version and key")
-);
+/* clang-format off: rows of a table */
+TENON_SETTINGS(TENON_OPTION("directory", "path", "", "", "required",
+                            "where the files go; list it in allow_paths too")
+                   TENON_OPTION("file", "text", "", "archive.ndjson", "",
+                                "name of the file; {type} is the record's type")
+                       TENON_OPTION("rotate_size", "size", "", "64M", "",
+                                    "a file that would grow beyond is rotated; 0: never")
+                           TENON_OPTION("rotate_keep", "integer", "0..1000", "10", "",
+                                        "rotated files kept: FILE.1 is the newest")
+                               TENON_OPTION("sync", "boolean", "", "yes", "",
+                                            "a record is accepted only when it is on the disk")
+                                   TENON_OPTION("wrap", "choice", "data,envelope", "data", "",
+                                                "envelope adds id, type, version and key"));
+/* clang-format on */
 
 /* Types rarely are many; with more of them than this, files are closed and opened again. */
 enum { OPEN_MAX_FILES = 16, NAME_BYTES = 200 };
@@ -40,10 +48,10 @@ struct file {
 struct pending {
     char *bytes;
     size_t len, room;
-    size_t *ends;       /* behind the line of each record */
-    uint32_t *indexes;  /* of the record in its batch */
+    size_t *ends;               /* behind the line of each record */
+    uint32_t *indexes;          /* of the record in its batch */
     uint32_t count, lines_room; /* of ends, indexes and is_done */
-    char *is_done;      /* of each record in the batch: its file has been looked after */
+    char *is_done;              /* of each record in the batch: its file has been looked after */
 };
 
 struct archive {
@@ -59,9 +67,11 @@ struct archive {
     struct pending pending;
 };
 
-/* ---- files ---------------------------------------------------------------------------------------- */
+/* ---- files
+ * ---------------------------------------------------------------------------------------- */
 
-static void path_of(const struct archive *self, const char *name, int64_t number, char out[PATH_MAX])
+static void path_of(const struct archive *self, const char *name, int64_t number,
+                    char out[PATH_MAX])
 {
     if (number == 0)
         snprintf(out, PATH_MAX, "%s/%s", self->directory, name);
@@ -108,8 +118,8 @@ static int32_t sync_directory(const struct archive *self, tenon_err *err)
     return failed ? err->code : TENON_OK;
 }
 
-/* Cuts a line without end, left by a writer that was killed: it was never accepted. Looks back one line only,
- * in steps; *size is the file's. */
+/* Cuts a line without end, left by a writer that was killed: it was never accepted. Looks back one
+ * line only, in steps; *size is the file's. */
 static int cut_torn_line(int fd, off_t *size)
 {
     char block[65536];
@@ -150,12 +160,14 @@ static int32_t file_open(struct archive *self, struct file *file, tenon_err *err
         return fail_errno(err, "open", path);
     if (fstat(file->fd, &st) != 0 || !S_ISREG(st.st_mode)) {
         file_close(file);
-        return tenon_failf(err, TENON_E_CONNECTION, "%.300s is not a regular file; choose another `file`", path);
+        return tenon_failf(err, TENON_E_CONNECTION,
+                           "%.300s is not a regular file; choose another `file`", path);
     }
     if (flock(file->fd, LOCK_EX | LOCK_NB) != 0) {
         file_close(file);
-        return tenon_failf(err, TENON_E_CONNECTION,
-                           "%.300s is being written by another integration; give each its own `file`", path);
+        return tenon_failf(
+            err, TENON_E_CONNECTION,
+            "%.300s is being written by another integration; give each its own `file`", path);
     }
     file->device = st.st_dev;
     file->inode = st.st_ino;
@@ -167,7 +179,8 @@ static int32_t file_open(struct archive *self, struct file *file, tenon_err *err
         return err->code;
     }
     if (cut > 0)
-        self->host->log(self->host, TENON_LOG_WARN, tenon_text("cut a torn last line, which was never accepted"),
+        self->host->log(self->host, TENON_LOG_WARN,
+                        tenon_text("cut a torn last line, which was never accepted"),
                         tenon_text(""));
     if (self->is_synced && sync_directory(self, err) != TENON_OK) {
         file_close(file);
@@ -185,7 +198,8 @@ static int is_still_there(const struct archive *self, const struct file *file)
     return lstat(path, &st) == 0 && st.st_dev == file->device && st.st_ino == file->inode;
 }
 
-/* The open file of this name; NULL with err. Takes the place of the one that was not used longest. */
+/* The open file of this name; NULL with err. Takes the place of the one that was not used longest.
+ */
 static struct file *file_find(struct archive *self, const char *name, tenon_err *err)
 {
     struct file *file = &self->files[0];
@@ -210,7 +224,8 @@ static struct file *file_find(struct archive *self, const char *name, tenon_err 
     return file;
 }
 
-/* FILE becomes FILE.1, FILE.1 becomes FILE.2, the oldest goes. The new FILE is opened by the caller. */
+/* FILE becomes FILE.1, FILE.1 becomes FILE.2, the oldest goes. The new FILE is opened by the
+ * caller. */
 static int32_t rotate(struct archive *self, struct file *file, tenon_err *err)
 {
     char from[PATH_MAX];
@@ -234,7 +249,8 @@ static int32_t rotate(struct archive *self, struct file *file, tenon_err *err)
     return file_open(self, file, err);
 }
 
-/* ---- lines ---------------------------------------------------------------------------------------- */
+/* ---- lines
+ * ---------------------------------------------------------------------------------------- */
 
 static int pending_reserve(struct pending *pending, size_t more)
 {
@@ -264,7 +280,8 @@ static int32_t sink_write(tenon_sink *sink, const void *bytes, size_t len)
     return TENON_OK;
 }
 
-/* Pretty-printed data would break the line. JSON has no raw line break inside a text, so each is white space. */
+/* Pretty-printed data would break the line. JSON has no raw line break inside a text, so each is
+ * white space. */
 static void flatten(char *bytes, size_t len)
 {
     for (char *p = bytes; (p = memchr(p, '\n', len - (size_t)(p - bytes))) != NULL; p++)
@@ -273,7 +290,8 @@ static void flatten(char *bytes, size_t len)
         *p = ' ';
 }
 
-/* Room for all of it is made first, so that a line is whole or not there. An escaped byte takes at most six. */
+/* Room for all of it is made first, so that a line is whole or not there. An escaped byte takes at
+ * most six. */
 static int32_t write_line(struct archive *self, const tenon_record *record)
 {
     tenon_sink sink = {sizeof sink, 0, &self->pending, sink_write};
@@ -284,7 +302,8 @@ static int32_t write_line(struct archive *self, const tenon_record *record)
     if (pending_reserve(&self->pending, record->data.len + 6 * texts + 128) < 0)
         return TENON_E_NO_MEMORY;
     if (self->has_envelope) {
-        snprintf(version, sizeof version, ",\"version\":%llu,\"key\":", (unsigned long long)record->version);
+        snprintf(version, sizeof version,
+                 ",\"version\":%llu,\"key\":", (unsigned long long)record->version);
         tenon_puts(&sink, "{\"id\":");
         tenon_json_write_text(&sink, record->id);
         tenon_puts(&sink, ",\"type\":");
@@ -299,11 +318,14 @@ static int32_t write_line(struct archive *self, const tenon_record *record)
     return TENON_OK;
 }
 
-/* ---- writing -------------------------------------------------------------------------------------- */
+/* ---- writing
+ * -------------------------------------------------------------------------------------- */
 
 static int32_t set_verdict(tenon_verdicts *out, uint32_t index, int32_t code, const tenon_err *err)
 {
-    int32_t kind = code == TENON_OK ? TENON_ACCEPTED : code == TENON_E_VALIDATION ? TENON_REJECTED : TENON_RETRY;
+    int32_t kind = code == TENON_OK             ? TENON_ACCEPTED
+                   : code == TENON_E_VALIDATION ? TENON_REJECTED
+                                                : TENON_RETRY;
     tenon_verdict verdict = tenon_verdict_init(index, kind);
 
     verdict.error_class = code;
@@ -326,8 +348,9 @@ static size_t write_all(int fd, const char *bytes, size_t len)
     return done;
 }
 
-/* Writes the first `count` gathered lines and says what became of each; the others move to the front. On an error
- * the lines that are whole in the file are accepted and what follows them is cut off again. */
+/* Writes the first `count` gathered lines and says what became of each; the others move to the
+ * front. On an error the lines that are whole in the file are accepted and what follows them is cut
+ * off again. */
 static int32_t flush(struct archive *self, struct file *file, uint32_t count, tenon_verdicts *out,
                      tenon_err *err)
 {
@@ -374,11 +397,11 @@ static int is_beyond(const struct archive *self, const struct file *file)
     return self->rotate_size > 0 && file->size + (off_t)self->pending.len > self->rotate_size;
 }
 
-/* Gathers a record's line; on an error, too, the record counts as gathered, and the caller answers it. When the
- * file would grow beyond its size by it, what is there is written and the file rotated first; a line that is
- * too long by itself gets a file of its own. */
-static int32_t append(struct archive *self, struct file *file, const tenon_record *record, uint32_t index,
-                      tenon_verdicts *out, tenon_err *err)
+/* Gathers a record's line; on an error, too, the record counts as gathered, and the caller answers
+ * it. When the file would grow beyond its size by it, what is there is written and the file rotated
+ * first; a line that is too long by itself gets a file of its own. */
+static int32_t append(struct archive *self, struct file *file, const tenon_record *record,
+                      uint32_t index, tenon_verdicts *out, tenon_err *err)
 {
     struct pending *pending = &self->pending;
     int32_t status = write_line(self, record);
@@ -395,10 +418,10 @@ static int32_t append(struct archive *self, struct file *file, const tenon_recor
     return status;
 }
 
-/* The file's name for a type: what is not a plain character is percent-encoded, so a type cannot leave the
- * directory, and two types never share a file. */
-static int32_t name_of(const struct archive *self, const tenon_record *record, char out[NAME_BYTES + 1],
-                       tenon_err *err)
+/* The file's name for a type: what is not a plain character is percent-encoded, so a type cannot
+ * leave the directory, and two types never share a file. */
+static int32_t name_of(const struct archive *self, const tenon_record *record,
+                       char out[NAME_BYTES + 1], tenon_err *err)
 {
     static const char hex[] = "0123456789ABCDEF";
     const char *place = strstr(self->pattern, "{type}");
@@ -411,8 +434,8 @@ static int32_t name_of(const struct archive *self, const tenon_record *record, c
         int is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
                        c == '-' || c == '_' || (c == '.' && len > 0);
         if (len + 3 + strlen(rest) > NAME_BYTES)
-            return tenon_failf(err, TENON_E_VALIDATION, "type '%.80s...' is too long for a file name",
-                               record->type.ptr);
+            return tenon_failf(err, TENON_E_VALIDATION,
+                               "type '%.80s...' is too long for a file name", record->type.ptr);
         if (is_plain) {
             out[len++] = (char)c;
         } else {
@@ -432,7 +455,8 @@ static int is_same_file(const struct archive *self, const tenon_record *a, const
 }
 
 /* Answers what is gathered but could not be written. */
-static int32_t give_up(struct archive *self, int32_t status, tenon_verdicts *out, const tenon_err *err)
+static int32_t give_up(struct archive *self, int32_t status, tenon_verdicts *out,
+                       const tenon_err *err)
 {
     for (uint32_t i = 0; i < self->pending.count; i++)
         if (set_verdict(out, self->pending.indexes[i], status, err) != TENON_OK)
@@ -441,10 +465,10 @@ static int32_t give_up(struct archive *self, int32_t status, tenon_verdicts *out
     return TENON_OK;
 }
 
-/* All records of the batch from `first` on that go to its file. After an error the others of this file are not
- * tried: they would only fail one by one. */
-static int32_t write_group(struct archive *self, const tenon_batch *batch, uint32_t first, tenon_verdicts *out,
-                           tenon_err *err)
+/* All records of the batch from `first` on that go to its file. After an error the others of this
+ * file are not tried: they would only fail one by one. */
+static int32_t write_group(struct archive *self, const tenon_batch *batch, uint32_t first,
+                           tenon_verdicts *out, tenon_err *err)
 {
     const tenon_record *leader = tenon_record_at(batch, first);
     struct pending *pending = &self->pending;
@@ -518,7 +542,8 @@ static int32_t test(void *arg, tenon_err *err)
     return fail_errno(err, "write into", self->directory);
 }
 
-/* ---- plugin --------------------------------------------------------------------------------------- */
+/* ---- plugin
+ * --------------------------------------------------------------------------------------- */
 
 static int32_t parse(struct archive *self, tenon_str settings, tenon_err *err)
 {
@@ -527,22 +552,25 @@ static int32_t parse(struct archive *self, tenon_str settings, tenon_err *err)
     if (tenon_setting_text(settings, "directory", self->directory, sizeof self->directory) < 0)
         return tenon_fail(err, TENON_E_VALIDATION, "directory: the path is too long");
     if (self->directory[0] != '/')
-        return tenon_failf(err, TENON_E_VALIDATION, "directory: a path from / is expected, not '%.200s'",
-                           self->directory);
+        return tenon_failf(err, TENON_E_VALIDATION,
+                           "directory: a path from / is expected, not '%.200s'", self->directory);
     if (tenon_setting_text(settings, "file", self->pattern, sizeof self->pattern) < 0 ||
         self->pattern[0] == '\0')
-        return tenon_failf(err, TENON_E_VALIDATION, "file: a name of 1 to %d bytes is expected", NAME_BYTES);
+        return tenon_failf(err, TENON_E_VALIDATION, "file: a name of 1 to %d bytes is expected",
+                           NAME_BYTES);
     if (strchr(self->pattern, '/') != NULL || self->pattern[0] == '.')
-        return tenon_failf(err, TENON_E_VALIDATION,
-                           "file: '%s' must be a name without '/' and not start with '.'; the place is "
-                           "`directory`",
-                           self->pattern);
+        return tenon_failf(
+            err, TENON_E_VALIDATION,
+            "file: '%s' must be a name without '/' and not start with '.'; the place is "
+            "`directory`",
+            self->pattern);
     place = strstr(self->pattern, "{type}");
     for (const char *p = self->pattern; *p != '\0'; p++) {
         if ((*p == '{' || *p == '}') && p != place && p != (place != NULL ? place + 5 : NULL))
-            return tenon_failf(err, TENON_E_VALIDATION,
-                               "file: '%s' has a brace at byte %d; the only placeholder is {type}, once",
-                               self->pattern, (int)(p - self->pattern) + 1);
+            return tenon_failf(
+                err, TENON_E_VALIDATION,
+                "file: '%s' has a brace at byte %d; the only placeholder is {type}, once",
+                self->pattern, (int)(p - self->pattern) + 1);
         if ((unsigned char)*p < ' ' || *p == 0x7f)
             return tenon_fail(err, TENON_E_VALIDATION, "file: the name holds a control character");
     }
@@ -565,8 +593,8 @@ static int32_t validate(tenon_str settings, tenon_err *err)
     return status;
 }
 
-static int32_t create(const tenon_host *host, tenon_str integration, tenon_str settings, void **out_self,
-                      tenon_err *err)
+static int32_t create(const tenon_host *host, tenon_str integration, tenon_str settings,
+                      void **out_self, tenon_err *err)
 {
     struct archive *self = calloc(1, sizeof *self);
     int32_t status;

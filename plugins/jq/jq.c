@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * jq: runs jq programs on records, as a selector (`where`) and as a transformer (`transform`). The daemon also
- * uses it for `[select] where` and `[transform] jq` of other integrations.
+ * jq: runs jq programs on records, as a selector (`where`) and as a transformer (`transform`). The
+ * daemon also uses it for `[select] where` and `[transform] jq` of other integrations.
  *
- * Programs are compiled once, in create(). They see the record's data and nothing else: no environment, no
- * files, no further input. What cannot be taken away by libjq's settings is taken away by a prelude that stands
- * in front of the program and defines the words anew. Being in front, it also makes `import`, `include` and
- * `module` syntax errors, since these must come first. It has no line break, so line numbers stay right. */
+ * Programs are compiled once, in create(). They see the record's data and nothing else: no
+ * environment, no files, no further input. What cannot be taken away by libjq's settings is taken
+ * away by a prelude that stands in front of the program and defines the words anew. Being in front,
+ * it also makes `import`, `include` and `module` syntax errors, since these must come first. It has
+ * no line break, so line numbers stay right. */
 #include <jq.h>
 #include <jv.h>
 
@@ -13,16 +14,20 @@
 
 #include <tenon/json.h>
 
-TENON_SETTINGS(
-    TENON_OPTION("where", "text", "", "", "", "jq program: a record is wanted when its first output is true")
-    TENON_OPTION("transform", "text", "", "", "", "jq program: its one output is the payload")
-);
+/* clang-format off: rows of a table */
+TENON_SETTINGS(TENON_OPTION("where", "text", "", "", "",
+                            "jq program: a record is wanted when its first output is true")
+                   TENON_OPTION("transform", "text", "", "", "",
+                                "jq program: its one output is the payload"));
+/* clang-format on */
 
-#define PRELUDE                                                                                            \
-    "{} as $ENV | def env: {}; "                                                                           \
-    "def input: error(\"input is not available: a record is looked at alone\"); "                          \
-    "def inputs: input; def debug: .; def stderr: .; def input_filename: null; def input_line_number: 0; " \
-    "def halt: error(\"halt is not available\"); def halt_error: halt; def halt_error($code): halt; "      \
+#define PRELUDE                                                                                    \
+    "{} as $ENV | def env: {}; "                                                                   \
+    "def input: error(\"input is not available: a record is looked at alone\"); "                  \
+    "def inputs: input; def debug: .; def stderr: .; "                                             \
+    "def input_filename: null; def input_line_number: 0; "                                         \
+    "def halt: error(\"halt is not available\"); "                                                 \
+    "def halt_error: halt; def halt_error($code): halt; "                                          \
     "def modulemeta: error(\"modulemeta is not available\"); def get_search_list: []; "
 
 enum { PROGRAM_MAX_BYTES = 64 * 1024, SHOWN_BYTES = 120 };
@@ -43,10 +48,11 @@ struct jq_plugin {
     struct program transform;
 };
 
-/* ---- programs ------------------------------------------------------------------------------------- */
+/* ---- programs
+ * ------------------------------------------------------------------------------------- */
 
-/* "jq: error: WHAT (Unix shell quoting issues?) at <top-level>, line 1:\n<program>": only WHAT and the line are
- * of use to somebody who writes an ini, and the prelude must not show. */
+/* "jq: error: WHAT (Unix shell quoting issues?) at <top-level>, line 1:\n<program>": only WHAT and
+ * the line are of use to somebody who writes an ini, and the prelude must not show. */
 static void remember(void *user, jv message)
 {
     struct complaint *complaint = user;
@@ -78,7 +84,8 @@ static void program_finish(struct program *self)
     self->text = NULL;
 }
 
-static int32_t program_init(struct program *self, const char *option, tenon_str settings, tenon_err *err)
+static int32_t program_init(struct program *self, const char *option, tenon_str settings,
+                            tenon_err *err)
 {
     tenon_str value = tenon_json_find(settings, option);
     char *whole;
@@ -86,7 +93,8 @@ static int32_t program_init(struct program *self, const char *option, tenon_str 
     if (value.len <= 2)
         return TENON_OK;
     if (value.len > PROGRAM_MAX_BYTES)
-        return tenon_failf(err, TENON_E_VALIDATION, "%s: a program may have %d bytes", option, PROGRAM_MAX_BYTES);
+        return tenon_failf(err, TENON_E_VALIDATION, "%s: a program may have %d bytes", option,
+                           PROGRAM_MAX_BYTES);
     whole = malloc(sizeof PRELUDE + value.len);
     if (whole == NULL)
         return tenon_fail(err, TENON_E_NO_MEMORY, "out of memory");
@@ -105,8 +113,8 @@ static int32_t program_init(struct program *self, const char *option, tenon_str 
     jq_set_error_cb(self->jq, remember, &self->complaint);
     jq_set_attr(self->jq, jv_string("JQ_LIBRARY_PATH"), jv_array());
     if (!jq_compile(self->jq, whole)) {
-        tenon_failf(err, TENON_E_VALIDATION, "%s: jq does not take `%.*s`: %s", option, SHOWN_BYTES, self->text,
-                    self->complaint.text);
+        tenon_failf(err, TENON_E_VALIDATION, "%s: jq does not take `%.*s`: %s", option, SHOWN_BYTES,
+                    self->text, self->complaint.text);
         free(whole);
         program_finish(self);
         return err->code;
@@ -116,7 +124,8 @@ static int32_t program_init(struct program *self, const char *option, tenon_str 
 }
 
 /* An invalid value is the end of the outputs, or an error when it brings a message. */
-static int32_t fail_output(jv output, const char *option, const struct program *program, tenon_err *err)
+static int32_t fail_output(jv output, const char *option, const struct program *program,
+                           tenon_err *err)
 {
     jv message = jv_invalid_get_msg(output);
 
@@ -129,7 +138,8 @@ static int32_t fail_output(jv output, const char *option, const struct program *
 }
 
 /* Starts the program on a record's data. */
-static int32_t start(struct program *program, const tenon_record *record, const char *option, tenon_err *err)
+static int32_t start(struct program *program, const tenon_record *record, const char *option,
+                     tenon_err *err)
 {
     jv input;
 
@@ -153,18 +163,21 @@ static void stop(struct program *program)
     jq_start(program->jq, jv_null(), 0);
 }
 
-/* ---- selector ------------------------------------------------------------------------------------- */
+/* ---- selector
+ * ------------------------------------------------------------------------------------- */
 
 static int32_t refuse(const struct program *program, const char *gave, tenon_sink *reason)
 {
     char text[SHOWN_BYTES + 64];
     int is_long = strlen(program->text) > SHOWN_BYTES;
 
-    snprintf(text, sizeof text, "where `%.*s%s` gave %s", SHOWN_BYTES, program->text, is_long ? "..." : "", gave);
+    snprintf(text, sizeof text, "where `%.*s%s` gave %s", SHOWN_BYTES, program->text,
+             is_long ? "..." : "", gave);
     return tenon_puts(reason, text) == TENON_OK ? TENON_SKIP : TENON_E_NO_MEMORY;
 }
 
-static int32_t select_where(void *arg, const tenon_record *record, tenon_sink *reason, tenon_err *err)
+static int32_t select_where(void *arg, const tenon_record *record, tenon_sink *reason,
+                            tenon_err *err)
 {
     struct program *program = &((struct jq_plugin *)arg)->where;
     int32_t status;
@@ -193,12 +206,14 @@ static int32_t select_where(void *arg, const tenon_record *record, tenon_sink *r
     return status;
 }
 
-/* ---- transformer ---------------------------------------------------------------------------------- */
+/* ---- transformer
+ * ---------------------------------------------------------------------------------- */
 
 static int32_t write_json(tenon_sink *out, jv value)
 {
     jv text = jv_dump_string(value, 0);
-    int32_t status = out->write(out, jv_string_value(text), (size_t)jv_string_length_bytes(jv_copy(text)));
+    int32_t status =
+        out->write(out, jv_string_value(text), (size_t)jv_string_length_bytes(jv_copy(text)));
 
     jv_free(text);
     return status;
@@ -231,8 +246,8 @@ static int32_t transform(void *arg, const tenon_record *record, tenon_sink *out,
         jv_free(more);
         jv_free(output);
         status = tenon_failf(err, TENON_E_VALIDATION,
-                             "transform `%.*s`: more than one output; gather them with [ ]", SHOWN_BYTES,
-                             program->text);
+                             "transform `%.*s`: more than one output; gather them with [ ]",
+                             SHOWN_BYTES, program->text);
     } else if (jv_invalid_has_msg(jv_copy(more))) {
         jv_free(output);
         status = fail_output(more, "transform", program, err);
@@ -244,7 +259,8 @@ static int32_t transform(void *arg, const tenon_record *record, tenon_sink *out,
     return status;
 }
 
-/* ---- plugin --------------------------------------------------------------------------------------- */
+/* ---- plugin
+ * --------------------------------------------------------------------------------------- */
 
 static void destroy(void *arg)
 {
@@ -255,8 +271,8 @@ static void destroy(void *arg)
     free(self);
 }
 
-static int32_t create(const tenon_host *host, tenon_str integration, tenon_str settings, void **out_self,
-                      tenon_err *err)
+static int32_t create(const tenon_host *host, tenon_str integration, tenon_str settings,
+                      void **out_self, tenon_err *err)
 {
     struct jq_plugin *self = calloc(1, sizeof *self);
     int32_t status;

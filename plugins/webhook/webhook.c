@@ -1,22 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0
- * webhook: sends records to any HTTP endpoint. Method, path, headers and batching come from the settings; the
- * daemon sends, signs and authenticates.
+ * webhook: sends records to any HTTP endpoint. Method, path, headers and batching come from the
+ * settings; the daemon sends, signs and authenticates.
  *
- * It is a submitter and not a client->prepare, because a template may ask for a field that one record of the
- * batch lacks: that record alone is refused. Bodies are never touched: requests name the records they carry.
- * When no template holds a placeholder, which is the usual case, one prepared request is handed out again and
- * again with nothing but `first` changed. */
+ * It is a submitter and not a client->prepare, because a template may ask for a field that one
+ * record of the batch lacks: that record alone is refused. Bodies are never touched: requests name
+ * the records they carry. When no template holds a placeholder, which is the usual case, one
+ * prepared request is handed out again and again with nothing but `first` changed. */
 #include <tenon/json.h>
 
+/* clang-format off: rows of a table */
 TENON_SETTINGS(
-    TENON_OPTION("method", "choice", "POST,PUT,PATCH,DELETE", "POST", "", "HTTP method; DELETE has no body")
-    TENON_OPTION("path", "text", "", "", "",
-                 "joined to base_url; may hold {id} {type} {version} {key} {data.FIELD}")
-    TENON_OPTION("headers", "text", "", "", "",
-                 "'Name: value' pairs separated by |; values may hold placeholders")
-    TENON_OPTION("batch", "integer", "1..1000", "1", "", "most records in one request")
-    TENON_OPTION("format", "choice", "json,ndjson", "json", "", "several records are a JSON array, or lines")
-);
+    TENON_OPTION("method", "choice", "POST,PUT,PATCH,DELETE", "POST", "",
+                 "HTTP method; DELETE has no body")
+        TENON_OPTION("path", "text", "", "", "",
+                     "joined to base_url; may hold {id} {type} {version} {key} {data.FIELD}")
+            TENON_OPTION("headers", "text", "", "", "",
+                         "'Name: value' pairs separated by |; values may hold placeholders")
+                TENON_OPTION("batch", "integer", "1..1000", "1", "", "most records in one request")
+                    TENON_OPTION("format", "choice", "json,ndjson", "json", "",
+                                 "several records are a JSON array, or lines"));
+/* clang-format on */
 
 enum {
     HEADERS_MAX = 16,
@@ -36,7 +39,8 @@ struct part {
     size_t len;
 };
 
-struct template {
+struct template
+{
     char text[VALUE_MAX_BYTES];
     size_t text_len;
     struct part parts[PARTS_MAX];
@@ -64,16 +68,18 @@ struct webhook {
     size_t header_lines_len;
 };
 
-/* ---- templates ------------------------------------------------------------------------------------ */
+/* ---- templates
+ * ------------------------------------------------------------------------------------ */
 
-static int32_t template_add(struct template *self, const char *option, enum part_kind kind, const char *text,
-                            size_t len, tenon_err *err)
+static int32_t template_add(struct template *self, const char *option, enum part_kind kind,
+                            const char *text, size_t len, tenon_err *err)
 {
     struct part *last = self->part_count > 0 ? &self->parts[self->part_count - 1] : NULL;
 
     if (len > sizeof self->text - self->text_len || self->part_count == PARTS_MAX)
-        return tenon_failf(err, TENON_E_VALIDATION, "%s: at most %zu bytes and %d placeholders are allowed",
-                           option, sizeof self->text, PARTS_MAX / 2);
+        return tenon_failf(err, TENON_E_VALIDATION,
+                           "%s: at most %zu bytes and %d placeholders are allowed", option,
+                           sizeof self->text, PARTS_MAX / 2);
     memcpy(self->text + self->text_len, text, len);
     if (kind == PART_LITERAL && last != NULL && last->kind == PART_LITERAL) {
         last->len += len;
@@ -93,20 +99,23 @@ static int32_t template_add_placeholder(struct template *self, const char *optio
     static const struct {
         const char *name;
         enum part_kind kind;
-    } known[] = {{"id", PART_ID}, {"type", PART_TYPE}, {"version", PART_VERSION}, {"key", PART_KEY}};
+    } known[] = {
+        {"id", PART_ID}, {"type", PART_TYPE}, {"version", PART_VERSION}, {"key", PART_KEY}};
 
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
         if (len == strlen(known[i].name) && memcmp(name, known[i].name, len) == 0)
             return template_add(self, option, known[i].kind, "", 0, err);
     if (len > 5 && memcmp(name, "data.", 5) == 0)
         return template_add(self, option, PART_FIELD, name + 5, len - 5, err);
-    return tenon_failf(err, TENON_E_VALIDATION,
-                       "%s: {%.*s} is not known; there are {id}, {type}, {version}, {key} and {data.FIELD} "
-                       "(a brace itself is written {{ or }})",
-                       option, (int)(len < 60 ? len : 60), name);
+    return tenon_failf(
+        err, TENON_E_VALIDATION,
+        "%s: {%.*s} is not known; there are {id}, {type}, {version}, {key} and {data.FIELD} "
+        "(a brace itself is written {{ or }})",
+        option, (int)(len < 60 ? len : 60), name);
 }
 
-static int32_t template_parse(struct template *self, const char *option, tenon_str text, tenon_err *err)
+static int32_t template_parse(struct template *self, const char *option, tenon_str text,
+                              tenon_err *err)
 {
     const char *p = text.ptr;
     const char *end = p + text.len;
@@ -128,9 +137,10 @@ static int32_t template_parse(struct template *self, const char *option, tenon_s
         }
         close = *p == '{' ? memchr(p, '}', (size_t)(end - p)) : NULL;
         if (close == NULL)
-            return tenon_failf(err, TENON_E_VALIDATION,
-                               "%s: the '%c' at byte %d has no partner (a brace itself is written {{ or }})",
-                               option, *p, (int)(p - text.ptr) + 1);
+            return tenon_failf(
+                err, TENON_E_VALIDATION,
+                "%s: the '%c' at byte %d has no partner (a brace itself is written {{ or }})",
+                option, *p, (int)(p - text.ptr) + 1);
         status = template_add_placeholder(self, option, p + 1, (size_t)(close - p - 1), err);
         p = close + 1;
     }
@@ -145,7 +155,8 @@ static int template_is_constant(const struct template *self)
     return 1;
 }
 
-/* Where a rendering goes. It stops at the first thing wrong; `problem` says what, for the verdict. */
+/* Where a rendering goes. It stops at the first thing wrong; `problem` says what, for the verdict.
+ */
 struct rendering {
     char *out;
     size_t size, len;
@@ -177,7 +188,8 @@ static void render_value(struct rendering *r, const char *name, tenon_str value)
             char escape[3] = {'%', hex[c >> 4], hex[c & 15]};
             render_bytes(r, escape, sizeof escape);
         } else if ((c < ' ' && c != '\t') || c == 0x7f) {
-            snprintf(r->problem, sizeof r->problem, "{%.100s} holds the control character 0x%02X", name, c);
+            snprintf(r->problem, sizeof r->problem, "{%.100s} holds the control character 0x%02X",
+                     name, c);
         } else {
             render_bytes(r, value.ptr + i, 1);
         }
@@ -199,14 +211,15 @@ static void render_field(struct rendering *r, const struct template *self, const
         return;
     }
     if (raw.ptr[0] == '{' || raw.ptr[0] == '[') {
-        snprintf(r->problem, sizeof r->problem, "{%.110s} is an %s; a string, number or boolean is expected",
-                 name, raw.ptr[0] == '{' ? "object" : "array");
+        snprintf(r->problem, sizeof r->problem,
+                 "{%.110s} is an %s; a string, number or boolean is expected", name,
+                 raw.ptr[0] == '{' ? "object" : "array");
         return;
     }
     len = tenon_json_text(raw, text, sizeof text);
     if (len < 0) {
-        snprintf(r->problem, sizeof r->problem, "{%.110s} is longer than %zu bytes or holds a NUL", name,
-                 sizeof text - 1);
+        snprintf(r->problem, sizeof r->problem, "{%.110s} is longer than %zu bytes or holds a NUL",
+                 name, sizeof text - 1);
         return;
     }
     value.ptr = text;
@@ -214,17 +227,28 @@ static void render_field(struct rendering *r, const struct template *self, const
     render_value(r, name, value);
 }
 
-static void render_template(struct rendering *r, const struct template *self, const tenon_record *record)
+static void render_template(struct rendering *r, const struct template *self,
+                            const tenon_record *record)
 {
     for (size_t i = 0; i < self->part_count && r->problem[0] == '\0'; i++) {
         const struct part *part = &self->parts[i];
         char number[24];
         switch (part->kind) {
-        case PART_LITERAL: render_bytes(r, self->text + part->start, part->len); break;
-        case PART_ID: render_value(r, "id", record->id); break;
-        case PART_TYPE: render_value(r, "type", record->type); break;
-        case PART_KEY: render_value(r, "key", record->key); break;
-        case PART_FIELD: render_field(r, self, part, record); break;
+        case PART_LITERAL:
+            render_bytes(r, self->text + part->start, part->len);
+            break;
+        case PART_ID:
+            render_value(r, "id", record->id);
+            break;
+        case PART_TYPE:
+            render_value(r, "type", record->type);
+            break;
+        case PART_KEY:
+            render_value(r, "key", record->key);
+            break;
+        case PART_FIELD:
+            render_field(r, self, part, record);
+            break;
         case PART_VERSION:
             snprintf(number, sizeof number, "%llu", (unsigned long long)record->version);
             render_value(r, "version", tenon_text(number));
@@ -233,7 +257,8 @@ static void render_template(struct rendering *r, const struct template *self, co
     }
 }
 
-/* "." and ".." as a whole path segment would be resolved away on the road: the record would land elsewhere. */
+/* "." and ".." as a whole path segment would be resolved away on the road: the record would land
+ * elsewhere. */
 static int has_dot_segment(const char *path, size_t len)
 {
     const char *end = memchr(path, '?', len);
@@ -244,14 +269,16 @@ static int has_dot_segment(const char *path, size_t len)
     for (const char *p = path; p <= end; p++) {
         if (p < end && *p != '/')
             continue;
-        if ((p - start == 1 && start[0] == '.') || (p - start == 2 && start[0] == '.' && start[1] == '.'))
+        if ((p - start == 1 && start[0] == '.') ||
+            (p - start == 2 && start[0] == '.' && start[1] == '.'))
             return 1;
         start = p + 1;
     }
     return 0;
 }
 
-/* ---- settings ------------------------------------------------------------------------------------- */
+/* ---- settings
+ * ------------------------------------------------------------------------------------- */
 
 static int is_token_char(char c)
 {
@@ -266,15 +293,19 @@ static int is_name(const char *name, const char *wanted)
     return *name == *wanted;
 }
 
-/* Headers that are the daemon's: a wrong one would break the framing, a secret one would lie in plain text. */
+/* Headers that are the daemon's: a wrong one would break the framing, a secret one would lie in
+ * plain text. */
 static const char *header_owner(const char *name)
 {
     static const struct {
         const char *name, *owner;
     } owned[] = {
-        {"host", "it follows from base_url"},         {"content-length", "the daemon counts"},
-        {"transfer-encoding", "the daemon decides"},  {"connection", "the daemon decides"},
-        {"authorization", "credentials go to [auth]"}, {"proxy-authorization", "credentials go to [auth]"},
+        {"host", "it follows from base_url"},
+        {"content-length", "the daemon counts"},
+        {"transfer-encoding", "the daemon decides"},
+        {"connection", "the daemon decides"},
+        {"authorization", "credentials go to [auth]"},
+        {"proxy-authorization", "credentials go to [auth]"},
     };
 
     for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++)
@@ -308,8 +339,8 @@ static int32_t parse_header(struct webhook *self, tenon_str text, tenon_err *err
                            "headers: 'Name: value' pairs separated by | are expected, not '%.*s'",
                            (int)(text.len < 80 ? text.len : 80), text.ptr);
     if (self->header_count == HEADERS_MAX)
-        return tenon_failf(err, TENON_E_VALIDATION, "headers: more than %d; put fixed ones into [headers]",
-                           HEADERS_MAX);
+        return tenon_failf(err, TENON_E_VALIDATION,
+                           "headers: more than %d; put fixed ones into [headers]", HEADERS_MAX);
     name = trim(text.ptr, colon);
     for (size_t i = 0; i < name.len; i++)
         if (!is_token_char(name.ptr[i]))
@@ -323,8 +354,8 @@ static int32_t parse_header(struct webhook *self, tenon_str text, tenon_err *err
     header->name[name.len] = '\0';
     owner = header_owner(header->name);
     if (owner != NULL)
-        return tenon_failf(err, TENON_E_VALIDATION, "headers: '%s' cannot be set here: %s", header->name,
-                           owner);
+        return tenon_failf(err, TENON_E_VALIDATION, "headers: '%s' cannot be set here: %s",
+                           header->name, owner);
     if (is_name(header->name, "content-type"))
         self->content_type = NULL;
     self->header_count++;
@@ -335,7 +366,8 @@ static int32_t parse_headers(struct webhook *self, const char *text, tenon_err *
 {
     for (const char *p = text; *p != '\0'; p++)
         if ((unsigned char)*p < ' ' || *p == 0x7f)
-            return tenon_failf(err, TENON_E_VALIDATION, "headers: byte %d is the control character 0x%02X",
+            return tenon_failf(err, TENON_E_VALIDATION,
+                               "headers: byte %d is the control character 0x%02X",
                                (int)(p - text) + 1, (unsigned char)*p);
     while (*text != '\0') {
         const char *end = strchr(text, '|');
@@ -359,14 +391,17 @@ static int32_t parse_path(struct webhook *self, tenon_str settings, tenon_err *e
     char path[VALUE_MAX_BYTES];
 
     if (tenon_setting_text(settings, "path", path, sizeof path) < 0)
-        return tenon_failf(err, TENON_E_VALIDATION, "path: at most %d bytes are allowed", VALUE_MAX_BYTES - 1);
+        return tenon_failf(err, TENON_E_VALIDATION, "path: at most %d bytes are allowed",
+                           VALUE_MAX_BYTES - 1);
     if (path[0] != '\0' && path[0] != '/' && path[0] != '?')
-        return tenon_failf(err, TENON_E_VALIDATION, "path: it must start with '/' or '?', not '%.80s'", path);
+        return tenon_failf(err, TENON_E_VALIDATION,
+                           "path: it must start with '/' or '?', not '%.80s'", path);
     for (const char *p = path; *p != '\0'; p++)
         if ((unsigned char)*p <= ' ' || (unsigned char)*p >= 0x7f)
-            return tenon_failf(err, TENON_E_VALIDATION,
-                               "path: byte %d is a blank, control or non-ASCII character; write it as %%%02X",
-                               (int)(p - path) + 1, (unsigned char)*p);
+            return tenon_failf(
+                err, TENON_E_VALIDATION,
+                "path: byte %d is a blank, control or non-ASCII character; write it as %%%02X",
+                (int)(p - path) + 1, (unsigned char)*p);
     return template_parse(&self->path, "path", tenon_text(path), err);
 }
 
@@ -376,14 +411,16 @@ static int32_t check_batch(const struct webhook *self, tenon_err *err)
     if (self->batch == 1)
         return TENON_OK;
     if (strcmp(self->method, "DELETE") == 0)
-        return tenon_failf(err, TENON_E_VALIDATION,
-                           "batch: DELETE has no body, so a request cannot carry %u records; set batch = 1",
-                           self->batch);
+        return tenon_failf(
+            err, TENON_E_VALIDATION,
+            "batch: DELETE has no body, so a request cannot carry %u records; set batch = 1",
+            self->batch);
     if (!self->is_constant)
-        return tenon_failf(err, TENON_E_VALIDATION,
-                           "batch: a placeholder in %s speaks of one record, but a request may carry %u; "
-                           "set batch = 1 or leave the placeholder out",
-                           template_is_constant(&self->path) ? "headers" : "path", self->batch);
+        return tenon_failf(
+            err, TENON_E_VALIDATION,
+            "batch: a placeholder in %s speaks of one record, but a request may carry %u; "
+            "set batch = 1 or leave the placeholder out",
+            template_is_constant(&self->path) ? "headers" : "path", self->batch);
     return TENON_OK;
 }
 
@@ -396,12 +433,15 @@ static int32_t parse(struct webhook *self, tenon_str settings, tenon_err *err)
     if (status != TENON_OK)
         return status;
     if (tenon_setting_text(settings, "method", self->method, sizeof self->method) < 0)
-        return tenon_fail(err, TENON_E_VALIDATION, "method: POST, PUT, PATCH or DELETE is expected");
+        return tenon_fail(err, TENON_E_VALIDATION,
+                          "method: POST, PUT, PATCH or DELETE is expected");
     self->batch = (uint32_t)tenon_setting_integer(settings, "batch");
     if (self->batch < 1 || self->batch > 1000)
         return tenon_fail(err, TENON_E_VALIDATION, "batch: 1 to 1000 is expected");
 
-    self->body_kind = is_ndjson ? TENON_BODY_LINES : self->batch > 1 ? TENON_BODY_ARRAY : TENON_BODY_RECORD;
+    self->body_kind = is_ndjson         ? TENON_BODY_LINES
+                      : self->batch > 1 ? TENON_BODY_ARRAY
+                                        : TENON_BODY_RECORD;
     self->content_type = is_ndjson ? "application/x-ndjson" : "application/json";
     if (strcmp(self->method, "DELETE") == 0) {
         self->body_kind = TENON_BODY_INLINE;
@@ -420,9 +460,11 @@ static int32_t parse(struct webhook *self, tenon_str settings, tenon_err *err)
     return check_batch(self, err);
 }
 
-/* ---- requests ------------------------------------------------------------------------------------- */
+/* ---- requests
+ * ------------------------------------------------------------------------------------- */
 
-/* Fills url and header_lines for one record; 0, or -1 with `problem`. A constant webhook passes any record. */
+/* Fills url and header_lines for one record; 0, or -1 with `problem`. A constant webhook passes any
+ * record. */
 static int render(struct webhook *self, const tenon_record *record, char problem[PROBLEM_MAX_BYTES])
 {
     struct rendering path = {self->url, sizeof self->url, 0, 1, ""};
@@ -430,7 +472,8 @@ static int render(struct webhook *self, const tenon_record *record, char problem
 
     render_template(&path, &self->path, record);
     if (path.problem[0] == '\0' && has_dot_segment(path.out, path.len))
-        snprintf(path.problem, sizeof path.problem, "'.' or '..' as a path segment would lead elsewhere");
+        snprintf(path.problem, sizeof path.problem,
+                 "'.' or '..' as a path segment would lead elsewhere");
     if (path.problem[0] != '\0') {
         snprintf(problem, PROBLEM_MAX_BYTES, "path: %s", path.problem);
         return -1;
@@ -469,7 +512,8 @@ static tenon_request request_init(const struct webhook *self, uint32_t first, ui
     return request;
 }
 
-static int32_t submit_constant(const struct webhook *self, const tenon_batch *batch, tenon_requests *requests)
+static int32_t submit_constant(const struct webhook *self, const tenon_batch *batch,
+                               tenon_requests *requests)
 {
     tenon_request request = request_init(self, 0, 1);
 
@@ -482,8 +526,8 @@ static int32_t submit_constant(const struct webhook *self, const tenon_batch *ba
     return TENON_OK;
 }
 
-static int32_t submit(void *arg, const tenon_batch *batch, tenon_requests *requests, tenon_verdicts *verdicts,
-                      tenon_err *err)
+static int32_t submit(void *arg, const tenon_batch *batch, tenon_requests *requests,
+                      tenon_verdicts *verdicts, tenon_err *err)
 {
     struct webhook *self = arg;
 
@@ -508,7 +552,8 @@ static int32_t submit(void *arg, const tenon_batch *batch, tenon_requests *reque
     return TENON_OK;
 }
 
-/* ---- plugin --------------------------------------------------------------------------------------- */
+/* ---- plugin
+ * --------------------------------------------------------------------------------------- */
 
 static int32_t make(tenon_str settings, struct webhook **out_self, tenon_err *err)
 {
@@ -538,8 +583,8 @@ static int32_t validate(tenon_str settings, tenon_err *err)
     return status;
 }
 
-static int32_t create(const tenon_host *host, tenon_str integration, tenon_str settings, void **out_self,
-                      tenon_err *err)
+static int32_t create(const tenon_host *host, tenon_str integration, tenon_str settings,
+                      void **out_self, tenon_err *err)
 {
     struct webhook *self = NULL;
     int32_t status = make(settings, &self, err);

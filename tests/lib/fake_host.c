@@ -63,7 +63,8 @@ static int32_t requests_add(tenon_requests *self, const tenon_request *request)
     /* Members that the plugin did not set are {NULL, 0}, which means empty. */
     keep(item->method, sizeof item->method, request->method.ptr ? request->method : tenon_text(""));
     keep(item->url, sizeof item->url, request->url.ptr ? request->url : tenon_text(""));
-    keep(item->headers, sizeof item->headers, request->headers.ptr ? request->headers : tenon_text(""));
+    keep(item->headers, sizeof item->headers,
+         request->headers.ptr ? request->headers : tenon_text(""));
     keep(item->body, sizeof item->body, request->body.ptr ? request->body : tenon_text(""));
     requests->count++;
     return TENON_OK;
@@ -94,7 +95,8 @@ static void verdict_keep(struct fake_verdict *items, const tenon_verdict *verdic
     item->error_class = verdict->error_class;
     item->retry_after_ms = verdict->retry_after_ms;
     item->http_status = verdict->http_status;
-    keep(item->message, sizeof item->message, verdict->message.ptr ? verdict->message : tenon_text(""));
+    keep(item->message, sizeof item->message,
+         verdict->message.ptr ? verdict->message : tenon_text(""));
     keep(item->external_id, sizeof item->external_id,
          verdict->external_id.ptr ? verdict->external_id : tenon_text(""));
 }
@@ -122,7 +124,8 @@ static void host_log(const tenon_host *self, int32_t level, tenon_str message, t
     keep(host->last_log, sizeof host->last_log, message);
 }
 
-static int32_t host_complete(const tenon_host *self, uint64_t job, const tenon_verdict *verdicts, size_t count)
+static int32_t host_complete(const tenon_host *self, uint64_t job, const tenon_verdict *verdicts,
+                             size_t count)
 {
     struct fake_host *host = self->ctx;
 
@@ -149,7 +152,8 @@ void fake_host_init(struct fake_host *host)
     memset(host, 0, sizeof *host);
     pthread_mutex_init(&host->lock, NULL);
     pthread_cond_init(&host->completed, NULL);
-    host->host = (tenon_host){sizeof host->host, TENON_ABI_MINOR, host, host_log, host_complete, host_service};
+    host->host = (tenon_host){sizeof host->host, TENON_ABI_MINOR, host,
+                              host_log,          host_complete,   host_service};
 }
 
 void fake_host_finish(struct fake_host *host)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A host as small as can be, for tests that call a plugin through its vtable: loads the built .so, gives it a
- * host table and sinks, and keeps what it hands out. It uses the plugin's own addresses in one process, so
- * sanitizers see into the plugin. It will not transform, send or retry anything. */
+ * A host as small as can be, for tests that call a plugin through its vtable: loads the built .so,
+ * gives it a host table and sinks, and keeps what it hands out. It uses the plugin's own addresses
+ * in one process, so sanitizers see into the plugin. It will not transform, send or retry anything.
+ */
 #ifndef TESTS_FAKE_HOST_H
 #define TESTS_FAKE_HOST_H
 
@@ -50,9 +51,9 @@ struct fake_host {
     tenon_host host;
     pthread_mutex_t lock;
     pthread_cond_t completed;
-    size_t completions;      /* under lock */
-    uint64_t last_job;       /* under lock */
-    size_t last_count;       /* under lock */
+    size_t completions;                 /* under lock */
+    uint64_t last_job;                  /* under lock */
+    size_t last_count;                  /* under lock */
     struct fake_verdict last[FAKE_MAX]; /* under lock */
     size_t log_lines;
     char last_log[FAKE_TEXT];
@@ -62,7 +63,8 @@ void fake_host_finish(struct fake_host *host);
 /* Waits until `count` jobs are completed; 0, or -1 after ten seconds. */
 int fake_host_wait(struct fake_host *host, size_t count);
 
-/* The plugin in file `path`; fails the test when it cannot be loaded. Stays loaded, as with the real host. */
+/* The plugin in file `path`; fails the test when it cannot be loaded. Stays loaded, as with the
+ * real host. */
 const tenon_plugin *fake_host_load(const char *path);
 
 tenon_err fake_err(void);

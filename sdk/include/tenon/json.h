@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * json.h: just enough JSON for a plugin that has no JSON library: read one's settings, look at a field at the
- * top of a record, write a text. Walks over the bytes; no tree, no allocation, linear time.
+ * json.h: just enough JSON for a plugin that has no JSON library: read one's settings, look at a
+ * field at the top of a record, write a text. Walks over the bytes; no tree, no allocation, linear
+ * time.
  *
- * It will not validate. What comes from the host is well-formed JSON; bytes that are not give "not found" or
- * nonsense, but are never read past their end. Who looks deeper than the top takes a real library.
+ * It will not validate. What comes from the host is well-formed JSON; bytes that are not give "not
+ * found" or nonsense, but are never read past their end. Who looks deeper than the top takes a real
+ * library.
  */
 #ifndef TENON_JSON_H
 #define TENON_JSON_H
@@ -13,7 +15,8 @@
 
 #include <stdlib.h>
 
-/* ---- the walk (private) ------------------------------------------------------------------------- */
+/* ---- the walk (private) -------------------------------------------------------------------------
+ */
 
 static inline const char *tenon_json_space_(const char *p, const char *end)
 {
@@ -110,13 +113,26 @@ static inline size_t tenon_json_char_(const char **p, const char *end, char out[
     }
     *p = at + 2;
     switch (at[1]) {
-    case 'b': out[0] = '\b'; return 1;
-    case 'f': out[0] = '\f'; return 1;
-    case 'n': out[0] = '\n'; return 1;
-    case 'r': out[0] = '\r'; return 1;
-    case 't': out[0] = '\t'; return 1;
-    case 'u': break;
-    default: out[0] = at[1]; return 1;
+    case 'b':
+        out[0] = '\b';
+        return 1;
+    case 'f':
+        out[0] = '\f';
+        return 1;
+    case 'n':
+        out[0] = '\n';
+        return 1;
+    case 'r':
+        out[0] = '\r';
+        return 1;
+    case 't':
+        out[0] = '\t';
+        return 1;
+    case 'u':
+        break;
+    default:
+        out[0] = at[1];
+        return 1;
     }
     code = tenon_json_hex_(at + 2, end);
     *p = end - at < 6 ? end : at + 6;
@@ -145,10 +161,11 @@ static inline int tenon_json_is_name_(const char *p, const char *end, const char
     return len == 0;
 }
 
-/* ---- reading ----------------------------------------------------------------------------------------- */
+/* ---- reading
+ * ----------------------------------------------------------------------------------------- */
 
-/* The value of field `name` at the top of a JSON object, as its own bytes (a string with its quotes);
- * len 0 when there is none. Borrows from `object`. */
+/* The value of field `name` at the top of a JSON object, as its own bytes (a string with its
+ * quotes); len 0 when there is none. Borrows from `object`. */
 static inline tenon_str tenon_json_find_n(tenon_str object, const char *name, size_t name_len)
 {
     const char *end = object.ptr + object.len;
@@ -186,8 +203,8 @@ static inline tenon_str tenon_json_find(tenon_str object, const char *name)
     return tenon_json_find_n(object, name, strlen(name));
 }
 
-/* A value as text: a string without quotes and escapes, anything else as it stands. Ends `out` with a NUL and
- * gives the length; -1 when `size` does not hold it or the text holds a NUL itself. */
+/* A value as text: a string without quotes and escapes, anything else as it stands. Ends `out` with
+ * a NUL and gives the length; -1 when `size` does not hold it or the text holds a NUL itself. */
 static inline ptrdiff_t tenon_json_text(tenon_str value, char *out, size_t size)
 {
     const char *p = value.ptr;
@@ -217,8 +234,8 @@ static inline ptrdiff_t tenon_json_text(tenon_str value, char *out, size_t size)
     return (ptrdiff_t)len;
 }
 
-/* A setting as text. The host has checked its type and filled in the default; 0, or -1 when `size` does not hold
- * it (then `out` is empty). */
+/* A setting as text. The host has checked its type and filled in the default; 0, or -1 when `size`
+ * does not hold it (then `out` is empty). */
 static inline int tenon_setting_text(tenon_str settings, const char *name, char *out, size_t size)
 {
     if (tenon_json_text(tenon_json_find(settings, name), out, size) >= 0)
@@ -243,7 +260,8 @@ static inline int tenon_setting_is(tenon_str settings, const char *name)
     return tenon_equals(tenon_json_find(settings, name), "true");
 }
 
-/* ---- writing ----------------------------------------------------------------------------------------- */
+/* ---- writing
+ * ----------------------------------------------------------------------------------------- */
 
 /* `text` as a JSON string, quotes included. */
 static inline int32_t tenon_json_write_text(tenon_sink *out, tenon_str text)

@@ -26,12 +26,14 @@ static void *create(const char *file, int rotate_size, int rotate_keep, const ch
     void *self = NULL;
     char text[1024];
 
-    snprintf(text, sizeof text,
-             "{\"directory\":\"%s\",\"file\":\"%s\",\"rotate_size\":%d,\"rotate_keep\":%d,\"sync\":true,"
-             "\"wrap\":\"%s\"}",
-             directory, file, rotate_size, rotate_keep, wrap);
+    snprintf(
+        text, sizeof text,
+        "{\"directory\":\"%s\",\"file\":\"%s\",\"rotate_size\":%d,\"rotate_keep\":%d,\"sync\":true,"
+        "\"wrap\":\"%s\"}",
+        directory, file, rotate_size, rotate_keep, wrap);
     assert_int_equal(plugin->validate(tenon_text(text), &err), TENON_OK);
-    assert_int_equal(plugin->create(&host.host, tenon_text("archive"), tenon_text(text), &self, &err), TENON_OK);
+    assert_int_equal(
+        plugin->create(&host.host, tenon_text("archive"), tenon_text(text), &self, &err), TENON_OK);
     return self;
 }
 
@@ -88,7 +90,8 @@ static void put(const char *name, const char *text)
 
 static void writes_a_line_per_record(void **state)
 {
-    tenon_record records[] = {fake_record("a", "{\"n\":1}"), fake_record("b", "{\n  \"n\": 2\r\n}")};
+    tenon_record records[] = {fake_record("a", "{\"n\":1}"),
+                              fake_record("b", "{\n  \"n\": 2\r\n}")};
     void *self = create("plain.ndjson", 0, 0, "data");
 
     (void)state;
@@ -108,8 +111,9 @@ static void wraps_in_an_envelope(void **state)
     (void)state;
     record.version = 12;
     submit_accepted(self, &record, 1);
-    assert_string_equal(contents("envelope.ndjson"), "{\"id\":\"a\\\"\\u0001\",\"type\":\"event\",\"version\":12,"
-                                                     "\"key\":\"key-1\",\"data\":{}}\n");
+    assert_string_equal(contents("envelope.ndjson"),
+                        "{\"id\":\"a\\\"\\u0001\",\"type\":\"event\",\"version\":12,"
+                        "\"key\":\"key-1\",\"data\":{}}\n");
     plugin->destroy(self);
 }
 
@@ -144,7 +148,8 @@ static void rotates_between_lines(void **state)
 
     (void)state;
     for (int i = 0; i < 7; i++)
-        records[i] = fake_record("x", i == 3 ? "\"longer than a file\"" : "\"12\""); /* 5 bytes a line */
+        records[i] =
+            fake_record("x", i == 3 ? "\"longer than a file\"" : "\"12\""); /* 5 bytes a line */
     submit_accepted(self, records, 7);
     /* {12,12} {12} {longer} {12,12} {12}; the first two have gone */
     assert_string_equal(contents("r"), "\"12\"\n");
@@ -156,7 +161,8 @@ static void rotates_between_lines(void **state)
 
 static void rotating_to_nothing_starts_anew(void **state)
 {
-    tenon_record records[] = {fake_record("x", "\"12\""), fake_record("x", "\"13\""), fake_record("x", "\"14\"")};
+    tenon_record records[] = {fake_record("x", "\"12\""), fake_record("x", "\"13\""),
+                              fake_record("x", "\"14\"")};
     void *self = create("none", 10, 0, "data");
 
     (void)state;
@@ -278,10 +284,12 @@ static void tells_a_missing_directory(void **state)
 static void says_what_is_wrong_with_settings(void **state)
 {
     static const char *const cases[][2] = {
-        {"{\"directory\":\"rel\",\"file\":\"a\"}", "directory: a path from / is expected, not 'rel'"},
+        {"{\"directory\":\"rel\",\"file\":\"a\"}",
+         "directory: a path from / is expected, not 'rel'"},
         {"{\"directory\":\"/d\",\"file\":\"\"}", "file: a name of 1 to 200 bytes is expected"},
         {"{\"directory\":\"/d\",\"file\":\"../a\"}",
-         "file: '../a' must be a name without '/' and not start with '.'; the place is `directory`"},
+         "file: '../a' must be a name without '/' and not start with '.'; the place is "
+         "`directory`"},
         {"{\"directory\":\"/d\",\"file\":\"{id}\"}",
          "file: '{id}' has a brace at byte 1; the only placeholder is {type}, once"},
         {"{\"directory\":\"/d\",\"file\":\"{type}{type}\"}",
@@ -299,12 +307,18 @@ static void says_what_is_wrong_with_settings(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(writes_a_line_per_record),   cmocka_unit_test(wraps_in_an_envelope),
-        cmocka_unit_test(names_files_by_type),        cmocka_unit_test(rotates_between_lines),
-        cmocka_unit_test(rotating_to_nothing_starts_anew), cmocka_unit_test(follows_a_file_that_was_moved),
-        cmocka_unit_test(cuts_a_torn_line),           cmocka_unit_test(a_full_disk_leaves_whole_lines),
-        cmocka_unit_test(two_writers_do_not_share_a_file), cmocka_unit_test(does_not_write_through_a_link),
-        cmocka_unit_test(tells_a_missing_directory),  cmocka_unit_test(says_what_is_wrong_with_settings),
+        cmocka_unit_test(writes_a_line_per_record),
+        cmocka_unit_test(wraps_in_an_envelope),
+        cmocka_unit_test(names_files_by_type),
+        cmocka_unit_test(rotates_between_lines),
+        cmocka_unit_test(rotating_to_nothing_starts_anew),
+        cmocka_unit_test(follows_a_file_that_was_moved),
+        cmocka_unit_test(cuts_a_torn_line),
+        cmocka_unit_test(a_full_disk_leaves_whole_lines),
+        cmocka_unit_test(two_writers_do_not_share_a_file),
+        cmocka_unit_test(does_not_write_through_a_link),
+        cmocka_unit_test(tells_a_missing_directory),
+        cmocka_unit_test(says_what_is_wrong_with_settings),
     };
     char command[256];
     int failed;

@@ -25,7 +25,8 @@ static void *create(void)
     void *self = NULL;
 
     snprintf(settings, sizeof settings, "{\"socket\":\"%s\"}", address.sun_path);
-    assert_int_equal(plugin->create(&host.host, tenon_text("c"), tenon_text(settings), &self, &err), TENON_OK);
+    assert_int_equal(plugin->create(&host.host, tenon_text("c"), tenon_text(settings), &self, &err),
+                     TENON_OK);
     return self;
 }
 
@@ -135,7 +136,8 @@ int main(int argc, char **argv)
     address.sun_family = AF_UNIX;
     snprintf(address.sun_path, sizeof address.sun_path, "%s/s", directory);
     listener = socket(AF_UNIX, SOCK_STREAM, 0);
-    if (bind(listener, (struct sockaddr *)&address, sizeof address) != 0 || listen(listener, 4) != 0)
+    if (bind(listener, (struct sockaddr *)&address, sizeof address) != 0 ||
+        listen(listener, 4) != 0)
         return 1;
     failed = cmocka_run_group_tests(tests, NULL, NULL);
     fake_host_finish(&host);

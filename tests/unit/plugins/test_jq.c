@@ -84,7 +84,8 @@ static void a_record_that_does_not_fit_is_an_error(void **state)
 static void transform_has_one_output(void **state)
 {
     (void)state;
-    assert_int_equal(transform("{title, at: .start}", "{\"title\":\"Caf\xc3\xa9\",\"start\":1.5}"), TENON_OK);
+    assert_int_equal(transform("{title, at: .start}", "{\"title\":\"Caf\xc3\xa9\",\"start\":1.5}"),
+                     TENON_OK);
     assert_string_equal(out.bytes, "{\"title\":\"Caf\xc3\xa9\",\"at\":1.5}");
     assert_int_equal(transform("empty", "{}"), TENON_SKIP);
     assert_int_equal(transform(".[]", "[1,2]"), TENON_E_VALIDATION);
@@ -104,7 +105,8 @@ static void a_failed_record_does_not_spoil_the_next(void **state)
     for (int i = 0; i < 3; i++) {
         fake_text_finish(&out);
         fake_text_init(&out);
-        assert_int_equal(plugin->transformer->transform(self, &bad, &out.sink, &err), TENON_E_VALIDATION);
+        assert_int_equal(plugin->transformer->transform(self, &bad, &out.sink, &err),
+                         TENON_E_VALIDATION);
         assert_int_equal(plugin->transformer->transform(self, &good, &out.sink, &err), TENON_OK);
         assert_string_equal(out.bytes, "3");
     }
@@ -152,11 +154,13 @@ static void programs_that_do_not_compile_are_explained(void **state)
 
 static void programs_see_the_record_and_nothing_else(void **state)
 {
-    static const char *const refused[] = {"input", "[inputs]", "halt", "halt_error", "\\\"a\\\"|modulemeta"};
+    static const char *const refused[] = {"input", "[inputs]", "halt", "halt_error",
+                                          "\\\"a\\\"|modulemeta"};
 
     (void)state;
     setenv("TENON_TEST_SECRET", "leak", 1);
-    assert_int_equal(transform("[env, $ENV, env.TENON_TEST_SECRET, $ENV.TENON_TEST_SECRET]", "{}"), TENON_OK);
+    assert_int_equal(transform("[env, $ENV, env.TENON_TEST_SECRET, $ENV.TENON_TEST_SECRET]", "{}"),
+                     TENON_OK);
     assert_string_equal(out.bytes, "[{},{},null,null]");
     assert_int_equal(transform("[get_search_list, input_filename]", "{}"), TENON_OK);
     assert_string_equal(out.bytes, "[[],null]");
@@ -168,12 +172,18 @@ static void programs_see_the_record_and_nothing_else(void **state)
 static void tells_its_speed(void **state)
 {
     static const char data[] =
-        "{\"id\":\"evt-000000001\",\"title\":\"Concert: jazz quartet open\",\"start\":\"2026-03-04T18:00:00Z\","
-        "\"end\":\"2026-03-04T20:00:00Z\",\"all_day\":false,\"venue\":{\"ref\":\"v-17\",\"name\":\"old town\","
-        "\"street\":\"Berlin-Strasse 5\",\"zip\":\"10017\",\"city\":\"Berlin\",\"geo\":{\"lat\":47.1,\"lon\":6.2}},"
-        "\"price\":{\"amount\":19.99,\"currency\":\"EUR\"},\"tags\":[\"music\",\"art\"],\"status\":\"confirmed\","
-        "\"capacity\":250,\"url\":\"https://events.example.org/e/1\",\"description\":\"evening concert river "
-        "guided tour workshop families jazz quartet open air market lecture history of the old town children "
+        "{\"id\":\"evt-000000001\",\"title\":\"Concert: jazz quartet "
+        "open\",\"start\":\"2026-03-04T18:00:00Z\","
+        "\"end\":\"2026-03-04T20:00:00Z\",\"all_day\":false,\"venue\":{\"ref\":\"v-17\",\"name\":"
+        "\"old town\","
+        "\"street\":\"Berlin-Strasse "
+        "5\",\"zip\":\"10017\",\"city\":\"Berlin\",\"geo\":{\"lat\":47.1,\"lon\":6.2}},"
+        "\"price\":{\"amount\":19.99,\"currency\":\"EUR\"},\"tags\":[\"music\",\"art\"],\"status\":"
+        "\"confirmed\","
+        "\"capacity\":250,\"url\":\"https://events.example.org/e/1\",\"description\":\"evening "
+        "concert river "
+        "guided tour workshop families jazz quartet open air market lecture history of the old "
+        "town children "
         "welcome tickets at door bring warm clothes limited places register online\"}";
     enum { ROUNDS = 5000 };
     tenon_record record = fake_record("1", data);
@@ -181,7 +191,9 @@ static void tells_its_speed(void **state)
     void *self;
 
     (void)state;
-    assert_int_equal(create(".price.amount > 10", "{title, starts: .start, city: .venue.city}", &self), TENON_OK);
+    assert_int_equal(
+        create(".price.amount > 10", "{title, starts: .start, city: .venue.city}", &self),
+        TENON_OK);
     clock_gettime(CLOCK_MONOTONIC, &start);
     for (int i = 0; i < ROUNDS; i++) {
         fake_text_finish(&out);
@@ -190,9 +202,11 @@ static void tells_its_speed(void **state)
         assert_int_equal(plugin->transformer->transform(self, &record, &out.sink, &err), TENON_OK);
     }
     clock_gettime(CLOCK_MONOTONIC, &end);
-    print_message("where and transform: %.1f us a record of %zu bytes\n",
-                  ((double)(end.tv_sec - start.tv_sec) * 1e6 + (double)(end.tv_nsec - start.tv_nsec) / 1e3) / ROUNDS,
-                  sizeof data - 1);
+    print_message(
+        "where and transform: %.1f us a record of %zu bytes\n",
+        ((double)(end.tv_sec - start.tv_sec) * 1e6 + (double)(end.tv_nsec - start.tv_nsec) / 1e3) /
+            ROUNDS,
+        sizeof data - 1);
     plugin->destroy(self);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The helpers of the SDK: every answer of <tenon/json.h> and of the inline functions in <tenon/tenon.h>. */
+ * The helpers of the SDK: every answer of <tenon/json.h> and of the inline functions in
+ * <tenon/tenon.h>. */
 #include "fake_host.h"
 
 #include <tenon/json.h>
@@ -28,7 +29,8 @@ static void finds_fields_at_the_top(void **state)
 {
     (void)state;
     assert_found("{\"a\":1,\"b\":2}", "b", "2");
-    assert_found(" { \"x\" : { \"a\" : [1,{\"a\":2}] } , \"a\" : \"} \\\" ,\" } ", "a", "\"} \\\" ,\"");
+    assert_found(" { \"x\" : { \"a\" : [1,{\"a\":2}] } , \"a\" : \"} \\\" ,\" } ", "a",
+                 "\"} \\\" ,\"");
     assert_found("{\"a\":[1,[2],{\"b\":\"]\"}],\"b\":null}", "a", "[1,[2],{\"b\":\"]\"}]");
     assert_found("{\"a\":[1,[2],{\"b\":\"]\"}],\"b\":null}", "b", "null");
     assert_found("{\"a\\u0062\":true}", "ab", "true");
@@ -39,10 +41,12 @@ static void finds_fields_at_the_top(void **state)
     assert_found("{\"\":5}", "", "5");
 }
 
-/* Cut at every place, from a block of exactly that size: nothing is read past the end (the sanitizer looks). */
+/* Cut at every place, from a block of exactly that size: nothing is read past the end (the
+ * sanitizer looks). */
 static void cut_json_is_never_read_past_its_end(void **state)
 {
-    static const char whole[] = "{\"a\\u00e9\":\"\\ud83d\\ude00\\n\",\"b\":[{\"c\":\"\\\\\"}],\"d\":-1.5e3,\"e\":true}";
+    static const char whole[] =
+        "{\"a\\u00e9\":\"\\ud83d\\ude00\\n\",\"b\":[{\"c\":\"\\\\\"}],\"d\":-1.5e3,\"e\":true}";
     static const char *const names[] = {"a\xc3\xa9", "b", "d", "e", "zz"};
 
     (void)state;
@@ -63,7 +67,8 @@ static void decodes_texts(void **state)
     char text[16];
 
     (void)state;
-    assert_int_equal(tenon_json_text(tenon_text("\"a\\n\\u00fc\\ud83d\\ude00\""), text, sizeof text), 8);
+    assert_int_equal(
+        tenon_json_text(tenon_text("\"a\\n\\u00fc\\ud83d\\ude00\""), text, sizeof text), 8);
     assert_string_equal(text, "a\n\xc3\xbc\xf0\x9f\x98\x80");
     assert_int_equal(tenon_json_text(tenon_text("\"\\ud83dx\""), text, sizeof text), 4);
     assert_string_equal(text, "\xef\xbf\xbdx");
@@ -76,7 +81,8 @@ static void decodes_texts(void **state)
 
 static void reads_settings(void **state)
 {
-    tenon_str settings = tenon_text("{\"t\":\"x\",\"n\":-9007199254740993,\"y\":true,\"f\":false,\"e\":\"\"}");
+    tenon_str settings =
+        tenon_text("{\"t\":\"x\",\"n\":-9007199254740993,\"y\":true,\"f\":false,\"e\":\"\"}");
     char text[8] = "old";
 
     (void)state;
@@ -98,7 +104,8 @@ static void writes_texts(void **state)
 
     (void)state;
     fake_text_init(&out);
-    assert_int_equal(tenon_json_write_text(&out.sink, tenon_text("a\"b\\c\n\x1f\xc3\xbc")), TENON_OK);
+    assert_int_equal(tenon_json_write_text(&out.sink, tenon_text("a\"b\\c\n\x1f\xc3\xbc")),
+                     TENON_OK);
     assert_string_equal(out.bytes, "\"a\\\"b\\\\c\\u000a\\u001f\xc3\xbc\"");
     fake_text_finish(&out);
     fake_text_init(&out);
@@ -133,7 +140,8 @@ static void reads_statuses_and_headers(void **state)
         {408, TENON_RETRY, TENON_E_SERVER},       {425, TENON_RETRY, TENON_E_SERVER},
         {429, TENON_RETRY, TENON_E_RATE_LIMITED}, {500, TENON_RETRY, TENON_E_SERVER},
     };
-    tenon_exchange exchange = {sizeof exchange, 429, NULL, tenon_text("a: b\nretry-after:  999999999999\nc: d"),
+    tenon_exchange exchange = {sizeof exchange, 429, NULL,
+                               tenon_text("a: b\nretry-after:  999999999999\nc: d"),
                                tenon_text("")};
 
     (void)state;
@@ -161,8 +169,8 @@ static void reads_statuses_as_the_host_does(void **state)
         struct judgement host = judge_status((int)exchange.status);
         tenon_verdict plugin = tenon_verdict_of_status(&exchange, 0);
         if (plugin.verdict != host.verdict || plugin.error_class != host.error_class)
-            fail_msg("status %u: %d, %d in the header, %d, %d in the host", exchange.status, plugin.verdict,
-                     plugin.error_class, host.verdict, host.error_class);
+            fail_msg("status %u: %d, %d in the header, %d, %d in the host", exchange.status,
+                     plugin.verdict, plugin.error_class, host.verdict, host.error_class);
     }
 }
 

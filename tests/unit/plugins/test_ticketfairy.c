@@ -13,12 +13,13 @@ static void *shop;
 static struct fake_text out;
 static tenon_err err;
 
-static const char settings[] =
-    "{\"currency\":\"CHF\",\"default_quantity\":7,\"free_events\":true,\"ticket_name\":\"Eintritt\"}";
+static const char settings[] = "{\"currency\":\"CHF\",\"default_quantity\":7,\"free_events\":true,"
+                               "\"ticket_name\":\"Eintritt\"}";
 
 static const char full_event[] =
     "{\"title\":\"Concert\",\"start\":\"2026-03-04T18:00:00Z\",\"end\":\"2026-03-04T20:00:00Z\","
-    "\"venue\":{\"name\":\"Halle\",\"street\":\"Weg 1\",\"zip\":\"10017\",\"city\":\"K\xc3\xb6ln\"},"
+    "\"venue\":{\"name\":\"Halle\",\"street\":\"Weg "
+    "1\",\"zip\":\"10017\",\"city\":\"K\xc3\xb6ln\"},"
     "\"price\":{\"amount\":19.99,\"currency\":\"EUR\"},\"status\":\"confirmed\",\"capacity\":250,"
     "\"url\":\"https://events.example.org/e/1\",\"description\":\"Come!\"}";
 
@@ -69,16 +70,19 @@ static void transforms_into_the_shops_words(void **state)
     (void)state;
     assert_int_equal(transform(full_event), TENON_OK);
     assert_string_equal(
-        out.bytes,
-        "{\"external_ref\":\"evt-1\",\"venue\":{\"name\":\"Halle\",\"address\":\"Weg 1\",\"postcode\":\"10017\","
-        "\"city\":\"K\xc3\xb6ln\"},\"tickets\":[{\"name\":\"Eintritt\",\"price_cents\":1999,\"currency\":\"EUR\","
-        "\"quantity\":250}],\"name\":\"Concert\",\"starts_at\":\"2026-03-04T18:00:00Z\","
-        "\"ends_at\":\"2026-03-04T20:00:00Z\",\"description\":\"Come!\","
-        "\"url\":\"https://events.example.org/e/1\"}");
-    assert_int_equal(transform("{\"title\":\"a\",\"start\":\"b\",\"venue\":null,\"capacity\":null}"), TENON_OK);
-    assert_string_equal(out.bytes, "{\"external_ref\":\"evt-1\",\"venue\":{},\"tickets\":[{\"name\":\"Eintritt\","
-                                   "\"price_cents\":0,\"currency\":\"CHF\",\"quantity\":7}],\"name\":\"a\","
-                                   "\"starts_at\":\"b\"}");
+        out.bytes, "{\"external_ref\":\"evt-1\",\"venue\":{\"name\":\"Halle\",\"address\":\"Weg "
+                   "1\",\"postcode\":\"10017\","
+                   "\"city\":\"K\xc3\xb6ln\"},\"tickets\":[{\"name\":\"Eintritt\",\"price_cents\":"
+                   "1999,\"currency\":\"EUR\","
+                   "\"quantity\":250}],\"name\":\"Concert\",\"starts_at\":\"2026-03-04T18:00:00Z\","
+                   "\"ends_at\":\"2026-03-04T20:00:00Z\",\"description\":\"Come!\","
+                   "\"url\":\"https://events.example.org/e/1\"}");
+    assert_int_equal(
+        transform("{\"title\":\"a\",\"start\":\"b\",\"venue\":null,\"capacity\":null}"), TENON_OK);
+    assert_string_equal(
+        out.bytes, "{\"external_ref\":\"evt-1\",\"venue\":{},\"tickets\":[{\"name\":\"Eintritt\","
+                   "\"price_cents\":0,\"currency\":\"CHF\",\"quantity\":7}],\"name\":\"a\","
+                   "\"starts_at\":\"b\"}");
     assert_int_equal(transform("{\"price\":{\"amount\":\"12\"}}"), TENON_E_VALIDATION);
     assert_int_equal(transform("{\"price\":{\"amount\":-1}}"), TENON_E_VALIDATION);
 }
@@ -91,7 +95,8 @@ static void passes_on_that_memory_ran_out(void **state)
     fake_text_finish(&out);
     fake_text_init(&out);
     out.fail_after = 20;
-    assert_int_equal(plugin->transformer->transform(shop, &record, &out.sink, &err), TENON_E_NO_MEMORY);
+    assert_int_equal(plugin->transformer->transform(shop, &record, &out.sink, &err),
+                     TENON_E_NO_MEMORY);
 }
 
 static void posts_first_and_puts_later(void **state)
@@ -118,7 +123,8 @@ static struct fake_verdict judge(uint32_t status, const char *headers, const cha
     static struct fake_verdicts verdicts;
     tenon_record record = fake_record("evt-1", "");
     tenon_batch batch = fake_batch(&record, 1);
-    tenon_exchange exchange = {sizeof exchange, status, &batch, tenon_text(headers), tenon_text(body)};
+    tenon_exchange exchange = {sizeof exchange, status, &batch, tenon_text(headers),
+                               tenon_text(body)};
 
     fake_verdicts_init(&verdicts);
     assert_int_equal(plugin->client->judge(shop, &exchange, &verdicts.verdicts, &err), TENON_OK);
@@ -174,16 +180,20 @@ static void action_tells_a_price(void **state)
 static void says_what_is_wrong_with_settings(void **state)
 {
     (void)state;
-    assert_int_equal(plugin->validate(tenon_text("{\"currency\":\"euro\"}"), &err), TENON_E_VALIDATION);
+    assert_int_equal(plugin->validate(tenon_text("{\"currency\":\"euro\"}"), &err),
+                     TENON_E_VALIDATION);
     assert_string_equal(err.message, "currency: three capital letters are expected, such as EUR");
 }
 
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(selects_what_is_fit_for_sale), cmocka_unit_test(transforms_into_the_shops_words),
-        cmocka_unit_test(passes_on_that_memory_ran_out), cmocka_unit_test(posts_first_and_puts_later),
-        cmocka_unit_test(reads_the_shops_answers),      cmocka_unit_test(action_tells_a_price),
+        cmocka_unit_test(selects_what_is_fit_for_sale),
+        cmocka_unit_test(transforms_into_the_shops_words),
+        cmocka_unit_test(passes_on_that_memory_ran_out),
+        cmocka_unit_test(posts_first_and_puts_later),
+        cmocka_unit_test(reads_the_shops_answers),
+        cmocka_unit_test(action_tells_a_price),
         cmocka_unit_test(says_what_is_wrong_with_settings),
     };
     int failed;

@@ -18,9 +18,10 @@ static const char *settings(const char *method, const char *path, const char *he
 {
     static char text[16384];
 
-    snprintf(text, sizeof text,
-             "{\"method\":\"%s\",\"path\":\"%s\",\"headers\":\"%s\",\"batch\":%d,\"format\":\"%s\"}", method,
-             path, headers, batch, format);
+    snprintf(
+        text, sizeof text,
+        "{\"method\":\"%s\",\"path\":\"%s\",\"headers\":\"%s\",\"batch\":%d,\"format\":\"%s\"}",
+        method, path, headers, batch, format);
     return text;
 }
 
@@ -43,7 +44,8 @@ static void submit(void *self, const tenon_record *records, uint32_t count)
     fake_requests_init(&requests);
     fake_verdicts_init(&verdicts);
     assert_int_equal(
-        plugin->submitter->submit(self, &batch, &requests.requests, &verdicts.verdicts, &err), TENON_OK);
+        plugin->submitter->submit(self, &batch, &requests.requests, &verdicts.verdicts, &err),
+        TENON_OK);
     plugin->destroy(self);
 }
 
@@ -79,25 +81,29 @@ static void gathers_batches(void **state)
     assert_int_equal(requests.items[0].body_kind, TENON_BODY_LINES);
     assert_string_equal(requests.items[0].headers, "content-type: application/x-ndjson\n");
     submit(create(settings("POST", "/in", "", 2, "json")), records, 1);
-    assert_int_equal(requests.items[0].body_kind, TENON_BODY_ARRAY); /* one record is an array of one */
+    assert_int_equal(requests.items[0].body_kind,
+                     TENON_BODY_ARRAY); /* one record is an array of one */
 }
 
 static void fills_templates(void **state)
 {
-    tenon_record record = fake_record("a/b c", "{\"x\":{\"slug\":\"no\"},\"slug\":\"caf\\u00e9 \\\"1\\\"\",\"n\":-1.5,"
-                                               "\"yes\":true,\"e\\u0078\":\"escaped name\"}");
+    tenon_record record = fake_record(
+        "a/b c", "{\"x\":{\"slug\":\"no\"},\"slug\":\"caf\\u00e9 \\\"1\\\"\",\"n\":-1.5,"
+                 "\"yes\":true,\"e\\u0078\":\"escaped name\"}");
 
     (void)state;
     record.version = 3;
-    submit(create(settings("POST", "/{type}/{id}?s={data.slug}&n={data.n}&y={data.yes}&{{{version}}}",
-                           "X-Key: k={key} | X-Slug:{data.slug}|X-E: {data.ex}", 1, "json")),
-           &record, 1);
+    submit(
+        create(settings("POST", "/{type}/{id}?s={data.slug}&n={data.n}&y={data.yes}&{{{version}}}",
+                        "X-Key: k={key} | X-Slug:{data.slug}|X-E: {data.ex}", 1, "json")),
+        &record, 1);
     assert_int_equal(requests.count, 1);
     assert_string_equal(requests.items[0].url,
                         "/event/a%2Fb%20c?s=caf%C3%A9%20%221%22&n=-1.5&y=true&{3}");
-    assert_string_equal(requests.items[0].headers,
-                        "content-type: application/json\nX-Key: k=key-1\nX-Slug: caf\xc3\xa9 \"1\"\n"
-                        "X-E: escaped name\n");
+    assert_string_equal(
+        requests.items[0].headers,
+        "content-type: application/json\nX-Key: k=key-1\nX-Slug: caf\xc3\xa9 \"1\"\n"
+        "X-E: escaped name\n");
 }
 
 static void refuses_one_record_and_sends_the_others(void **state)
@@ -118,7 +124,8 @@ static void refuses_one_record_and_sends_the_others(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        tenon_record records[] = {fake_record("1", "{\"f\":\"x\"}"), fake_record("2", cases[i].data),
+        tenon_record records[] = {fake_record("1", "{\"f\":\"x\"}"),
+                                  fake_record("2", cases[i].data),
                                   fake_record("3", "{\"f\":\"y\"}")};
         submit(create(settings("POST", "/{data.f}", "X-F: {data.f}", 1, "json")), records, 3);
         assert_int_equal(requests.count, 2);
@@ -143,7 +150,8 @@ static void delete_has_no_body(void **state)
     assert_int_equal(requests.items[0].body_kind, TENON_BODY_INLINE);
     assert_string_equal(requests.items[0].body, "");
     assert_string_equal(requests.items[0].headers, "");
-    submit(create(settings("POST", "", "Content-Type: application/vnd.x+json", 1, "json")), &record, 1);
+    submit(create(settings("POST", "", "Content-Type: application/vnd.x+json", 1, "json")), &record,
+           1);
     assert_string_equal(requests.items[0].headers, "Content-Type: application/vnd.x+json\n");
 }
 
@@ -158,16 +166,19 @@ static void says_what_is_wrong_with_settings(void **state)
         {"POST", "/a b", "", 1,
          "path: byte 3 is a blank, control or non-ASCII character; write it as %20"},
         {"POST", "/{nope}", "", 1,
-         "path: {nope} is not known; there are {id}, {type}, {version}, {key} and {data.FIELD} (a brace itself "
+         "path: {nope} is not known; there are {id}, {type}, {version}, {key} and {data.FIELD} (a "
+         "brace itself "
          "is written {{ or }})"},
         {"POST", "/{id", "", 1,
          "path: the '{' at byte 2 has no partner (a brace itself is written {{ or }})"},
         {"POST", "/a/../b", "", 1, "path: '.' or '..' as a path segment would lead elsewhere"},
         {"POST", "/{id}", "", 2,
-         "batch: a placeholder in path speaks of one record, but a request may carry 2; set batch = 1 or leave "
+         "batch: a placeholder in path speaks of one record, but a request may carry 2; set batch "
+         "= 1 or leave "
          "the placeholder out"},
         {"POST", "/", "X: {key}", 2,
-         "batch: a placeholder in headers speaks of one record, but a request may carry 2; set batch = 1 or "
+         "batch: a placeholder in headers speaks of one record, but a request may carry 2; set "
+         "batch = 1 or "
          "leave the placeholder out"},
         {"DELETE", "/", "", 2,
          "batch: DELETE has no body, so a request cannot carry 2 records; set batch = 1"},
@@ -183,7 +194,8 @@ static void says_what_is_wrong_with_settings(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         tenon_err err = fake_err();
-        const char *text = settings(cases[i].method, cases[i].path, cases[i].headers, cases[i].batch, "json");
+        const char *text =
+            settings(cases[i].method, cases[i].path, cases[i].headers, cases[i].batch, "json");
         assert_int_equal(plugin->validate(tenon_text(text), &err), TENON_E_VALIDATION);
         assert_string_equal(err.message, cases[i].words);
     }
