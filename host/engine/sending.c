@@ -237,6 +237,11 @@ void sending_start(struct delivery *delivery, struct plugin_reply *reply)
     struct http_request *first = NULL;
     struct http_request **tail = &first;
 
+    if (lane->paused_until_ms > clock_wall_ms()) { /* since these were claimed */
+        for (uint32_t i = 0; i < delivery->count; i++)
+            settle_released(delivery->batch, delivery->indexes[i]);
+        return;
+    }
     for (size_t i = 0; i < reply->request_count; i++) {
         struct err err = {0};
         struct sending *sending = prepare_sending(delivery, reply, &reply->requests[i], &err);
