@@ -15,7 +15,7 @@
 enum {
     CACHE_BYTES_DEFAULT = 2 << 20,
     READER_CACHE_MIN = 256 << 10,
-    CHECKPOINT_PAGES = 2000,   /* 8 MB of log: each page rewritten meanwhile is copied once */
+    CHECKPOINT_PAGES = 4000,   /* 16 MB of log: a page rewritten meanwhile is copied once */
     WAL_KEEP_BYTES = 32 << 20, /* what a burst left behind is given back */
     BUSY_MS = 5000,            /* only against foreign tools that read along */
     PAGE_BYTES = 4096,
