@@ -19,7 +19,7 @@ bool api_access_is_loopback(struct str host_and_port)
 
 int api_access_check_listen(const char *listen, const char *token, struct err *err)
 {
-    if (listen == NULL || token != NULL || api_access_is_loopback(str_of(listen)))
+    if (listen == NULL || (token != NULL && token[0] != '\0') || api_access_is_loopback(str_of(listen)))
         return 0;
     return err_set(err, E_REFUSED,
                    "[api] listen = %s reaches beyond this machine and there is no [api] token: set one, or listen "

@@ -125,14 +125,81 @@ static bool if_match(struct api_call *call, uint64_t *out)
     return true;
 }
 
+static void put_now(struct api_call *call, uint64_t version)
+{
+    intake_put_as(call->engine, buf_str(&call->id), buf_str(&call->type), http_exchange_body(call->exchange), version,
+                  on_one_done, call);
+}
+
+struct type_query {
+    struct store_query query; /* first: the query is the whole */
+    struct api_call *call;
+    uint64_t version;
+};
+
+/* [pool] */
+static bool on_type_row(struct store_query *query, const struct store_row *row)
+{
+    struct api_call *call = ((struct type_query *)query)->call;
+
+    if (!row->is_deleted)
+        buf_add_str(&call->type, row->type);
+    return false;
+}
+
+static void on_type_known(struct store_op *op)
+{
+    struct type_query *ask = (struct type_query *)op;
+
+    if (op->status < 0 && op->status != E_NOT_FOUND)
+        api_reply_error(ask->call, op->status, &op->error);
+    else if (ask->call->exchange == NULL)
+        api_reply_problem(ask->call, 503, "stopping", "The daemon is stopping.");
+    else
+        put_now(ask->call, ask->version);
+    free(ask);
+}
+
+/* Neither the request nor the data says the type: an entity that is there keeps its own. */
+static void put_with_old_type(struct api_call *call, uint64_t version)
+{
+    struct type_query *ask = calloc(1, sizeof(*ask));
+
+    if (ask == NULL) {
+        api_reply_error(call, -ENOMEM, NULL);
+        return;
+    }
+    ask->call = call;
+    ask->version = version;
+    ask->query.query = QUERY_ENTITY;
+    ask->query.id = buf_str(&call->id);
+    ask->query.limit = 1;
+    ask->query.state = -1;
+    ask->query.row = on_type_row;
+    ask->query.op.done = on_type_known;
+    store_query(engine_store(call->engine), &ask->query);
+}
+
+static bool has_own_type(struct str data)
+{
+    static const char *const names[] = {"type"};
+    struct str type = STR_NONE;
+
+    data = str_trim(data);
+    return json_check(data, NULL) < 0 /* the intake says what is wrong */ ||
+           (json_pick(data, names, 1, &type) >= 0 && type.len > 0 && json_kind_of(type) == JSON_STRING);
+}
+
 void api_entity_put(struct api_call *call)
 {
     uint64_t version;
 
     if (!if_match(call, &version) || !api_argument_number(call, "version", 1, INT64_MAX, version, &version))
         return;
-    intake_put_as(call->engine, buf_str(&call->id), type_argument(call), http_exchange_body(call->exchange), version,
-                  on_one_done, call);
+    if (type_argument(call).len > 0 || has_own_type(http_exchange_body(call->exchange)))
+        put_now(call, version);
+    else
+        put_with_old_type(call, version);
 }
 
 void api_entity_delete(struct api_call *call)

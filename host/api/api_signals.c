@@ -6,11 +6,11 @@
 static void put_signal(struct buf *out, const struct store_row *row)
 {
     json_put_int(out, "seq", (int64_t)row->seq);
-    json_put_member(out, "type", row->type);
+    json_put_member(out, "signal", row->name);
     if (row->id.len > 0)
         json_put_member(out, "entity", row->id);
-    if (row->name.len > 0)
-        json_put_member(out, "integration", row->name);
+    if (row->type.len > 0)
+        json_put_member(out, "type", row->type);
     if (row->version > 0)
         json_put_int(out, "version", (int64_t)row->version);
     api_put_time(out, "at", row->created_ms);

@@ -50,6 +50,7 @@ static void on_dry_run(void *user, int status, const struct err *err, struct str
         api_reply_error(trigger->call, status, err);
     } else {
         buf_add_str(&body, json);
+        buf_putc(&body, '\n');
         api_reply_json(trigger->call, 200, &body);
     }
     trigger_destroy(trigger);

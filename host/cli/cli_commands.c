@@ -19,8 +19,8 @@ static const struct cli_option entity_search_options[] = {
     END_OF_OPTIONS,
 };
 static const struct cli_option entity_update_options[] = {
-    {"type", "TYPE", "the entity's type; else it stays"},
-    {"version", "N", "only when the entity is still at this version"},
+    {"type", "TYPE", "the entity's type; else its own \"type\", else it stays"},
+    {"if-version", "N", "only when the entity is still at this version"},
     END_OF_OPTIONS,
 };
 static const struct cli_option entity_relate_options[] = {

@@ -86,9 +86,9 @@ int cli_entity_update(struct cli *cli)
 {
     int64_t version;
 
-    if (cli_option_number(cli, "version", 1, INT64_MAX, 0, &version) < 0)
+    if (cli_option_number(cli, "if-version", 1, INT64_MAX, 0, &version) < 0)
         return CLI_USAGE;
-    return put_one(cli, cli_argument(cli, 0), cli_argument(cli, 1), cli_option_text(cli, "version"));
+    return put_one(cli, cli_argument(cli, 0), cli_argument(cli, 1), cli_option_text(cli, "if-version"));
 }
 
 int cli_entity_delete(struct cli *cli)

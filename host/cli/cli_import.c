@@ -63,8 +63,12 @@ static int send_range(struct import *import, size_t first, size_t count)
         cli_progress_clear(&import->progress);
         return cli_exchange_failed(&answer);
     }
-    if (count == 1)
-        return refuse(import, import->places[first], cli_answer_detail(&answer));
+    if (count == 1) {
+        struct str why = cli_answer_detail(&answer);
+        if (str_starts_with(why, "record 1: "))
+            why = (struct str){why.ptr + 10, why.len - 10};
+        return refuse(import, import->places[first], why);
+    }
     int code = send_range(import, first, count / 2);
     return code != CLI_DONE ? code : send_range(import, first + count / 2, count - count / 2);
 }

@@ -32,16 +32,18 @@ static void put_line(struct buf *out, const char *indent, const char *label, con
 static void put_attempt(const struct cli *cli, const struct json_t *attempt, const char *indent, struct buf *out)
 {
     int64_t status = cli_json_number(attempt, "http_status");
+    const char *error_class = cli_json_text(attempt, "error_class");
 
     buf_printf(out, "%s  attempt %lld, ", indent, (long long)cli_json_number(attempt, "attempt"));
     cli_text_put(out, str_of(cli_json_text(attempt, "started_at")));
-    buf_printf(out, ", %.1f ms: ", cli_json_real(attempt, "duration_ms"));
-    cli_story_put_state(cli, cli_json_text(attempt, "verdict"), out);
+    buf_printf(out, ", %.1f ms", cli_json_real(attempt, "duration_ms"));
     if (status > 0)
-        buf_printf(out, ", HTTP %lld", (long long)status);
-    if (cli_json_text(attempt, "error_class")[0] != '\0') {
-        buf_puts(out, ", ");
-        cli_text_put(out, str_of(cli_json_text(attempt, "error_class")));
+        buf_printf(out, ": HTTP %lld", (long long)status);
+    if (error_class[0] != '\0') {
+        buf_puts(out, status > 0 ? ", " : ": ");
+        cli_color_start(out, cli->is_coloured ? COLOR_BAD : COLOR_NONE);
+        cli_text_put(out, str_of(error_class));
+        cli_color_end(out, cli->is_coloured ? COLOR_BAD : COLOR_NONE);
     }
     buf_putc(out, '\n');
     put_line(out, indent, "    ", cli_json_text(attempt, "reason"));
@@ -57,10 +59,6 @@ void cli_story_put_submission(const struct cli *cli, const struct json_t *submis
     buf_printf(out, "%ssubmission %lld of version %lld: ", indent, (long long)cli_json_number(submission, "number"),
                (long long)cli_json_number(submission, "version"));
     cli_story_put_state(cli, cli_json_text(submission, "state"), out);
-    if (cli_json_text(submission, "updated_at")[0] != '\0') {
-        buf_puts(out, ", ");
-        cli_text_put_when(out, cli_json_text(submission, "updated_at"), clock_wall_ms());
-    }
     buf_putc(out, '\n');
     put_line(out, indent, "  ", cli_json_text(submission, "reason"));
     put_line(out, indent, "  known there as ", cli_json_text(submission, "external_id"));

@@ -4,6 +4,21 @@
 #include "base/clock.h"
 #include "cli/cli_story.h"
 
+/* Where nobody gave words, the answer's status and class say something. */
+static void add_reason(struct cli_table *table, const struct json_t *item)
+{
+    _buf_ struct buf text = {0};
+    const char *reason = cli_json_text(item, "reason");
+    const char *error_class = cli_json_text(item, "error_class");
+
+    buf_puts(&text, reason);
+    if (reason[0] == '\0' && error_class[0] != '\0' && cli_json_number(item, "http_status") > 0)
+        buf_printf(&text, "HTTP %lld, ", (long long)cli_json_number(item, "http_status"));
+    if (reason[0] == '\0')
+        buf_puts(&text, error_class);
+    cli_table_add(table, buf_str(&text), COLOR_NONE);
+}
+
 static void add_row(struct cli_table *table, const struct json_t *item, int64_t now_ms)
 {
     const char *state = cli_json_text(item, "state");
@@ -11,7 +26,7 @@ static void add_row(struct cli_table *table, const struct json_t *item, int64_t 
     _buf_ struct buf when = {0};
     _buf_ struct buf waits = {0};
 
-    cli_text_put_when(&when, cli_json_text(item, "updated_at"), now_ms);
+    cli_text_put_when(&when, cli_json_text(item, "last_attempt_at"), now_ms);
     if (next[0] != '\0')
         cli_text_put_when(&waits, next, now_ms);
     _buf_ struct buf number = {0};
@@ -24,14 +39,14 @@ static void add_row(struct cli_table *table, const struct json_t *item, int64_t 
     cli_table_add_number(table, cli_json_number(item, "attempts"));
     cli_table_add(table, buf_str(&when), COLOR_NONE);
     cli_table_add(table, buf_str(&waits), COLOR_NONE);
-    cli_table_add_text(table, cli_json_text(item, "reason"));
+    add_reason(table, item);
 }
 
 int cli_submission_list(struct cli *cli)
 {
     static const struct cli_column columns[] = {
         {"N", true, false},       {"INTEGRATION", false, false}, {"ENTITY", false, false}, {"VERSION", true, false},
-        {"STATE", false, false},  {"TRIES", true, false},        {"CHANGED", false, false}, {"NEXT TRY", false, false},
+        {"STATE", false, false},  {"TRIES", true, false},        {"LAST TRY", false, false}, {"NEXT TRY", false, false},
         {"REASON", false, true},  {NULL, false, false},
     };
     static const char *const filters[] = {"integration", "entity", "state", "after"};

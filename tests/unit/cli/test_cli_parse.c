@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * From words to a command: matching, options, counts, suggestions, and that each row of the table is whole. */
+#include "cli/cli.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+enum { WORDS_MAX = 48 };
+
+/* Splits at blanks and parses. */
+static int parse(const char *line, struct cli *out, struct err *err)
+{
+    static char copy[1024];
+    char *words[WORDS_MAX];
+    int count = 0;
+
+    *out = (struct cli){0};
+    *err = (struct err){0};
+    (void)strncpy(copy, line, sizeof(copy) - 1); /* the tests' lines are short */
+    for (char *at = strtok(copy, " "); at != NULL && count < WORDS_MAX; at = strtok(NULL, " "))
+        words[count++] = at;
+    return cli_parse(count, words, out, err);
+}
+
+static void finds_commands_and_arguments(void **state)
+{
+    struct cli cli;
+    struct err err;
+
+    (void)state;
+    assert_int_equal(parse("status", &cli, &err), 0);
+    assert_string_equal(cli.command->words, "status");
+    assert_int_equal(parse("entity relate a near b --data {}", &cli, &err), 0);
+    assert_string_equal(cli.command->words, "entity relate");
+    assert_int_equal(cli.argument_count, 3);
+    assert_string_equal(cli_argument(&cli, 1), "near");
+    assert_null(cli_argument(&cli, 3));
+    assert_string_equal(cli_option_text(&cli, "data"), "{}");
+    assert_int_equal(parse("import -", &cli, &err), 0);
+    assert_string_equal(cli_argument(&cli, 0), "-");
+}
+
+static void takes_options_anywhere(void **state)
+{
+    struct cli cli;
+    struct err err;
+
+    (void)state;
+    assert_int_equal(parse("--socket /s --json entity get --conf=/c e-1", &cli, &err), 0);
+    assert_string_equal(cli.command->words, "entity get");
+    assert_string_equal(cli_option_text(&cli, "socket"), "/s");
+    assert_string_equal(cli_option_text(&cli, "conf"), "/c");
+    assert_true(cli.is_json);
+    assert_string_equal(cli_argument(&cli, 0), "e-1");
+    assert_int_equal(parse("entity get -- --odd", &cli, &err), 0);
+    assert_string_equal(cli_argument(&cli, 0), "--odd");
+    assert_int_equal(parse("submission list --limit 1 --limit=2", &cli, &err), 0);
+    assert_string_equal(cli_option_text(&cli, "limit"), "2");
+}
+
+static void refuses_with_a_sentence(void **state)
+{
+    static const struct {
+        const char *line, *words;
+    } cases[] = {
+        {"statsu", "perhaps 'tenon status' was meant"},
+        {"entity ad x", "perhaps 'tenon entity add' was meant"},
+        {"entity frobnicate", "'tenon entity --help'"},
+        {"xyzzy", "'tenon --help'"},
+        {"entity get", "tenon entity get ID"},
+        {"status now", "'now' is too much"},
+        {"submission list --limt 3", "perhaps --limit was meant"},
+        {"status --json=yes", "--json takes no value"},
+        {"submission list --limit", "--limit N"},
+        {"status --limit 3", "there is no option --limit"},
+    };
+    struct cli cli;
+    struct err err;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_int_equal(parse(cases[i].line, &cli, &err), E_USAGE);
+        if (strstr(err.text, cases[i].words) == NULL)
+            fail_msg("%s: '%s' does not say %s", cases[i].line, err.text, cases[i].words);
+    }
+}
+
+static void survives_too_many_of_everything(void **state)
+{
+    char *words[200];
+    struct cli cli = {0};
+    struct err err = {0};
+
+    (void)state;
+    for (size_t i = 0; i < 200; i++)
+        words[i] = (char[]){"--json"};
+    assert_int_equal(cli_parse(200, words, &cli, &err), E_USAGE);
+    words[CLI_OPTIONS_MAX] = (char[]){"help"};
+    cli = (struct cli){0};
+    assert_int_equal(cli_parse(CLI_OPTIONS_MAX + 1, words, &cli, &err), E_USAGE);
+    words[0] = (char[]){"import"};
+    for (size_t i = 1; i < 200; i++)
+        words[i] = (char[]){"x"};
+    cli = (struct cli){0};
+    assert_int_equal(cli_parse(200, words, &cli, &err), E_USAGE);
+}
+
+static void asks_for_help(void **state)
+{
+    struct cli cli;
+    struct err err;
+
+    (void)state;
+    assert_int_equal(parse("entity get --help", &cli, &err), 0);
+    assert_string_equal(cli.command->words, "entity get");
+    assert_true(cli_option_is_set(&cli, "help"));
+    assert_int_equal(parse("entity --help", &cli, &err), 0);
+    assert_null(cli.command);
+    assert_string_equal(cli_argument(&cli, 0), "entity");
+    assert_int_equal(parse("help entity add", &cli, &err), 0);
+    assert_int_equal(cli.argument_count, 2);
+}
+
+static void reads_argument_counts(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t min, max;
+    } cases[] = {{"", 0, 0}, {"ID", 1, 1}, {"A TYPE B", 3, 3}, {"ID [FILE|-|JSON]", 1, 2}, {"[TEXT]", 0, 1},
+                 {"ID...", 1, CLI_ARGUMENTS_MAX}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        size_t min;
+        size_t max;
+        cli_argument_range(cases[i].text, &min, &max);
+        assert_int_equal(min, cases[i].min);
+        assert_int_equal(max, cases[i].max);
+    }
+}
+
+/* House rule: whatever can be called can be read about, and options do not fight with the common ones. */
+static void every_command_has_help(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < cli_command_count; i++) {
+        const struct cli_command *command = &cli_commands[i];
+        struct buf help = {0};
+        struct buf all = {0};
+        assert_non_null(command->run);
+        assert_true(strlen(command->help) > 10);
+        assert_int_not_equal(command->help[strlen(command->help) - 1], '.');
+        cli_help(command->words, &help);
+        assert_non_null(strstr(help.ptr, command->help));
+        cli_help("", &all);
+        assert_non_null(strstr(all.ptr, command->words));
+        for (const struct cli_option *option = command->options; option != NULL && option->name; option++) {
+            assert_non_null(strstr(help.ptr, option->name));
+            assert_true(strlen(option->help) > 5);
+            for (const struct cli_option *common = cli_common_options; common->name != NULL; common++)
+                assert_string_not_equal(option->name, common->name);
+        }
+        for (size_t j = 0; j < i; j++)
+            assert_string_not_equal(cli_commands[j].words, command->words);
+        buf_finish(&help);
+        buf_finish(&all);
+    }
+}
+
+static void help_lines_stay_short(void **state)
+{
+    struct buf all = {0};
+    struct str rest;
+    struct str line;
+
+    (void)state;
+    cli_help("", &all);
+    rest = buf_str(&all);
+    while (str_next(&rest, '\n', &line))
+        if (line.len > 120)
+            fail_msg("too long: %.*s", STR_ARG(line));
+    buf_finish(&all);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(finds_commands_and_arguments),
+        cmocka_unit_test(takes_options_anywhere),
+        cmocka_unit_test(refuses_with_a_sentence),
+        cmocka_unit_test(survives_too_many_of_everything),
+        cmocka_unit_test(asks_for_help),
+        cmocka_unit_test(reads_argument_counts),
+        cmocka_unit_test(every_command_has_help),
+        cmocka_unit_test(help_lines_stay_short),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
