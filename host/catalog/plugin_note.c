@@ -177,6 +177,9 @@ static void take_needs(struct str value, struct plugin_note *note)
             (void)snprintf(note->unknown_needs + used, sizeof note->unknown_needs - used, "%s%.*s",
                            used > 0 ? "," : "", STR_ARG(word));
     }
+    /* Cut to fit, but not inside a letter. */
+    while (!str_is_utf8(str_of(note->unknown_needs)))
+        note->unknown_needs[strlen(note->unknown_needs) - 1] = '\0';
 }
 
 static int take_pair(struct str key, struct str value, struct plugin_note *note, struct err *err)

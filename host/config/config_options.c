@@ -420,8 +420,10 @@ static int check_fallback(const struct option *option, struct err *err)
 {
     if (option->is_required || option->fallback.len == 0)
         return 0;
-    if (option_check(option, option->fallback, err) < 0)
-        return err_prefix(err, "the default: ");
+    if (option_check(option, option->fallback, err) < 0) {
+        (void)err_prefix(err, "the default: "); /* without err it has no status to give back */
+        return E_SYNTAX;
+    }
     return 0;
 }
 
