@@ -132,7 +132,7 @@ static void configure_library(void)
 static int handle_open(struct store_sqlite_db *handle, const char *path, int64_t cache_bytes,
                        struct err *err)
 {
-    char pragmas[256];
+    char pragmas[320];
 
     handle->path = strdup(path);
     if (handle->path == NULL)
@@ -144,7 +144,8 @@ static int handle_open(struct store_sqlite_db *handle, const char *path, int64_t
     (void)sqlite3_extended_result_codes(handle->db, 1);
     (void)sqlite3_busy_timeout(handle->db, BUSY_MS);
     snprintf(pragmas, sizeof(pragmas),
-             "PRAGMA cache_size = -%d; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY; PRAGMA "
+             "PRAGMA automatic_index = 0; PRAGMA cache_size = -%d; PRAGMA mmap_size = 0; PRAGMA "
+             "temp_store = MEMORY; PRAGMA "
              "trusted_schema = 0;",
              (int)(cache_bytes / 1024));
     return store_sqlite_exec(handle, pragmas, "cannot be set up", err);
@@ -247,7 +248,7 @@ static void sql_wanted(sqlite3_context *context, int count, sqlite3_value **valu
 
 static int set_up_writer(struct store_sqlite_writer *writer, bool is_sync_full, struct err *err)
 {
-    char pragmas[256];
+    char pragmas[320];
     struct store_sqlite_db *handle = &writer->handle;
 
     /* Before the first table, as it cannot be changed later: what retention frees can be given back
