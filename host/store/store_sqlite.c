@@ -341,6 +341,12 @@ static int sqlite_begin(void *pointer, struct err *err)
     struct store_sqlite_writer *writer = pointer;
 
     writer->is_spoiled = false;
+    if (writer->must_reload) {
+        int status = store_sqlite_cache_rollback(writer, err);
+        if (status < 0)
+            return status;
+        writer->must_reload = false;
+    }
     return store_sqlite_run(writer, store_sqlite_use(&writer->handle, S_BEGIN, "BEGIN IMMEDIATE"),
                             "cannot begin to write", err);
 }
@@ -366,8 +372,8 @@ static void sqlite_rollback(void *pointer)
     if (sqlite3_get_autocommit(writer->handle.db) == 0)
         (void)store_sqlite_exec(&writer->handle, "ROLLBACK", "cannot roll back", NULL);
     writer->is_spoiled = false;
-    (void)store_sqlite_cache_rollback(
-        writer, NULL); /* what cannot be read now is found out by the next write */
+    /* What cannot be read back from a sick disk is tried again before the next write. */
+    writer->must_reload = store_sqlite_cache_rollback(writer, NULL) < 0;
 }
 
 static bool sqlite_is_spoiled(void *writer)

@@ -99,6 +99,7 @@ struct store_sqlite_writer {
     int lock_fd;
     int64_t cache_bytes;
     bool is_spoiled;
+    bool must_reload; /* the cache could not be read back after a rollback */
     int64_t wal_pages;
 
     struct store_sqlite_life life, life_committed;
