@@ -142,9 +142,26 @@ static bool is_option(const char *word)
     return strncmp(word, "--", 2) == 0 || strcmp(word, "-h") == 0;
 }
 
+/* "entity" for "entit": the first word of a command. */
+static const char *nearest_group(const char *word, struct buf *out)
+{
+    for (size_t i = 0; i < cli_command_count; i++) {
+        struct str rest = str_of(cli_commands[i].words);
+        struct str first;
+        (void)str_next(&rest, ' ', &first); /* no command is without words */
+        buf_clear(out);
+        buf_add_str(out, first);
+        const char *candidate = out->ptr;
+        if (!out->failed && str_nearest(word, &candidate, 1) != NULL)
+            return out->ptr;
+    }
+    return NULL;
+}
+
 static int unknown_command(char *const *words, size_t count, struct err *err)
 {
     _buf_ struct buf given = {0};
+    _buf_ struct buf group = {0};
     const char *names[128];
     size_t known = 0;
 
@@ -154,6 +171,8 @@ static int unknown_command(char *const *words, size_t count, struct err *err)
     for (size_t i = 0; i < cli_command_count && known < 128; i++)
         names[known++] = cli_commands[i].words;
     const char *near = given.failed ? NULL : str_nearest(given.ptr, names, known);
+    if (near == NULL && !cli_help_has(words[0]))
+        near = nearest_group(words[0], &group);
     if (cli_help_has(words[0]))
         near = near != NULL && strncmp(near, words[0], strlen(words[0])) == 0 ? near : NULL;
     if (near != NULL)

@@ -69,6 +69,8 @@ static void refuses_with_a_sentence(void **state)
         {"statsu", "perhaps 'tenon status' was meant"},
         {"entity ad x", "perhaps 'tenon entity add' was meant"},
         {"entity frobnicate", "'tenon entity --help'"},
+        {"entit get x", "perhaps 'tenon entity get' was meant"},
+        {"entit frobnicate", "perhaps 'tenon entity' was meant"},
         {"xyzzy", "'tenon --help'"},
         {"entity get", "tenon entity get ID"},
         {"status now", "'now' is too much"},
@@ -90,20 +92,22 @@ static void refuses_with_a_sentence(void **state)
 
 static void survives_too_many_of_everything(void **state)
 {
+    static char option[] = "--json";
+    static char help[] = "help";
+    static char import[] = "import";
     char *words[200];
     struct cli cli = {0};
     struct err err = {0};
 
     (void)state;
     for (size_t i = 0; i < 200; i++)
-        words[i] = (char[]){"--json"};
+        words[i] = option;
     assert_int_equal(cli_parse(200, words, &cli, &err), E_USAGE);
-    words[CLI_OPTIONS_MAX] = (char[]){"help"};
+    words[CLI_OPTIONS_MAX] = help;
     cli = (struct cli){0};
     assert_int_equal(cli_parse(CLI_OPTIONS_MAX + 1, words, &cli, &err), E_USAGE);
-    words[0] = (char[]){"import"};
-    for (size_t i = 1; i < 200; i++)
-        words[i] = (char[]){"x"};
+    for (size_t i = 0; i < 200; i++)
+        words[i] = import;
     cli = (struct cli){0};
     assert_int_equal(cli_parse(200, words, &cli, &err), E_USAGE);
 }
