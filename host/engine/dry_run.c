@@ -64,6 +64,19 @@ static void not_wanted(struct dry_run *run, const char *step, struct str reason)
     finish(run, 0, NULL);
 }
 
+/* "Name: value" as a member. */
+static void put_header(struct buf *json, const char *line)
+{
+    const char *colon = strchr(line, ':');
+    struct str name = {line, colon != NULL ? (size_t)(colon - line) : strlen(line)};
+
+    if (json->ptr[json->len - 1] != '{')
+        buf_putc(json, ',');
+    json_put_string(json, name);
+    buf_putc(json, ':');
+    json_put_string(json, str_trim(str_of(colon != NULL ? colon + 1 : "")));
+}
+
 static void put_request(struct dry_run *run, const struct outbound *out)
 {
     struct buf body = {0};
@@ -71,13 +84,10 @@ static void put_request(struct dry_run *run, const struct outbound *out)
     buf_putc(&run->json, '{');
     json_put_member(&run->json, "method", str_of(out->method));
     json_put_member(&run->json, "url", str_of(out->url));
-    buf_puts(&run->json, ",\"headers\":[");
-    for (size_t i = 0; i < out->header_count; i++) {
-        if (i > 0)
-            buf_putc(&run->json, ',');
-        json_put_string(&run->json, str_of(out->headers[i]));
-    }
-    buf_putc(&run->json, ']');
+    buf_puts(&run->json, ",\"headers\":{");
+    for (size_t i = 0; i < out->header_count; i++)
+        put_header(&run->json, out->headers[i]);
+    buf_putc(&run->json, '}');
     for (size_t i = 0; i < out->body_part_count; i++)
         buf_add_str(&body, out->body_parts[i]);
     json_put_member(&run->json, "body", buf_str(&body));
@@ -183,7 +193,10 @@ static void entity_found(struct store_op *op)
         return;
     }
     if (!run->is_found) {
-        fail(run, E_NOT_FOUND, "there is no such entity; `tenon entity search` finds them");
+        buf_printf(&words, "there is no entity '%.*s'; `tenon entity search` finds them",
+                   STR_ARG(run->query.id));
+        fail(run, E_NOT_FOUND, words.ptr != NULL ? words.ptr : "there is no such entity");
+        buf_finish(&words);
         return;
     }
     if (!types_want(&run->lane->types, run->record.type)) {

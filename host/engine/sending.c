@@ -151,6 +151,10 @@ static void sending_done(struct http_request *http)
     struct settlement s;
     struct judgement judged;
 
+    /* A destination may echo what it got: neither the store nor the plugin's judge is to see a
+     * credential. */
+    (void)secret_mask_in_place(http->answer.ptr, http->answer.len);
+    (void)secret_mask_in_place(http->answer_headers.ptr, http->answer_headers.len);
     lane->figures.attempts_ms_sum += (uint64_t)http->duration_us / 1000;
     pause_after(lane, http);
     if (http->failure == HTTP_ANSWERED && lane->facts.has_judge) {
