@@ -4,45 +4,44 @@
 
 #include <tenon/tenon.h>
 
-static const char host_rows[] = TENON_OPTION("plugin_path", "text", "", "", "",
-                                             "Directories with plugins, absolute, separated by "
-                                             "':'; the first that has a plugin wins. Empty: the "
-                                             "installed one.")
+/* clang-format off */
+static const char host_rows[] =
+    TENON_OPTION("plugin_path", "text", "", "", "",
+                 "Directories with plugins, absolute, separated by ':'; the first that has a "
+                 "plugin wins. Empty: the installed one.")
     TENON_OPTION("worker", "path", "", "", "",
                  "The program that runs plugin code. Empty: the installed tenon-worker.")
-        TENON_OPTION("state", "path", "", "", "",
-                     "Where the store, the socket and the quarantine list live. Empty: "
-                     "/var/lib/tenon for root, else "
-                     "~/.local/state/tenon.")
-            TENON_OPTION("plain_secrets", "boolean", "", "no", "",
-                         "Accept secrets written into the files as they are, instead of "
-                         "${env:NAME}, ${file:/path} or "
-                         "${cred:NAME}.")
-                TENON_OPTION("safe", "boolean", "", "no", "",
-                             "Start with every integration switched off, whatever its file says: "
-                             "for looking at a host in trouble.");
+    TENON_OPTION("state", "path", "", "", "",
+                 "Where the store, the socket and the quarantine list live. Empty: /var/lib/tenon "
+                 "for root, else ~/.local/state/tenon.")
+    TENON_OPTION("plain_secrets", "boolean", "", "no", "",
+                 "Accept secrets written into the files as they are, instead of ${env:NAME}, "
+                 "${file:/path} or ${cred:NAME}.");
 
-static const char store_rows[] = TENON_OPTION(
-    "url", "text", "", "", "", "Where records are kept. Empty: sqlite:<state>/tenon.db.")
+static const char store_rows[] =
+    TENON_OPTION("url", "text", "", "", "",
+                 "Where records are kept. Empty: sqlite:<state>/tenon.db.")
     TENON_OPTION("sync", "choice", "full,normal", "full", "",
                  "full: what was acknowledged survives a power cut. normal: it survives a crash of "
                  "tenond, and is faster.")
-        TENON_OPTION("cache", "size", "1MB..64GB", "64MB", "", "Memory for the store's own cache.");
+    TENON_OPTION("cache", "size", "1MB..64GB", "64MB", "", "Memory for the store's own cache.");
 
-static const char api_rows[] = TENON_OPTION(
-    "socket", "path", "", "", "",
-    "The Unix socket of the API, at most 107 characters. Empty: <state>/tenon.sock.")
-    TENON_OPTION(
-        "listen", "text", "", "", "",
-        "A loopback address to listen on besides the socket, such as 127.0.0.1:8642. Empty: none.")
-        TENON_OPTION("max_body", "size", "1KB..1GB", "16MB", "",
-                     "The largest request body that is taken.")
-            TENON_OPTION("max_connections", "integer", "1..100000", "1000", "",
-                         "Connections at a time; more are turned away.");
+static const char api_rows[] =
+    TENON_OPTION("socket", "path", "", "", "",
+                 "The Unix socket of the API, at most 107 characters. Empty: <state>/tenon.sock.")
+    TENON_OPTION("listen", "text", "", "", "",
+                 "A loopback address to listen on besides the socket, such as 127.0.0.1:8642. "
+                 "Empty: none.")
+    TENON_OPTION("max_body", "size", "1KB..1GB", "16MB", "",
+                 "The largest request body that is taken.")
+    TENON_OPTION("max_connections", "integer", "1..100000", "1000", "",
+                 "Connections at a time; more are turned away.");
 
-static const char log_rows[] = TENON_OPTION("level", "choice", "error,warn,info,debug", "info", "",
-                                            "The least important lines that are written.")
+static const char log_rows[] =
+    TENON_OPTION("level", "choice", "error,warn,info,debug", "info", "",
+                 "The least important lines that are written.")
     TENON_OPTION("form", "choice", "logfmt,json", "logfmt", "", "How a line looks.");
+/* clang-format on */
 
 static const struct config_section sections[] = {
     {"host", SECTION_ROWS, "The daemon itself.", host_rows},

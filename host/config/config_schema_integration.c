@@ -7,95 +7,84 @@
 
 #include <tenon/tenon.h>
 
-static const char integration_rows[] = TENON_OPTION(
-    "plugin", "text", "", "", "required",
-    "The plugin that serves this integration, by name.") TENON_OPTION("enabled", "boolean", "",
-                                                                      "yes", "",
-                                                                      "no: known and shown, but "
-                                                                      "nothing is submitted.")
-    TENON_OPTION(
-        "isolation", "choice", "worker,inprocess", "worker", "",
-        "worker: a process of its own, which may crash. inprocess: inside tenond, for plugins you "
-        "trust like it.") TENON_OPTION("base_url", "url", "", "", "",
-                                       "Where HTTP requests go; a plugin's paths are joined to it.")
-        TENON_OPTION(
-            "allow_hosts", "text", "", "", "",
-            "Other hosts that requests may name, as host or host:port, separated by commas.")
-            TENON_OPTION(
-                "allow_net", "boolean", "", "no", "",
-                "Let the plugin open connections by itself, if its note says that it needs to.")
-                TENON_OPTION(
-                    "allow_paths", "text", "", "", "",
-                    "Directories that the plugin may write to, absolute, separated by commas.")
-                    TENON_OPTION(
-                        "sha256", "text", "", "", "",
-                        "The plugin file's SHA-256 as 64 hex digits: any other file is refused.")
-                        TENON_OPTION("memory_max", "size", "16MB..1TB", "256MB", "",
-                                     "Memory that the worker may use.")
-                            TENON_OPTION("batch", "integer", "1..1000", "1", "",
-                                         "Most records in one request.")
-                                TENON_OPTION("concurrency", "integer", "1..1000", "16", "",
-                                             "Requests under way at the same time.")
-                                    TENON_OPTION("timeout", "duration", "100ms..1h", "30s", "",
-                                                 "How long one request may take.")
-                                        TENON_OPTION("connect_timeout", "duration", "100ms..10m",
-                                                     "10s", "", "How long connecting may take.")
-                                            TENON_OPTION("max_response", "size", "1KB..64MB",
-                                                         "64KB", "",
-                                                         "How much of an answer is kept.")
-                                                TENON_OPTION(
-                                                    "call_timeout", "duration", "100ms..1h", "10s",
-                                                    "",
-                                                    "How long one call into the plugin may take.")
-                                                    TENON_OPTION(
-                                                        "verify_tls", "boolean", "", "yes", "",
-                                                        "no: take any certificate. For tests only.")
-                                                        TENON_OPTION(
-                                                            "ca_file", "path", "", "", "",
-                                                            "Certificates to trust instead of the "
-                                                            "system's, as PEM.")
-                                                            TENON_OPTION(
-                                                                "proxy", "url", "", "", "",
-                                                                "HTTP proxy to go through.");
+/* clang-format off */
+static const char integration_rows[] =
+    TENON_OPTION("plugin", "text", "", "", "required",
+                 "The plugin that serves this integration, by name.")
+    TENON_OPTION("enabled", "boolean", "", "yes", "",
+                 "no: known and shown, but nothing is submitted.")
+    TENON_OPTION("isolation", "choice", "worker,inprocess", "worker", "",
+                 "worker: a process of its own, which may crash. inprocess: inside tenond, for "
+                 "plugins you trust like it.")
+    TENON_OPTION("base_url", "url", "", "", "",
+                 "Where HTTP requests go; a plugin's paths are joined to it.")
+    TENON_OPTION("allow_hosts", "text", "", "", "",
+                 "Other hosts that requests may name, as host or host:port, separated by commas.")
+    TENON_OPTION("allow_net", "boolean", "", "no", "",
+                 "Let the plugin open connections by itself, if its note says that it needs to.")
+    TENON_OPTION("allow_paths", "text", "", "", "",
+                 "Directories that the plugin may write to, absolute, separated by commas.")
+    TENON_OPTION("sha256", "text", "", "", "",
+                 "The plugin file's SHA-256 as 64 hex digits: any other file is refused.")
+    TENON_OPTION("memory_max", "size", "16MB..1TB", "256MB", "", "Memory that the worker may use.")
+    TENON_OPTION("batch", "integer", "1..1000", "1", "", "Most records in one request.")
+    TENON_OPTION("concurrency", "integer", "1..1000", "16", "",
+                 "Requests under way at the same time.")
+    TENON_OPTION("timeout", "duration", "100ms..1h", "30s", "", "How long one request may take.")
+    TENON_OPTION("connect_timeout", "duration", "100ms..10m", "10s", "",
+                 "How long connecting may take.")
+    TENON_OPTION("max_response", "size", "1KB..64MB", "64KB", "", "How much of an answer is kept.")
+    TENON_OPTION("call_timeout", "duration", "100ms..1h", "10s", "",
+                 "How long one call into the plugin may take.")
+    TENON_OPTION("verify_tls", "boolean", "", "yes", "",
+                 "no: take any certificate. For tests only.")
+    TENON_OPTION("ca_file", "path", "", "", "",
+                 "Certificates to trust instead of the system's, as PEM.")
+    TENON_OPTION("proxy", "url", "", "", "", "HTTP proxy to go through.");
 
 static const char select_rows[] =
     TENON_OPTION("selector", "text", "", "changed", "",
                  "Which entities: unsubmitted, changed, failed, all, or a selector of the plugin.")
-        TENON_OPTION("type", "text", "", "", "",
-                     "Entity types that are wanted, separated by commas. Empty: every type.")
-            TENON_OPTION("where", "text", "", "", "",
-                         "A jq expression that must be true for the entity. Write f(a; b): a ';' "
-                         "behind a blank is a comment.");
+    TENON_OPTION("type", "text", "", "", "",
+                 "Entity types that are wanted, separated by commas. Empty: every type.")
+    TENON_OPTION("where", "text", "", "", "",
+                 "A jq expression that must be true for the entity. Write f(a; b): a ';' behind a "
+                 "blank is a comment.");
 
-static const char transform_rows[] = TENON_OPTION(
-    "jq", "text", "", "", "",
-    "A jq program that makes the payload: in place of the plugin's own transformer, or before it.");
+static const char transform_rows[] =
+    TENON_OPTION("jq", "text", "", "", "",
+                 "A jq program that makes the payload: in place of the plugin's own transformer, "
+                 "or before it.");
 
-static const char auth_rows[] = TENON_OPTION("type", "choice", "none,api_key,basic,bearer", "none",
-                                             "", "How requests prove who sends them.")
+static const char auth_rows[] =
+    TENON_OPTION("type", "choice", "none,api_key,basic,bearer", "none", "",
+                 "How requests prove who sends them.")
     TENON_OPTION("header", "text", "", "X-API-Key", "",
                  "With api_key: the header that carries the key.")
-        TENON_OPTION("key", "text", "", "", "secret", "With api_key: the key.")
-            TENON_OPTION("username", "text", "", "", "", "With basic: the user's name.")
-                TENON_OPTION("password", "text", "", "", "secret", "With basic: the password.")
-                    TENON_OPTION("token", "text", "", "", "secret", "With bearer: the token.");
+    TENON_OPTION("key", "text", "", "", "secret", "With api_key: the key.")
+    TENON_OPTION("username", "text", "", "", "", "With basic: the user's name.")
+    TENON_OPTION("password", "text", "", "", "secret", "With basic: the password.")
+    TENON_OPTION("token", "text", "", "", "secret", "With bearer: the token.");
 
 static const char signature_rows[] =
     TENON_OPTION("scheme", "choice", "none,standard-webhooks", "none", "", "How bodies are signed.")
-        TENON_OPTION("secret", "text", "", "", "secret",
-                     "The signing secret: whsec_ and base64, or plain text.");
+    TENON_OPTION("secret", "text", "", "", "secret",
+                 "The signing secret: whsec_ and base64, or plain text.");
 
-static const char retry_rows[] = TENON_OPTION("max_attempts", "integer", "1..100", "12", "",
-                                              "Tries before a submission ends as failed.")
+static const char retry_rows[] =
+    TENON_OPTION("max_attempts", "integer", "1..100", "12", "",
+                 "Tries before a submission ends as failed.")
     TENON_OPTION("base", "duration", "1ms..1h", "1s", "",
                  "The first wait; each further one doubles, with jitter.")
-        TENON_OPTION("max", "duration", "1ms..7d", "1h", "", "The longest wait between two tries.")
-            TENON_OPTION("retry_after_max", "duration", "0..7d", "1h", "",
-                         "The longest Retry-After that is honoured.");
+    TENON_OPTION("max", "duration", "1ms..7d", "1h", "", "The longest wait between two tries.")
+    TENON_OPTION("retry_after_max", "duration", "0..7d", "1h", "",
+                 "The longest Retry-After that is honoured.");
 
-static const char idempotency_rows[] = TENON_OPTION(
-    "header", "text", "", "Idempotency-Key", "",
-    "The header with the key that all tries of one submission share. Empty: none is sent.");
+static const char idempotency_rows[] =
+    TENON_OPTION("header", "text", "", "Idempotency-Key", "",
+                 "The header with the key that all tries of one submission share. Empty: none is "
+                 "sent.");
+/* clang-format on */
 
 static const struct config_section sections[] = {
     {"integration", SECTION_ROWS, "What it is and what it may do.", integration_rows},

@@ -264,6 +264,13 @@ static void what_cannot_be_loaded_is_named(void **state)
                    "plugin 'stack' 1.2 asks for an executable stack: link it with "
                    "-Wl,-z,noexecstack (often an assembler file "
                    "without .note.GNU-stack)");
+    /* An absolute address in the code, which the loader would have to write there. */
+    build_plugin(place, "reloc.so", "reloc", "", "__asm__(\".text\\n.quad ran\\n\");",
+                 "-Wl,-z,notext");
+    assert_verdict(
+        place, "reloc.so", E_REFUSED,
+        "plugin 'reloc' 1.2 has text relocations, which need writable code: compile all of "
+        "it with -fPIC");
     char script[160];
     struct err err = {0};
     path_in(place, "hide.map", script);

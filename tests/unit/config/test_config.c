@@ -9,14 +9,17 @@
 
 #include <tenon/tenon.h>
 
-static const char hook_rows[] = TENON_OPTION("path", "text", "", "/in", "", "Where to.")
+/* clang-format off */
+static const char hook_rows[] =
+    TENON_OPTION("path", "text", "", "/in", "", "Where to.")
     TENON_OPTION("room", "text", "", "", "required", "Which room.")
-        TENON_OPTION("count", "integer", "1..9", "3", "", "")
-            TENON_OPTION("share", "number", "0..1", "0.5", "", "")
-                TENON_OPTION("loud", "boolean", "", "no", "", "")
-                    TENON_OPTION("wait", "duration", "", "2s", "", "")
-                        TENON_OPTION("room_bytes", "size", "", "4KB", "", "")
-                            TENON_OPTION("pin", "text", "", "", "secret", "A secret.");
+    TENON_OPTION("count", "integer", "1..9", "3", "", "")
+    TENON_OPTION("share", "number", "0..1", "0.5", "", "")
+    TENON_OPTION("loud", "boolean", "", "no", "", "")
+    TENON_OPTION("wait", "duration", "", "2s", "", "")
+    TENON_OPTION("room_bytes", "size", "", "4KB", "", "")
+    TENON_OPTION("pin", "text", "", "", "secret", "A secret.");
+/* clang-format on */
 
 /* The plugins of these tests: hook (HTTP), sql (needs the network), broken (its table is damaged).
  */
