@@ -1,51 +1,45 @@
 # SPDX-License-Identifier: Apache-2.0
 """conf.d/ of the tree, the plugins' own tables and the READMEs agree. Needs a build (TENON_BUILD, else build/)."""
-import os
-import pathlib
 import re
 import shutil
 import subprocess
+import sys
 
 import pytest
 
-TOP = pathlib.Path(__file__).resolve().parents[2]
-BUILD = pathlib.Path(os.environ.get("TENON_BUILD", TOP / "build")).resolve()
+sys.dont_write_bytecode = True
+sys.path.insert(0, __file__.rsplit("/", 2)[0])
+
+import samples  # noqa: E402 (the path above comes first)
+from samples import BUILD, TOP  # noqa: E402
+
 SHIPPED = sorted(path.name for path in (TOP / "plugins").iterdir() if (path / (path.name + ".c")).exists())
 
 pytestmark = pytest.mark.skipif(not (BUILD / "host/tenon").exists(), reason="not built: %s" % BUILD)
 
 
-@pytest.fixture(scope="module")
-def example(tmp_path_factory):
-    """`tenon config example [PLUGIN]` with the plugins of the build."""
-    folder = tmp_path_factory.mktemp("samples")
-    plugins = folder / "plugins"
-    plugins.mkdir(mode=0o755)
-    for path in (BUILD / "plugins").rglob("*.so"):
-        shutil.copy(path, plugins)
-    conf = folder / "conf.d"
-    conf.mkdir()
-    (conf / "tenon.ini").write_text("[host]\nplugin_path = %s\n" % plugins)
-
-    def ask(*arguments):
-        run = subprocess.run([str(BUILD / "host/tenon"), "config", "example", *arguments], capture_output=True, text=True,
-                             env={**os.environ, "TENON_CONF": str(conf)}, check=False)
-        assert run.returncode == 0, run.stderr
-        return run.stdout
-
-    return ask
-
-
-def test_tenon_ini_is_what_the_tables_say(example):
-    assert (TOP / "conf.d/tenon.ini").read_text() == example()
+def test_tenon_ini_is_what_the_tables_say():
+    assert (TOP / "conf.d/tenon.ini").read_text() == samples.example()
 
 
 @pytest.mark.parametrize("plugin", SHIPPED)
-def test_sample_is_what_the_plugin_says(example, plugin):
-    samples = [path for path in (TOP / "conf.d").glob("*.ini*") if "plugin = %s\n" % plugin in path.read_text()]
-    assert samples, "conf.d/ has no sample for %s" % plugin
-    assert example(plugin) in [path.read_text() for path in samples], \
-        "make it anew: tenon config example %s > %s" % (plugin, samples[0])
+def test_sample_is_what_the_plugin_says(plugin):
+    assert (TOP / "conf.d" / (plugin + ".ini")).read_text() == samples.make(plugin), "make it anew: tests/samples.py --write"
+
+
+def test_samples_work(tmp_path):
+    """The folder as it is, but for where the plugins of this build lie, is accepted."""
+    plugins = tmp_path / "plugins"
+    plugins.mkdir(mode=0o755)
+    for path in (BUILD / "plugins").rglob("*.so"):
+        shutil.copy(path, plugins)
+    conf = tmp_path / "conf.d"
+    shutil.copytree(TOP / "conf.d", conf)
+    host = (conf / "tenon.ini").read_text()
+    (conf / "tenon.ini").write_text(host.replace("# plugin_path =", "plugin_path = %s" % plugins))
+    run = subprocess.run([str(BUILD / "host/tenond"), "--conf", str(conf), "--check"], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert " 0 errors" in run.stdout, run.stdout
 
 
 @pytest.mark.parametrize("plugin", SHIPPED)
@@ -59,5 +53,5 @@ def test_readme_names_every_option(plugin):
 def test_routes_and_commands_are_in_the_help():
     usage = subprocess.run([str(BUILD / "host/tenon"), "--help"], capture_output=True, text=True, check=True).stdout
     table = (TOP / "host/cli/cli_commands.c").read_text()
-    for command in re.findall(r'^    \{"([a-z ]+)", "', table, re.M):
+    for command in re.findall(r'^    \{"([a-z ]+)", "[^"]*", \w+, CLI_', table, re.M):
         assert all(word in usage for word in command.split()), "tenon --help does not name '%s'" % command
