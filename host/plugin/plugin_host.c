@@ -25,10 +25,8 @@ static void on_grace_over(void *user)
 
     for (struct plugin_worker *worker = host->workers; worker != NULL; worker = worker->next) {
         worker->is_ending = true;
-        if (worker->is_inprocess && worker->process.thread != NULL)
-            plugin_worker_kill(worker, PLUGIN_TIMED_OUT, 0, "it did not end within its grace");
-        else
-            plugin_process_kill(&worker->process);
+        if (worker->process.fd >= 0)
+            plugin_worker_kill_now(worker);
     }
     plugin_host_flush(host);
 }

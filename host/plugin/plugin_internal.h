@@ -115,6 +115,8 @@ struct plugin_worker {
     struct plugin_process process;
     bool is_ending;          /* no instance needs it; stays set while it dies */
     enum plugin_status doom; /* why we killed it; PLUGIN_OK: we did not */
+    bool was_killed;         /* by us: the exit status then says nothing */
+    bool is_hanging;         /* a thread that does not come back */
     uint64_t doomed_call;
     char doom_words[256];
     struct wire_reader reader;
@@ -210,6 +212,7 @@ void plugin_worker_start(struct plugin_worker *worker);
 void plugin_worker_loaded(struct plugin_worker *worker);
 void plugin_worker_refused(struct plugin_worker *worker, const char *words);
 void plugin_worker_kill(struct plugin_worker *worker, enum plugin_status doom, uint64_t call, const char *words);
+void plugin_worker_kill_now(struct plugin_worker *worker);
 void plugin_worker_ended(struct plugin_worker *worker, int wait_status); /* the process or thread is no more */
 void plugin_worker_maybe_end(struct plugin_worker *worker);              /* nobody needs it: end it */
 bool plugin_worker_takes_calls(const struct plugin_worker *worker);

@@ -15,7 +15,7 @@ void plugin_words_cause(const struct plugin_worker *worker, int wait_status, cha
                  "isolation = worker, which would have killed it,", worker->doom_words);
     else if (worker->doom == PLUGIN_TIMED_OUT || worker->doom == PLUGIN_GARBLED)
         snprintf(out, PLUGIN_CAUSE_MAX, "worker killed: %s", worker->doom_words);
-    else if (worker->doom == PLUGIN_DIED && is_killed)
+    else if (worker->was_killed && is_killed && worker->doom == PLUGIN_DIED)
         snprintf(out, PLUGIN_CAUSE_MAX, "worker killed: %s", worker->doom_words);
     else if (is_killed)
         snprintf(out, PLUGIN_CAUSE_MAX, "worker died: signal 9 (SIGKILL), by hand or for lack of memory");

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-enum { ENDING_MS = 2000, HOLD_MS = 1000 };
+enum { ENDING_MS = 2000, DYING_MS = 200, HOLD_MS = 1000 };
 
 static bool same_paths(const struct plugin_worker *worker, const struct plugin_instance_settings *settings)
 {
@@ -33,15 +33,27 @@ static bool fits(const struct plugin_worker *worker, const struct plugin_instanc
                                     worker->is_pinned == (settings->sha256_pin != NULL) && same_paths(worker, settings));
 }
 
+/* A process is ended; a thread cannot be, so it is left alone with what it uses. */
+void plugin_worker_kill_now(struct plugin_worker *worker)
+{
+    if (worker->is_inprocess) {
+        worker->is_hanging = true;
+        plugin_worker_ended(worker, 0);
+        return;
+    }
+    worker->was_killed = true;
+    plugin_process_kill(&worker->process);
+}
+
 static void on_restart(void *user)
 {
     struct plugin_worker *worker = user;
     struct plugin_host *host = worker->host;
 
-    if (worker->state == WORKER_ENDING) /* it does not leave by itself */
-        plugin_process_kill(&worker->process);
-    else if (worker->state == WORKER_BACKOFF)
+    if (worker->state == WORKER_BACKOFF)
         plugin_worker_start(worker);
+    else if (worker->process.fd >= 0 && worker->state != WORKER_RUNNING) /* it does not leave by itself */
+        plugin_worker_kill_now(worker);
     plugin_host_flush(host);
 }
 
@@ -158,6 +170,7 @@ void plugin_worker_start(struct plugin_worker *worker)
         return;
     }
     worker->doom = PLUGIN_OK;
+    worker->was_killed = worker->is_hanging = false;
     worker->doomed_call = 0;
     worker->retry_at_ms = 0;
     worker->flags = 0;
@@ -176,6 +189,8 @@ void plugin_worker_loaded(struct plugin_worker *worker)
 {
     char words[PLUGIN_WORDS_MAX + 32];
 
+    if (worker->is_ending) /* nobody waits for it any more */
+        return;
     worker->state = WORKER_RUNNING;
     worker->words[0] = '\0';
     snprintf(words, sizeof words, "started%s%s", worker->confinement[0] != '\0' ? ", confined by " : "",
@@ -210,9 +225,16 @@ void plugin_worker_kill(struct plugin_worker *worker, enum plugin_status doom, u
         snprintf(worker->doom_words, sizeof worker->doom_words, "%s", words);
         worker->state = WORKER_DYING;
     }
-    plugin_process_kill(&worker->process);
-    if (worker->is_inprocess)
-        plugin_worker_ended(worker, 0);
+    if (doom != PLUGIN_DIED)
+        plugin_worker_kill_now(worker);
+    else if (worker->is_inprocess)
+        plugin_worker_ended(worker, 0); /* the thread is through */
+    else {
+        /* Most likely its end is a moment away and tells more than we know; if not, it is helped along. */
+        plugin_watch_destroy(worker->process.watch);
+        worker->process.watch = NULL;
+        loop_timer_set(worker->restart_timer, DYING_MS);
+    }
 }
 
 /* True when the crash made it one too many. */
@@ -283,13 +305,14 @@ static void drop_lifecycle(struct plugin_worker *worker)
 
 void plugin_worker_ended(struct plugin_worker *worker, int wait_status)
 {
-    bool is_hanging = worker->is_inprocess && (worker->doom == PLUGIN_TIMED_OUT || worker->doom == PLUGIN_GARBLED);
+    bool is_hanging = worker->is_hanging && worker->process.thread != NULL;
     bool was_wanted = !worker->is_ending;
     char cause[PLUGIN_CAUSE_MAX];
 
     if (!worker->is_inprocess)
         plugin_socket_drain(worker);
     loop_timer_clear(worker->deadline_timer);
+    loop_timer_clear(worker->restart_timer);
     plugin_words_cause(worker, wait_status, cause);
     bool is_isolated = plugin_call_lost(worker, cause);
     drop_lifecycle(worker);

@@ -12,7 +12,7 @@
 
 #include "plugin/plugin_internal.h"
 
-enum { FIXTURE_TEXT_MAX = 8192, FIXTURE_RECORDS_MAX = 512 };
+enum { FIXTURE_TEXT_MAX = 65536, FIXTURE_RECORDS_MAX = 512 };
 
 struct fixture {
     struct loop *loop;

@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Plugins that go wrong: each is contained and named, its neighbour notices nothing, and its next call works. */
+#include "plugin_fixture.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum {
+    DELIVER = PLUGIN_STEP_TRANSFORM | PLUGIN_STEP_PREPARE,
+    ANYWHERE = -2, /* the plugin ran on while its garbage was read */
+};
+
+struct mishap {
+    const char *type, *at;
+    unsigned steps;
+    enum plugin_status status;
+    const char *words; /* in the reply's words */
+    int64_t culprit;
+};
+
+static const struct mishap mishaps[] = {
+    {"null", "transform", DELIVER, PLUGIN_DIED, "worker died: signal 11 (SIGSEGV) in transform, integration bad, record evt-2 (2 of 3)", 1},
+    {"overflow", "transform", DELIVER, PLUGIN_DIED, "signal 11 (SIGSEGV) in transform, integration bad, record evt-2 (2 of 3)", 1},
+    {"abort", "transform", DELIVER, PLUGIN_DIED, "signal 6 (SIGABRT) in transform", 1},
+    {"exit", "transform", DELIVER, PLUGIN_DIED, "exited with status 0 in transform, integration bad, record evt-2 (2 of 3)", 1},
+    {"loop", "transform", DELIVER, PLUGIN_TIMED_OUT, "no answer within 300 ms in transform, integration bad, record evt-2 (2 of 3)", 1},
+    {"allocate", "transform", DELIVER, PLUGIN_DIED, "signal 11 (SIGSEGV) in transform", 1},
+    {"garbage", "transform", DELIVER, PLUGIN_GARBLED, "worker killed: it sent bytes that are not the worker protocol in", ANYWHERE},
+    {"close", "transform", DELIVER, PLUGIN_DIED, "worker killed: it closed its connection in transform", 1},
+    {"null", "prepare", DELIVER, PLUGIN_DIED, "signal 11 (SIGSEGV) in prepare, integration bad", -1},
+    {"loop", "submit", PLUGIN_STEP_SUBMIT, PLUGIN_TIMED_OUT, "no answer within 300 ms in submit, integration bad", -1},
+    {"null", "submit", PLUGIN_STEP_SUBMIT, PLUGIN_DIED, "signal 11 (SIGSEGV) in submit, integration bad", -1},
+    {"null", "select", PLUGIN_STEP_SELECT, PLUGIN_DIED, "signal 11 (SIGSEGV) in select, integration bad, record evt-2 (2 of 3)", 1},
+};
+
+static void every_mishap_is_contained_and_named(void **state)
+{
+    struct fixture *fixture = *state;
+    struct answer answer, other;
+
+    fixture->memory_max_bytes = 64 << 20;
+    struct plugin_instance *neighbour = fixture_open(fixture, "plain", "good", "none", &other);
+    struct plugin_health before, after;
+    plugin_instance_health(neighbour, &before);
+    fixture->timeout_ms = 300;
+    for (size_t i = 0; i < sizeof mishaps / sizeof *mishaps; i++) {
+        const struct mishap *mishap = &mishaps[i];
+        char types[64];
+        snprintf(types, sizeof types, "fine %s fine", mishap->type);
+        struct plugin_instance *instance = fixture_open(fixture, "hostile", "bad", mishap->at, &answer);
+        assert_int_equal(answer.status, PLUGIN_OK);
+        struct plugin_health health;
+        plugin_instance_health(instance, &health);
+        uint64_t crashes = health.crashes;
+        struct plugin_reply *reply = fixture_deliver(instance, types, mishap->steps, &answer);
+        assert_contains(reply->words, mishap->words);
+        assert_int_equal(reply->status, mishap->status);
+        if (mishap->culprit != ANYWHERE)
+            assert_int_equal(reply->culprit, mishap->culprit);
+        fixture_release(&answer);
+
+        /* Its next call works, in a new worker. */
+        reply = fixture_deliver(instance, "fine fine", DELIVER, &answer);
+        assert_int_equal(reply->status, PLUGIN_OK);
+        assert_int_equal(reply->request_count, 2);
+        fixture_release(&answer);
+        plugin_instance_health(instance, &health);
+        assert_int_equal(health.crashes, crashes + 1);
+        assert_contains(health.last_crash, mishap->words);
+        assert_string_equal(health.state, "active");
+        plugin_instance_close(instance);
+
+        assert_int_equal(fixture_deliver(neighbour, "x x", DELIVER, &other)->status, PLUGIN_OK);
+        fixture_release(&other);
+    }
+    plugin_instance_health(neighbour, &after);
+    assert_int_equal(before.pid, after.pid);
+    assert_int_equal(after.crashes, 0);
+    plugin_instance_close(neighbour);
+}
+
+/* Two batches are in the worker when it dies: the one in hand fails, the one behind it is done by the next worker. */
+static void what_never_started_is_done_later(void **state)
+{
+    struct fixture *fixture = *state;
+    struct answer opened;
+    struct answer answers[4] = {{.fixture = fixture}, {.fixture = fixture}, {.fixture = fixture}, {.fixture = fixture}};
+    struct plugin_instance *instance = fixture_open(fixture, "hostile", "bad", "transform", &opened);
+    struct plugin_record lots[4];
+
+    for (size_t i = 0; i < 4; i++) {
+        fixture_records(fixture, i == 0 ? "null" : "fine");
+        lots[i] = fixture->records[0];
+        fixture_deliver_start(instance, &lots[i], 1, DELIVER, &answers[i]);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        fixture_wait(fixture, &answers[i].count, 1);
+        assert_int_equal(answers[i].status, i == 0 ? PLUGIN_DIED : PLUGIN_OK);
+        fixture_release(&answers[i]);
+    }
+    plugin_instance_close(instance);
+}
+
+static void forbidden_things_fail_and_say_so(void **state)
+{
+    static const struct {
+        const char *type, *payload;
+    } tries[] = {
+        {"fork", "{\"errno\":1}"},        {"socket", "{\"errno\":1}"}, {"unix_socket", "{\"errno\":1}"},
+        {"shadow", "{\"errno\":13}"},     {"home", "{\"errno\":13}"},  {"create", "{\"errno\":13}"},
+        {"kill_parent", "{\"errno\":1}"}, {"ptrace", "{\"errno\":1}"}, {"exec", "{\"errno\":1}"},
+        {"new_code", "{\"errno\":1}"},
+    };
+    struct answer answer;
+    struct plugin_instance *instance = fixture_open(*state, "hostile", "bad", "none", &answer);
+    struct plugin_health health;
+
+    plugin_instance_health(instance, &health);
+    if (strstr(health.confinement, "landlock") == NULL || strstr(health.confinement, "missing") != NULL) {
+        plugin_instance_close(instance);
+        print_message("this kernel cannot confine fully: %s\n", health.confinement);
+        skip();
+    }
+    for (size_t i = 0; i < sizeof tries / sizeof *tries; i++) {
+        struct plugin_reply *reply =
+            fixture_deliver(instance, tries[i].type, PLUGIN_STEP_TRANSFORM | PLUGIN_STEP_PAYLOADS, &answer);
+        if (!str_is(reply->outcomes[0].payload, tries[i].payload))
+            fail_msg("%s: %.*s", tries[i].type, (int)reply->outcomes[0].payload.len, reply->outcomes[0].payload.ptr);
+        fixture_release(&answer);
+    }
+    plugin_instance_close(instance);
+}
+
+static void a_write_path_can_be_written_and_nothing_else(void **state)
+{
+    struct fixture *fixture = *state;
+    struct answer answer;
+
+    fixture->write_path = "/tmp";
+    struct plugin_instance *instance = fixture_open(fixture, "hostile", "bad", "none", &answer);
+    struct plugin_reply *reply =
+        fixture_deliver(instance, "create", PLUGIN_STEP_TRANSFORM | PLUGIN_STEP_PAYLOADS, &answer);
+    assert_true(str_is(reply->outcomes[0].payload, "{\"errno\":0}"));
+    fixture_release(&answer);
+    assert_int_equal(unlink("/tmp/tenon-hostile-was-here"), 0);
+    plugin_instance_close(instance);
+    fixture->write_path = "/nonexistent/tenon";
+    instance = fixture_open(fixture, "hostile", "bad", "none", &answer);
+    assert_int_equal(answer.status, PLUGIN_FAILED);
+    assert_contains(answer.words, "'/nonexistent/tenon'");
+    plugin_instance_close(instance);
+}
+
+static void a_constructor_is_confined_and_its_death_named(void **state)
+{
+    struct answer answer;
+    struct plugin_instance *instance = fixture_open(*state, "constructor", "bad", "none", &answer);
+
+    assert_int_equal(answer.status, PLUGIN_DIED);
+    assert_contains(answer.words, "signal 6 (SIGABRT) in dlopen (a constructor)");
+    assert_int_not_equal(access("/tmp/tenon-hostile-was-here", F_OK), 0);
+    plugin_instance_close(instance);
+}
+
+static void a_death_in_activate_is_told_to_the_opener(void **state)
+{
+    struct answer answer;
+    struct plugin_instance *instance = fixture_open(*state, "hostile", "bad", "activate", &answer);
+
+    assert_int_equal(answer.status, PLUGIN_DIED);
+    assert_contains(answer.words, "exited with status 0 in activate, integration bad");
+    plugin_instance_close(instance);
+}
+
+static void a_hanging_deactivate_is_killed(void **state)
+{
+    struct fixture *fixture = *state;
+    struct answer answer;
+    struct plugin_instance *instance = fixture_open(fixture, "hostile", "bad", "deactivate", &answer);
+
+    assert_non_null(instance);
+    /* The teardown stops the host with a grace of half a second and waits for its end. */
+}
+
+static void many_crashes_lead_to_quarantine_and_a_pardon_out_of_it(void **state)
+{
+    struct fixture *fixture = *state;
+    struct answer answer;
+    char path[128];
+    struct plugin_instance *instance = fixture_open(fixture, "hostile", "bad", "transform", &answer);
+
+    for (int i = 0; i < 5; i++) {
+        fixture_deliver(instance, "null", DELIVER, &answer);
+        assert_int_equal(answer.status, PLUGIN_DIED);
+        fixture_release(&answer);
+    }
+    fixture_deliver(instance, "fine", DELIVER, &answer);
+    assert_int_equal(answer.status, PLUGIN_UNAVAILABLE);
+    assert_contains(answer.words, "quarantined, for it crashed too often; last: worker died: signal 11");
+    fixture_release(&answer);
+    struct plugin_health health;
+    plugin_instance_health(instance, &health);
+    assert_string_equal(health.state, "quarantined");
+    snprintf(path, sizeof path, "%s/quarantine.json", fixture->state_dir);
+    assert_int_equal(access(path, F_OK), 0);
+
+    /* It outlives this host; only the file's digest counts. */
+    fixture->host->settings.state_dir = NULL;
+    plugin_quarantine_finish(fixture->host);
+    plugin_quarantine_load(fixture->host);
+    assert_non_null(plugin_quarantine_find(fixture->host, instance->worker->sha256));
+
+    assert_true(plugin_host_pardon(fixture->host, "hostile"));
+    assert_false(plugin_host_pardon(fixture->host, "hostile"));
+    fixture_deliver(instance, "fine", DELIVER, &answer);
+    assert_int_equal(answer.status, PLUGIN_OK);
+    fixture_release(&answer);
+    plugin_instance_close(instance);
+}
+
+/* A batch that is being bisected crashes many times in a row: that is one bad record, not a bad plugin. */
+static void crashes_on_batches_do_not_quarantine(void **state)
+{
+    struct answer answer;
+    struct plugin_instance *instance = fixture_open(*state, "hostile", "bad", "transform", &answer);
+
+    for (int i = 0; i < 8; i++) {
+        fixture_deliver(instance, "fine null", DELIVER, &answer);
+        assert_int_equal(answer.status, PLUGIN_DIED);
+        fixture_release(&answer);
+    }
+    plugin_instance_close(instance);
+}
+
+static void printed_lines_become_bounded_logs(void **state)
+{
+    struct fixture *fixture = *state;
+    struct answer answer;
+    struct plugin_instance *instance = fixture_open(fixture, "hostile", "bad", "transform", &answer);
+
+    fixture_deliver(instance, "print", DELIVER, &answer);
+    fixture_release(&answer);
+    fixture_wait_text(fixture, fixture->logs, "printed to stderr");
+    assert_contains(fixture->logs, "2 -: printed to stdout");
+    fixture->logs[0] = '\0';
+    fixture->log_lines = 0;
+    fixture_deliver(instance, "flood", DELIVER, &answer);
+    assert_int_equal(answer.status, PLUGIN_OK);
+    fixture_release(&answer);
+    plugin_instance_close(instance);
+    while (fixture->host->workers != NULL)
+        uv_run(loop_uv(fixture->loop), UV_RUN_ONCE);
+    assert_true(fixture->log_lines <= 50);
+    assert_contains(fixture->logs, "printed lines of this plugin were dropped");
+}
+
+/* Whatever a dying worker left in the page is a hint, checked before it is used. */
+static void lies_in_the_shared_page_are_harmless(void **state)
+{
+    struct fixture *fixture = *state;
+    struct answer answer;
+
+    fixture->timeout_ms = 200;
+    struct plugin_instance *instance = fixture_open(fixture, "hostile", "bad", "transform", &answer);
+    struct wire_page *page = instance->worker->process.page;
+    fixture_records(fixture, "fine loop");
+    fixture_deliver_start(instance, fixture->records, 2, DELIVER, &answer);
+    loop_timer_set(fixture->watchdog, 60000);
+    while (__atomic_load_n(&page->places[0].record, __ATOMIC_RELAXED) != 1)
+        uv_run(loop_uv(fixture->loop), UV_RUN_NOWAIT);
+    for (size_t i = 0; i < WIRE_PLACES; i++)
+        page->places[i] = (struct wire_place){instance->worker->last_call, 99, 4000000000u, 4000000000u, 1, 0};
+    fixture_wait(fixture, &answer.count, 1);
+    assert_int_equal(answer.status, PLUGIN_TIMED_OUT);
+    assert_int_equal(answer.reply->culprit, -1);
+    assert_contains(answer.words, "in a batch, integration bad");
+    fixture_release(&answer);
+    plugin_instance_close(instance);
+}
+
+static void a_killed_worker_comes_back(void **state)
+{
+    struct fixture *fixture = *state;
+    struct answer answer;
+    struct plugin_instance *instance = fixture_open(fixture, "hostile", "bad", "none", &answer);
+    struct plugin_health health;
+
+    plugin_instance_health(instance, &health);
+    assert_int_equal(kill(health.pid, SIGKILL), 0);
+    fixture_wait_text(fixture, fixture->events, "signal 9 (SIGKILL), by hand or for lack of memory between calls");
+    assert_int_equal(fixture_deliver(instance, "fine", DELIVER, &answer)->status, PLUGIN_OK);
+    fixture_release(&answer);
+    plugin_instance_close(instance);
+}
+
+static void a_missing_worker_program_is_named(void **state)
+{
+    struct fixture *fixture = *state;
+    struct answer answer;
+
+    free(fixture->host->worker_path);
+    fixture->host->worker_path = strdup("/nonexistent/tenon-worker");
+    struct plugin_instance *instance = fixture_open(fixture, "plain", "a", "none", &answer);
+    assert_int_equal(answer.status, PLUGIN_FAILED);
+    assert_contains(answer.words, "'/nonexistent/tenon-worker' cannot be started: No such file");
+    plugin_instance_close(instance);
+}
+
+/* In this process a hang cannot be ended: it is named, and everything else goes on. */
+static void a_hang_in_process_is_named(void **state)
+{
+    struct fixture *fixture = *state;
+    struct answer answer, other;
+
+    fixture->is_inprocess = true;
+    struct plugin_instance *neighbour = fixture_open(fixture, "plain", "good", "none", &other);
+    fixture->timeout_ms = 200;
+    struct plugin_instance *instance = fixture_open(fixture, "hostile", "bad", "transform", &answer);
+    fixture_deliver(instance, "fine loop", DELIVER, &answer);
+    assert_int_equal(answer.status, PLUGIN_TIMED_OUT);
+    assert_int_equal(answer.reply->culprit, 1);
+    assert_contains(answer.words, "cannot be stopped: restart tenond, and set isolation = worker");
+    fixture_release(&answer);
+    struct plugin_health health;
+    plugin_instance_health(instance, &health);
+    assert_string_equal(health.state, "failed");
+    assert_int_equal(fixture_deliver(neighbour, "x", DELIVER, &other)->status, PLUGIN_OK);
+    fixture_release(&other);
+    plugin_instance_close(instance);
+    plugin_instance_close(neighbour);
+}
+
+#define CASE(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(every_mishap_is_contained_and_named),
+        CASE(what_never_started_is_done_later),
+        CASE(forbidden_things_fail_and_say_so),
+        CASE(a_write_path_can_be_written_and_nothing_else),
+        CASE(a_constructor_is_confined_and_its_death_named),
+        CASE(a_death_in_activate_is_told_to_the_opener),
+        CASE(a_hanging_deactivate_is_killed),
+        CASE(many_crashes_lead_to_quarantine_and_a_pardon_out_of_it),
+        CASE(crashes_on_batches_do_not_quarantine),
+        CASE(printed_lines_become_bounded_logs),
+        CASE(lies_in_the_shared_page_are_harmless),
+        CASE(a_killed_worker_comes_back),
+        CASE(a_missing_worker_program_is_named),
+        CASE(a_hang_in_process_is_named),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
