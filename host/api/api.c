@@ -77,21 +77,23 @@ void api_call_end(struct api_call *call, int status)
         tell_stopped(api);
 }
 
-static void reply_no_route(struct api_call *call, struct str method, struct str path, struct buf *allow)
+static void reply_no_route(struct api_call *call, struct str method, struct str path,
+                           struct buf *allow)
 {
     if (allow->len > 0) {
         _buf_ struct buf header = {0};
         buf_printf(&header, "Allow: %s\r\n", allow->ptr);
-        api_reply_problem_with(call, 405, "wrong_method", header.ptr, "%.*s takes %s, not %.*s.", STR_ARG(path),
-                               allow->ptr, STR_ARG(method));
+        api_reply_problem_with(call, 405, "wrong_method", header.ptr, "%.*s takes %s, not %.*s.",
+                               STR_ARG(path), allow->ptr, STR_ARG(method));
         return;
     }
     const char *nearest = api_route_nearest(path);
     if (nearest != NULL)
-        api_reply_problem(call, 404, "unknown_path", "There is no '%.*s'; perhaps '%s' was meant.", STR_ARG(path),
-                          nearest);
+        api_reply_problem(call, 404, "unknown_path", "There is no '%.*s'; perhaps '%s' was meant.",
+                          STR_ARG(path), nearest);
     else
-        api_reply_problem(call, 404, "unknown_path", "There is no '%.*s'; /api/v1/openapi.json lists what there is.",
+        api_reply_problem(call, 404, "unknown_path",
+                          "There is no '%.*s'; /api/v1/openapi.json lists what there is.",
                           STR_ARG(path));
 }
 
@@ -128,13 +130,15 @@ static void on_request(void *user, struct http_exchange *exchange)
         return;
     }
     if (api->is_stopping) {
-        api_reply_problem_with(call, 503, "stopping", "Connection: close\r\n", "The daemon is stopping.");
+        api_reply_problem_with(call, 503, "stopping", "Connection: close\r\n",
+                               "The daemon is stopping.");
         return;
     }
     int refusal = api_access_check(exchange, api->token, &err);
     if (refusal != 0) {
         api_reply_problem_with(call, refusal, refusal == 401 ? "no_token" : "foreign_origin",
-                               refusal == 401 ? "WWW-Authenticate: Bearer\r\n" : NULL, "%s", err.text);
+                               refusal == 401 ? "WWW-Authenticate: Bearer\r\n" : NULL, "%s",
+                               err.text);
         return;
     }
     call->route = api_route_find(method, path, &id, &allow);
@@ -143,7 +147,8 @@ static void on_request(void *user, struct http_exchange *exchange)
         return;
     }
     if (id.len > 0 && !api_percent_decode(id, &call->id)) {
-        api_reply_problem(call, 400, "bad_path", "The path '%.*s' is not percent-encoded UTF-8.", STR_ARG(path));
+        api_reply_problem(call, 400, "bad_path", "The path '%.*s' is not percent-encoded UTF-8.",
+                          STR_ARG(path));
         return;
     }
     if (!api_arguments_are_known(call))
@@ -151,7 +156,8 @@ static void on_request(void *user, struct http_exchange *exchange)
     call->route->handler(call);
 }
 
-struct api *api_create(struct loop *loop, struct engine *engine, const struct api_settings *settings, struct err *err)
+struct api *api_create(struct loop *loop, struct engine *engine,
+                       const struct api_settings *settings, struct err *err)
 {
     if (api_access_check_listen(settings->listen, settings->token, err) < 0)
         return NULL;
@@ -164,7 +170,9 @@ struct api *api_create(struct loop *loop, struct engine *engine, const struct ap
     api->loop = loop;
     api->engine = engine;
     api->figures.started_ms = clock_wall_ms();
-    api->token = settings->token != NULL && settings->token[0] != '\0' ? str_dup(str_of(settings->token)) : NULL;
+    api->token = settings->token != NULL && settings->token[0] != '\0'
+                     ? str_dup(str_of(settings->token))
+                     : NULL;
     api->grace = loop_timer_create(loop, on_grace_over, api);
     struct http_server_settings server = {
         .unix_socket = settings->unix_socket,
@@ -173,7 +181,8 @@ struct api *api_create(struct loop *loop, struct engine *engine, const struct ap
         .max_connections = settings->max_connections,
         .idle_timeout_ms = settings->idle_timeout_ms,
     };
-    if (api->grace == NULL || (settings->token != NULL && settings->token[0] != '\0' && api->token == NULL)) {
+    if (api->grace == NULL ||
+        (settings->token != NULL && settings->token[0] != '\0' && api->token == NULL)) {
         (void)err_set(err, -ENOMEM, "no memory for the API");
         api_destroy(api);
         return NULL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * REST over the Unix socket and, when asked, a loopback port: the outside of the engine and the store. Opened and
- * closed by main/; what it serves stands in api_routes.c. All [loop]. */
+ * REST over the Unix socket and, when asked, a loopback port: the outside of the engine and the
+ * store. Opened and closed by main/; what it serves stands in api_routes.c. All [loop]. */
 #ifndef API_API_H
 #define API_API_H
 
@@ -15,21 +15,23 @@ struct engine;
 struct api_settings {
     const char *unix_socket; /* path or NULL; who may open the file may do everything */
     const char *listen;      /* "127.0.0.1:8642" or NULL; beyond loopback only with a token */
-    const char *token;       /* bearer token that the port asks for; NULL: none, loopback alone. Copied */
+    const char *token; /* bearer token that the port asks for; NULL: none, loopback alone. Copied */
     int64_t max_body_bytes;
     int max_connections;
     int64_t idle_timeout_ms;
 };
 
 /* Listens from here on. NULL with the reason when an address cannot be had. */
-struct api *api_create(struct loop *loop, struct engine *engine, const struct api_settings *settings, struct err *err);
+struct api *api_create(struct loop *loop, struct engine *engine,
+                       const struct api_settings *settings, struct err *err);
 
-/* Listens no more and answers 503 to what still comes on open connections. `done` (may be NULL) runs once, when every request
- * under way is answered or grace_ms are over; from within this call when there is none. */
+/* Listens no more and answers 503 to what still comes on open connections. `done` (may be NULL)
+ * runs once, when every request under way is answered or grace_ms are over; from within this call
+ * when there is none. */
 void api_stop(struct api *api, int64_t grace_ms, void (*done)(void *user), void *user);
 
-/* NULL allowed. Requests under way lose their peer. The store may still be reading their bodies, so the orderly way is
- * api_stop, its done, engine_stop, its done, api_destroy. */
+/* NULL allowed. Requests under way lose their peer. The store may still be reading their bodies, so
+ * the orderly way is api_stop, its done, engine_stop, its done, api_destroy. */
 void api_destroy(struct api *api);
 
 #endif

@@ -19,10 +19,12 @@ bool api_access_is_loopback(struct str host_and_port)
 
 int api_access_check_listen(const char *listen, const char *token, struct err *err)
 {
-    if (listen == NULL || (token != NULL && token[0] != '\0') || api_access_is_loopback(str_of(listen)))
+    if (listen == NULL || (token != NULL && token[0] != '\0') ||
+        api_access_is_loopback(str_of(listen)))
         return 0;
     return err_set(err, E_REFUSED,
-                   "[api] listen = %s reaches beyond this machine and there is no [api] token: set one, or listen "
+                   "[api] listen = %s reaches beyond this machine and there is no [api] token: set "
+                   "one, or listen "
                    "on 127.0.0.1",
                    listen);
 }
@@ -33,7 +35,8 @@ static bool equals_secretly(struct str given, struct str wanted)
     unsigned char difference = given.len != wanted.len;
 
     for (size_t i = 0; i < given.len; i++)
-        difference |= (unsigned char)(given.ptr[i] ^ wanted.ptr[wanted.len > 0 ? i % wanted.len : 0]);
+        difference |=
+            (unsigned char)(given.ptr[i] ^ wanted.ptr[wanted.len > 0 ? i % wanted.len : 0]);
     return difference == 0;
 }
 
@@ -53,20 +56,26 @@ int api_access_check(struct http_exchange *exchange, const char *token, struct e
     if (token != NULL && token[0] != '\0') {
         if (has_token(exchange, token))
             return 0;
-        (void)err_set(err, E_REFUSED, "This port wants 'Authorization: Bearer TOKEN' with the token of [api] token.");
+        (void)err_set(
+            err, E_REFUSED,
+            "This port wants 'Authorization: Bearer TOKEN' with the token of [api] token.");
         return 401;
     }
-    /* A page may send simple requests to 127.0.0.1, or have its own name resolve to it. Both show here. */
+    /* A page may send simple requests to 127.0.0.1, or have its own name resolve to it. Both show
+     * here. */
     struct str host = http_exchange_header(exchange, "host");
     if (!api_access_is_loopback(host)) {
-        (void)err_set(err, E_REFUSED, "Host '%.*s' is not this machine: without a token, ask 127.0.0.1 or localhost.",
-                      STR_ARG(host));
+        (void)err_set(
+            err, E_REFUSED,
+            "Host '%.*s' is not this machine: without a token, ask 127.0.0.1 or localhost.",
+            STR_ARG(host));
         return 403;
     }
     struct str origin = http_exchange_header(exchange, "origin");
     if (origin.len > 0 && !(str_starts_with(origin, "http://") &&
                             str_equals((struct str){origin.ptr + 7, origin.len - 7}, host))) {
-        (void)err_set(err, E_REFUSED, "Web pages of '%.*s' may not use this API without a token.", STR_ARG(origin));
+        (void)err_set(err, E_REFUSED, "Web pages of '%.*s' may not use this API without a token.",
+                      STR_ARG(origin));
         return 403;
     }
     return 0;

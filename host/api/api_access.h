@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Who may ask. The Unix socket is guarded by its file mode; the port by loopback, by a token when there is one, and
- * against web pages that a browser on this machine has open. [loop] */
+ * Who may ask. The Unix socket is guarded by its file mode; the port by loopback, by a token when
+ * there is one, and against web pages that a browser on this machine has open. [loop] */
 #ifndef API_ACCESS_H
 #define API_ACCESS_H
 

@@ -39,10 +39,15 @@ static size_t known_names(const char *arguments, struct buf *copy, const char **
     size_t count = 0;
 
     buf_puts(copy, arguments);
-    if (copy->failed)
+    if (copy->failed || copy->len == 0)
         return 0;
-    for (char *at = strtok(copy->ptr, ","); at != NULL && count < ARGUMENTS_MAX; at = strtok(NULL, ","))
+    for (char *at = copy->ptr; at != NULL && count < ARGUMENTS_MAX;) {
+        char *comma = strchr(at, ',');
+        if (comma != NULL)
+            *comma = '\0';
         out[count++] = at;
+        at = comma != NULL ? comma + 1 : NULL;
+    }
     return count;
 }
 
@@ -54,7 +59,8 @@ static bool is_known(struct str name, const char *const *names, size_t count)
     return false;
 }
 
-/* A misspelled argument that is silently ignored would list everything, or delete the wrong thing. */
+/* A misspelled argument that is silently ignored would list everything, or delete the wrong thing.
+ */
 bool api_arguments_are_known(struct api_call *call)
 {
     struct str rest = http_exchange_query(call->exchange);
@@ -74,18 +80,20 @@ bool api_arguments_are_known(struct api_call *call)
         _free_ char *word = str_dup(name);
         const char *near = word != NULL ? str_nearest(word, names, count) : NULL;
         if (near != NULL)
-            api_reply_problem(call, 400, "unknown_argument", "There is no argument '%.*s'; perhaps '%s' was meant.",
-                              STR_ARG(name), near);
+            api_reply_problem(call, 400, "unknown_argument",
+                              "There is no argument '%.*s'; perhaps '%s' was meant.", STR_ARG(name),
+                              near);
         else
-            api_reply_problem(call, 400, "unknown_argument", "There is no argument '%.*s' here; known: %s.",
-                              STR_ARG(name), count > 0 ? call->route->arguments : "none");
+            api_reply_problem(call, 400, "unknown_argument",
+                              "There is no argument '%.*s' here; known: %s.", STR_ARG(name),
+                              count > 0 ? call->route->arguments : "none");
         return false;
     }
     return true;
 }
 
-bool api_argument_number(struct api_call *call, const char *name, uint64_t min, uint64_t max, uint64_t fallback,
-                         uint64_t *out)
+bool api_argument_number(struct api_call *call, const char *name, uint64_t min, uint64_t max,
+                         uint64_t fallback, uint64_t *out)
 {
     _buf_ struct buf text = {0};
     int64_t number;
@@ -94,8 +102,10 @@ bool api_argument_number(struct api_call *call, const char *name, uint64_t min, 
         *out = fallback;
         return true;
     }
-    if (str_to_i64(buf_str(&text), &number) < 0 || number < 0 || (uint64_t)number < min || (uint64_t)number > max) {
-        api_reply_problem(call, 400, "bad_argument", "Argument %s: '%s' is not a whole number from %llu to %llu.", name,
+    if (str_to_i64(buf_str(&text), &number) < 0 || number < 0 || (uint64_t)number < min ||
+        (uint64_t)number > max) {
+        api_reply_problem(call, 400, "bad_argument",
+                          "Argument %s: '%s' is not a whole number from %llu to %llu.", name,
                           text.ptr, (unsigned long long)min, (unsigned long long)max);
         return false;
     }
@@ -107,7 +117,8 @@ bool api_argument_is_set(struct api_call *call, const char *name)
 {
     _buf_ struct buf text = {0};
 
-    if (http_exchange_query(call->exchange).len == 0 || !http_exchange_argument(call->exchange, name, &text))
+    if (http_exchange_query(call->exchange).len == 0 ||
+        !http_exchange_argument(call->exchange, name, &text))
         return false;
     struct str value = buf_str(&text);
     return !str_is(value, "0") && !str_is(value, "no") && !str_is(value, "false");

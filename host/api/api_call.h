@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * One request on its way through this room. A handler gets a call and answers it exactly once with an api_reply_...
- * function, at once or later; that frees the call, also when the peer or the whole api has gone meanwhile. [loop] */
+ * One request on its way through this room. A handler gets a call and answers it exactly once with
+ * an api_reply_... function, at once or later; that frees the call, also when the peer or the whole
+ * api has gone meanwhile. [loop] */
 #ifndef API_CALL_H
 #define API_CALL_H
 
@@ -17,51 +18,58 @@ struct api;
 struct api_route;
 
 struct api_call {
-    struct api *api;                 /* NULL: gone; the call lives on until its answer */
+    struct api *api; /* NULL: gone; the call lives on until its answer */
     struct engine *engine;
-    struct http_exchange *exchange;  /* NULL: the peer's connection is gone for good */
+    struct http_exchange *exchange; /* NULL: the peer's connection is gone for good */
     const struct api_route *route;
-    struct buf id;                   /* the decoded {id} of the path */
-    struct buf type;                 /* ?type=, kept for whoever borrows it until done */
-    struct api_call *previous, *next;/* the api's list */
+    struct buf id;                    /* the decoded {id} of the path */
+    struct buf type;                  /* ?type=, kept for whoever borrows it until done */
+    struct api_call *previous, *next; /* the api's list */
 };
 
 typedef void (*api_handler_fn)(struct api_call *call);
 
-/* ---- answers (api_reply.c) ------------------------------------------------------------------------------ */
+/* ---- answers (api_reply.c) ---- */
 
 /* Takes over `body`. `headers`: extra "Name: value\r\n" text or NULL. */
-void api_reply(struct api_call *call, int status, const char *content_type, const char *headers, struct buf *body);
+void api_reply(struct api_call *call, int status, const char *content_type, const char *headers,
+               struct buf *body);
 void api_reply_json(struct api_call *call, int status, struct buf *body);
 /* RFC 9457. `code` is stable and a word; secrets in the sentence are masked. */
 void api_reply_problem(struct api_call *call, int status, const char *code, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
-void api_reply_problem_with(struct api_call *call, int status, const char *code, const char *headers,
-                            const char *format, ...) __attribute__((format(printf, 5, 6)));
-/* A negative status of a room below as a problem; `err` gives the sentence (NULL or empty: the status' name). */
+void api_reply_problem_with(struct api_call *call, int status, const char *code,
+                            const char *headers, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+/* A negative status of a room below as a problem; `err` gives the sentence (NULL or empty: the
+ * status' name). */
 void api_reply_error(struct api_call *call, int status, const struct err *err);
 /* For a request that never became a call (out of memory). */
-void api_reply_bare(struct http_exchange *exchange, int status, const char *code, const char *detail);
+void api_reply_bare(struct http_exchange *exchange, int status, const char *code,
+                    const char *detail);
 
-/* ---- arguments (api_argument.c) -------------------------------------------------------------------------- */
+/* ---- arguments (api_argument.c) ---- */
 
-/* Each answers the call with a 400 that names the argument and returns false when the value is not usable;
- * the call is then gone. */
-bool api_argument_number(struct api_call *call, const char *name, uint64_t min, uint64_t max, uint64_t fallback,
-                         uint64_t *out);
+/* Each answers the call with a 400 that names the argument and returns false when the value is not
+ * usable; the call is then gone. */
+bool api_argument_number(struct api_call *call, const char *name, uint64_t min, uint64_t max,
+                         uint64_t fallback, uint64_t *out);
 bool api_arguments_are_known(struct api_call *call);
-bool api_argument_is_set(struct api_call *call, const char *name); /* present and not "0", "no", "false" */
-bool api_percent_decode(struct str raw, struct buf *out);          /* false: bad escape or not UTF-8 */
+bool api_argument_is_set(struct api_call *call,
+                         const char *name);               /* present and not "0", "no", "false" */
+bool api_percent_decode(struct str raw, struct buf *out); /* false: bad escape or not UTF-8 */
 
-/* ---- JSON of what several handlers show (api_show.c); also on the reader thread: [any] ------------------------ */
+/* ---- JSON of what several handlers show (api_show.c); also on the reader thread: [any] ---- */
 
-void api_put_time(struct buf *out, const char *name, int64_t wall_ms);     /* RFC 3339; nothing when 0 */
+void api_put_time(struct buf *out, const char *name,
+                  int64_t wall_ms); /* RFC 3339; nothing when 0 */
 void api_put_bool(struct buf *out, const char *name, bool is_true);
-void api_put_masked(struct buf *out, const char *name, struct str text);   /* nothing when empty */
-void api_put_integration(struct buf *out, const struct engine_integration *integration); /* members, no braces */
-void api_put_submission(struct buf *out, const struct store_row *row);     /* members, no braces */
-void api_put_attempt(struct buf *out, const struct store_row *row);        /* a whole object */
-void api_put_comma(struct buf *out);                                       /* unless after { or [ */
+void api_put_masked(struct buf *out, const char *name, struct str text); /* nothing when empty */
+void api_put_integration(struct buf *out,
+                         const struct engine_integration *integration); /* members, no braces */
+void api_put_submission(struct buf *out, const struct store_row *row);  /* members, no braces */
+void api_put_attempt(struct buf *out, const struct store_row *row);     /* a whole object */
+void api_put_comma(struct buf *out);                                    /* unless after { or [ */
 const char *api_error_class_name(int error_class);
 
 #endif

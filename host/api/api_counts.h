@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The store's figures in one piece: integrations it knows with cursor and backlog, submissions by state, totals.
- * What lists, status and metrics share. Inside this room only. */
+ * The store's figures in one piece: integrations it knows with cursor and backlog, submissions by
+ * state, totals. What lists, status and metrics share. Inside this room only. */
 #ifndef API_COUNTS_H
 #define API_COUNTS_H
 
@@ -11,7 +11,7 @@
 struct api_count {
     uint32_t integration;
     char *name;
-    uint64_t cursor, behind;             /* entities behind the cursor, about */
+    uint64_t cursor, behind; /* entities behind the cursor, about */
     uint64_t submissions[SUBMISSION_STATES];
 };
 
@@ -21,10 +21,13 @@ struct api_counts {
     uint64_t entities, last_seq, bytes;
 };
 
-/* Asks the store; `done` answers the call. On failure the call has been answered already. `counts` is borrowed. */
+/* Asks the store; `done` answers the call. On failure the call has been answered already. `counts`
+ * is borrowed. */
 typedef void (*api_counts_fn)(struct api_call *call, const struct api_counts *counts);
 void api_counts_ask(struct api_call *call, api_counts_fn done);
-const struct api_count *api_counts_find(const struct api_counts *counts, const char *name); /* or NULL */
-void api_counts_put(struct buf *out, const struct api_count *count); /* members "backlog" and "submissions" */
+const struct api_count *api_counts_find(const struct api_counts *counts,
+                                        const char *name); /* or NULL */
+void api_counts_put(struct buf *out,
+                    const struct api_count *count); /* members "backlog" and "submissions" */
 
 #endif

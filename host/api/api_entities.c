@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Entities over REST. POST is the way of every record, thousands a second: its answer is written straight into a
- * buffer, and nothing is parsed here. */
+ * Entities over REST. POST is the way of every record, thousands a second: its answer is written
+ * straight into a buffer, and nothing is parsed here. */
 #include "api/api_handlers.h"
 #include "api/api_rows.h"
 #include "base/json.h"
@@ -27,7 +27,7 @@ static const char *outcome_name(enum store_put_outcome outcome)
     }
 }
 
-/* ---- taking in ----------------------------------------------------------------------------------------------- */
+/* ---- taking in ---- */
 
 static void put_ids(struct buf *out, const struct intake_result *result)
 {
@@ -49,8 +49,8 @@ static void on_taken_in(void *user, const struct intake_result *result)
         api_reply_error(call, result->status, result->err);
         return;
     }
-    buf_printf(&body, "{\"received\":%zu,\"created\":%zu,\"updated\":%zu,\"unchanged\":%zu", result->count,
-               result->created, result->updated, result->unchanged);
+    buf_printf(&body, "{\"received\":%zu,\"created\":%zu,\"updated\":%zu,\"unchanged\":%zu",
+               result->count, result->created, result->updated, result->unchanged);
     if (result->count == 1 || (call->exchange != NULL && api_argument_is_set(call, "ids")))
         put_ids(&body, result);
     if (result->count == 1)
@@ -69,10 +69,11 @@ static struct str type_argument(struct api_call *call)
 
 void api_entities_post(struct api_call *call)
 {
-    intake_put(call->engine, http_exchange_body(call->exchange), type_argument(call), on_taken_in, call);
+    intake_put(call->engine, http_exchange_body(call->exchange), type_argument(call), on_taken_in,
+               call);
 }
 
-/* ---- one ------------------------------------------------------------------------------------------------------- */
+/* ---- one ---- */
 
 static void reply_outcome(struct api_call *call, const struct intake_result *result)
 {
@@ -95,9 +96,11 @@ static void on_one_done(void *user, const struct intake_result *result)
     enum store_put_outcome outcome = result->count > 0 ? result->results[0].outcome : PUT_NOT_FOUND;
 
     if (result->status == E_NOT_FOUND || (result->status == 0 && outcome == PUT_NOT_FOUND))
-        api_reply_problem(call, 404, "not_found", "There is no entity '%s'.", buf_str(&call->id).ptr);
+        api_reply_problem(call, 404, "not_found", "There is no entity '%s'.",
+                          buf_str(&call->id).ptr);
     else if (result->status == 0 && outcome == PUT_CONFLICT)
-        api_reply_problem(call, 412, "version_conflict", "Entity '%s' is at version %llu, not the one of If-Match.",
+        api_reply_problem(call, 412, "version_conflict",
+                          "Entity '%s' is at version %llu, not the one of If-Match.",
                           buf_str(&call->id).ptr, (unsigned long long)result->results[0].version);
     else if (result->status < 0)
         api_reply_error(call, result->status, result->err);
@@ -117,7 +120,8 @@ static bool if_match(struct api_call *call, uint64_t *out)
     if (text.len >= 2 && text.ptr[0] == '"' && text.ptr[text.len - 1] == '"')
         text = (struct str){text.ptr + 1, text.len - 2};
     if (str_to_i64(text, &version) < 0 || version < 1) {
-        api_reply_problem(call, 400, "bad_if_match", "If-Match: '%.*s' is not a version (a whole number from 1).",
+        api_reply_problem(call, 400, "bad_if_match",
+                          "If-Match: '%.*s' is not a version (a whole number from 1).",
                           STR_ARG(text));
         return false;
     }
@@ -127,8 +131,8 @@ static bool if_match(struct api_call *call, uint64_t *out)
 
 static void put_now(struct api_call *call, uint64_t version)
 {
-    intake_put_as(call->engine, buf_str(&call->id), buf_str(&call->type), http_exchange_body(call->exchange), version,
-                  on_one_done, call);
+    intake_put_as(call->engine, buf_str(&call->id), buf_str(&call->type),
+                  http_exchange_body(call->exchange), version, on_one_done, call);
 }
 
 struct type_query {
@@ -187,14 +191,16 @@ static bool has_own_type(struct str data)
 
     data = str_trim(data);
     return json_check(data, NULL) < 0 /* the intake says what is wrong */ ||
-           (json_pick(data, names, 1, &type) >= 0 && type.len > 0 && json_kind_of(type) == JSON_STRING);
+           (json_pick(data, names, 1, &type) >= 0 && type.len > 0 &&
+            json_kind_of(type) == JSON_STRING);
 }
 
 void api_entity_put(struct api_call *call)
 {
     uint64_t version;
 
-    if (!if_match(call, &version) || !api_argument_number(call, "version", 1, INT64_MAX, version, &version))
+    if (!if_match(call, &version) ||
+        !api_argument_number(call, "version", 1, INT64_MAX, version, &version))
         return;
     if (type_argument(call).len > 0 || has_own_type(http_exchange_body(call->exchange)))
         put_now(call, version);
@@ -249,7 +255,8 @@ static void on_entity_done(struct store_op *op)
         api_reply_error(call, op->status, &op->error);
     } else if (!entity->is_found || entity->is_deleted) {
         api_reply_problem(call, 404, entity->is_deleted ? "deleted" : "not_found",
-                          entity->is_deleted ? "Entity '%s' was deleted." : "There is no entity '%s'.",
+                          entity->is_deleted ? "Entity '%s' was deleted."
+                                             : "There is no entity '%s'.",
                           buf_str(&call->id).ptr);
     } else {
         buf_printf(&etag, "ETag: \"%llu\"\r\n", (unsigned long long)entity->version);
@@ -277,7 +284,7 @@ void api_entity_get(struct api_call *call)
     store_query(engine_store(call->engine), &entity->query);
 }
 
-/* ---- many ------------------------------------------------------------------------------------------------------ */
+/* ---- many ---- */
 
 static uint64_t key_of_entity(const struct store_row *row)
 {

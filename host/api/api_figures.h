@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What the api knows of itself, for status and metrics, and the end of every call. Inside this room only. [loop] */
+ * What the api knows of itself, for status and metrics, and the end of every call. Inside this room
+ * only. [loop] */
 #ifndef API_FIGURES_H
 #define API_FIGURES_H
 
@@ -9,9 +10,9 @@ struct api;
 struct api_call;
 
 struct api_figures {
-    uint64_t answers[6];   /* by the first digit of the status */
+    uint64_t answers[6]; /* by the first digit of the status */
     uint32_t under_way;
-    int64_t started_ms;    /* wall */
+    int64_t started_ms; /* wall */
 };
 const struct api_figures *api_figures(const struct api *api);
 

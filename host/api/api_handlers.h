@@ -19,7 +19,8 @@ void api_integrations_list(struct api_call *call);
 void api_integrations_health(struct api_call *call);
 void api_integration_get(struct api_call *call);
 void api_integration_trigger(struct api_call *call);
-void api_reply_no_integration(struct api_call *call, const char *name); /* 404 with the names that there are */
+void api_reply_no_integration(struct api_call *call,
+                              const char *name); /* 404 with the names that there are */
 
 /* api_submissions.c, api_why.c, api_signals.c */
 void api_submissions_list(struct api_call *call);

@@ -6,7 +6,8 @@
 
 #include <string.h>
 
-static void put_one(struct buf *out, const struct engine_integration *integration, const struct api_counts *counts)
+static void put_one(struct buf *out, const struct engine_integration *integration,
+                    const struct api_counts *counts)
 {
     const struct api_count *count = api_counts_find(counts, integration->name);
 
@@ -53,9 +54,11 @@ void api_reply_no_integration(struct api_call *call, const char *name)
     }
     const char *near = str_nearest(name, names, count);
     if (near != NULL)
-        api_reply_problem(call, 404, "not_found", "There is no integration '%s'; perhaps '%s' was meant.", name, near);
+        api_reply_problem(call, 404, "not_found",
+                          "There is no integration '%s'; perhaps '%s' was meant.", name, near);
     else
-        api_reply_problem(call, 404, "not_found", "There is no integration '%s'; configured: %.200s.", name,
+        api_reply_problem(call, 404, "not_found",
+                          "There is no integration '%s'; configured: %.200s.", name,
                           count > 0 ? known.ptr : "none");
 }
 

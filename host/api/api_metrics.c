@@ -13,10 +13,11 @@ static void put_head(struct buf *out, const char *name, const char *kind, const 
     buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, kind);
 }
 
-static void put_plain(struct buf *out, const char *name, const char *kind, const char *help, double value)
+static void put_plain(struct buf *out, const char *name, const char *kind, const char *help,
+                      double value)
 {
     put_head(out, name, kind, help);
-    buf_printf(out, "%s %.17g\n", name, value);
+    buf_printf(out, "%s %.15g\n", name, value);
 }
 
 /* A label's value: \, " and line ends are escaped. */
@@ -34,10 +35,10 @@ static void put_label(struct buf *out, const char *name, const char *text)
     buf_putc(out, '"');
 }
 
-/* ---- integrations ------------------------------------------------------------------------------------------------ */
+/* ---- integrations ---- */
 
-static void put_integration_line(struct buf *out, const char *name, const char *integration, const char *label,
-                                 const char *value, uint64_t number)
+static void put_integration_line(struct buf *out, const char *name, const char *integration,
+                                 const char *label, const char *value, uint64_t number)
 {
     buf_printf(out, "%s{", name);
     put_label(out, "integration", integration);
@@ -55,13 +56,14 @@ static void put_records(struct buf *out, const struct engine_integration *integr
         const char *verdict;
         uint64_t number;
     } lines[] = {
-        {"accepted", figures->accepted}, {"rejected", figures->rejected}, {"retried", figures->retried},
-        {"skipped", figures->skipped},   {"unknown", figures->unknown},
+        {"accepted", figures->accepted}, {"rejected", figures->rejected},
+        {"retried", figures->retried},   {"skipped", figures->skipped},
+        {"unknown", figures->unknown},
     };
 
     for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
-        put_integration_line(out, "tenon_records_total", integration->name, "verdict", lines[i].verdict,
-                             lines[i].number);
+        put_integration_line(out, "tenon_records_total", integration->name, "verdict",
+                             lines[i].verdict, lines[i].number);
 }
 
 static void put_active(struct buf *out, const struct engine_integration *integration)
@@ -72,7 +74,8 @@ static void put_active(struct buf *out, const struct engine_integration *integra
 
 static void put_requests(struct buf *out, const struct engine_integration *integration)
 {
-    put_integration_line(out, "tenon_requests_total", integration->name, NULL, NULL, integration->figures.requests);
+    put_integration_line(out, "tenon_requests_total", integration->name, NULL, NULL,
+                         integration->figures.requests);
 }
 
 static void put_duration(struct buf *out, const struct engine_integration *integration)
@@ -90,27 +93,30 @@ static void put_in_flight(struct buf *out, const struct engine_integration *inte
 
 static void put_paused(struct buf *out, const struct engine_integration *integration)
 {
-    put_integration_line(out, "tenon_integration_paused_until_seconds", integration->name, NULL, NULL,
-                         (uint64_t)(integration->figures.paused_until_ms / 1000));
+    put_integration_line(out, "tenon_integration_paused_until_seconds", integration->name, NULL,
+                         NULL, (uint64_t)(integration->figures.paused_until_ms / 1000));
 }
 
 static const struct {
     const char *name, *kind, *help;
     void (*put)(struct buf *out, const struct engine_integration *integration);
 } integration_metrics[] = {
-    {"tenon_integration_active", "gauge", "1 when the integration is open and delivering.", put_active},
+    {"tenon_integration_active", "gauge", "1 when the integration is open and delivering.",
+     put_active},
     {"tenon_records_total", "counter", "Records by verdict since the daemon started.", put_records},
     {"tenon_requests_total", "counter", "Requests sent since the daemon started.", put_requests},
-    {"tenon_request_seconds_total", "counter", "Time of all answered requests together.", put_duration},
+    {"tenon_request_seconds_total", "counter", "Time of all answered requests together.",
+     put_duration},
     {"tenon_records_in_flight", "gauge", "Records in hand.", put_in_flight},
-    {"tenon_integration_paused_until_seconds", "gauge", "Unix time until which the destination asked to wait; 0: not.",
-     put_paused},
+    {"tenon_integration_paused_until_seconds", "gauge",
+     "Unix time until which the destination asked to wait; 0: not.", put_paused},
 };
 
 static void put_integrations(struct buf *out, const struct engine *engine)
 {
     for (size_t i = 0; i < sizeof(integration_metrics) / sizeof(integration_metrics[0]); i++) {
-        put_head(out, integration_metrics[i].name, integration_metrics[i].kind, integration_metrics[i].help);
+        put_head(out, integration_metrics[i].name, integration_metrics[i].kind,
+                 integration_metrics[i].help);
         for (size_t at = 0; at < engine_integration_count(engine); at++) {
             struct engine_integration integration;
             engine_integration_at(engine, at, &integration);
@@ -121,28 +127,34 @@ static void put_integrations(struct buf *out, const struct engine *engine)
 
 static void put_submissions(struct buf *out, const struct api_counts *counts)
 {
-    put_head(out, "tenon_submissions", "gauge", "Submissions in the store by integration and state.");
+    put_head(out, "tenon_submissions", "gauge",
+             "Submissions in the store by integration and state.");
     for (size_t i = 0; i < counts->count; i++)
         for (int state = 0; state < SUBMISSION_STATES; state++)
             put_integration_line(out, "tenon_submissions", counts->rows[i].name, "state",
                                  submission_state_name(state), counts->rows[i].submissions[state]);
-    put_head(out, "tenon_backlog", "gauge", "Entities that the integration has not looked at yet, about.");
+    put_head(out, "tenon_backlog", "gauge",
+             "Entities that the integration has not looked at yet, about.");
     for (size_t i = 0; i < counts->count; i++)
-        put_integration_line(out, "tenon_backlog", counts->rows[i].name, NULL, NULL, counts->rows[i].behind);
+        put_integration_line(out, "tenon_backlog", counts->rows[i].name, NULL, NULL,
+                             counts->rows[i].behind);
 }
 
-/* ---- store, workers, this process ------------------------------------------------------------------------------------ */
+/* ---- store, workers, this process ---- */
 
 static void put_store(struct buf *out, struct store *store, const struct api_counts *counts)
 {
     struct store_figures figures = {0};
 
     store_figures(store, &figures);
-    put_plain(out, "tenon_store_entities", "gauge", "Entities in the store.", (double)counts->entities);
+    put_plain(out, "tenon_store_entities", "gauge", "Entities in the store.",
+              (double)counts->entities);
     put_plain(out, "tenon_store_bytes", "gauge", "Size of the store.", (double)counts->bytes);
-    put_plain(out, "tenon_store_wal_bytes", "gauge", "Size of the write-ahead log.", (double)figures.wal_bytes);
+    put_plain(out, "tenon_store_wal_bytes", "gauge", "Size of the write-ahead log.",
+              (double)figures.wal_bytes);
     put_plain(out, "tenon_store_commits_total", "counter", "Commits.", (double)figures.commits);
-    put_plain(out, "tenon_store_writes_total", "counter", "Writes, many to a commit.", (double)figures.writes);
+    put_plain(out, "tenon_store_writes_total", "counter", "Writes, many to a commit.",
+              (double)figures.writes);
     put_plain(out, "tenon_store_commit_seconds_total", "counter", "Time in commits.",
               (double)figures.commit_us_sum / 1e6);
 }
@@ -160,7 +172,8 @@ static void put_worker(void *user, const struct plugin_worker_info *info)
     if (info->pid > 0)
         api_process_read(info->pid, &process);
     put_label(&label, "plugin", info->plugin);
-    buf_printf(&workers->starts, "tenon_worker_starts_total{%s} %llu\n", label.ptr, (unsigned long long)info->starts);
+    buf_printf(&workers->starts, "tenon_worker_starts_total{%s} %llu\n", label.ptr,
+               (unsigned long long)info->starts);
     buf_printf(&workers->crashes, "tenon_worker_crashes_total{%s} %llu\n", label.ptr,
                (unsigned long long)info->crashes);
     if (info->pid > 0)
@@ -191,8 +204,10 @@ static void put_process(struct buf *out, const struct api *api)
     struct api_process process;
 
     api_process_read(getpid(), &process);
-    put_plain(out, "process_resident_memory_bytes", "gauge", "Memory of the daemon.", (double)process.rss_bytes);
-    put_plain(out, "process_cpu_seconds_total", "counter", "CPU time of the daemon.", process.cpu_seconds);
+    put_plain(out, "process_resident_memory_bytes", "gauge", "Memory of the daemon.",
+              (double)process.rss_bytes);
+    put_plain(out, "process_cpu_seconds_total", "counter", "CPU time of the daemon.",
+              process.cpu_seconds);
     put_plain(out, "process_threads", "gauge", "Threads of the daemon.", (double)process.threads);
     put_head(out, "tenon_build_info", "gauge", "The version, as a label.");
     buf_puts(out, "tenon_build_info{version=\"" TENON_VERSION "\"} 1\n");
@@ -203,8 +218,10 @@ static void put_process(struct buf *out, const struct api *api)
               (double)figures->started_ms / 1000.0);
     put_head(out, "tenon_api_answers_total", "counter", "Answers of this API by class of status.");
     for (int i = 1; i < 6; i++)
-        buf_printf(out, "tenon_api_answers_total{class=\"%dxx\"} %llu\n", i, (unsigned long long)figures->answers[i]);
-    put_plain(out, "tenon_api_requests_under_way", "gauge", "Requests being answered.", (double)figures->under_way);
+        buf_printf(out, "tenon_api_answers_total{class=\"%dxx\"} %llu\n", i,
+                   (unsigned long long)figures->answers[i]);
+    put_plain(out, "tenon_api_requests_under_way", "gauge", "Requests being answered.",
+              (double)figures->under_way);
 }
 
 static void metrics_with(struct api_call *call, const struct api_counts *counts)

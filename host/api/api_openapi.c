@@ -55,11 +55,13 @@ static void put_operation(struct buf *out, const struct api_route *route)
     buf_putc(out, ']');
     if (strcmp(route->method, "POST") == 0 || strcmp(route->method, "PUT") == 0)
         buf_puts(out, ",\"requestBody\":{\"content\":{\"application/json\":{\"schema\":{}}}}");
-    buf_printf(out,
-               ",\"responses\":{\"2XX\":{\"description\":\"Done\",\"content\":{\"%s\":{\"schema\":{}}}},"
-               "\"default\":{\"description\":\"Refused or failed\",\"content\":{\"application/problem+json\":"
-               "{\"schema\":{\"$ref\":\"#/components/schemas/Problem\"}}}}}}",
-               is_json ? "application/json" : "text/plain");
+    buf_printf(
+        out,
+        ",\"responses\":{\"2XX\":{\"description\":\"Done\",\"content\":{\"%s\":{\"schema\":{}}}},"
+        "\"default\":{\"description\":\"Refused or "
+        "failed\",\"content\":{\"application/problem+json\":"
+        "{\"schema\":{\"$ref\":\"#/components/schemas/Problem\"}}}}}}",
+        is_json ? "application/json" : "text/plain");
 }
 
 /* Rows of one path need not stand together: the first of them writes all. */
@@ -83,13 +85,18 @@ void api_openapi(struct api_call *call)
 {
     struct buf body = {0};
 
-    buf_puts(&body, "{\"openapi\":\"3.1.0\",\"info\":{\"title\":\"Tenon\",\"version\":\"" TENON_VERSION "\","
-                    "\"license\":{\"name\":\"Apache-2.0\",\"identifier\":\"Apache-2.0\"}},\"paths\":{");
+    buf_puts(&body,
+             "{\"openapi\":\"3.1.0\",\"info\":{\"title\":\"Tenon\",\"version\":\"" TENON_VERSION
+             "\","
+             "\"license\":{\"name\":\"Apache-2.0\",\"identifier\":\"Apache-2.0\"}},\"paths\":{");
     for (size_t i = 0; i < api_route_count; i++)
         put_path(&body, i);
-    buf_puts(&body, "},\"components\":{\"schemas\":{\"Problem\":{\"type\":\"object\",\"required\":[\"title\",\"status\","
-                    "\"code\"],\"properties\":{\"type\":{\"type\":\"string\"},\"title\":{\"type\":\"string\"},"
-                    "\"status\":{\"type\":\"integer\"},\"detail\":{\"type\":\"string\"},"
-                    "\"code\":{\"type\":\"string\"}}}}}}\n");
+    buf_puts(
+        &body,
+        "},\"components\":{\"schemas\":{\"Problem\":{\"type\":\"object\",\"required\":[\"title\","
+        "\"status\","
+        "\"code\"],\"properties\":{\"type\":{\"type\":\"string\"},\"title\":{\"type\":\"string\"},"
+        "\"status\":{\"type\":\"integer\"},\"detail\":{\"type\":\"string\"},"
+        "\"code\":{\"type\":\"string\"}}}}}}\n");
     api_reply_json(call, 200, &body);
 }

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 struct api_process {
-    int64_t rss_bytes;   /* all 0 when the process is gone */
+    int64_t rss_bytes; /* all 0 when the process is gone */
     double cpu_seconds;
     int64_t threads;
 };

@@ -66,7 +66,8 @@ void api_relationships_post(struct api_call *call)
     if (json_pick(str_trim(body), names, 4, values) < 0 || !take_text(values[0], &relate->from) ||
         !take_text(values[1], &relate->type) || !take_text(values[2], &relate->to)) {
         api_reply_problem(call, 400, "bad_request",
-                          "A relationship is {\"from\": ENTITY, \"type\": WORD, \"to\": ENTITY}, all texts that are "
+                          "A relationship is {\"from\": ENTITY, \"type\": WORD, \"to\": ENTITY}, "
+                          "all texts that are "
                           "not empty, and \"data\" if wanted.");
         return;
     }

@@ -12,17 +12,10 @@ static const struct {
     int status;
     const char *phrase;
 } phrases[] = {
-    {400, "Bad Request"},
-    {401, "Unauthorized"},
-    {403, "Forbidden"},
-    {404, "Not Found"},
-    {405, "Method Not Allowed"},
-    {409, "Conflict"},
-    {412, "Precondition Failed"},
-    {413, "Content Too Large"},
-    {500, "Internal Server Error"},
-    {503, "Service Unavailable"},
-    {507, "Insufficient Storage"},
+    {400, "Bad Request"},         {401, "Unauthorized"},         {403, "Forbidden"},
+    {404, "Not Found"},           {405, "Method Not Allowed"},   {409, "Conflict"},
+    {412, "Precondition Failed"}, {413, "Content Too Large"},    {500, "Internal Server Error"},
+    {503, "Service Unavailable"}, {507, "Insufficient Storage"},
 };
 
 /* What the rooms below say, in HTTP's words. */
@@ -31,20 +24,13 @@ static const struct {
     int status;
     const char *code;
 } errors[] = {
-    {E_SYNTAX, 400, "bad_json"},
-    {E_USAGE, 400, "bad_request"},
-    {-EINVAL, 400, "bad_request"},
-    {-ERANGE, 400, "bad_request"},
-    {E_TOO_LARGE, 413, "too_large"},
-    {E_NOT_FOUND, 404, "not_found"},
-    {E_REFUSED, 409, "refused"},
-    {E_CONFLICT, 412, "version_conflict"},
-    {E_STOPPED, 503, "stopping"},
-    {E_UNREACHABLE, 503, "unreachable"},
-    {-ENOMEM, 503, "no_memory"},
-    {-EAGAIN, 503, "busy"},
-    {-ENOSPC, 507, "no_space"},
-    {-EDQUOT, 507, "no_space"},
+    {E_SYNTAX, 400, "bad_json"},     {E_USAGE, 400, "bad_request"},
+    {-EINVAL, 400, "bad_request"},   {-ERANGE, 400, "bad_request"},
+    {E_TOO_LARGE, 413, "too_large"}, {E_NOT_FOUND, 404, "not_found"},
+    {E_REFUSED, 409, "refused"},     {E_CONFLICT, 412, "version_conflict"},
+    {E_STOPPED, 503, "stopping"},    {E_UNREACHABLE, 503, "unreachable"},
+    {-ENOMEM, 503, "no_memory"},     {-EAGAIN, 503, "busy"},
+    {-ENOSPC, 507, "no_space"},      {-EDQUOT, 507, "no_space"},
 };
 
 static const char *phrase_of(int status)
@@ -65,7 +51,8 @@ static void problem_body(struct buf *out, int status, const char *code, struct s
     buf_puts(out, "}\n");
 }
 
-void api_reply_bare(struct http_exchange *exchange, int status, const char *code, const char *detail)
+void api_reply_bare(struct http_exchange *exchange, int status, const char *code,
+                    const char *detail)
 {
     _buf_ struct buf body = {0};
 
@@ -73,7 +60,8 @@ void api_reply_bare(struct http_exchange *exchange, int status, const char *code
     http_exchange_reply(exchange, status, "application/problem+json", NULL, &body);
 }
 
-void api_reply(struct api_call *call, int status, const char *content_type, const char *headers, struct buf *body)
+void api_reply(struct api_call *call, int status, const char *content_type, const char *headers,
+               struct buf *body)
 {
     struct http_exchange *exchange = call->exchange;
 
@@ -100,7 +88,8 @@ void api_reply_json(struct api_call *call, int status, struct buf *body)
     api_reply(call, status, "application/json", NULL, body);
 }
 
-static void reply_problem(struct api_call *call, int status, const char *code, const char *headers, struct str detail)
+static void reply_problem(struct api_call *call, int status, const char *code, const char *headers,
+                          struct str detail)
 {
     _buf_ struct buf body = {0};
 
@@ -119,8 +108,8 @@ void api_reply_problem(struct api_call *call, int status, const char *code, cons
     reply_problem(call, status, code, NULL, buf_str(&detail));
 }
 
-void api_reply_problem_with(struct api_call *call, int status, const char *code, const char *headers,
-                            const char *format, ...)
+void api_reply_problem_with(struct api_call *call, int status, const char *code,
+                            const char *headers, const char *format, ...)
 {
     _buf_ struct buf detail = {0};
     va_list args;
@@ -143,5 +132,6 @@ void api_reply_error(struct api_call *call, int status, const struct err *err)
             code = errors[i].code;
         }
     }
-    reply_problem(call, http_status, code, http_status == 503 ? "Retry-After: 1\r\n" : NULL, str_of(text));
+    reply_problem(call, http_status, code, http_status == 503 ? "Retry-After: 1\r\n" : NULL,
+                  str_of(text));
 }

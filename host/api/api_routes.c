@@ -33,16 +33,21 @@ const struct api_route api_routes[] = {
      "Submit by hand: {\"selector\", \"entity\", \"dry_run\"}"},
     {"POST", "/trigger-integration/{id}", api_integration_trigger, "operate", "",
      "The same trigger under its short name"},
-    {"GET", "/api/v1/submissions", api_submissions_list, "read", "integration,entity,state,after,limit",
-     "List submissions, newest first"},
-    {"GET", "/api/v1/submissions/{id}", api_submission_get, "read", "", "Show one submission with its attempts"},
+    {"GET", "/api/v1/submissions", api_submissions_list, "read",
+     "integration,entity,state,after,limit", "List submissions, newest first"},
+    {"GET", "/api/v1/submissions/{id}", api_submission_get, "read", "",
+     "Show one submission with its attempts"},
     {"GET", "/api/v1/why", api_why, "read", "entity,integration",
      "Tell what became of an entity at each integration, why, and what comes next"},
-    {"GET", "/api/v1/signals", api_signals_list, "read", "after,limit", "List signals, oldest first"},
-    {"GET", "/api/v1/plugins", api_plugins_list, "read", "", "List plugin files and the workers that run them"},
-    {"GET", "/api/v1/status", api_status, "read", "", "Show the daemon: store, integrations, memory"},
+    {"GET", "/api/v1/signals", api_signals_list, "read", "after,limit",
+     "List signals, oldest first"},
+    {"GET", "/api/v1/plugins", api_plugins_list, "read", "",
+     "List plugin files and the workers that run them"},
+    {"GET", "/api/v1/status", api_status, "read", "",
+     "Show the daemon: store, integrations, memory"},
     {"GET", "/api/v1/openapi.json", api_openapi, "read", "", "This API as an OpenAPI document"},
-    {"GET", "/health", api_health, "read", "", "200 when every enabled integration is open or has said why not, else 503"},
+    {"GET", "/health", api_health, "read", "",
+     "200 when every enabled integration is open or has said why not, else 503"},
     {"GET", "/metrics", api_metrics, "read", "", "Figures for Prometheus"},
 };
 const size_t api_route_count = sizeof(api_routes) / sizeof(api_routes[0]);
@@ -71,7 +76,8 @@ static bool path_matches(const char *pattern, struct str path, struct str *out_i
     return at == end;
 }
 
-const struct api_route *api_route_find(struct str method, struct str path, struct str *out_id, struct buf *out_allow)
+const struct api_route *api_route_find(struct str method, struct str path, struct str *out_id,
+                                       struct buf *out_allow)
 {
     bool is_head = str_is(method, "HEAD");
     struct str wanted = is_head ? STR("GET") : method;

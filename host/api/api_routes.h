@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The table of all routes. A new route is a handler and a row in api_routes.c; help, OpenAPI, argument checks and the
- * 404 and 405 answers come from the row. */
+ * The table of all routes. A new route is a handler and a row in api_routes.c; help, OpenAPI,
+ * argument checks and the 404 and 405 answers come from the row. */
 #ifndef API_ROUTES_H
 #define API_ROUTES_H
 
@@ -10,19 +10,20 @@
 
 struct api_route {
     const char *method;
-    const char *path;       /* "{id}" stands for one segment */
+    const char *path; /* "{id}" stands for one segment */
     api_handler_fn handler;
-    const char *scope;      /* what a token must allow: read, write or operate */
-    const char *arguments;  /* names of query arguments, separated by ',' */
-    const char *help;       /* one line */
+    const char *scope;     /* what a token must allow: read, write or operate */
+    const char *arguments; /* names of query arguments, separated by ',' */
+    const char *help;      /* one line */
 };
 
 extern const struct api_route api_routes[];
 extern const size_t api_route_count;
 
-/* The row for a request, HEAD served by GET rows; out_id is the raw {id} segment. NULL: *out_allow is empty when no row
- * has this path, else the text of an Allow header's value. */
-const struct api_route *api_route_find(struct str method, struct str path, struct str *out_id, struct buf *out_allow);
+/* The row for a request, HEAD served by GET rows; out_id is the raw {id} segment. NULL: *out_allow
+ * is empty when no row has this path, else the text of an Allow header's value. */
+const struct api_route *api_route_find(struct str method, struct str path, struct str *out_id,
+                                       struct buf *out_allow);
 /* The path that was perhaps meant, or NULL. */
 const char *api_route_nearest(struct str path);
 

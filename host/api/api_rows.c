@@ -32,7 +32,8 @@ static void on_done(struct store_op *op)
     if (op->status < 0) {
         api_reply_error(rows->call, op->status, &op->error);
     } else if (rows->seen == 0 && rows->missing != NULL) {
-        api_reply_problem(rows->call, 404, "not_found", "There is no %s '%s'.", rows->missing, buf_str(&rows->id).ptr);
+        api_reply_problem(rows->call, 404, "not_found", "There is no %s '%s'.", rows->missing,
+                          buf_str(&rows->id).ptr);
     } else {
         buf_putc(&rows->body, ']');
         if (rows->seen > rows->limit && rows->key != NULL)

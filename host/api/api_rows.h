@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A store query answered as {"items":[...],"next":...}: rows become JSON on the reader thread, the reply goes out on
- * the loop. Inside this room only. */
+ * A store query answered as {"items":[...],"next":...}: rows become JSON on the reader thread, the
+ * reply goes out on the loop. Inside this room only. */
 #ifndef API_ROWS_H
 #define API_ROWS_H
 
 #include "api/api_call.h"
 
 struct api_rows {
-    struct store_query query;  /* first: a query is its rows */
+    struct store_query query; /* first: a query is its rows */
     struct api_call *call;
     struct buf body;
-    struct buf id, text;       /* what the query borrows */
+    struct buf id, text; /* what the query borrows */
     uint64_t limit, seen, last;
-    const char *missing;       /* the noun of a 404 about `id` when no row came; NULL: an empty list is an answer */
-    void (*put)(struct buf *out, const struct store_row *row);  /* members of one item [pool] */
-    uint64_t (*key)(const struct store_row *row);               /* what `after` takes [pool]; NULL: no paging */
+    const char *missing; /* the noun of a 404 about `id` when no row came; NULL: an empty list is an
+                            answer */
+    void (*put)(struct buf *out, const struct store_row *row); /* members of one item [pool] */
+    uint64_t (*key)(const struct store_row *row); /* what `after` takes [pool]; NULL: no paging */
 };
 
 enum { API_LIMIT_DEFAULT = 100, API_LIMIT_MAX = 1000 };

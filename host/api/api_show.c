@@ -126,7 +126,8 @@ void api_put_submission(struct buf *out, const struct store_row *row)
     json_put_member(out, "state", str_of(submission_state_name(row->state)));
     json_put_int(out, "attempts", row->attempts);
     api_put_time(out, "last_attempt_at", row->started_ms);
-    if (row->state == SUBMISSION_RETRYING || row->state == SUBMISSION_UNKNOWN || row->state == SUBMISSION_PENDING)
+    if (row->state == SUBMISSION_RETRYING || row->state == SUBMISSION_UNKNOWN ||
+        row->state == SUBMISSION_PENDING)
         api_put_time(out, "next_try_at", row->due_ms);
     if (row->http_status != 0)
         json_put_int(out, "http_status", row->http_status);

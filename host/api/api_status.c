@@ -46,7 +46,8 @@ static void put_configuration(struct buf *out, const struct config *config)
     buf_puts(out, "]}");
 }
 
-static void put_integrations(struct buf *out, const struct engine *engine, const struct api_counts *counts)
+static void put_integrations(struct buf *out, const struct engine *engine,
+                             const struct api_counts *counts)
 {
     api_put_comma(out);
     buf_puts(out, "\"integrations\":[");
@@ -108,7 +109,10 @@ void api_health(struct api_call *call)
                   strcmp(integration.state, "paused") != 0;
     }
     buf_putc(&body, '{');
-    json_put_member(&body, "status", !is_ready ? STR("starting") : broken > 0 ? STR("degraded") : STR("ok"));
+    json_put_member(&body, "status",
+                    !is_ready    ? STR("starting")
+                    : broken > 0 ? STR("degraded")
+                                 : STR("ok"));
     json_put_int(&body, "integrations_not_active", (int64_t)broken);
     buf_puts(&body, "}\n");
     api_reply_json(call, is_ready ? 200 : 503, &body);

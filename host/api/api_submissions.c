@@ -28,7 +28,8 @@ static bool state_argument(struct api_call *call, int *out)
     }
     for (int i = 0; i < SUBMISSION_STATES; i++)
         buf_printf(&known, "%s%s", i > 0 ? ", " : "", submission_state_name(i));
-    api_reply_problem(call, 400, "bad_argument", "Argument state: '%s' is none of %s.", text.ptr, known.ptr);
+    api_reply_problem(call, 400, "bad_argument", "Argument state: '%s' is none of %s.", text.ptr,
+                      known.ptr);
     return false;
 }
 
@@ -50,7 +51,8 @@ static void list(struct api_call *call, uint32_t integration)
     api_rows_send(rows);
 }
 
-/* The integration's ini may be gone while the store still has its submissions: the store knows the number. */
+/* The integration's ini may be gone while the store still has its submissions: the store knows the
+ * number. */
 static void list_of_former(struct api_call *call, const struct api_counts *counts)
 {
     _buf_ struct buf name = {0};
@@ -59,7 +61,8 @@ static void list_of_former(struct api_call *call, const struct api_counts *count
         api_reply_problem(call, 503, "stopping", "The daemon is stopping.");
         return;
     }
-    (void)http_exchange_argument(call->exchange, "integration", &name); /* present, or we would not be here */
+    (void)http_exchange_argument(call->exchange, "integration",
+                                 &name); /* present, or we would not be here */
     const struct api_count *count = api_counts_find(counts, buf_str(&name).ptr);
     if (count == NULL)
         api_reply_no_integration(call, buf_str(&name).ptr);
@@ -74,13 +77,14 @@ void api_submissions_list(struct api_call *call)
 
     if (!http_exchange_argument(call->exchange, "integration", &name) || name.len == 0)
         list(call, 0);
-    else if (engine_integration_find(call->engine, name.ptr, &integration) && integration.number != 0)
+    else if (engine_integration_find(call->engine, name.ptr, &integration) &&
+             integration.number != 0)
         list(call, integration.number);
     else
         api_counts_ask(call, list_of_former);
 }
 
-/* ---- one with its attempts --------------------------------------------------------------------------------------- */
+/* ---- one with its attempts ---- */
 
 struct submission_query {
     struct store_query query; /* first: the query is the whole */
@@ -113,7 +117,8 @@ static void on_submission_done(struct store_op *op)
     if (op->status < 0 && op->status != E_NOT_FOUND) {
         api_reply_error(call, op->status, &op->error);
     } else if (!submission->is_found) {
-        api_reply_problem(call, 404, "not_found", "There is no submission %s.", buf_str(&call->id).ptr);
+        api_reply_problem(call, 404, "not_found", "There is no submission %s.",
+                          buf_str(&call->id).ptr);
     } else if (submission->query.query == QUERY_SUBMISSION) {
         submission->query.query = QUERY_ATTEMPTS;
         submission->query.limit = API_LIMIT_MAX;
@@ -132,7 +137,8 @@ void api_submission_get(struct api_call *call)
     int64_t number;
 
     if (str_to_i64(buf_str(&call->id), &number) < 0 || number < 1) {
-        api_reply_problem(call, 400, "bad_request", "A submission has a number from 1; '%s' is none.",
+        api_reply_problem(call, 400, "bad_request",
+                          "A submission has a number from 1; '%s' is none.",
                           buf_str(&call->id).ptr);
         return;
     }

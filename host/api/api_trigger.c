@@ -78,11 +78,13 @@ static bool read_body(struct trigger *trigger, struct str body, struct err *err)
     if (json_check(body, err) < 0)
         return false;
     bool is_object = json_pick(body, names, 3, values) >= 0;
-    bool is_flag = values[2].len == 0 || json_kind_of(values[2]) == JSON_TRUE || json_kind_of(values[2]) == JSON_FALSE;
+    bool is_flag = values[2].len == 0 || json_kind_of(values[2]) == JSON_TRUE ||
+                   json_kind_of(values[2]) == JSON_FALSE;
     if (!is_object || !is_flag || !text_member(values[0], &trigger->selector) ||
         !text_member(values[1], &trigger->entity))
         return err_set(err, E_USAGE,
-                       "A trigger is {\"selector\": NAME or \"entity\": ID, \"dry_run\": true or false}.") == 0;
+                       "A trigger is {\"selector\": NAME or \"entity\": ID, \"dry_run\": true or "
+                       "false}.") == 0;
     trigger->is_dry_run = values[2].len > 0 && json_kind_of(values[2]) == JSON_TRUE;
     return true;
 }
@@ -108,7 +110,8 @@ void api_integration_trigger(struct api_call *call)
         return;
     }
     if (trigger->is_dry_run && trigger->entity.len == 0) {
-        api_reply_problem(call, 400, "bad_request", "A dry run wants an entity: {\"entity\": ID, \"dry_run\": true}.");
+        api_reply_problem(call, 400, "bad_request",
+                          "A dry run wants an entity: {\"entity\": ID, \"dry_run\": true}.");
         return;
     }
     struct str entity = buf_str(&trigger->entity);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Everything the store knows of one entity's way, asked step by step: the entity, the integrations' cursors, the
- * submissions, the attempts of the newest of them. */
+ * Everything the store knows of one entity's way, asked step by step: the entity, the integrations'
+ * cursors, the submissions, the attempts of the newest of them. */
 #include "api/api_why.h"
 
 #include "api/api_handlers.h"
@@ -30,7 +30,7 @@ static void why_destroy(struct why *why)
 }
 DEFINE_GUARD(why, struct why *, why_destroy);
 
-/* ---- rows: [pool] ------------------------------------------------------------------------------------------------ */
+/* ---- rows: [pool] ---- */
 
 static void take_entity(struct why *why, const struct store_row *row)
 {
@@ -49,19 +49,21 @@ static void take_entity(struct why *why, const struct store_row *row)
 
 static bool take_integration(struct why *why, const struct store_row *row)
 {
-    struct why_integration *all = realloc(why->integrations, (why->integration_count + 1) * sizeof(*all));
+    struct why_integration *all =
+        realloc(why->integrations, (why->integration_count + 1) * sizeof(*all));
 
     if (all == NULL)
         return false;
     why->integrations = all;
-    all[why->integration_count++] =
-        (struct why_integration){.number = row->integration, .cursor = row->cursor, .name = str_dup(row->name)};
+    all[why->integration_count++] = (struct why_integration){
+        .number = row->integration, .cursor = row->cursor, .name = str_dup(row->name)};
     return true;
 }
 
 static bool take_submission(struct why *why, const struct store_row *row)
 {
-    struct why_submission *all = realloc(why->submissions, (why->submission_count + 1) * sizeof(*all));
+    struct why_submission *all =
+        realloc(why->submissions, (why->submission_count + 1) * sizeof(*all));
 
     if (all == NULL)
         return false;
@@ -102,7 +104,7 @@ static bool on_row(struct store_query *query, const struct store_row *row)
     return is_kept;
 }
 
-/* ---- steps --------------------------------------------------------------------------------------------------------- */
+/* ---- steps ---- */
 
 static void ask(struct why *why, enum store_query_kind kind, uint32_t limit)
 {
@@ -115,7 +117,8 @@ static void ask(struct why *why, enum store_query_kind kind, uint32_t limit)
 static uint32_t only_number(const struct why *why)
 {
     for (size_t i = 0; i < why->integration_count; i++)
-        if (why->integrations[i].name != NULL && str_is(buf_str(&why->only), why->integrations[i].name))
+        if (why->integrations[i].name != NULL &&
+            str_is(buf_str(&why->only), why->integrations[i].name))
             return why->integrations[i].number;
     return 0;
 }
@@ -161,7 +164,8 @@ static void on_done(struct store_op *op)
     switch (why->step) {
     case WHY_ENTITY:
         if (!why->is_found) {
-            api_reply_problem(why->call, 404, "not_found", "There is no entity '%s'.", why->entity.ptr);
+            api_reply_problem(why->call, 404, "not_found", "There is no entity '%s'.",
+                              why->entity.ptr);
             why_destroy(why);
             return;
         }
@@ -197,7 +201,8 @@ void api_why(struct api_call *call)
         return;
     }
     if (!http_exchange_argument(call->exchange, "entity", &why->entity) || why->entity.len == 0) {
-        api_reply_problem(call, 400, "bad_argument", "Which entity? Ask why?entity=ID, and &integration=NAME if wanted.");
+        api_reply_problem(call, 400, "bad_argument",
+                          "Which entity? Ask why?entity=ID, and &integration=NAME if wanted.");
         return;
     }
     (void)http_exchange_argument(call->exchange, "integration", &why->only); /* absent: all */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What was found out about one entity, between api_why.c (asks the store) and api_why_tell.c (tells the story).
- * Inside this room only. */
+ * What was found out about one entity, between api_why.c (asks the store) and api_why_tell.c (tells
+ * the story). Inside this room only. */
 #ifndef API_WHY_H
 #define API_WHY_H
 
@@ -15,9 +15,9 @@ struct why_submission {
     uint32_t integration;
     enum submission_state state;
     int64_t due_ms;
-    char *name;              /* the integration's */
-    struct buf members;      /* of its JSON object */
-    struct buf attempts;     /* JSON objects */
+    char *name;          /* the integration's */
+    struct buf members;  /* of its JSON object */
+    struct buf attempts; /* JSON objects */
 };
 
 struct why_integration {
@@ -29,14 +29,14 @@ struct why_integration {
 struct why {
     struct store_query query; /* first: the query is the whole */
     struct api_call *call;
-    struct buf entity, only;  /* arguments; `only`: one integration, or empty: all */
+    struct buf entity, only; /* arguments; `only`: one integration, or empty: all */
     enum { WHY_ENTITY, WHY_INTEGRATIONS, WHY_SUBMISSIONS, WHY_ATTEMPTS } step;
     bool is_found, is_deleted, is_out_of_memory;
     struct buf entity_json, entity_type;
     uint64_t version, seq;
     struct why_submission *submissions; /* newest first */
     size_t submission_count;
-    size_t asked;                       /* whose attempts are being asked for */
+    size_t asked; /* whose attempts are being asked for */
     struct why_integration *integrations;
     size_t integration_count;
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The story of one entity at each integration: what was tried, what the lane says where nothing was, what comes next. */
+ * The story of one entity at each integration: what was tried, what the lane says where nothing
+ * was, what comes next. */
 #include "api/api_why.h"
 
 #include "base/clock.h"
@@ -14,7 +15,8 @@ static bool is_of(const struct why_submission *submission, uint32_t number, cons
     return submission->name != NULL && name != NULL && strcmp(submission->name, name) == 0;
 }
 
-static const struct why_submission *newest_of(const struct why *why, uint32_t number, const char *name)
+static const struct why_submission *newest_of(const struct why *why, uint32_t number,
+                                              const char *name)
 {
     for (size_t i = 0; i < why->submission_count; i++)
         if (is_of(&why->submissions[i], number, name))
@@ -22,7 +24,8 @@ static const struct why_submission *newest_of(const struct why *why, uint32_t nu
     return NULL;
 }
 
-static void put_submissions(struct buf *out, const struct why *why, uint32_t number, const char *name)
+static void put_submissions(struct buf *out, const struct why *why, uint32_t number,
+                            const char *name)
 {
     api_put_comma(out);
     buf_puts(out, "\"submissions\":[");
@@ -69,7 +72,8 @@ static const char *next_words(enum submission_state state, bool *out_has_time)
     }
 }
 
-static void put_explanation(struct buf *out, const struct why *why, const struct engine_integration *integration)
+static void put_explanation(struct buf *out, const struct why *why,
+                            const struct engine_integration *integration)
 {
     _buf_ struct buf words = {0};
     bool will_look = false;
@@ -81,24 +85,28 @@ static void put_explanation(struct buf *out, const struct why *why, const struct
         return;
     }
     for (size_t i = 0; i < why->integration_count; i++)
-        if (why->integrations[i].name != NULL && strcmp(why->integrations[i].name, integration->name) == 0)
+        if (why->integrations[i].name != NULL &&
+            strcmp(why->integrations[i].name, integration->name) == 0)
             cursor = why->integrations[i].cursor;
-    engine_explain(why->call->engine, integration->name, buf_str(&why->entity_type), why->seq, cursor, &words,
-                   &will_look);
+    engine_explain(why->call->engine, integration->name, buf_str(&why->entity_type), why->seq,
+                   cursor, &words, &will_look);
     api_put_masked(out, "explanation", buf_str(&words));
     api_put_bool(out, "will_look", will_look);
-    json_put_member(out, "next", will_look ? STR("the lane has yet to look at this version")
-                                           : STR("nothing until the entity or the configuration changes"));
+    json_put_member(out, "next",
+                    will_look ? STR("the lane has yet to look at this version")
+                              : STR("nothing until the entity or the configuration changes"));
     if (will_look && integration->figures.paused_until_ms > clock_wall_ms())
         api_put_time(out, "next_at", integration->figures.paused_until_ms);
 }
 
-static void put_next(struct buf *out, const struct why *why, const struct engine_integration *integration,
+static void put_next(struct buf *out, const struct why *why,
+                     const struct engine_integration *integration,
                      const struct why_submission *newest)
 {
     bool has_time;
 
-    if (newest == NULL || (newest->version < why->version && newest->state != SUBMISSION_IN_FLIGHT)) {
+    if (newest == NULL ||
+        (newest->version < why->version && newest->state != SUBMISSION_IN_FLIGHT)) {
         put_explanation(out, why, integration);
         return;
     }
@@ -111,7 +119,8 @@ static void put_next(struct buf *out, const struct why *why, const struct engine
         api_put_time(out, "next_at", due_ms);
 }
 
-static void put_configured(struct buf *out, const struct why *why, const struct engine_integration *integration)
+static void put_configured(struct buf *out, const struct why *why,
+                           const struct engine_integration *integration)
 {
     const struct why_submission *newest = newest_of(why, integration->number, integration->name);
 
@@ -131,7 +140,8 @@ static void put_former(struct buf *out, const struct why *why, const struct why_
 {
     struct engine_integration integration;
 
-    if (former->name == NULL || engine_integration_find(why->call->engine, former->name, &integration) ||
+    if (former->name == NULL ||
+        engine_integration_find(why->call->engine, former->name, &integration) ||
         newest_of(why, former->number, former->name) == NULL)
         return;
     api_put_comma(out);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The command line client: what a command's function gets, and the rows that commands and options are. A new command
- * is a function and a row in cli_commands.c; parsing and help come from the row. One thread. */
+ * The command line client: what a command's function gets, and the rows that commands and options
+ * are. A new command is a function and a row in cli_commands.c; parsing and help come from the row.
+ * One thread. */
 #ifndef CLI_CLI_H
 #define CLI_CLI_H
 
@@ -15,8 +16,8 @@ enum cli_exit { CLI_DONE = 0, CLI_REFUSED = 1, CLI_USAGE = 2, CLI_UNREACHABLE = 
 enum { CLI_ARGUMENTS_MAX = 64, CLI_OPTIONS_MAX = 32 };
 
 struct cli_option {
-    const char *name;   /* without the dashes; NULL ends a list */
-    const char *value;  /* what its value is called, "N"; NULL: a flag */
+    const char *name;  /* without the dashes; NULL ends a list */
+    const char *value; /* what its value is called, "N"; NULL: a flag */
     const char *help;
 };
 
@@ -24,12 +25,13 @@ struct cli;
 
 struct cli_command {
     const char *words;     /* "entity add" */
-    const char *arguments; /* "ID [FILE]": how many there must and may be is read from this; "..." for any number */
-    const struct cli_option *options; /* NULL: the common ones alone */
+    const char *arguments; /* "ID [FILE]": how many there must and may be is read from this; "..."
+                              for any number */
+    const struct cli_option *options;                   /* NULL: the common ones alone */
     enum { CLI_ONLINE, CLI_OFFLINE, CLI_EITHER } needs; /* of the daemon */
-    int (*run)(struct cli *cli);      /* an enum cli_exit */
-    const char *help;                 /* one line */
-    const char *more;                 /* paragraphs for --help, or NULL */
+    int (*run)(struct cli *cli);                        /* an enum cli_exit */
+    const char *help;                                   /* one line */
+    const char *more;                                   /* paragraphs for --help, or NULL */
 };
 
 struct cli {
@@ -40,30 +42,32 @@ struct cli {
         const char *name, *value; /* value "" for a flag */
     } given[CLI_OPTIONS_MAX];
     size_t given_count;
-    bool is_json;     /* --json */
-    bool is_coloured; /* standard output is a terminal that wants colour */
-    size_t width;     /* of the terminal; 0: no limit */
-    struct buf socket;/* resolved at the first call */
+    bool is_json;      /* --json */
+    bool is_coloured;  /* standard output is a terminal that wants colour */
+    size_t width;      /* of the terminal; 0: no limit */
+    struct buf socket; /* resolved at the first call */
 };
 
 extern const struct cli_command cli_commands[];
 extern const size_t cli_command_count;
 extern const struct cli_option cli_common_options[];
 
-/* Parses what stands behind the program's name: command, arguments, options. 0, or E_USAGE with the sentence.
- * out->command stays NULL when help was asked for of no command. */
+/* Parses what stands behind the program's name: command, arguments, options. 0, or E_USAGE with the
+ * sentence. out->command stays NULL when help was asked for of no command. */
 int cli_parse(int argc, char **argv, struct cli *out, struct err *err);
 /* The row with the most words at the front of `words`; *out_used of them. NULL: none. */
 const struct cli_command *cli_find(char *const *words, size_t count, size_t *out_used);
 void cli_argument_range(const char *arguments, size_t *out_min, size_t *out_max);
 
-const char *cli_argument(const struct cli *cli, size_t index);     /* NULL past the end */
+const char *cli_argument(const struct cli *cli, size_t index);        /* NULL past the end */
 const char *cli_option_text(const struct cli *cli, const char *name); /* NULL: not given */
 bool cli_option_is_set(const struct cli *cli, const char *name);
 /* 0, or E_USAGE with the sentence printed. */
-int cli_option_number(const struct cli *cli, const char *name, int64_t min, int64_t max, int64_t fallback, int64_t *out);
+int cli_option_number(const struct cli *cli, const char *name, int64_t min, int64_t max,
+                      int64_t fallback, int64_t *out);
 
-/* Help, from the rows. `prefix` "" is everything, "entity" the group, a whole command's words all about it. */
+/* Help, from the rows. `prefix` "" is everything, "entity" the group, a whole command's words all
+ * about it. */
 void cli_help(const char *prefix, struct buf *out);
 bool cli_help_has(const char *prefix);
 

@@ -21,7 +21,8 @@ static int socket_of_configuration(struct cli *cli, struct err *err)
     struct config *config = config_load(dir, NULL, NULL, err);
     if (config == NULL)
         return err_set(err, E_UNREACHABLE,
-                       "which socket? There is no configuration in %s; give --socket PATH, TENON_SOCKET or --conf DIR",
+                       "which socket? There is no configuration in %s; give --socket PATH, "
+                       "TENON_SOCKET or --conf DIR",
                        dir);
     state = config_state_dir(config_host(config), NULL);
     if (state != NULL)
@@ -47,8 +48,8 @@ static int resolve_socket(struct cli *cli, struct err *err)
     return socket_of_configuration(cli, err);
 }
 
-int cli_exchange(struct cli *cli, const char *method, struct str path, const char *content_type, struct str body,
-                 struct cli_answer *out, struct err *err)
+int cli_exchange(struct cli *cli, const char *method, struct str path, const char *content_type,
+                 struct str body, struct cli_answer *out, struct err *err)
 {
     _buf_ struct buf url = {0};
 
@@ -95,17 +96,20 @@ int cli_exchange_failed(const struct cli_answer *answer)
     return cli_fail(CLI_REFUSED, "the daemon answered %d and no reason", answer->status);
 }
 
-int cli_call(struct cli *cli, const char *method, struct str path, struct str body, struct cli_answer *out)
+int cli_call(struct cli *cli, const char *method, struct str path, struct str body,
+             struct cli_answer *out)
 {
     struct err err = {0};
-    int status = cli_exchange(cli, method, path, body.len > 0 ? "application/json" : NULL, body, out, &err);
+    int status =
+        cli_exchange(cli, method, path, body.len > 0 ? "application/json" : NULL, body, out, &err);
 
     if (status < 0)
         return cli_fail(status == E_UNREACHABLE ? CLI_UNREACHABLE : CLI_REFUSED, "%s", err.text);
     if (out->status < 200 || out->status > 299)
         return cli_exchange_failed(out);
     if (out->json == NULL)
-        return cli_fail(CLI_REFUSED, "the daemon's answer is no JSON; is something else listening at %s?",
+        return cli_fail(CLI_REFUSED,
+                        "the daemon's answer is no JSON; is something else listening at %s?",
                         cli->socket.ptr);
     return CLI_DONE;
 }
@@ -117,7 +121,8 @@ int cli_get(struct cli *cli, struct str path, struct cli_answer *out)
 
 void cli_path_put(struct buf *path, const char *text)
 {
-    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:@";
+    static const char plain[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:@";
 
     for (; *text != '\0'; text++) {
         if (strchr(plain, *text) != NULL)
@@ -171,6 +176,7 @@ int cli_print_table(const struct cli *cli, const struct cli_table *table)
 int cli_print_more(const struct json_t *page)
 {
     if (cli_json_has_number(page, "next")) /* stderr: the list itself stays clean for pipes */
-        (void)fprintf(stderr, "there is more: --after %lld\n", (long long)cli_json_number(page, "next"));
+        (void)fprintf(stderr, "there is more: --after %lld\n",
+                      (long long)cli_json_number(page, "next"));
     return CLI_DONE;
 }

@@ -21,16 +21,20 @@ static inline void guard_answer(struct cli_answer *answer)
 }
 #define _answer_ __attribute__((cleanup(guard_answer)))
 
-/* One exchange. CLI_DONE with a 2xx answer; else the daemon's sentence has been printed. `path` is encoded. */
-int cli_call(struct cli *cli, const char *method, struct str path, struct str body, struct cli_answer *out);
+/* One exchange. CLI_DONE with a 2xx answer; else the daemon's sentence has been printed. `path` is
+ * encoded. */
+int cli_call(struct cli *cli, const char *method, struct str path, struct str body,
+             struct cli_answer *out);
 int cli_get(struct cli *cli, struct str path, struct cli_answer *out);
 /* The same without printing: 0 for any answer, E_UNREACHABLE. */
-int cli_exchange(struct cli *cli, const char *method, struct str path, const char *content_type, struct str body,
-                 struct cli_answer *out, struct err *err);
-int cli_exchange_failed(const struct cli_answer *answer); /* prints the problem's sentence; CLI_REFUSED */
+int cli_exchange(struct cli *cli, const char *method, struct str path, const char *content_type,
+                 struct str body, struct cli_answer *out, struct err *err);
+int cli_exchange_failed(
+    const struct cli_answer *answer); /* prints the problem's sentence; CLI_REFUSED */
 struct str cli_answer_detail(const struct cli_answer *answer);
 
-/* Path pieces: percent-encodes `text`; `argument` gives "?name=" or "&name=" before it, nothing when NULL. */
+/* Path pieces: percent-encodes `text`; `argument` gives "?name=" or "&name=" before it, nothing
+ * when NULL. */
 void cli_path_put(struct buf *path, const char *text);
 void cli_path_put_argument(struct buf *path, const char *name, const char *text);
 
@@ -38,7 +42,8 @@ void cli_path_put_argument(struct buf *path, const char *name, const char *text)
 int cli_print(const struct buf *text);
 int cli_print_json(const struct json_t *json); /* indented */
 int cli_print_answer(const struct cli_answer *answer);
-int cli_print_more(const struct json_t *page); /* "more: --after N" on stderr when there is a next page */
+int cli_print_more(
+    const struct json_t *page); /* "more: --after N" on stderr when there is a next page */
 int cli_print_table(const struct cli *cli, const struct cli_table *table);
 DEFINE_GUARD(table, struct cli_table *, cli_table_destroy);
 #define _table_ _guard_(table)

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/cli_functions.h"
 
-#define END_OF_OPTIONS {NULL, NULL, NULL}
+#define END_OF_OPTIONS                                                                             \
+    {                                                                                              \
+        NULL, NULL, NULL                                                                           \
+    }
 
 static const struct cli_option plugin_list_options[] = {
     {"offline", NULL, "look at the plugin directories, ask no daemon"},
@@ -42,7 +45,8 @@ static const struct cli_option submit_options[] = {
 static const struct cli_option submission_list_options[] = {
     {"integration", "NAME", "only of this integration"},
     {"entity", "ID", "only of this entity"},
-    {"state", "STATE", "pending, in_flight, succeeded, retrying, failed, unknown, skipped, superseded"},
+    {"state", "STATE",
+     "pending, in_flight, succeeded, retrying, failed, unknown, skipped, superseded"},
     {"limit", "N", "at most this many, 1 to 1000 (50)"},
     {"after", "N", "go on behind this number"},
     END_OF_OPTIONS,
@@ -53,15 +57,19 @@ static const struct cli_option config_show_options[] = {
 };
 
 const struct cli_command cli_commands[] = {
-    {"status", "", NULL, CLI_ONLINE, cli_status, "Show the daemon, its store and its integrations", NULL},
+    {"status", "", NULL, CLI_ONLINE, cli_status, "Show the daemon, its store and its integrations",
+     NULL},
     {"plugin list", "", plugin_list_options, CLI_EITHER, cli_plugin_list,
      "List plugin files, and the workers that run them",
-     "With no daemon, or with --offline, the plugin directories of the configuration are read instead."},
+     "With no daemon, or with --offline, the plugin directories of the configuration are read "
+     "instead."},
     {"plugin inspect", "FILE", NULL, CLI_OFFLINE, cli_plugin_inspect,
      "Tell what a plugin file is and whether this host takes it",
      "Reads the file's note; none of its code runs. Exit code 1 when the host would refuse it."},
-    {"integration list", "", NULL, CLI_ONLINE, cli_integration_list, "List the configured integrations", NULL},
-    {"integration show", "NAME", NULL, CLI_ONLINE, cli_integration_show, "Show one integration with its figures", NULL},
+    {"integration list", "", NULL, CLI_ONLINE, cli_integration_list,
+     "List the configured integrations", NULL},
+    {"integration show", "NAME", NULL, CLI_ONLINE, cli_integration_show,
+     "Show one integration with its figures", NULL},
     {"entity add", "[FILE|-|JSON]", entity_add_options, CLI_ONLINE, cli_entity_add,
      "Store entities: one JSON object, an array or NDJSON",
      "Takes a file, '-' for standard input, or the JSON itself:\n"
@@ -77,21 +85,29 @@ const struct cli_command cli_commands[] = {
      "Relate two entities: A is TYPE of B", NULL},
     {"entity import", "FILE|-", entity_import_options, CLI_ONLINE, cli_entity_import,
      "Store the records of a file, one JSON object a line",
-     "Takes NDJSON of any length, or a JSON array. Records that are in already are left as they are, so an import\n"
-     "that broke off can simply be run again. A bad record is reported with its line and ends the import, or is left\n"
+     "Takes NDJSON of any length, or a JSON array. Records that are in already are left as they "
+     "are, so an import\n"
+     "that broke off can simply be run again. A bad record is reported with its line and ends the "
+     "import, or is left\n"
      "out with --skip-bad."},
-    {"import", "FILE|-", entity_import_options, CLI_ONLINE, cli_entity_import, "Short for 'entity import'", NULL},
-    {"submit", "NAME", submit_options, CLI_ONLINE, cli_submit, "Submit by hand to the integration NAME",
-     "Without options: what was never submitted. '--selector failed' tries failed submissions again."},
-    {"submission list", "", submission_list_options, CLI_ONLINE, cli_submission_list, "List submissions, newest first",
-     NULL},
-    {"submission show", "N", NULL, CLI_ONLINE, cli_submission_show, "Show one submission with its attempts", NULL},
+    {"import", "FILE|-", entity_import_options, CLI_ONLINE, cli_entity_import,
+     "Short for 'entity import'", NULL},
+    {"submit", "NAME", submit_options, CLI_ONLINE, cli_submit,
+     "Submit by hand to the integration NAME",
+     "Without options: what was never submitted. '--selector failed' tries failed submissions "
+     "again."},
+    {"submission list", "", submission_list_options, CLI_ONLINE, cli_submission_list,
+     "List submissions, newest first", NULL},
+    {"submission show", "N", NULL, CLI_ONLINE, cli_submission_show,
+     "Show one submission with its attempts", NULL},
     {"why", "ENTITY [INTEGRATION]", NULL, CLI_ONLINE, cli_why,
      "Tell what became of an entity, why, and what comes next", NULL},
-    {"config check", "", NULL, CLI_OFFLINE, cli_config_check, "Check all files of the configuration",
+    {"config check", "", NULL, CLI_OFFLINE, cli_config_check,
+     "Check all files of the configuration",
      "Shows every error of every file. Exit code 1 when there is one."},
     {"config show", "[NAME]", config_show_options, CLI_OFFLINE, cli_config_show,
-     "Show the effective configuration, secrets masked", "NAME is an integration, or tenon for tenon.ini; else all."},
+     "Show the effective configuration, secrets masked",
+     "NAME is an integration, or tenon for tenon.ini; else all."},
     {"config example", "[PLUGIN]", NULL, CLI_OFFLINE, cli_config_example,
      "Print a commented ini for a plugin, or tenon.ini",
      "For example: tenon config example webhook > conf.d/my-hook.ini"},

@@ -9,7 +9,9 @@
 
 static void put_message(const struct cli *cli, const struct config_error *message, struct buf *out)
 {
-    enum cli_color color = !cli->is_coloured ? COLOR_NONE : message->is_warning ? COLOR_WAIT : COLOR_BAD;
+    enum cli_color color = !cli->is_coloured     ? COLOR_NONE
+                           : message->is_warning ? COLOR_WAIT
+                                                 : COLOR_BAD;
 
     cli_text_put(out, str_of(message->file));
     if (message->line > 0)
@@ -27,7 +29,8 @@ static void put_message(const struct cli *cli, const struct config_error *messag
 static void put_json(const struct config *config, struct buf *out)
 {
     buf_puts(out, "{\"files\":");
-    buf_printf(out, "%zu,\"errors\":%zu,\"messages\":[", config_file_count(config), config_error_count(config));
+    buf_printf(out, "%zu,\"errors\":%zu,\"messages\":[", config_file_count(config),
+               config_error_count(config));
     for (size_t i = 0; i < config_message_count(config); i++) {
         const struct config_error *message = config_message(config, i);
         buf_puts(out, i > 0 ? ",{" : "{");
@@ -57,7 +60,8 @@ int cli_config_check(struct cli *cli)
             put_message(cli, config_message(config, i), &out);
         size_t errors = config_error_count(config);
         size_t warnings = config_message_count(config) - errors;
-        buf_printf(&out, "%zu integration%s", config_file_count(config), config_file_count(config) == 1 ? "" : "s");
+        buf_printf(&out, "%zu integration%s", config_file_count(config),
+                   config_file_count(config) == 1 ? "" : "s");
         buf_printf(&out, ", %zu error%s, %zu warning%s\n", errors, errors == 1 ? "" : "s", warnings,
                    warnings == 1 ? "" : "s");
     }
@@ -81,8 +85,10 @@ static int unknown_file(const struct config *config, const char *name)
         names[count++] = config_file_name(config_file_at(config, i));
     const char *near = str_nearest(name, names, count);
     if (near != NULL)
-        return cli_fail(CLI_REFUSED, "there is no integration '%s'; perhaps '%s' was meant", name, near);
-    return cli_fail(CLI_REFUSED, "there is no integration '%s'; 'tenon config show' lists all", name);
+        return cli_fail(CLI_REFUSED, "there is no integration '%s'; perhaps '%s' was meant", name,
+                        near);
+    return cli_fail(CLI_REFUSED, "there is no integration '%s'; 'tenon config show' lists all",
+                    name);
 }
 
 int cli_config_show(struct cli *cli)

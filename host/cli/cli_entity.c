@@ -27,7 +27,9 @@ static int print_taken(const struct json_t *json)
 
     if (cli_json_number(json, "received") == 1) {
         bool is_created = cli_json_number(json, "created") > 0;
-        buf_puts(&out, is_created ? "created " : cli_json_number(json, "updated") > 0 ? "updated " : "unchanged ");
+        buf_puts(&out, is_created                             ? "created "
+                       : cli_json_number(json, "updated") > 0 ? "updated "
+                                                              : "unchanged ");
         cli_text_put(&out, str_of(id));
         buf_printf(&out, " (version %lld)\n", (long long)cli_json_number(json, "version"));
         return cli_print(&out);
@@ -59,7 +61,8 @@ static int put_one(struct cli *cli, const char *id, const char *given, const cha
     code = cli_call(cli, "PUT", buf_str(&path), buf_str(&body), &answer);
     if (code != CLI_DONE)
         return code;
-    return cli->is_json ? cli_print_answer(&answer) : print_line(cli_json_text(answer.json, "outcome"), answer.json);
+    return cli->is_json ? cli_print_answer(&answer)
+                        : print_line(cli_json_text(answer.json, "outcome"), answer.json);
 }
 
 int cli_entity_add(struct cli *cli)
@@ -88,7 +91,8 @@ int cli_entity_update(struct cli *cli)
 
     if (cli_option_number(cli, "if-version", 1, INT64_MAX, 0, &version) < 0)
         return CLI_USAGE;
-    return put_one(cli, cli_argument(cli, 0), cli_argument(cli, 1), cli_option_text(cli, "if-version"));
+    return put_one(cli, cli_argument(cli, 0), cli_argument(cli, 1),
+                   cli_option_text(cli, "if-version"));
 }
 
 int cli_entity_delete(struct cli *cli)

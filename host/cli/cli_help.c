@@ -19,7 +19,8 @@ static bool is_in(const char *words, const char *prefix)
 {
     size_t len = strlen(prefix);
 
-    return strncmp(words, prefix, len) == 0 && (len == 0 || words[len] == '\0' || words[len] == ' ');
+    return strncmp(words, prefix, len) == 0 &&
+           (len == 0 || words[len] == '\0' || words[len] == ' ');
 }
 
 bool cli_help_has(const char *prefix)
@@ -34,16 +35,18 @@ static void put_options(struct buf *out, const struct cli_option *options)
 {
     for (; options != NULL && options->name != NULL; options++) {
         char left[64];
-        (void)snprintf(left, sizeof(left), "--%s%s%s", options->name, options->value != NULL ? " " : "",
-                       options->value != NULL ? options->value : ""); /* a long one is cut, it is our own text */
+        (void)snprintf(left, sizeof(left), "--%s%s%s", options->name,
+                       options->value != NULL ? " " : "",
+                       options->value != NULL ? options->value
+                                              : ""); /* a long one is cut, it is our own text */
         buf_printf(out, "  %-22s %s\n", left, options->help);
     }
 }
 
 static void put_command(struct buf *out, const struct cli_command *command)
 {
-    buf_printf(out, "tenon %s%s%s\n\n%s.\n", command->words, command->arguments[0] != '\0' ? " " : "",
-               command->arguments, command->help);
+    buf_printf(out, "tenon %s%s%s\n\n%s.\n", command->words,
+               command->arguments[0] != '\0' ? " " : "", command->arguments, command->help);
     if (command->more != NULL)
         buf_printf(out, "%s\n", command->more);
     buf_puts(out, "\nOptions:\n");
@@ -60,8 +63,10 @@ static void put_list(struct buf *out, const char *prefix)
         char left[96];
         if (!is_in(command->words, prefix))
             continue;
-        (void)snprintf(left, sizeof(left), "%s %s", command->words, command->arguments); /* our own texts */
-        buf_printf(out, strlen(left) > 34 ? "  %s\n  %34s %s\n" : "  %-34s%s %s\n", left, "", command->help);
+        (void)snprintf(left, sizeof(left), "%s %s", command->words,
+                       command->arguments); /* our own texts */
+        buf_printf(out, strlen(left) > 34 ? "  %s\n  %34s %s\n" : "  %-34s%s %s\n", left, "",
+                   command->help);
     }
 }
 
@@ -79,7 +84,8 @@ void cli_help(const char *prefix, struct buf *out)
     put_list(out, prefix);
     buf_puts(out, "\nOptions of all:\n");
     put_options(out, cli_common_options);
-    buf_puts(out, "\n'tenon COMMAND --help' tells more. Exit codes: 0 done, 1 refused or failed, 2 usage, 3 daemon not "
+    buf_puts(out, "\n'tenon COMMAND --help' tells more. Exit codes: 0 done, 1 refused or failed, 2 "
+                  "usage, 3 daemon not "
                   "reachable.\n");
 }
 
@@ -94,6 +100,7 @@ int cli_fail(enum cli_exit code, const char *format, ...)
     for (size_t i = 0; i < text.len; i++) /* what others wrote must not drive the terminal */
         if ((unsigned char)text.ptr[i] < 0x20 && text.ptr[i] != '\n')
             text.ptr[i] = ' ';
-    (void)fprintf(stderr, "tenon: %s\n", text.len > 0 ? text.ptr : "out of memory"); /* stderr gone: nobody to tell */
+    (void)fprintf(stderr, "tenon: %s\n",
+                  text.len > 0 ? text.ptr : "out of memory"); /* stderr gone: nobody to tell */
     return code;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Records of a file into the store, in requests of about a thousand lines. The file streams; it may be larger than
- * memory. A request that the daemon refuses is halved until the bad record stands alone and can be named by its line. */
+ * Records of a file into the store, in requests of about a thousand lines. The file streams; it may
+ * be larger than memory. A request that the daemon refuses is halved until the bad record stands
+ * alone and can be named by its line. */
 #include "cli/cli_functions.h"
 
 #include "base/clock.h"
@@ -15,16 +16,16 @@ enum { BATCH_RECORDS = 1000, BATCH_BYTES = 500000, WHOLE_BYTES_MAX = 512 * 1024 
 
 struct import {
     struct cli *cli;
-    const char *name;          /* of the file, for people */
+    const char *name; /* of the file, for people */
     FILE *in;
     struct buf path;
     bool is_skipping;
-    const char *unit;          /* what is counted: "line", or "record" in an array */
-    struct buf batch;          /* records, each with a line end behind it */
+    const char *unit;                 /* what is counted: "line", or "record" in an array */
+    struct buf batch;                 /* records, each with a line end behind it */
     size_t starts[BATCH_RECORDS + 1]; /* of each record in batch, and the end */
     uint64_t places[BATCH_RECORDS];   /* its line or number in the file */
     size_t count;
-    uint64_t place;            /* line or number read last */
+    uint64_t place; /* line or number read last */
     int64_t received, created, updated, unchanged, bad;
     int64_t bytes_read;
     struct cli_progress progress;
@@ -35,8 +36,8 @@ static int refuse(struct import *import, uint64_t place, struct str why)
 {
     import->bad++;
     cli_progress_clear(&import->progress);
-    (void)cli_fail(CLI_REFUSED, "%s: %s %llu: %.*s", import->name, import->unit, (unsigned long long)place,
-                   STR_ARG(why));
+    (void)cli_fail(CLI_REFUSED, "%s: %s %llu: %.*s", import->name, import->unit,
+                   (unsigned long long)place, STR_ARG(why));
     return import->is_skipping ? CLI_DONE : CLI_REFUSED;
 }
 
@@ -47,7 +48,8 @@ static int send_range(struct import *import, size_t first, size_t count)
     struct str body = {import->batch.ptr + import->starts[first],
                        import->starts[first + count] - import->starts[first]};
 
-    int status = cli_exchange(import->cli, "POST", buf_str(&import->path), "application/x-ndjson", body, &answer, &err);
+    int status = cli_exchange(import->cli, "POST", buf_str(&import->path), "application/x-ndjson",
+                              body, &answer, &err);
     if (status < 0) {
         cli_progress_clear(&import->progress);
         return cli_fail(status == E_UNREACHABLE ? CLI_UNREACHABLE : CLI_REFUSED, "%s", err.text);
@@ -108,7 +110,7 @@ static int add_record(struct import *import, struct str record)
     return CLI_DONE;
 }
 
-/* ---- the two forms of a file ------------------------------------------------------------------------------------- */
+/* ---- the two forms of a file ---- */
 
 /* An array, or objects over several lines: the file as one. `first` has been read already. */
 static int read_whole(struct import *import, struct str first)
@@ -124,8 +126,9 @@ static int read_whole(struct import *import, struct str first)
     while ((len = fread(bytes, 1, sizeof(bytes), import->in)) > 0 && whole.len < WHOLE_BYTES_MAX)
         buf_add(&whole, bytes, len);
     if (whole.failed || whole.len >= WHOLE_BYTES_MAX)
-        return cli_fail(CLI_REFUSED, "%s: an array of more than %d MB; give one object a line instead", import->name,
-                        WHOLE_BYTES_MAX >> 20);
+        return cli_fail(CLI_REFUSED,
+                        "%s: an array of more than %d MB; give one object a line instead",
+                        import->name, WHOLE_BYTES_MAX >> 20);
     struct json_records reader = {.rest = buf_str(&whole)};
     import->unit = "record";
     import->place = 0;
@@ -163,7 +166,8 @@ static int read_lines(struct import *import)
         struct str text = {line, (size_t)len};
         import->place++;
         import->bytes_read += len;
-        if (import->place == 1 && str_starts_with(text, "\xef\xbb\xbf")) /* a byte order mark is no JSON */
+        if (import->place == 1 &&
+            str_starts_with(text, "\xef\xbb\xbf")) /* a byte order mark is no JSON */
             text = (struct str){line + 3, text.len - 3};
         if (str_trim(text).len == 0)
             continue;
@@ -177,7 +181,7 @@ static int read_lines(struct import *import)
     return code == CLI_DONE ? flush_batch(import) : code;
 }
 
-/* ---- the command ------------------------------------------------------------------------------------------------- */
+/* ---- the command ---- */
 
 static int print_summary(const struct import *import)
 {
@@ -222,10 +226,13 @@ static int open_input(struct import *import)
     if (import->in == NULL)
         return cli_fail(CLI_REFUSED, "%s: cannot be opened: %s", import->name, strerror(errno));
     if (fstat(fileno(import->in), &info) == 0 && S_ISDIR(info.st_mode))
-        return cli_fail(CLI_REFUSED, "%s is a directory; give a file of JSON records", import->name);
+        return cli_fail(CLI_REFUSED, "%s is a directory; give a file of JSON records",
+                        import->name);
     is_file = fstat(fileno(import->in), &info) == 0 && S_ISREG(info.st_mode);
-    bool is_shown = isatty(STDERR_FILENO) && !cli_option_is_set(import->cli, "quiet") && !import->cli->is_json;
-    cli_progress_start(&import->progress, is_shown, is_file ? (int64_t)info.st_size : 0, import->cli->width);
+    bool is_shown =
+        isatty(STDERR_FILENO) && !cli_option_is_set(import->cli, "quiet") && !import->cli->is_json;
+    cli_progress_start(&import->progress, is_shown, is_file ? (int64_t)info.st_size : 0,
+                       import->cli->width);
     return CLI_DONE;
 }
 
@@ -244,7 +251,8 @@ int cli_entity_import(struct cli *cli)
     int code = open_input(import);
     if (code == CLI_DONE) {
         code = read_lines(import);
-        if (code == CLI_REFUSED) /* what was read before the bad record goes in: the message says where it stopped */
+        if (code == CLI_REFUSED) /* what was read before the bad record goes in: the message says
+                                    where it stopped */
             (void)flush_batch(import);
         cli_progress_clear(&import->progress);
         int printed = print_summary(import);

@@ -16,7 +16,8 @@ static int read_standard_input(struct buf *out)
 
     while ((len = read(STDIN_FILENO, bytes, sizeof(bytes))) > 0) {
         if (out->len + (size_t)len > INPUT_BYTES_MAX)
-            return cli_fail(CLI_REFUSED, "standard input is larger than %d MB; use 'tenon entity import -'",
+            return cli_fail(CLI_REFUSED,
+                            "standard input is larger than %d MB; use 'tenon entity import -'",
                             INPUT_BYTES_MAX >> 20);
         buf_add(out, bytes, (size_t)len);
     }

@@ -5,7 +5,8 @@
 
 #include "cli/cli.h"
 
-/* CLI_DONE, or the exit code with the sentence printed. `given` NULL: standard input, unless that is a terminal. */
+/* CLI_DONE, or the exit code with the sentence printed. `given` NULL: standard input, unless that
+ * is a terminal. */
 int cli_input_read(const char *given, struct buf *out);
 
 #endif

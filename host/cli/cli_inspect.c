@@ -39,10 +39,11 @@ static int inspect(const char *path, struct inspection *out)
 
 static bool is_taken(const struct inspection *inspection)
 {
-    return inspection->read_status == 0 && inspection->abi_status == 0 && inspection->trust_status == 0;
+    return inspection->read_status == 0 && inspection->abi_status == 0 &&
+           inspection->trust_status == 0;
 }
 
-/* ---- JSON ---------------------------------------------------------------------------------------------------------- */
+/* ---- JSON ---- */
 
 static void put_flag(struct buf *out, const char *name, bool is_true)
 {
@@ -122,7 +123,7 @@ static int print_json(const struct inspection *inspection)
     return cli_print(&out);
 }
 
-/* ---- text ---------------------------------------------------------------------------------------------------------- */
+/* ---- text ---- */
 
 static void put_line(struct buf *out, const char *label, const char *text)
 {
@@ -131,7 +132,8 @@ static void put_line(struct buf *out, const char *label, const char *text)
     buf_putc(out, '\n');
 }
 
-static void put_judgement(const struct cli *cli, struct buf *out, const char *label, int status, const struct err *err)
+static void put_judgement(const struct cli *cli, struct buf *out, const char *label, int status,
+                          const struct err *err)
 {
     enum cli_color color = !cli->is_coloured ? COLOR_NONE : status == 0 ? COLOR_GOOD : COLOR_BAD;
 
@@ -189,8 +191,8 @@ static int print_settings(const struct cli *cli, const char *rows)
         return CLI_DONE;
     while (option_next(&rest, &option, NULL) > 0) {
         _buf_ struct buf type = {0};
-        buf_printf(&type, "%s%s%s", option_type_name(option.type), option.is_required ? ", required" : "",
-                   option.is_secret ? ", secret" : "");
+        buf_printf(&type, "%s%s%s", option_type_name(option.type),
+                   option.is_required ? ", required" : "", option.is_secret ? ", secret" : "");
         cli_table_add(table, option.name, COLOR_NONE);
         cli_table_add(table, buf_str(&type), COLOR_NONE);
         cli_table_add(table, option.range, COLOR_NONE);
@@ -220,11 +222,15 @@ static int print_text(const struct cli *cli, const struct inspection *inspection
     buf_puts(&out, note->sdk[0] != '\0' ? ", SDK " : "");
     cli_text_put(&out, str_of(note->sdk));
     buf_putc(&out, '\n');
-    put_line(&out, "needs", note->unknown_needs[0] != '\0' ? note->unknown_needs : note->needs_net ? "net" : "nothing");
+    put_line(&out, "needs",
+             note->unknown_needs[0] != '\0' ? note->unknown_needs
+             : note->needs_net              ? "net"
+                                            : "nothing");
     put_libraries(&out, note);
     put_oddities(&out, note);
     int code = cli_print(&out);
-    return code != CLI_DONE ? code : print_settings(cli, note->settings != NULL ? note->settings : "");
+    return code != CLI_DONE ? code
+                            : print_settings(cli, note->settings != NULL ? note->settings : "");
 }
 
 int cli_plugin_inspect(struct cli *cli)

@@ -9,9 +9,9 @@
 int cli_integration_print(const struct cli *cli, const struct json_t *items)
 {
     static const struct cli_column columns[] = {
-        {"INTEGRATION", false, false}, {"STATE", false, false},  {"BACKLOG", true, false},
+        {"INTEGRATION", false, false}, {"STATE", false, false},    {"BACKLOG", true, false},
         {"IN FLIGHT", true, false},    {"DELIVERED", true, false}, {"WAITING", true, false},
-        {"FAILED", true, false},       {"NOTE", false, true},    {NULL, false, false},
+        {"FAILED", true, false},       {"NOTE", false, true},      {NULL, false, false},
     };
     _table_ struct cli_table *table = cli_table_create(columns);
 
@@ -42,11 +42,12 @@ int cli_integration_list(struct cli *cli)
         return code != CLI_DONE ? code : cli_print_answer(&answer);
     const struct json_t *items = cli_json_member(answer.json, "items");
     if (cli_json_count(items) == 0)
-        return cli_fail(CLI_DONE, "no integration is configured; 'tenon config example PLUGIN' prints one");
+        return cli_fail(CLI_DONE,
+                        "no integration is configured; 'tenon config example PLUGIN' prints one");
     return cli_integration_print(cli, items);
 }
 
-/* ---- one --------------------------------------------------------------------------------------------------------- */
+/* ---- one ---- */
 
 static void put_text(struct buf *out, const char *label, const char *text)
 {
@@ -69,7 +70,8 @@ static void put_when(struct buf *out, const char *label, const char *time)
 }
 
 /* "1,200 succeeded, 3 failed" from an object of numbers. */
-static void put_numbers(struct buf *out, const char *label, const struct json_t *numbers, const char *unless)
+static void put_numbers(struct buf *out, const char *label, const struct json_t *numbers,
+                        const char *unless)
 {
     const char *name;
     const struct json_t *value;

@@ -5,7 +5,8 @@
 
 struct json_t *cli_json_parse(struct str text)
 {
-    return text.len > 0 ? json_loadb(text.ptr, text.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL) : NULL;
+    return text.len > 0 ? json_loadb(text.ptr, text.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL)
+                        : NULL;
 }
 
 void cli_json_release(struct json_t *json)
@@ -60,7 +61,8 @@ const struct json_t *cli_json_item(const struct json_t *array, size_t index)
     return json_array_get(array, index);
 }
 
-bool cli_json_pair(const struct json_t *object, size_t index, const char **out_name, const struct json_t **out_value)
+bool cli_json_pair(const struct json_t *object, size_t index, const char **out_name,
+                   const struct json_t **out_value)
 {
     json_t *all = (json_t *)object; /* the iterator changes nothing, its type says otherwise */
     void *at = json_object_iter(all);

@@ -70,7 +70,8 @@ bool cli_option_is_set(const struct cli *cli, const char *name)
     return cli_option_text(cli, name) != NULL;
 }
 
-int cli_option_number(const struct cli *cli, const char *name, int64_t min, int64_t max, int64_t fallback, int64_t *out)
+int cli_option_number(const struct cli *cli, const char *name, int64_t min, int64_t max,
+                      int64_t fallback, int64_t *out)
 {
     const char *text = cli_option_text(cli, name);
 
@@ -78,8 +79,8 @@ int cli_option_number(const struct cli *cli, const char *name, int64_t min, int6
     if (text == NULL)
         return 0;
     if (str_to_i64(str_of(text), out) < 0 || *out < min || *out > max) {
-        (void)cli_fail(CLI_USAGE, "--%s: '%s' is not a whole number from %lld to %lld", name, text, (long long)min,
-                       (long long)max);
+        (void)cli_fail(CLI_USAGE, "--%s: '%s' is not a whole number from %lld to %lld", name, text,
+                       (long long)min, (long long)max);
         return E_USAGE;
     }
     return 0;
@@ -98,20 +99,25 @@ static int unknown_option(const struct cli *cli, struct str name, struct err *er
     const char *names[CLI_OPTIONS_MAX * 2];
     size_t count = 0;
     _free_ char *word = str_dup(name);
-    const struct cli_option *const lists[] = {cli->command != NULL ? cli->command->options : NULL, cli_common_options};
+    const struct cli_option *const lists[] = {cli->command != NULL ? cli->command->options : NULL,
+                                              cli_common_options};
 
     for (size_t i = 0; i < 2; i++)
-        for (const struct cli_option *at = lists[i]; at != NULL && at->name != NULL && count < CLI_OPTIONS_MAX; at++)
+        for (const struct cli_option *at = lists[i];
+             at != NULL && at->name != NULL && count < CLI_OPTIONS_MAX; at++)
             names[count++] = at->name;
     const char *near = word != NULL ? str_nearest(word, names, count) : NULL;
     const char *where = cli->command != NULL ? cli->command->words : "tenon";
     if (near != NULL)
-        return err_set(err, E_USAGE, "%s: there is no option --%.*s; perhaps --%s was meant", where, STR_ARG(name), near);
+        return err_set(err, E_USAGE, "%s: there is no option --%.*s; perhaps --%s was meant", where,
+                       STR_ARG(name), near);
     return err_set(err, E_USAGE, "%s: there is no option --%.*s; see --help", where, STR_ARG(name));
 }
 
-/* `text` is "--name" or "--name=value"; `next` the word behind it. *out_took_next when that was its value. */
-static int take_option(struct cli *cli, const char *text, const char *next, bool *out_took_next, struct err *err)
+/* `text` is "--name" or "--name=value"; `next` the word behind it. *out_took_next when that was its
+ * value. */
+static int take_option(struct cli *cli, const char *text, const char *next, bool *out_took_next,
+                       struct err *err)
 {
     const char *equals = strchr(text, '=');
     struct str name = {text + 2, equals != NULL ? (size_t)(equals - text - 2) : strlen(text) - 2};
@@ -127,11 +133,14 @@ static int take_option(struct cli *cli, const char *text, const char *next, bool
     if (option->value == NULL && equals != NULL)
         return err_set(err, E_USAGE, "--%s takes no value", option->name);
     if (option->value != NULL && equals == NULL && next == NULL)
-        return err_set(err, E_USAGE, "--%s wants a value: --%s %s", option->name, option->name, option->value);
+        return err_set(err, E_USAGE, "--%s wants a value: --%s %s", option->name, option->name,
+                       option->value);
     if (cli->given_count == CLI_OPTIONS_MAX)
         return err_set(err, E_USAGE, "more than %d options", CLI_OPTIONS_MAX);
     cli->given[cli->given_count].name = option->name;
-    cli->given[cli->given_count++].value = option->value == NULL ? "" : equals != NULL ? equals + 1 : next;
+    cli->given[cli->given_count++].value = option->value == NULL ? ""
+                                           : equals != NULL      ? equals + 1
+                                                                 : next;
     *out_took_next = option->value != NULL && equals == NULL;
     return 0;
 }
@@ -176,9 +185,11 @@ static int unknown_command(char *const *words, size_t count, struct err *err)
     if (cli_help_has(words[0]))
         near = near != NULL && strncmp(near, words[0], strlen(words[0])) == 0 ? near : NULL;
     if (near != NULL)
-        return err_set(err, E_USAGE, "there is no command '%s'; perhaps 'tenon %s' was meant", given.ptr, near);
+        return err_set(err, E_USAGE, "there is no command '%s'; perhaps 'tenon %s' was meant",
+                       given.ptr, near);
     if (cli_help_has(words[0]))
-        return err_set(err, E_USAGE, "there is no command '%s'; 'tenon %s --help' lists those of %s", given.ptr,
+        return err_set(err, E_USAGE,
+                       "there is no command '%s'; 'tenon %s --help' lists those of %s", given.ptr,
                        words[0], words[0]);
     return err_set(err, E_USAGE, "there is no command '%s'; 'tenon --help' lists them", given.ptr);
 }
@@ -191,10 +202,12 @@ static int check_count(const struct cli *cli, struct err *err)
 
     cli_argument_range(command->arguments, &min, &max);
     if (cli->argument_count < min)
-        return err_set(err, E_USAGE, "something is missing: tenon %s %s", command->words, command->arguments);
+        return err_set(err, E_USAGE, "something is missing: tenon %s %s", command->words,
+                       command->arguments);
     if (cli->argument_count > max)
-        return err_set(err, E_USAGE, "'%s' is too much: tenon %s%s%s", cli->arguments[max], command->words,
-                       command->arguments[0] != '\0' ? " " : "", command->arguments);
+        return err_set(err, E_USAGE, "'%s' is too much: tenon %s%s%s", cli->arguments[max],
+                       command->words, command->arguments[0] != '\0' ? " " : "",
+                       command->arguments);
     return 0;
 }
 
@@ -208,7 +221,8 @@ static int take_words(struct cli *cli, int argc, char **argv, int at, struct err
         if (!options_end && strcmp(word, "--") == 0) {
             options_end = true;
         } else if (!options_end && is_option(word)) {
-            int status = take_option(cli, word, at + 1 < argc ? argv[at + 1] : NULL, &took_next, err);
+            int status =
+                take_option(cli, word, at + 1 < argc ? argv[at + 1] : NULL, &took_next, err);
             if (status < 0)
                 return status;
         } else if (cli->argument_count == CLI_ARGUMENTS_MAX) {
@@ -228,7 +242,8 @@ int cli_parse(int argc, char **argv, struct cli *out, struct err *err)
 
     while (at < argc && is_option(argv[at])) { /* common options may stand in front */
         bool took_next;
-        int status = take_option(out, argv[at], at + 1 < argc ? argv[at + 1] : NULL, &took_next, err);
+        int status =
+            take_option(out, argv[at], at + 1 < argc ? argv[at + 1] : NULL, &took_next, err);
         if (status < 0)
             return status;
         at += took_next ? 2 : 1;

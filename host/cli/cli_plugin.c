@@ -64,8 +64,9 @@ static void add_worker(struct cli_table *table, const struct json_t *worker)
 static int print_list(const struct cli *cli, const struct json_t *json)
 {
     static const struct cli_column columns[] = {
-        {"PLUGIN", false, false}, {"VERSION", false, false}, {"STATE", false, false}, {"WORKER", false, false},
-        {"FILE", false, true},    {"REASON", false, true},   {NULL, false, false},
+        {"PLUGIN", false, false}, {"VERSION", false, false}, {"STATE", false, false},
+        {"WORKER", false, false}, {"FILE", false, true},     {"REASON", false, true},
+        {NULL, false, false},
     };
     const struct json_t *items = cli_json_member(json, "items");
     _table_ struct cli_table *table = cli_table_create(columns);

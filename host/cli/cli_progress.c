@@ -8,10 +8,13 @@
 
 enum { BAR_COLUMNS = 24, PAUSE_US = 100000 };
 
-void cli_progress_start(struct cli_progress *progress, bool is_shown, int64_t total_bytes, size_t width)
+void cli_progress_start(struct cli_progress *progress, bool is_shown, int64_t total_bytes,
+                        size_t width)
 {
-    *progress = (struct cli_progress){
-        .is_shown = is_shown, .total_bytes = total_bytes, .width = width, .started_us = clock_mono_us()};
+    *progress = (struct cli_progress){.is_shown = is_shown,
+                                      .total_bytes = total_bytes,
+                                      .width = width,
+                                      .started_us = clock_mono_us()};
 }
 
 void cli_progress_show(struct cli_progress *progress, int64_t bytes, int64_t records)
@@ -34,10 +37,12 @@ void cli_progress_show(struct cli_progress *progress, int64_t bytes, int64_t rec
     }
     cli_text_put_count(&line, records);
     buf_puts(&line, " records, ");
-    cli_text_put_count(&line, spent_us > 0 ? (int64_t)((double)records * 1e6 / (double)spent_us) : 0);
+    cli_text_put_count(&line,
+                       spent_us > 0 ? (int64_t)((double)records * 1e6 / (double)spent_us) : 0);
     buf_puts(&line, "/s");
     if (progress->width == 0 || line.len < progress->width)
-        (void)fprintf(stderr, "\r%s\033[K", line.ptr); /* a progress bar that cannot be written is no loss */
+        (void)fprintf(stderr, "\r%s\033[K",
+                      line.ptr); /* a progress bar that cannot be written is no loss */
 }
 
 void cli_progress_clear(struct cli_progress *progress)

@@ -14,8 +14,10 @@ struct cli_progress {
     size_t width;
     int64_t started_us, shown_us;
 };
-void cli_progress_start(struct cli_progress *progress, bool is_shown, int64_t total_bytes, size_t width);
-void cli_progress_show(struct cli_progress *progress, int64_t bytes, int64_t records); /* at most ten times a second */
+void cli_progress_start(struct cli_progress *progress, bool is_shown, int64_t total_bytes,
+                        size_t width);
+void cli_progress_show(struct cli_progress *progress, int64_t bytes,
+                       int64_t records); /* at most ten times a second */
 void cli_progress_clear(struct cli_progress *progress);
 
 #endif

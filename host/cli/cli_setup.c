@@ -10,7 +10,8 @@ void cli_setup_finish(struct cli_setup *setup)
     *setup = (struct cli_setup){0};
 }
 
-static bool plugin_facts(void *user, const char *plugin, struct config_plugin_facts *out, const char **out_problem)
+static bool plugin_facts(void *user, const char *plugin, struct config_plugin_facts *out,
+                         const char **out_problem)
 {
     static struct err problem; /* borrowed until the next call, see config_options_fn */
     const struct catalog_entry *entry;
@@ -26,7 +27,8 @@ static bool plugin_facts(void *user, const char *plugin, struct config_plugin_fa
     return true;
 }
 
-/* The plugin path stands in tenon.ini, so that is read before the plugins and the rest after them. */
+/* The plugin path stands in tenon.ini, so that is read before the plugins and the rest after them.
+ */
 int cli_setup_read(struct cli *cli, bool needs_config, struct cli_setup *out)
 {
     struct err err = {0};

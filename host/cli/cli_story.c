@@ -29,7 +29,8 @@ static void put_line(struct buf *out, const char *indent, const char *label, con
     buf_putc(out, '\n');
 }
 
-static void put_attempt(const struct cli *cli, const struct json_t *attempt, const char *indent, struct buf *out)
+static void put_attempt(const struct cli *cli, const struct json_t *attempt, const char *indent,
+                        struct buf *out)
 {
     int64_t status = cli_json_number(attempt, "http_status");
     const char *error_class = cli_json_text(attempt, "error_class");
@@ -51,12 +52,13 @@ static void put_attempt(const struct cli *cli, const struct json_t *attempt, con
     put_line(out, indent, "    < ", cli_json_text(attempt, "answer"));
 }
 
-void cli_story_put_submission(const struct cli *cli, const struct json_t *submission, const char *indent,
-                              struct buf *out)
+void cli_story_put_submission(const struct cli *cli, const struct json_t *submission,
+                              const char *indent, struct buf *out)
 {
     const struct json_t *history = cli_json_member(submission, "history");
 
-    buf_printf(out, "%ssubmission %lld of version %lld: ", indent, (long long)cli_json_number(submission, "number"),
+    buf_printf(out, "%ssubmission %lld of version %lld: ", indent,
+               (long long)cli_json_number(submission, "number"),
                (long long)cli_json_number(submission, "version"));
     cli_story_put_state(cli, cli_json_text(submission, "state"), out);
     buf_putc(out, '\n');

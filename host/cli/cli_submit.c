@@ -67,7 +67,8 @@ static int print_submitted(const struct json_t *json)
         cli_text_put(&out, str_of(name));
         buf_puts(&out, " goes through the store again and submits what it finds");
         if (cli_json_number(json, "queued") > 0)
-            buf_printf(&out, "; %lld waiting ones go first", (long long)cli_json_number(json, "queued"));
+            buf_printf(&out, "; %lld waiting ones go first",
+                       (long long)cli_json_number(json, "queued"));
     } else {
         cli_text_put_count(&out, cli_json_number(json, "queued"));
         buf_puts(&out, " queued for ");

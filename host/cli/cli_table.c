@@ -116,8 +116,8 @@ static void fit(const struct cli_table *table, size_t *widths, size_t width)
     }
 }
 
-static void put_cell(const struct cli_table *table, size_t column, size_t width, struct str text, size_t columns,
-                     enum cli_color color, struct buf *out)
+static void put_cell(const struct cli_table *table, size_t column, size_t width, struct str text,
+                     size_t columns, enum cli_color color, struct buf *out)
 {
     bool is_last = column + 1 == table->column_count;
     size_t pad = columns < width ? width - columns : 0;
@@ -132,7 +132,8 @@ static void put_cell(const struct cli_table *table, size_t column, size_t width,
     buf_puts(out, is_last ? "\n" : "  ");
 }
 
-bool cli_table_render(const struct cli_table *table, size_t width, bool is_coloured, struct buf *out)
+bool cli_table_render(const struct cli_table *table, size_t width, bool is_coloured,
+                      struct buf *out)
 {
     size_t widths[CLI_COLUMNS_MAX];
 
@@ -143,7 +144,8 @@ bool cli_table_render(const struct cli_table *table, size_t width, bool is_colou
         fit(table, widths, width);
     for (size_t i = 0; i < table->column_count; i++) {
         struct str head = str_of(table->columns[i].head);
-        put_cell(table, i, widths[i], head, cli_text_columns(head), is_coloured ? COLOR_BOLD : COLOR_NONE, out);
+        put_cell(table, i, widths[i], head, cli_text_columns(head),
+                 is_coloured ? COLOR_BOLD : COLOR_NONE, out);
     }
     for (size_t i = 0; i < table->count; i++) {
         const struct cell *cell = &table->cells[i];

@@ -1,26 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A table that fits the terminal: the widest columns give way first and show "…" where they were cut. */
+ * A table that fits the terminal: the widest columns give way first and show "…" where they were
+ * cut. */
 #ifndef CLI_TABLE_H
 #define CLI_TABLE_H
 
 #include "cli/cli_text.h"
 
 struct cli_column {
-    const char *head;   /* NULL ends a list */
-    bool is_right;      /* numbers */
-    bool gives_way;     /* long texts: cut before the others */
+    const char *head; /* NULL ends a list */
+    bool is_right;    /* numbers */
+    bool gives_way;   /* long texts: cut before the others */
 };
 
 enum { CLI_COLUMNS_MAX = 16 };
 
 struct cli_table;
-struct cli_table *cli_table_create(const struct cli_column *columns); /* borrowed; NULL: no memory */
+struct cli_table *
+cli_table_create(const struct cli_column *columns); /* borrowed; NULL: no memory */
 void cli_table_destroy(struct cli_table *table);
 /* Cells from left to right, row by row. Cheap text in, safe text kept. */
 void cli_table_add(struct cli_table *table, struct str text, enum cli_color color);
 void cli_table_add_text(struct cli_table *table, const char *text);
 void cli_table_add_number(struct cli_table *table, int64_t number);
 /* width 0: no limit. False when memory ran out somewhere. */
-bool cli_table_render(const struct cli_table *table, size_t width, bool is_coloured, struct buf *out);
+bool cli_table_render(const struct cli_table *table, size_t width, bool is_coloured,
+                      struct buf *out);
 
 #endif

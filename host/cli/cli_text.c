@@ -94,12 +94,14 @@ enum cli_color cli_color_of_state(const char *state)
         const char *state;
         enum cli_color color;
     } colors[] = {
-        {"succeeded", COLOR_GOOD}, {"active", COLOR_GOOD},     {"usable", COLOR_GOOD},      {"running", COLOR_GOOD},
-        {"ok", COLOR_GOOD},        {"failed", COLOR_BAD},      {"refused", COLOR_BAD},      {"quarantined", COLOR_BAD},
-        {"retrying", COLOR_WAIT},  {"unknown", COLOR_WAIT},    {"pending", COLOR_WAIT},     {"in_flight", COLOR_WAIT},
-        {"paused", COLOR_WAIT},    {"restarting", COLOR_WAIT}, {"starting", COLOR_WAIT},    {"stopping", COLOR_WAIT},
-        {"skipped", COLOR_DIM},    {"superseded", COLOR_DIM},  {"disabled", COLOR_DIM},     {"foreign", COLOR_DIM},
-        {"removed", COLOR_DIM},    {"degraded", COLOR_WAIT},
+        {"succeeded", COLOR_GOOD}, {"active", COLOR_GOOD},     {"usable", COLOR_GOOD},
+        {"running", COLOR_GOOD},   {"ok", COLOR_GOOD},         {"failed", COLOR_BAD},
+        {"refused", COLOR_BAD},    {"quarantined", COLOR_BAD}, {"retrying", COLOR_WAIT},
+        {"unknown", COLOR_WAIT},   {"pending", COLOR_WAIT},    {"in_flight", COLOR_WAIT},
+        {"paused", COLOR_WAIT},    {"restarting", COLOR_WAIT}, {"starting", COLOR_WAIT},
+        {"stopping", COLOR_WAIT},  {"skipped", COLOR_DIM},     {"superseded", COLOR_DIM},
+        {"disabled", COLOR_DIM},   {"foreign", COLOR_DIM},     {"removed", COLOR_DIM},
+        {"degraded", COLOR_WAIT},
     };
 
     for (size_t i = 0; i < sizeof(colors) / sizeof(colors[0]); i++)
@@ -110,7 +112,8 @@ enum cli_color cli_color_of_state(const char *state)
 
 void cli_color_start(struct buf *out, enum cli_color color)
 {
-    static const char *const starts[] = {"", "\033[32m", "\033[31m", "\033[33m", "\033[2m", "\033[1m"};
+    static const char *const starts[] = {"",         "\033[32m", "\033[31m",
+                                         "\033[33m", "\033[2m",  "\033[1m"};
 
     buf_puts(out, starts[color]);
 }
@@ -140,8 +143,8 @@ void cli_text_put_when(struct buf *out, const char *time, int64_t now_ms)
     if (distance == 0)
         buf_puts(out, "now");
     else
-        buf_printf(out, at_ms > now_ms ? "in %lld %s" : "%lld %s ago", (long long)(distance / units[unit].ms),
-                   units[unit].unit);
+        buf_printf(out, at_ms > now_ms ? "in %lld %s" : "%lld %s ago",
+                   (long long)(distance / units[unit].ms), units[unit].unit);
 }
 
 void cli_text_put_bytes(struct buf *out, int64_t bytes)

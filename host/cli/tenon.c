@@ -69,7 +69,8 @@ int main(int argc, char **argv)
 
     /* A reader that has seen enough ends us quietly, whatever our parent ignored. */
     (void)signal(SIGPIPE, SIG_DFL); /* cannot fail for this signal */
-    (void)setlocale(LC_CTYPE, "C.UTF-8"); /* column widths; without it every character counts as one */
+    (void)setlocale(LC_CTYPE,
+                    "C.UTF-8"); /* column widths; without it every character counts as one */
     if (cli_parse(argc - 1, argv + 1, &cli, &err) < 0)
         return cli_fail(CLI_USAGE, "%s", err.text);
     cli.width = terminal_width();

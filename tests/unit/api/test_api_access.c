@@ -11,9 +11,15 @@
 
 static void knows_this_machine(void **state)
 {
-    static const char *const ours[] = {"127.0.0.1", "127.0.0.1:8642", "[::1]:8642", "localhost", "LocalHost:1"};
-    static const char *const foreign[] = {"",           "0.0.0.0:8642",       "127.0.0.1.evil.com", "localhost.evil.com:80",
-                                          "example.org", "evil.com:127.0.0.1", "[::]:8642"};
+    static const char *const ours[] = {"127.0.0.1", "127.0.0.1:8642", "[::1]:8642", "localhost",
+                                       "LocalHost:1"};
+    static const char *const foreign[] = {"",
+                                          "0.0.0.0:8642",
+                                          "127.0.0.1.evil.com",
+                                          "localhost.evil.com:80",
+                                          "example.org",
+                                          "evil.com:127.0.0.1",
+                                          "[::]:8642"};
 
     (void)state;
     for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)

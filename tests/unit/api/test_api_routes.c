@@ -8,7 +8,8 @@
 
 #include <cmocka.h>
 
-static const struct api_route *find(const char *method, const char *path, struct str *out_id, struct buf *out_allow)
+static const struct api_route *find(const char *method, const char *path, struct str *out_id,
+                                    struct buf *out_allow)
 {
     buf_clear(out_allow);
     return api_route_find(str_of(method), str_of(path), out_id, out_allow);
@@ -23,7 +24,8 @@ static void finds_rows_by_method_and_path(void **state)
         {"GET", "/api/v1/entities", "/api/v1/entities", ""},
         {"GET", "/api/v1/entities/e-1", "/api/v1/entities/{id}", "e-1"},
         {"HEAD", "/api/v1/entities/e-1", "/api/v1/entities/{id}", "e-1"},
-        {"GET", "/api/v1/entities/a%2Fb/relationships", "/api/v1/entities/{id}/relationships", "a%2Fb"},
+        {"GET", "/api/v1/entities/a%2Fb/relationships", "/api/v1/entities/{id}/relationships",
+         "a%2Fb"},
         {"GET", "/api/v1/integrations/health", "/api/v1/integrations/health", ""},
         {"GET", "/api/v1/integrations/healthy", "/api/v1/integrations/{id}", "healthy"},
         {"POST", "/api/v1/integrations/x/trigger", "/api/v1/integrations/{id}/trigger", "x"},
@@ -43,7 +45,12 @@ static void finds_rows_by_method_and_path(void **state)
 
 static void refuses_what_only_looks_alike(void **state)
 {
-    static const char *const paths[] = {"", "/", "/api/v1/entities/", "/api/v1/entities/a/b", "/ingest/", "/INGEST",
+    static const char *const paths[] = {"",
+                                        "/",
+                                        "/api/v1/entities/",
+                                        "/api/v1/entities/a/b",
+                                        "/ingest/",
+                                        "/INGEST",
                                         "/api/v1/entities//relationships"};
     struct buf allow = {0};
     struct str id;
@@ -105,7 +112,8 @@ static void every_row_can_be_reached(void **state)
 
     (void)state;
     for (size_t i = 0; i < api_route_count; i++)
-        assert_ptr_equal(find(api_routes[i].method, api_routes[i].path, &id, &allow), &api_routes[i]);
+        assert_ptr_equal(find(api_routes[i].method, api_routes[i].path, &id, &allow),
+                         &api_routes[i]);
     buf_finish(&allow);
 }
 
@@ -127,9 +135,12 @@ static void decodes_percent_escapes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(finds_rows_by_method_and_path), cmocka_unit_test(refuses_what_only_looks_alike),
-        cmocka_unit_test(tells_the_methods_of_a_path),   cmocka_unit_test(suggests_the_near_path),
-        cmocka_unit_test(every_row_is_whole),            cmocka_unit_test(every_row_can_be_reached),
+        cmocka_unit_test(finds_rows_by_method_and_path),
+        cmocka_unit_test(refuses_what_only_looks_alike),
+        cmocka_unit_test(tells_the_methods_of_a_path),
+        cmocka_unit_test(suggests_the_near_path),
+        cmocka_unit_test(every_row_is_whole),
+        cmocka_unit_test(every_row_can_be_reached),
         cmocka_unit_test(decodes_percent_escapes),
     };
 

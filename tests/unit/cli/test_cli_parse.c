@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * From words to a command: matching, options, counts, suggestions, and that each row of the table is whole. */
+ * From words to a command: matching, options, counts, suggestions, and that each row of the table
+ * is whole. */
 #include "cli/cli.h"
 
 #include <setjmp.h>
@@ -133,8 +134,9 @@ static void reads_argument_counts(void **state)
     static const struct {
         const char *text;
         size_t min, max;
-    } cases[] = {{"", 0, 0}, {"ID", 1, 1}, {"A TYPE B", 3, 3}, {"ID [FILE|-|JSON]", 1, 2}, {"[TEXT]", 0, 1},
-                 {"ID...", 1, CLI_ARGUMENTS_MAX}};
+    } cases[] = {{"", 0, 0},         {"ID", 1, 1},
+                 {"A TYPE B", 3, 3}, {"ID [FILE|-|JSON]", 1, 2},
+                 {"[TEXT]", 0, 1},   {"ID...", 1, CLI_ARGUMENTS_MAX}};
 
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -146,7 +148,8 @@ static void reads_argument_counts(void **state)
     }
 }
 
-/* House rule: whatever can be called can be read about, and options do not fight with the common ones. */
+/* House rule: whatever can be called can be read about, and options do not fight with the common
+ * ones. */
 static void every_command_has_help(void **state)
 {
     (void)state;
@@ -161,10 +164,12 @@ static void every_command_has_help(void **state)
         assert_non_null(strstr(help.ptr, command->help));
         cli_help("", &all);
         assert_non_null(strstr(all.ptr, command->words));
-        for (const struct cli_option *option = command->options; option != NULL && option->name; option++) {
+        for (const struct cli_option *option = command->options; option != NULL && option->name;
+             option++) {
             assert_non_null(strstr(help.ptr, option->name));
             assert_true(strlen(option->help) > 5);
-            for (const struct cli_option *common = cli_common_options; common->name != NULL; common++)
+            for (const struct cli_option *common = cli_common_options; common->name != NULL;
+                 common++)
                 assert_string_not_equal(option->name, common->name);
         }
         for (size_t j = 0; j < i; j++)

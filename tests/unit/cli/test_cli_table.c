@@ -89,7 +89,8 @@ static void keeps_control_characters_out(void **state)
 
     (void)state;
     cli_table_add_text(table, "a\033]0;x\007b");
-    cli_table_add_text(table, "\xc2\x9b""2J");
+    cli_table_add_text(table, "\xc2\x9b"
+                              "2J");
     cli_table_add_text(table, "two\nlines");
     assert_true(cli_table_render(table, 0, false, &out));
     assert_null(strchr(out.ptr, '\033'));
@@ -102,8 +103,10 @@ static void keeps_control_characters_out(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(shows_whole_cells_without_a_limit), cmocka_unit_test(cuts_what_gives_way_first),
-        cmocka_unit_test(never_exceeds_the_width),           cmocka_unit_test(colours_only_when_asked),
+        cmocka_unit_test(shows_whole_cells_without_a_limit),
+        cmocka_unit_test(cuts_what_gives_way_first),
+        cmocka_unit_test(never_exceeds_the_width),
+        cmocka_unit_test(colours_only_when_asked),
         cmocka_unit_test(keeps_control_characters_out),
     };
 

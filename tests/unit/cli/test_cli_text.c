@@ -15,8 +15,13 @@ static void says_when(void **state)
     static const struct {
         int64_t offset_ms;
         const char *words;
-    } cases[] = {{0, "now"},          {-250, "250 ms ago"},      {12000, "in 12 s"},       {-90000, "90 s ago"},
-                 {-5400000, "90 min ago"}, {3 * 3600000, "in 3 h"}, {-50 * 3600000LL, "2 d ago"}};
+    } cases[] = {{0, "now"},
+                 {-250, "250 ms ago"},
+                 {12000, "in 12 s"},
+                 {-90000, "90 s ago"},
+                 {-5400000, "90 min ago"},
+                 {3 * 3600000, "in 3 h"},
+                 {-50 * 3600000LL, "2 d ago"}};
     const int64_t now_ms = 1790000000000;
 
     (void)state;
