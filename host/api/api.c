@@ -130,8 +130,7 @@ static void on_request(void *user, struct http_exchange *exchange)
         return;
     }
     if (api->is_stopping) {
-        api_reply_problem_with(call, 503, "stopping", "Connection: close\r\n",
-                               "The daemon is stopping.");
+        api_reply_problem(call, 503, "stopping", "The daemon is stopping.");
         return;
     }
     int refusal = api_access_check(exchange, api->token, &err);

@@ -50,17 +50,18 @@ static const char *next_words(enum submission_state state, bool *out_has_time)
     switch (state) {
     case SUBMISSION_PENDING:
         *out_has_time = true;
-        return "waits for its turn";
+        return "it waits for its turn";
     case SUBMISSION_IN_FLIGHT:
-        return "is on its way now";
+        return "it is on its way now";
     case SUBMISSION_SUCCEEDED:
         return "nothing: this version is delivered";
     case SUBMISSION_RETRYING:
         *out_has_time = true;
-        return "is tried again";
+        return "it is tried again";
     case SUBMISSION_UNKNOWN:
         *out_has_time = true;
-        return "was sent and the answer never seen: is sent again under the same idempotency key";
+        return "it was sent and the answer never seen: it is sent again under the same idempotency "
+               "key";
     case SUBMISSION_FAILED:
         return "nothing by itself: submit it by hand to try again, or change the entity";
     case SUBMISSION_SKIPPED:

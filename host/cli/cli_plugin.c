@@ -112,9 +112,12 @@ int cli_plugin_list(struct cli *cli)
     _answer_ struct cli_answer answer = {0};
     struct err err = {0};
 
-    if (cli_option_is_set(cli, "offline") ||
-        cli_exchange(cli, "GET", STR("/api/v1/plugins"), NULL, STR_NONE, &answer, &err) < 0)
+    if (cli_option_is_set(cli, "offline"))
         return list_files(cli);
+    if (cli_exchange(cli, "GET", STR("/api/v1/plugins"), NULL, STR_NONE, &answer, &err) < 0) {
+        (void)cli_fail(CLI_DONE, "no daemon answers, so this is what the plugin directories hold");
+        return list_files(cli);
+    }
     if (answer.status != 200)
         return cli_exchange_failed(&answer);
     return cli->is_json ? cli_print_answer(&answer) : print_list(cli, answer.json);
