@@ -25,13 +25,17 @@ static void put_body(struct buf *out, const struct json_t *request)
 static void put_request(struct buf *out, const struct json_t *request)
 {
     const struct json_t *headers = cli_json_member(request, "headers");
+    const struct json_t *value;
+    const char *name;
 
     cli_text_put(out, str_of(cli_json_text(request, "method")));
     buf_putc(out, ' ');
     cli_text_put(out, str_of(cli_json_text(request, "url")));
     buf_putc(out, '\n');
-    for (size_t i = 0; i < cli_json_count(headers); i++) {
-        cli_text_put(out, str_of(cli_json_own_text(cli_json_item(headers, i))));
+    for (size_t i = 0; cli_json_pair(headers, i, &name, &value); i++) {
+        cli_text_put(out, str_of(name));
+        buf_puts(out, ": ");
+        cli_text_put(out, str_of(cli_json_own_text(value)));
         buf_putc(out, '\n');
     }
     buf_putc(out, '\n');
