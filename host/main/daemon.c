@@ -49,12 +49,13 @@ static void plugin_log(void *user, const char *plugin, const char *integration,
     log_write(level, "plugin says", all);
 }
 
-static void plugin_worker(void *user, const char *plugin, const char *integration,
-                          const char *words)
+static void plugin_worker(void *user, const char *plugin, bool is_trouble, const char *words)
 {
     (void)user;
-    log_warn("plugin worker", F_STR("plugin", plugin),
-             F_STR("integration", integration != NULL ? integration : ""), F_STR("state", words));
+    if (is_trouble)
+        log_warn("plugin worker", F_STR("plugin", plugin), F_STR("state", words));
+    else
+        log_info("plugin worker", F_STR("plugin", plugin), F_STR("state", words));
 }
 
 /* ---- stopping: from the top down ---- */

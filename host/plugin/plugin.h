@@ -27,7 +27,7 @@ struct plugin_events {
                 struct str message, struct str fields);
     /* The worker of this plugin changed: started, died (words name the signal or exit code, the
      * callback and the integration it was in), restarting (when), quarantined. */
-    void (*worker)(void *user, const char *plugin, const char *integration, const char *words);
+    void (*worker)(void *user, const char *plugin, bool is_trouble, const char *words);
 };
 
 struct plugin_host_settings {

@@ -80,12 +80,12 @@ char *plugin_worker_default_path(void)
     return path; /* none there: the installed place, which the error about it then names */
 }
 
-void plugin_tell(const struct plugin_worker *worker, const char *integration, const char *words)
+void plugin_tell(const struct plugin_worker *worker, bool is_trouble, const char *words)
 {
     const struct plugin_events *events = &worker->host->settings.events;
 
     if (events->worker != NULL)
-        events->worker(events->user, worker->plugin, integration, words);
+        events->worker(events->user, worker->plugin, is_trouble, words);
 }
 
 /* ---- answers ------------------------------------------------------------------------------------- */

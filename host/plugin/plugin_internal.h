@@ -178,7 +178,7 @@ void plugin_answer_opened(struct plugin_instance *instance, enum plugin_status s
 void plugin_host_flush(struct plugin_host *host);
 void plugin_host_flush_soon(struct plugin_host *host);
 void plugin_host_answer_now(struct plugin_host *host, const struct plugin_instance *instance);
-void plugin_tell(const struct plugin_worker *worker, const char *integration, const char *words);
+void plugin_tell(const struct plugin_worker *worker, bool is_trouble, const char *words);
 
 /* plugin_instance.c */
 void plugin_instance_begin(struct plugin_instance *instance); /* the worker runs: create it there */

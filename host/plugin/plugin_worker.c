@@ -195,7 +195,7 @@ void plugin_worker_loaded(struct plugin_worker *worker)
     worker->words[0] = '\0';
     snprintf(words, sizeof words, "started%s%s", worker->confinement[0] != '\0' ? ", confined by " : "",
              worker->confinement);
-    plugin_tell(worker, NULL, words);
+    plugin_tell(worker, false, words);
     for (struct plugin_instance *instance = worker->instances; instance != NULL; instance = instance->next)
         if (instance->state == INSTANCE_WAITING)
             plugin_instance_begin(instance);
@@ -270,7 +270,7 @@ static void back_off(struct plugin_worker *worker, bool is_isolated)
     loop_timer_set(worker->restart_timer, delay_ms);
     snprintf(worker->words, sizeof worker->words, "%s", worker->last_crash);
     snprintf(words, sizeof words, "%s; it starts again in %lld ms", worker->last_crash, (long long)delay_ms);
-    plugin_tell(worker, NULL, words);
+    plugin_tell(worker, true, words);
     if (delay_ms > HOLD_MS)
         plugin_call_refuse_queued(worker, worker->words, worker->retry_at_ms);
 }
@@ -332,13 +332,13 @@ void plugin_worker_ended(struct plugin_worker *worker, int wait_status)
     worker->crashes++;
     worker->last_crash_ms = clock_wall_ms();
     if (is_hanging) {
-        plugin_tell(worker, NULL, worker->last_crash);
+        plugin_tell(worker, true, worker->last_crash);
         plugin_worker_refused(worker, worker->last_crash);
     } else if (is_isolated && count_crash(worker)) {
         plugin_quarantine_add(worker, worker->last_crash);
         worker->state = WORKER_QUARANTINED;
         plugin_quarantine_words(worker, worker->last_crash, worker->words);
-        plugin_tell(worker, NULL, worker->words);
+        plugin_tell(worker, true, worker->words);
         fail_all(worker, PLUGIN_UNAVAILABLE, worker->words);
         plugin_call_refuse_queued(worker, worker->words, 0);
     } else
