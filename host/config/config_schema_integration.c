@@ -27,7 +27,6 @@ static const char integration_rows[] =
     TENON_OPTION("sha256", "text", "", "", "",
                  "The plugin file's SHA-256 as 64 hex digits: any other file is refused.")
     TENON_OPTION("memory_max", "size", "16MB..1TB", "256MB", "", "Memory that the worker may use.")
-    TENON_OPTION("batch", "integer", "1..1000", "1", "", "Most records in one request.")
     TENON_OPTION("concurrency", "integer", "1..1000", "16", "",
                  "Requests under way at the same time.")
     TENON_OPTION("timeout", "duration", "100ms..1h", "30s", "", "How long one request may take.")

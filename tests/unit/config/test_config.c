@@ -162,8 +162,8 @@ static const struct complaint {
      "x.ini:4 C011 [retry] is there already, on line 3: put the keys together"},
     {"[integration]\nplugin = hook\n[retry]\nmax_attempts = three\n",
      "x.ini:4 C012 [retry] max_attempts: 'three' is not a number (1 to 100)"},
-    {"[integration]\nplugin = hook\nbatch = 0\n",
-     "x.ini:3 C012 [integration] batch: '0' is out of range (1 to 1000)"},
+    {"[integration]\nplugin = hook\nconcurrency = 0\n",
+     "x.ini:3 C012 [integration] concurrency: '0' is out of range (1 to 1000)"},
     {"[integration]\nplugin = hook\nisolation = proces\n",
      "x.ini:3 C012 [integration] isolation: 'proces' is not one of worker,inprocess"},
     {"[integration]\nplugin = hook\nplugin = sql\n",
@@ -291,7 +291,7 @@ static void all_errors_of_all_files_in_order(void **state)
 {
     struct conf *conf = *state;
 
-    (void)conf_write(conf, "b.ini", "[integration]\nplugin = plain\nbatch = x\nenabled = 7\n",
+    (void)conf_write(conf, "b.ini", "[integration]\nplugin = plain\nconcurrency = x\nenabled = 7\n",
                      0644);
     (void)conf_write(conf, "a.ini", "[integration]\nplugin = plain\nfoo = 1\n[select]\nbar = 1\n",
                      0644);
@@ -420,7 +420,7 @@ static void what_references_hold_is_not_quoted(void **state)
 
     setenv("TENON_TEST_SECRET", "hunter2", 1);
     (void)conf_one(conf,
-                   "[integration]\nplugin = plain\nbase_url = ${env:TENON_TEST_SECRET}\nbatch = "
+                   "[integration]\nplugin = plain\nbase_url = ${env:TENON_TEST_SECRET}\nconcurrency = "
                    "${env:TENON_TEST_SECRET}\n",
                    options);
     assert_int_equal(config_error_count(conf->config), 2);
