@@ -30,12 +30,12 @@ static void on_log(void *user, const char *plugin, const char *integration, enum
              fields.ptr != NULL ? fields.ptr : "");
 }
 
-static void on_worker(void *user, const char *plugin, const char *integration, const char *words)
+static void on_worker(void *user, const char *plugin, bool is_trouble, const char *words)
 {
     struct fixture *fixture = user;
     size_t len = strlen(fixture->events);
 
-    (void)integration;
+    (void)is_trouble;
     end_round(fixture);
     snprintf(fixture->events + len, sizeof fixture->events - len, "%s: %s\n", plugin, words);
 }
