@@ -80,7 +80,8 @@ void call_batch_close_up(struct call_batch *batch)
 }
 
 /* Keeps a text with the batch; cut at `max`, and dropped when memory is out. */
-static void keep_text(struct call_batch *batch, tenon_str text, size_t max, uint32_t *out_at, uint32_t *out_len)
+static void keep_text(struct call_batch *batch, tenon_str text, size_t max, uint32_t *out_at,
+                      uint32_t *out_len)
 {
     text = call_text(text);
     if (text.len > max)
@@ -97,8 +98,8 @@ static void keep_text(struct call_batch *batch, tenon_str text, size_t max, uint
     *out_len = (uint32_t)text.len;
 }
 
-void call_batch_settle(struct call_batch *batch, uint32_t live_index, enum wire_kind kind, int32_t error_class,
-                       tenon_str message)
+void call_batch_settle(struct call_batch *batch, uint32_t live_index, enum wire_kind kind,
+                       int32_t error_class, tenon_str message)
 {
     struct call_outcome *outcome = &batch->outcomes[batch->live[live_index]];
 
@@ -133,8 +134,8 @@ static bool is_known_code(int32_t code)
     return code < 0 && code >= TENON_E_UNSUPPORTED;
 }
 
-void call_batch_fail(struct call_batch *batch, uint32_t live_index, enum wire_callback callback, int32_t code,
-                     const tenon_err *err)
+void call_batch_fail(struct call_batch *batch, uint32_t live_index, enum wire_callback callback,
+                     int32_t code, const tenon_err *err)
 {
     char words[sizeof err->message + 64];
     size_t len = strnlen(err->message, sizeof err->message);
@@ -143,11 +144,12 @@ void call_batch_fail(struct call_batch *batch, uint32_t live_index, enum wire_ca
         snprintf(words, sizeof words, "%s returned %d, which is no status of tenon.h. %.*s",
                  wire_callback_name(callback), (int)code, (int)len, err->message);
     else if (len == 0)
-        snprintf(words, sizeof words, "%s returned %d and gave no reason", wire_callback_name(callback), (int)code);
+        snprintf(words, sizeof words, "%s returned %d and gave no reason",
+                 wire_callback_name(callback), (int)code);
     else
         snprintf(words, sizeof words, "%.*s", (int)len, err->message);
-    call_batch_settle(batch, live_index, kind_of_code(code), is_known_code(code) ? code : TENON_E_PERMANENT,
-                      tenon_text(words));
+    call_batch_settle(batch, live_index, kind_of_code(code),
+                      is_known_code(code) ? code : TENON_E_PERMANENT, tenon_text(words));
     struct call_outcome *outcome = &batch->outcomes[batch->live[live_index]];
     outcome->retry_after_ms = outcome->kind == WIRE_RETRY ? err->retry_after_ms : 0;
     outcome->http_status = err->http_status;
@@ -156,8 +158,9 @@ void call_batch_fail(struct call_batch *batch, uint32_t live_index, enum wire_ca
 int32_t call_batch_verdict(struct call_batch *batch, const tenon_verdict *verdict)
 {
     static const uint8_t kinds[] = {
-        [TENON_ACCEPTED] = WIRE_ACCEPTED, [TENON_REJECTED] = WIRE_REJECTED, [TENON_RETRY] = WIRE_RETRY,
-        [TENON_UNSURE] = WIRE_UNSURE,     [TENON_SKIPPED] = WIRE_SKIPPED,
+        [TENON_ACCEPTED] = WIRE_ACCEPTED, [TENON_REJECTED] = WIRE_REJECTED,
+        [TENON_RETRY] = WIRE_RETRY,       [TENON_UNSURE] = WIRE_UNSURE,
+        [TENON_SKIPPED] = WIRE_SKIPPED,
     };
     tenon_verdict seen;
 
@@ -165,7 +168,8 @@ int32_t call_batch_verdict(struct call_batch *batch, const tenon_verdict *verdic
         return TENON_E_VALIDATION;
     memset(&seen, 0, sizeof seen);
     memcpy(&seen, verdict, verdict->struct_size < sizeof seen ? verdict->struct_size : sizeof seen);
-    if (seen.index >= batch->live_count || seen.verdict < TENON_ACCEPTED || seen.verdict > TENON_SKIPPED)
+    if (seen.index >= batch->live_count || seen.verdict < TENON_ACCEPTED ||
+        seen.verdict > TENON_SKIPPED)
         return TENON_E_VALIDATION;
     struct call_outcome *outcome = &batch->outcomes[batch->live[seen.index]];
     if (outcome->is_set || outcome->is_requested)
@@ -174,10 +178,12 @@ int32_t call_batch_verdict(struct call_batch *batch, const tenon_verdict *verdic
     /* An id that was cut would be another id. */
     if (seen.external_id.len > EXTERNAL_ID_MAX) {
         seen.external_id.len = 0;
-        seen.message = tenon_text("the plugin's external_id was longer than 1024 bytes and is not kept");
+        seen.message =
+            tenon_text("the plugin's external_id was longer than 1024 bytes and is not kept");
     }
     call_batch_settle(batch, seen.index, kinds[seen.verdict], error_class, seen.message);
-    keep_text(batch, seen.external_id, EXTERNAL_ID_MAX, &outcome->external_id_at, &outcome->external_id_len);
+    keep_text(batch, seen.external_id, EXTERNAL_ID_MAX, &outcome->external_id_at,
+              &outcome->external_id_len);
     outcome->retry_after_ms = seen.verdict == TENON_RETRY ? seen.retry_after_ms : 0;
     outcome->http_status = seen.http_status;
     return TENON_OK;
@@ -191,8 +197,8 @@ int32_t call_batch_request(struct call_batch *batch, const tenon_request *reques
         return TENON_E_VALIDATION;
     memset(&seen, 0, sizeof seen);
     memcpy(&seen, request, request->struct_size < sizeof seen ? request->struct_size : sizeof seen);
-    if (seen.count < 1 || seen.first >= batch->live_count || seen.count > batch->live_count - seen.first ||
-        seen.body_kind > TENON_BODY_ARRAY)
+    if (seen.count < 1 || seen.first >= batch->live_count ||
+        seen.count > batch->live_count - seen.first || seen.body_kind > TENON_BODY_ARRAY)
         return TENON_E_VALIDATION;
     for (uint32_t i = seen.first; i < seen.first + seen.count; i++) {
         const struct call_outcome *outcome = &batch->outcomes[batch->live[i]];

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A batch through the plugin: selector, transformer, then client or submitter, in one crossing. After each step the
- * batch closes up, so the next callback sees only what goes on; indexes are translated back at the end. */
+ * A batch through the plugin: selector, transformer, then client or submitter, in one crossing.
+ * After each step the batch closes up, so the next callback sees only what goes on; indexes are
+ * translated back at the end. */
 #include "call/call_server.h"
 
 #include <stdio.h>
@@ -33,7 +34,8 @@ static int32_t add_request(tenon_requests *requests, const tenon_request *reques
     return call_batch_request(sink->batch, request);
 }
 
-static void init_verdicts(struct verdicts_sink *sink, struct call_server *server, struct call_batch *batch)
+static void init_verdicts(struct verdicts_sink *sink, struct call_server *server,
+                          struct call_batch *batch)
 {
     *sink = (struct verdicts_sink){.server = server, .batch = batch};
     sink->verdicts = (tenon_verdicts){sizeof sink->verdicts, 0, sink, set_verdict};
@@ -45,7 +47,8 @@ static void init_requests(struct requests_sink *sink, struct call_batch *batch)
     sink->requests = (tenon_requests){sizeof sink->requests, 0, sink, add_request};
 }
 
-static void run_select(struct call_thread *thread, struct call_instance *instance, const tenon_selector *selector)
+static void run_select(struct call_thread *thread, struct call_instance *instance,
+                       const tenon_selector *selector)
 {
     struct call_batch *batch = thread->batch;
 
@@ -59,7 +62,8 @@ static void run_select(struct call_thread *thread, struct call_instance *instanc
         call_mark(thread, WIRE_AT_SELECT, batch->live[i]);
         int32_t code = selector->select(instance->self, &batch->records[i], &sink.sink, &err);
         if (code == TENON_SKIP)
-            call_batch_settle(batch, i, WIRE_SKIPPED, TENON_OK, (tenon_str){reason.ptr, reason.len});
+            call_batch_settle(batch, i, WIRE_SKIPPED, TENON_OK,
+                              (tenon_str){reason.ptr, reason.len});
         else if (code != TENON_OK)
             call_batch_fail(batch, i, WIRE_AT_SELECT, code, &err);
         wire_out_finish(&reason);
@@ -77,7 +81,8 @@ static void settle_overflow(struct call_batch *batch, uint32_t at, size_t max)
         call_batch_settle(batch, at, WIRE_RETRY, TENON_E_NO_MEMORY,
                           tenon_text("the payloads of this batch together passed 48 MiB"));
     else {
-        snprintf(words, sizeof words, "transform wrote more than %d MiB, or memory ran out", WIRE_PAYLOAD_MAX >> 20);
+        snprintf(words, sizeof words, "transform wrote more than %d MiB, or memory ran out",
+                 WIRE_PAYLOAD_MAX >> 20);
         call_batch_settle(batch, at, WIRE_REJECTED, TENON_E_VALIDATION, tenon_text(words));
     }
 }
@@ -102,7 +107,8 @@ static void run_transform(struct call_thread *thread, struct call_instance *inst
         if (sink.is_over)
             settle_overflow(batch, i, sink.max);
         else if (code == TENON_SKIP)
-            call_batch_settle(batch, i, WIRE_SKIPPED, TENON_OK, (tenon_str){payloads->ptr + sink.start, payloads->len - sink.start});
+            call_batch_settle(batch, i, WIRE_SKIPPED, TENON_OK,
+                              (tenon_str){payloads->ptr + sink.start, payloads->len - sink.start});
         else if (code != TENON_OK)
             call_batch_fail(batch, i, WIRE_AT_TRANSFORM, code, &err);
         else {
@@ -118,11 +124,13 @@ static void run_transform(struct call_thread *thread, struct call_instance *inst
     call_batch_close_up(batch);
     for (uint32_t i = 0; i < batch->live_count; i++) { /* now that the buffer no longer moves */
         const struct call_outcome *outcome = &batch->outcomes[batch->live[i]];
-        batch->records[i].data = (tenon_str){payloads->ptr + outcome->payload_at, outcome->payload_len};
+        batch->records[i].data =
+            (tenon_str){payloads->ptr + outcome->payload_at, outcome->payload_len};
     }
 }
 
-static void fail_rest(struct call_batch *batch, enum wire_callback callback, int32_t code, const tenon_err *err)
+static void fail_rest(struct call_batch *batch, enum wire_callback callback, int32_t code,
+                      const tenon_err *err)
 {
     for (uint32_t i = 0; i < batch->live_count; i++) {
         struct call_outcome *outcome = &batch->outcomes[batch->live[i]];
@@ -162,7 +170,8 @@ static void run_prepare(struct call_thread *thread, struct call_instance *instan
         /* A transformer alone is a whole plugin over HTTP: each record is posted to base_url. */
         for (uint32_t i = 0; i < batch->live_count; i++) {
             tenon_request request = tenon_request_init(i, 1, TENON_BODY_RECORD);
-            (void)call_batch_request(batch, &request); /* fails for lack of memory; the record is then forgotten */
+            (void)call_batch_request(
+                batch, &request); /* fails for lack of memory; the record is then forgotten */
         }
         reject_forgotten(batch);
         return;
@@ -190,7 +199,8 @@ static void run_submitter(struct call_thread *thread, struct call_instance *inst
     init_requests(&requests, batch);
     init_verdicts(&verdicts, thread->server, batch);
     call_mark(thread, WIRE_AT_SUBMITTER, UINT32_MAX);
-    int32_t code = thread->server->submitter.submit(instance->self, &view, &requests.requests, &verdicts.verdicts, &err);
+    int32_t code = thread->server->submitter.submit(instance->self, &view, &requests.requests,
+                                                    &verdicts.verdicts, &err);
     call_mark(thread, WIRE_AT_NONE, UINT32_MAX);
     if (code != TENON_OK) {
         take_back_requests(batch);
@@ -203,11 +213,13 @@ static void settle_unsure(struct call_batch *batch)
 {
     for (uint32_t i = 0; i < batch->live_count; i++)
         if (!batch->outcomes[batch->live[i]].is_set)
-            call_batch_settle(batch, i, WIRE_UNSURE, TENON_E_UNKNOWN, tenon_text("the plugin set no verdict"));
+            call_batch_settle(batch, i, WIRE_UNSURE, TENON_E_UNKNOWN,
+                              tenon_text("the plugin set no verdict"));
 }
 
 /* True when the answer follows by itself. */
-static bool run_submit(struct call_thread *thread, struct call_instance *instance, uint64_t call, uint32_t steps)
+static bool run_submit(struct call_thread *thread, struct call_instance *instance, uint64_t call,
+                       uint32_t steps)
 {
     struct call_server *server = thread->server;
     struct call_batch *batch = thread->batch;
@@ -235,24 +247,27 @@ static bool run_submit(struct call_thread *thread, struct call_instance *instanc
     return false;
 }
 
-static void send_outcomes(struct call_thread *thread, const struct wire_header *header, uint32_t steps)
+static void send_outcomes(struct call_thread *thread, const struct wire_header *header,
+                          uint32_t steps)
 {
     if (call_batch_encode(thread->batch, steps, header->call, header->instance, &thread->out) < 0) {
         wire_out_clear(&thread->out);
-        call_send_refusal(thread, header, TENON_E_NO_MEMORY, "the answer to this batch is larger than 64 MiB");
+        call_send_refusal(thread, header, TENON_E_NO_MEMORY,
+                          "the answer to this batch is larger than 64 MiB");
         return;
     }
     (void)call_send(thread->server, &thread->out); /* a broken connection ends the serving loop */
     wire_out_clear(&thread->out);
 }
 
-static int read_records(struct call_thread *thread, const struct wire_header *header, struct wire_in *in,
-                        uint32_t count)
+static int read_records(struct call_thread *thread, const struct wire_header *header,
+                        struct wire_in *in, uint32_t count)
 {
     struct call_batch *batch = call_batch_get(thread, count);
 
     if (batch == NULL) {
-        call_send_refusal(thread, header, TENON_E_NO_MEMORY, "no memory for the records of this batch");
+        call_send_refusal(thread, header, TENON_E_NO_MEMORY,
+                          "no memory for the records of this batch");
         return -1;
     }
     for (uint32_t i = 0; i < count; i++)
@@ -270,13 +285,14 @@ static const char *steps_problem(const struct call_server *server, uint32_t step
         return NULL;
     if ((steps & WIRE_STEP_SUBMIT) && server->client.submit == NULL)
         return "the plugin has no client->submit; its records go out by prepared requests";
-    if ((steps & WIRE_STEP_PREPARE) && server->client.prepare == NULL && server->client.submit != NULL)
+    if ((steps & WIRE_STEP_PREPARE) && server->client.prepare == NULL &&
+        server->client.submit != NULL)
         return "the plugin has no client->prepare; its client submits by itself";
     return NULL;
 }
 
-void call_deliver(struct call_thread *thread, struct call_instance *instance, const struct wire_header *header,
-                  struct wire_in *in)
+void call_deliver(struct call_thread *thread, struct call_instance *instance,
+                  const struct wire_header *header, struct wire_in *in)
 {
     const struct call_server *server = thread->server;
     const tenon_selector *selector = NULL;
@@ -304,7 +320,8 @@ void call_deliver(struct call_thread *thread, struct call_instance *instance, co
     bool has_submitter = goes_out && server->submitter.submit != NULL;
     if (selector != NULL)
         run_select(thread, instance, selector);
-    if (!has_submitter && (deliver.steps & WIRE_STEP_TRANSFORM) && server->transformer.transform != NULL)
+    if (!has_submitter && (deliver.steps & WIRE_STEP_TRANSFORM) &&
+        server->transformer.transform != NULL)
         run_transform(thread, instance);
     if (goes_out && batch->live_count > 0) {
         if (has_submitter)
@@ -317,8 +334,8 @@ void call_deliver(struct call_thread *thread, struct call_instance *instance, co
     send_outcomes(thread, header, deliver.steps);
 }
 
-void call_judge(struct call_thread *thread, struct call_instance *instance, const struct wire_header *header,
-                struct wire_in *in)
+void call_judge(struct call_thread *thread, struct call_instance *instance,
+                const struct wire_header *header, struct wire_in *in)
 {
     struct call_server *server = thread->server;
     struct verdicts_sink sink;

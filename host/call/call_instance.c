@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * One integration inside the plugin: made, activated, ended; with TENON_PER_INTEGRATION on a thread of its own. */
+ * One integration inside the plugin: made, activated, ended; with TENON_PER_INTEGRATION on a thread
+ * of its own. */
 #include "call/call_server.h"
 
 #include <stdio.h>
@@ -26,7 +27,8 @@ static void host_log(const tenon_host *host, int32_t level, tenon_str message, t
         message.len = LOG_MESSAGE_MAX;
     if (fields.len > LOG_FIELDS_MAX) /* half a JSON object is none */
         fields.len = 0;
-    struct wire_log log = {level < TENON_LOG_ERROR || level > TENON_LOG_DEBUG ? TENON_LOG_INFO : (uint32_t)level,
+    struct wire_log log = {level < TENON_LOG_ERROR || level > TENON_LOG_DEBUG ? TENON_LOG_INFO
+                                                                              : (uint32_t)level,
                            message, fields};
     size_t begin = wire_out_begin(&out, WIRE_LOG, 0, instance->id);
     wire_put_log(&out, &log);
@@ -45,7 +47,8 @@ static const void *host_get_service(const tenon_host *host, const char *id)
 
 struct call_instance *call_find_instance(struct call_server *server, uint32_t id)
 {
-    for (struct call_instance *instance = server->instances; instance != NULL; instance = instance->next)
+    for (struct call_instance *instance = server->instances; instance != NULL;
+         instance = instance->next)
         if (instance->id == id && instance->is_created)
             return instance;
     return NULL;
@@ -54,7 +57,8 @@ struct call_instance *call_find_instance(struct call_server *server, uint32_t id
 /* Joins the threads of instances that were closed; their stacks are given back then. */
 static void reap_threads(struct call_server *server)
 {
-    for (struct call_instance *instance = server->instances; instance != NULL; instance = instance->next) {
+    for (struct call_instance *instance = server->instances; instance != NULL;
+         instance = instance->next) {
         if (!instance->has_thread || !instance->is_finished)
             continue;
         (void)pthread_join(instance->pthread, NULL); /* our own thread, joined once: cannot fail */
@@ -71,8 +75,8 @@ static struct call_instance *instance_make(struct call_server *server, uint32_t 
         return NULL;
     instance->server = server;
     instance->id = id;
-    instance->host = (tenon_host){sizeof instance->host, TENON_ABI_MINOR, instance,
-                                  host_log, call_job_complete, host_get_service};
+    instance->host = (tenon_host){sizeof instance->host, TENON_ABI_MINOR, instance, host_log,
+                                  call_job_complete,     host_get_service};
     instance->thread = (struct call_thread){.server = server, .place = server->main.place};
     pthread_mutex_init(&instance->queue_lock, NULL);
     pthread_cond_init(&instance->queue_news, NULL);
@@ -88,8 +92,10 @@ void call_create(struct call_server *server, const struct wire_header *header, s
     tenon_err err = call_err();
     struct wire_create create;
 
-    if (!server->is_loaded || wire_get_create(in, &create) < 0 || call_find_instance(server, header->instance)) {
-        call_send_refusal(thread, header, TENON_E_VALIDATION, "not a create order, or a second one");
+    if (!server->is_loaded || wire_get_create(in, &create) < 0 ||
+        call_find_instance(server, header->instance)) {
+        call_send_refusal(thread, header, TENON_E_VALIDATION,
+                          "not a create order, or a second one");
         return;
     }
     if (plugin->validate != NULL) {
@@ -182,7 +188,8 @@ static int start_thread(struct call_instance *instance)
     return status == 0 ? 0 : -1;
 }
 
-int call_enqueue(struct call_instance *instance, const struct wire_header *header, const struct wire_in *in)
+int call_enqueue(struct call_instance *instance, const struct wire_header *header,
+                 const struct wire_in *in)
 {
     if (!instance->has_thread && start_thread(instance) < 0)
         return -1;
@@ -204,7 +211,8 @@ int call_enqueue(struct call_instance *instance, const struct wire_header *heade
     return 0;
 }
 
-void call_activate(struct call_thread *thread, struct call_instance *instance, const struct wire_header *header)
+void call_activate(struct call_thread *thread, struct call_instance *instance,
+                   const struct wire_header *header)
 {
     const tenon_plugin *plugin = &thread->server->plugin;
     tenon_err err = call_err();
@@ -240,7 +248,8 @@ void call_close(struct call_thread *thread, struct call_instance *instance, uint
 
 void call_end_instances(struct call_server *server)
 {
-    for (struct call_instance *instance = server->instances; instance != NULL; instance = instance->next) {
+    for (struct call_instance *instance = server->instances; instance != NULL;
+         instance = instance->next) {
         if (!instance->has_thread) {
             if (instance->is_created)
                 call_close(&server->main, instance, 0);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Batches that submit() left pending. An id is given once in a process, so a late, a second or a foreign
- * completion names nothing and is refused. */
+ * Batches that submit() left pending. An id is given once in a process, so a late, a second or a
+ * foreign completion names nothing and is refused. */
 #include "call/call_server.h"
 
 #include <stdlib.h>
 
-struct call_job *call_job_start(struct call_server *server, struct call_instance *instance, uint64_t call,
-                                uint32_t steps, struct call_batch *batch)
+struct call_job *call_job_start(struct call_server *server, struct call_instance *instance,
+                                uint64_t call, uint32_t steps, struct call_batch *batch)
 {
     struct call_job *job = calloc(1, sizeof *job);
 
@@ -59,8 +59,8 @@ void call_job_end(struct call_server *server, struct call_job *job)
     free(job);
 }
 
-static struct call_job *find_open_locked(struct call_server *server, const struct call_instance *instance,
-                                         uint64_t id)
+static struct call_job *find_open_locked(struct call_server *server,
+                                         const struct call_instance *instance, uint64_t id)
 {
     for (struct call_job *job = server->jobs; job != NULL; job = job->next)
         if (job->id == id && job->instance == instance && !job->is_completed)
@@ -70,7 +70,8 @@ static struct call_job *find_open_locked(struct call_server *server, const struc
 
 static void apply_verdicts(struct call_batch *batch, const tenon_verdict *verdicts, size_t count)
 {
-    if (verdicts == NULL || count == 0 || verdicts[0].struct_size < offsetof(tenon_verdict, message))
+    if (verdicts == NULL || count == 0 ||
+        verdicts[0].struct_size < offsetof(tenon_verdict, message))
         return;
     const char *base = (const char *)verdicts;
     size_t stride = verdicts[0].struct_size;
@@ -78,14 +79,17 @@ static void apply_verdicts(struct call_batch *batch, const tenon_verdict *verdic
     if (count > batch->count)
         count = batch->count;
     for (size_t i = 0; i < count; i++)
-        (void)call_batch_verdict(batch, (const void *)(base + i * stride)); /* a bad one leaves its record unsure */
+        (void)call_batch_verdict(
+            batch, (const void *)(base + i * stride)); /* a bad one leaves its record unsure */
     batch->step = WIRE_IN_CLIENT;
     for (uint32_t i = 0; i < batch->live_count; i++)
         if (!batch->outcomes[batch->live[i]].is_set)
-            call_batch_settle(batch, i, WIRE_UNSURE, TENON_E_UNKNOWN, tenon_text("completed without a verdict"));
+            call_batch_settle(batch, i, WIRE_UNSURE, TENON_E_UNKNOWN,
+                              tenon_text("completed without a verdict"));
 }
 
-int32_t call_job_complete(const tenon_host *host, uint64_t id, const tenon_verdict *verdicts, size_t count)
+int32_t call_job_complete(const tenon_host *host, uint64_t id, const tenon_verdict *verdicts,
+                          size_t count)
 {
     struct call_instance *instance = host->ctx;
     struct call_server *server = instance->server;

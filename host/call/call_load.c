@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * From a path to a table of functions that is ours: opened, found to be its own, greeted, copied, held against
- * the note. A file that fails here has run its constructors and its entry, nothing more. */
+ * From a path to a table of functions that is ours: opened, found to be its own, greeted, copied,
+ * held against the note. A file that fails here has run its constructors and its entry, nothing
+ * more. */
 #include "call/call_server.h"
 
 #include <dlfcn.h>
@@ -31,7 +32,8 @@ static bool belongs_to(void *symbol, void *handle)
     Dl_info info;
 
     return dlinfo(handle, RTLD_DI_LINKMAP, &own) == 0 &&
-           dladdr1(symbol, &info, (void **)&found, RTLD_DL_LINKMAP) != 0 && own != NULL && own == found;
+           dladdr1(symbol, &info, (void **)&found, RTLD_DL_LINKMAP) != 0 && own != NULL &&
+           own == found;
 }
 
 static bool same(const char *theirs, tenon_str note)
@@ -54,10 +56,12 @@ static int check_selectors(const tenon_plugin *plugin, char words[CALL_WORDS_MAX
     if (plugin->n_selectors == 0)
         return 0;
     if (plugin->n_selectors > WIRE_SELECTORS_MAX)
-        return refuse(words, "the plugin has %zu selectors; at most %d are possible", plugin->n_selectors,
-                      WIRE_SELECTORS_MAX);
-    if (plugin->selectors == NULL || plugin->selectors[0].struct_size < offsetof(tenon_selector, select) + 8)
-        return refuse(words, "n_selectors is %zu, but the selector table is missing or of no known size",
+        return refuse(words, "the plugin has %zu selectors; at most %d are possible",
+                      plugin->n_selectors, WIRE_SELECTORS_MAX);
+    if (plugin->selectors == NULL ||
+        plugin->selectors[0].struct_size < offsetof(tenon_selector, select) + 8)
+        return refuse(words,
+                      "n_selectors is %zu, but the selector table is missing or of no known size",
                       plugin->n_selectors);
     for (size_t i = 0; i < plugin->n_selectors; i++) {
         const tenon_selector *selector =
@@ -103,21 +107,26 @@ static int greet(struct call_server *server, tenon_entry_fn entry, const struct 
     call_mark(&server->main, WIRE_AT_ENTRY, UINT32_MAX);
     const tenon_plugin *theirs = entry(&hello);
     if (theirs == NULL)
-        return refuse(words, "the plugin's entry refused this host (tenon %s, ABI %d.%d)", TENON_VERSION,
-                      TENON_ABI_MAJOR, TENON_ABI_MINOR);
+        return refuse(words, "the plugin's entry refused this host (tenon %s, ABI %d.%d)",
+                      TENON_VERSION, TENON_ABI_MAJOR, TENON_ABI_MINOR);
     memcpy(&size, theirs, sizeof size);
     if (size < offsetof(tenon_plugin, validate))
-        return refuse(words, "the plugin's table says it has %u bytes; ABI 1.0 has %zu. Build it with TENON_PLUGIN",
-                      size, sizeof *theirs);
+        return refuse(
+            words,
+            "the plugin's table says it has %u bytes; ABI 1.0 has %zu. Build it with TENON_PLUGIN",
+            size, sizeof *theirs);
     copy_table(&server->plugin, sizeof server->plugin, theirs);
     const tenon_plugin *plugin = &server->plugin;
     uint64_t unknown = (plugin->flags & ~(uint64_t)KNOWN_FLAGS) >> 32 << 32;
     if (unknown != 0)
-        return refuse(words, "the plugin requires flags 0x%llx, which this host (tenon %s) does not know; update tenon",
+        return refuse(words,
+                      "the plugin requires flags 0x%llx, which this host (tenon %s) does not know; "
+                      "update tenon",
                       (unsigned long long)unknown, TENON_VERSION);
     if (!same(plugin->name, load->name) || !same(plugin->version, load->version))
         return refuse(words,
-                      "the file's note says %s %s, its table says %s %s: note and table do not come from one build, or "
+                      "the file's note says %s %s, its table says %s %s: note and table do not "
+                      "come from one build, or "
                       "the file was replaced while an older one is loaded",
                       load->name.ptr, load->version.ptr, plugin->name ? plugin->name : "(nothing)",
                       plugin->version ? plugin->version : "(nothing)");
@@ -127,7 +136,8 @@ static int greet(struct call_server *server, tenon_entry_fn entry, const struct 
     return copy_tables(server, words);
 }
 
-static int open_plugin(struct call_server *server, const struct wire_load *load, char words[CALL_WORDS_MAX])
+static int open_plugin(struct call_server *server, const struct wire_load *load,
+                       char words[CALL_WORDS_MAX])
 {
     char symbol[32];
 
@@ -138,7 +148,9 @@ static int open_plugin(struct call_server *server, const struct wire_load *load,
     snprintf(symbol, sizeof symbol, "tenon_plugin_v%d", TENON_ABI_MAJOR);
     void *entry = dlsym(handle, symbol);
     if (entry == NULL || !belongs_to(entry, handle))
-        return refuse(words, "the file does not define %s itself; write TENON_PLUGIN(...) in its source", symbol);
+        return refuse(words,
+                      "the file does not define %s itself; write TENON_PLUGIN(...) in its source",
+                      symbol);
     union {
         void *object;
         tenon_entry_fn function;
@@ -146,14 +158,17 @@ static int open_plugin(struct call_server *server, const struct wire_load *load,
     return greet(server, cast.function, load, words);
 }
 
-static void send_facts(struct call_server *server, const struct wire_header *header, const char *confinement)
+static void send_facts(struct call_server *server, const struct wire_header *header,
+                       const char *confinement)
 {
     struct call_thread *thread = &server->main;
     const tenon_plugin *plugin = &server->plugin;
     struct wire_facts facts = {
         .has = (server->transformer.transform ? WIRE_HAS_TRANSFORMER : 0u) |
-               (server->client.prepare ? WIRE_HAS_PREPARE : 0u) | (server->client.judge ? WIRE_HAS_JUDGE : 0u) |
-               (server->client.submit ? WIRE_HAS_SUBMIT : 0u) | (server->client.test ? WIRE_HAS_TEST : 0u) |
+               (server->client.prepare ? WIRE_HAS_PREPARE : 0u) |
+               (server->client.judge ? WIRE_HAS_JUDGE : 0u) |
+               (server->client.submit ? WIRE_HAS_SUBMIT : 0u) |
+               (server->client.test ? WIRE_HAS_TEST : 0u) |
                (server->submitter.submit ? WIRE_HAS_SUBMITTER : 0u),
         .batch_max = plugin->batch_max,
         .flags = plugin->flags,
@@ -164,7 +179,8 @@ static void send_facts(struct call_server *server, const struct wire_header *hea
     for (size_t i = 0; i < plugin->n_selectors; i++)
         facts.selectors[i] = tenon_text(
             ((const tenon_selector *)(const void *)((const char *)plugin->selectors +
-                                                    i * plugin->selectors[0].struct_size))->name);
+                                                    i * plugin->selectors[0].struct_size))
+                ->name);
     size_t begin = wire_out_begin(&thread->out, WIRE_FACTS, header->call, 0);
     wire_put_facts(&thread->out, &facts);
     if (wire_out_end(&thread->out, begin) == 0)
@@ -180,7 +196,8 @@ void call_load(struct call_server *server, const struct wire_header *header, str
     const struct call_options *options = &server->options;
 
     if (wire_get_load(in, &load) < 0 || server->is_loaded) {
-        call_send_refusal(&server->main, header, TENON_E_VALIDATION, "not a load order, or a second one");
+        call_send_refusal(&server->main, header, TENON_E_VALIDATION,
+                          "not a load order, or a second one");
         return;
     }
     if (options->confine != NULL && options->confine(options->user, &load, confinement) < 0) {

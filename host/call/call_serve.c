@@ -13,7 +13,8 @@ int call_send(struct call_server *server, const struct wire_out *frame)
 
     pthread_mutex_lock(&server->send_lock);
     while (!server->is_broken && sent < frame->len) {
-        ssize_t count = send(server->options.fd, frame->ptr + sent, frame->len - sent, MSG_NOSIGNAL);
+        ssize_t count =
+            send(server->options.fd, frame->ptr + sent, frame->len - sent, MSG_NOSIGNAL);
         if (count > 0)
             sent += (size_t)count;
         else if (count < 0 && errno != EINTR)
@@ -24,18 +25,20 @@ int call_send(struct call_server *server, const struct wire_out *frame)
     return status;
 }
 
-void call_send_status(struct call_thread *thread, const struct wire_header *to, const struct wire_status *status)
+void call_send_status(struct call_thread *thread, const struct wire_header *to,
+                      const struct wire_status *status)
 {
     size_t begin = wire_out_begin(&thread->out, WIRE_STATUS, to->call, to->instance);
 
     wire_put_status(&thread->out, status);
     if (wire_out_end(&thread->out, begin) == 0)
-        (void)call_send(thread->server, &thread->out); /* a broken connection ends the serving loop */
+        (void)call_send(thread->server,
+                        &thread->out); /* a broken connection ends the serving loop */
     wire_out_clear(&thread->out);
 }
 
-void call_send_result(struct call_thread *thread, const struct wire_header *to, enum wire_callback callback,
-                      int32_t code, tenon_err *err)
+void call_send_result(struct call_thread *thread, const struct wire_header *to,
+                      enum wire_callback callback, int32_t code, tenon_err *err)
 {
     char words[128];
     struct wire_status status = {.code = code, .callback = callback, .message = {"", 0}};
@@ -52,7 +55,8 @@ void call_send_result(struct call_thread *thread, const struct wire_header *to, 
         status.code = TENON_E_PERMANENT;
         status.message = tenon_text(words);
     } else if (code != TENON_OK && status.message.len == 0) {
-        snprintf(words, sizeof words, "%s returned %d and gave no reason", wire_callback_name(callback), (int)code);
+        snprintf(words, sizeof words, "%s returned %d and gave no reason",
+                 wire_callback_name(callback), (int)code);
         status.message = tenon_text(words);
     }
     if (code == TENON_OK)
@@ -60,14 +64,16 @@ void call_send_result(struct call_thread *thread, const struct wire_header *to, 
     call_send_status(thread, to, &status);
 }
 
-void call_send_refusal(struct call_thread *thread, const struct wire_header *to, int32_t code, const char *words)
+void call_send_refusal(struct call_thread *thread, const struct wire_header *to, int32_t code,
+                       const char *words)
 {
     struct wire_status status = {.code = code, .message = tenon_text(words)};
 
     call_send_status(thread, to, &status);
 }
 
-static void run_test(struct call_thread *thread, struct call_instance *instance, const struct wire_header *header)
+static void run_test(struct call_thread *thread, struct call_instance *instance,
+                     const struct wire_header *header)
 {
     tenon_err err = call_err();
 
@@ -82,8 +88,8 @@ static void run_test(struct call_thread *thread, struct call_instance *instance,
 }
 
 /* An order to one instance, on the thread that serves it. */
-void call_run(struct call_thread *thread, struct call_instance *instance, const struct wire_header *header,
-              struct wire_in *in)
+void call_run(struct call_thread *thread, struct call_instance *instance,
+              const struct wire_header *header, struct wire_in *in)
 {
     uint32_t grace_ms = 0;
 
@@ -118,22 +124,26 @@ void call_run(struct call_thread *thread, struct call_instance *instance, const 
     __atomic_store_n(&thread->place->call, 0, __ATOMIC_RELAXED);
 }
 
-static void run_for_instance(struct call_server *server, const struct wire_header *header, struct wire_in *in)
+static void run_for_instance(struct call_server *server, const struct wire_header *header,
+                             struct wire_in *in)
 {
     struct call_instance *instance = call_find_instance(server, header->instance);
 
     if (instance == NULL) {
-        call_send_refusal(&server->main, header, TENON_E_VALIDATION, "no such integration in this worker");
+        call_send_refusal(&server->main, header, TENON_E_VALIDATION,
+                          "no such integration in this worker");
         return;
     }
     if (!(server->plugin.flags & TENON_PER_INTEGRATION))
         call_run(&server->main, instance, header, in);
     else if (call_enqueue(instance, header, in) < 0)
-        call_send_refusal(&server->main, header, TENON_E_NO_MEMORY, "no thread or no memory for this integration");
+        call_send_refusal(&server->main, header, TENON_E_NO_MEMORY,
+                          "no thread or no memory for this integration");
 }
 
 /* One frame; negative: it is none that a host sends. */
-static int dispatch(struct call_server *server, const struct wire_header *header, struct wire_in *in)
+static int dispatch(struct call_server *server, const struct wire_header *header,
+                    struct wire_in *in)
 {
     struct call_thread *thread = &server->main;
 
@@ -208,8 +218,8 @@ static void send_greeting(struct call_server *server)
 
 int call_serve(const struct call_options *options, bool is_process_ending)
 {
-    /* Never freed: a late thread of the plugin may still log through it, and it is small. The list of
-     * instances stays reachable from it, so leak checkers see that this is meant. */
+    /* Never freed: a late thread of the plugin may still log through it, and it is small. The list
+     * of instances stays reachable from it, so leak checkers see that this is meant. */
     static struct call_server *servers[64];
     static unsigned server_count;
     struct call_server *server = calloc(1, sizeof *server);
@@ -220,8 +230,9 @@ int call_serve(const struct call_options *options, bool is_process_ending)
     __atomic_store_n(&servers[at % 64], server, __ATOMIC_RELAXED);
     server->options = *options;
     server->places_used = 1;
-    server->main = (struct call_thread){
-        .server = server, .place = options->page != NULL ? &options->page->places[0] : server->no_page};
+    server->main = (struct call_thread){.server = server,
+                                        .place = options->page != NULL ? &options->page->places[0]
+                                                                       : server->no_page};
     pthread_mutex_init(&server->send_lock, NULL);
     pthread_mutex_init(&server->jobs_lock, NULL);
     send_greeting(server);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What the files of this room share. The serving thread reads frames; without TENON_PER_INTEGRATION it also runs
- * them, with it each instance has a thread of its own for its strand and pool calls.
- * Locks, in this order: server.jobs_lock, thread.queue_lock, server.send_lock. None is held while a callback runs. */
+ * What the files of this room share. The serving thread reads frames; without TENON_PER_INTEGRATION
+ * it also runs them, with it each instance has a thread of its own for its strand and pool calls.
+ * Locks, in this order: server.jobs_lock, thread.queue_lock, server.send_lock. None is held while a
+ * callback runs. */
 #ifndef CALL_CALL_SERVER_H
 #define CALL_CALL_SERVER_H
 
@@ -12,7 +13,8 @@
 struct call_server;
 struct call_instance;
 
-/* One record's outcome while its batch is worked on. Texts are offsets, because their buffers move as they grow. */
+/* One record's outcome while its batch is worked on. Texts are offsets, because their buffers move
+ * as they grow. */
 struct call_outcome {
     uint8_t kind, step; /* enum wire_kind, enum wire_step */
     bool is_set;        /* has a verdict */
@@ -26,14 +28,14 @@ struct call_outcome {
 /* A batch in hand. Reused from call to call; a pending job takes it along. */
 struct call_batch {
     uint32_t count, cap;
-    tenon_record *records;         /* [0, live_count): those that go on, closed up */
-    uint32_t *live;                /* their indexes in the host's batch */
+    tenon_record *records; /* [0, live_count): those that go on, closed up */
+    uint32_t *live;        /* their indexes in the host's batch */
     uint32_t live_count;
     struct call_outcome *outcomes; /* count of them, by the host's index */
     enum wire_step step;           /* who is asked just now */
     struct wire_out texts, payloads, requests;
     uint32_t request_count;
-    bool is_body_record;           /* some request refers to record data */
+    bool is_body_record; /* some request refers to record data */
 };
 
 /* A thread that calls plugin code, and what it works with. */
@@ -57,7 +59,8 @@ struct call_instance {
     void *self;
     _Atomic bool is_created;
     bool is_active;
-    tenon_host host; /* never freed while the process lives: a late thread of the plugin may still hold it */
+    tenon_host host; /* never freed while the process lives: a late thread of the plugin may still
+                        hold it */
     /* With TENON_PER_INTEGRATION: */
     bool has_thread;          /* serving thread only */
     unsigned place;           /* of the shared page; 0: shares the serving thread's or none */
@@ -83,32 +86,35 @@ struct call_job {
 struct call_server {
     struct call_options options;
     struct wire_place no_page[1];
-    uint64_t places_used;        /* bit per place of the page; serving thread only */
+    uint64_t places_used; /* bit per place of the page; serving thread only */
     struct call_thread main;
-    tenon_plugin plugin;         /* our copy; zero where the plugin's table is older */
+    tenon_plugin plugin; /* our copy; zero where the plugin's table is older */
     tenon_transformer transformer;
     tenon_client client;
     tenon_submitter submitter;
     bool is_loaded;
     struct call_instance *instances; /* serving thread only */
     pthread_mutex_t send_lock;
-    bool is_broken;              /* under send_lock */
+    bool is_broken; /* under send_lock */
     pthread_mutex_t jobs_lock;
-    struct call_job *jobs;       /* under jobs_lock */
-    uint64_t last_job;           /* under jobs_lock */
+    struct call_job *jobs; /* under jobs_lock */
+    uint64_t last_job;     /* under jobs_lock */
 };
 
 /* call_serve.c */
 int call_send(struct call_server *server, const struct wire_out *frame); /* [any] */
-void call_send_status(struct call_thread *thread, const struct wire_header *to, const struct wire_status *status);
+void call_send_status(struct call_thread *thread, const struct wire_header *to,
+                      const struct wire_status *status);
 /* The status of a callback that returned `code`. */
-void call_send_result(struct call_thread *thread, const struct wire_header *to, enum wire_callback callback,
-                      int32_t code, tenon_err *err);
-void call_send_refusal(struct call_thread *thread, const struct wire_header *to, int32_t code, const char *words);
-void call_run(struct call_thread *thread, struct call_instance *instance, const struct wire_header *header,
-              struct wire_in *in);
+void call_send_result(struct call_thread *thread, const struct wire_header *to,
+                      enum wire_callback callback, int32_t code, tenon_err *err);
+void call_send_refusal(struct call_thread *thread, const struct wire_header *to, int32_t code,
+                       const char *words);
+void call_run(struct call_thread *thread, struct call_instance *instance,
+              const struct wire_header *header, struct wire_in *in);
 
-static inline void call_mark(struct call_thread *thread, enum wire_callback callback, uint32_t record)
+static inline void call_mark(struct call_thread *thread, enum wire_callback callback,
+                             uint32_t record)
 {
     __atomic_store_n(&thread->place->record, record, __ATOMIC_RELAXED);
     __atomic_store_n(&thread->place->callback, (uint32_t)callback, __ATOMIC_RELAXED);
@@ -133,27 +139,29 @@ const tenon_selector *call_find_selector(const struct call_server *server, tenon
 
 /* call_instance.c */
 void call_create(struct call_server *server, const struct wire_header *header, struct wire_in *in);
-void call_activate(struct call_thread *thread, struct call_instance *instance, const struct wire_header *header);
+void call_activate(struct call_thread *thread, struct call_instance *instance,
+                   const struct wire_header *header);
 void call_close(struct call_thread *thread, struct call_instance *instance, uint32_t grace_ms);
 struct call_instance *call_find_instance(struct call_server *server, uint32_t id);
-int call_enqueue(struct call_instance *instance, const struct wire_header *header, const struct wire_in *in);
+int call_enqueue(struct call_instance *instance, const struct wire_header *header,
+                 const struct wire_in *in);
 void call_end_instances(struct call_server *server);
 
 /* call_deliver.c */
-void call_deliver(struct call_thread *thread, struct call_instance *instance, const struct wire_header *header,
-                  struct wire_in *in);
-void call_judge(struct call_thread *thread, struct call_instance *instance, const struct wire_header *header,
-                struct wire_in *in);
+void call_deliver(struct call_thread *thread, struct call_instance *instance,
+                  const struct wire_header *header, struct wire_in *in);
+void call_judge(struct call_thread *thread, struct call_instance *instance,
+                const struct wire_header *header, struct wire_in *in);
 
 /* call_batch.c */
 struct call_batch *call_batch_get(struct call_thread *thread, uint32_t count); /* NULL: no memory */
 void call_batch_destroy(struct call_batch *batch);
 void call_batch_close_up(struct call_batch *batch); /* drops records that no longer go on */
 /* The outcome of the record at `live_index` from what a callback returned, with err's words. */
-void call_batch_fail(struct call_batch *batch, uint32_t live_index, enum wire_callback callback, int32_t code,
-                     const tenon_err *err);
-void call_batch_settle(struct call_batch *batch, uint32_t live_index, enum wire_kind kind, int32_t error_class,
-                       tenon_str message);
+void call_batch_fail(struct call_batch *batch, uint32_t live_index, enum wire_callback callback,
+                     int32_t code, const tenon_err *err);
+void call_batch_settle(struct call_batch *batch, uint32_t live_index, enum wire_kind kind,
+                       int32_t error_class, tenon_str message);
 /* Applies a plugin's verdict; TENON_E_VALIDATION when it makes no sense. */
 int32_t call_batch_verdict(struct call_batch *batch, const tenon_verdict *verdict);
 int32_t call_batch_request(struct call_batch *batch, const tenon_request *request);
@@ -171,14 +179,17 @@ struct call_sink {
 void call_sink_init(struct call_sink *sink, struct wire_out *to, size_t max);
 
 /* call_job.c */
-struct call_job *call_job_start(struct call_server *server, struct call_instance *instance, uint64_t call,
-                                uint32_t steps, struct call_batch *batch);
-/* After submit() returned PENDING: true when it goes on by itself (the host has been told), false when it
- * was completed already and the caller answers. */
+struct call_job *call_job_start(struct call_server *server, struct call_instance *instance,
+                                uint64_t call, uint32_t steps, struct call_batch *batch);
+/* After submit() returned PENDING: true when it goes on by itself (the host has been told), false
+ * when it was completed already and the caller answers. */
 bool call_job_leave_pending(struct call_thread *thread, struct call_job *job);
-void call_job_end(struct call_server *server, struct call_job *job); /* forgets it; the batch stays the caller's */
-int32_t call_job_complete(const tenon_host *host, uint64_t id, const tenon_verdict *verdicts, size_t count);
+void call_job_end(struct call_server *server,
+                  struct call_job *job); /* forgets it; the batch stays the caller's */
+int32_t call_job_complete(const tenon_host *host, uint64_t id, const tenon_verdict *verdicts,
+                          size_t count);
 void call_job_cancel(struct call_server *server, uint64_t call);
-void call_job_drop_all(struct call_server *server, const struct call_instance *instance); /* NULL: everybody's */
+void call_job_drop_all(struct call_server *server,
+                       const struct call_instance *instance); /* NULL: everybody's */
 
 #endif

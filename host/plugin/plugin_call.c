@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Calls: queued per worker in order, sent a few at a time, timed from the moment they are first in line, answered once. */
+ * Calls: queued per worker in order, sent a few at a time, timed from the moment they are first in
+ * line, answered once. */
 #include "plugin/plugin_internal.h"
 
 #include "base/clock.h"
 
 #include <stdlib.h>
 
-struct plugin_call *plugin_call_make(struct plugin_instance *instance, enum wire_op op, const char *selector)
+struct plugin_call *plugin_call_make(struct plugin_instance *instance, enum wire_op op,
+                                     const char *selector)
 {
     size_t len = selector != NULL ? strlen(selector) : 0;
     struct plugin_call *call = calloc(1, sizeof *call + len + 1);
@@ -57,7 +59,8 @@ void plugin_call_first(struct plugin_worker *worker, struct plugin_call *call)
 {
     struct plugin_call *before = NULL;
 
-    for (struct plugin_call *at = worker->queue.first; at != NULL && is_lifecycle(at); at = at->next)
+    for (struct plugin_call *at = worker->queue.first; at != NULL && is_lifecycle(at);
+         at = at->next)
         before = at;
     call->next = before != NULL ? before->next : worker->queue.first;
     if (before != NULL)
@@ -69,8 +72,8 @@ void plugin_call_first(struct plugin_worker *worker, struct plugin_call *call)
 }
 
 /* Frees the call and tells whoever waits. */
-void plugin_call_fail(struct plugin_call *call, enum plugin_status status, int error_class, int64_t culprit,
-                      const char *words)
+void plugin_call_fail(struct plugin_call *call, enum plugin_status status, int error_class,
+                      int64_t culprit, const char *words)
 {
     if (call->fn != NULL)
         plugin_answer(call->instance->host, call->instance, call->fn, call->user,
@@ -78,9 +81,11 @@ void plugin_call_fail(struct plugin_call *call, enum plugin_status status, int e
     free(call);
 }
 
-/* ---- sending ------------------------------------------------------------------------------------- */
+/* ---- sending
+ * ------------------------------------------------------------------------------------- */
 
-static void put_records(struct wire_out *out, const struct plugin_record *records, size_t count, bool with_data)
+static void put_records(struct wire_out *out, const struct plugin_record *records, size_t count,
+                        bool with_data)
 {
     for (size_t i = 0; i < count; i++) {
         const struct plugin_record *from = &records[i];
@@ -115,13 +120,15 @@ static void put_load(struct wire_out *out, const struct plugin_worker *worker)
 
     for (size_t i = 0; i < worker->write_path_count; i++)
         load.write_paths[i] = tenon_text(worker->write_paths[i]);
-    for (const struct plugin_instance *instance = worker->instances; instance != NULL; instance = instance->next)
+    for (const struct plugin_instance *instance = worker->instances; instance != NULL;
+         instance = instance->next)
         if (instance->memory_max_bytes > (int64_t)load.memory_max_bytes)
             load.memory_max_bytes = (uint64_t)instance->memory_max_bytes;
     wire_put_load(out, &load);
 }
 
-static void put_call(struct wire_out *out, const struct plugin_worker *worker, const struct plugin_call *call)
+static void put_call(struct wire_out *out, const struct plugin_worker *worker,
+                     const struct plugin_call *call)
 {
     const struct plugin_instance *instance = call->instance;
 
@@ -130,18 +137,21 @@ static void put_call(struct wire_out *out, const struct plugin_worker *worker, c
         put_load(out, worker);
         break;
     case WIRE_CREATE:
-        wire_put_create(out, &(struct wire_create){tenon_text(instance->name), tenon_text(instance->settings_json)});
+        wire_put_create(out, &(struct wire_create){tenon_text(instance->name),
+                                                   tenon_text(instance->settings_json)});
         break;
     case WIRE_CLOSE:
         wire_put_close(out, (uint32_t)instance->grace_ms);
         break;
     case WIRE_DELIVER:
-        wire_put_deliver(out, &(struct wire_deliver){call->steps, tenon_text(call->selector), (uint32_t)call->count});
+        wire_put_deliver(out, &(struct wire_deliver){call->steps, tenon_text(call->selector),
+                                                     (uint32_t)call->count});
         put_records(out, call->records, call->count, true);
         break;
     case WIRE_JUDGE:
-        wire_put_judge(out, &(struct wire_judge){(uint32_t)call->judge.status, plugin_str(call->judge.headers),
-                                                 plugin_str(call->judge.body), (uint32_t)call->count});
+        wire_put_judge(
+            out, &(struct wire_judge){(uint32_t)call->judge.status, plugin_str(call->judge.headers),
+                                      plugin_str(call->judge.body), (uint32_t)call->count});
         put_records(out, call->records, call->count, false);
         break;
     default:
@@ -155,11 +165,13 @@ static void send_call(struct plugin_worker *worker, struct plugin_call *call)
     struct plugin_instance *instance = call->instance;
 
     call->id = ++worker->last_call;
-    size_t begin = wire_out_begin(&worker->out, call->op, call->id, instance != NULL ? instance->id : 0);
+    size_t begin =
+        wire_out_begin(&worker->out, call->op, call->id, instance != NULL ? instance->id : 0);
     put_call(&worker->out, worker, call);
     if (wire_out_end(&worker->out, begin) < 0) {
-        plugin_call_fail(call, PLUGIN_FAILED, TENON_E_VALIDATION, -1,
-                         "the batch is larger than the 64 MiB that go to a worker at once; send fewer records");
+        plugin_call_fail(
+            call, PLUGIN_FAILED, TENON_E_VALIDATION, -1,
+            "the batch is larger than the 64 MiB that go to a worker at once; send fewer records");
         return;
     }
     call->started_us = 0;
@@ -189,8 +201,8 @@ static bool can_send(const struct plugin_worker *worker, const struct plugin_cal
 
     if (call->op == WIRE_CREATE) /* [init]: nothing else of the plugin runs */
         return worker->in_hand == 0 && instance->state == wanted;
-    return (is_serial ? worker->in_hand : instance->in_hand) < PLUGIN_IN_HAND_MAX && instance->state == wanted &&
-           instance->pending < PLUGIN_PENDING_MAX;
+    return (is_serial ? worker->in_hand : instance->in_hand) < PLUGIN_IN_HAND_MAX &&
+           instance->state == wanted && instance->pending < PLUGIN_PENDING_MAX;
 }
 
 void plugin_call_pump(struct plugin_worker *worker)
@@ -215,7 +227,8 @@ void plugin_call_pump(struct plugin_worker *worker)
     plugin_call_deadlines(worker);
 }
 
-/* ---- deadlines ----------------------------------------------------------------------------------- */
+/* ---- deadlines
+ * ----------------------------------------------------------------------------------- */
 
 void plugin_call_deadlines(struct plugin_worker *worker)
 {
@@ -228,7 +241,8 @@ void plugin_call_deadlines(struct plugin_worker *worker)
     for (struct plugin_call *call = worker->flight.first; call != NULL; call = call->next) {
         if (!call->is_pending) {
             struct plugin_instance *instance = call->instance;
-            if (is_serial || instance == NULL ? has_front : instance->front_round == worker->front_round)
+            if (is_serial || instance == NULL ? has_front
+                                              : instance->front_round == worker->front_round)
                 continue;
             has_front = true;
             if (instance != NULL)
@@ -243,15 +257,18 @@ void plugin_call_deadlines(struct plugin_worker *worker)
     if (first_us == INT64_MAX)
         loop_timer_clear(worker->deadline_timer);
     else
-        loop_timer_set(worker->deadline_timer, first_us > now_us ? (first_us - now_us + 999) / 1000 : 0);
+        loop_timer_set(worker->deadline_timer,
+                       first_us > now_us ? (first_us - now_us + 999) / 1000 : 0);
 }
 
-/* The host no longer waits for a pending job, but the worker is not hanging: it is told, and lives on. */
+/* The host no longer waits for a pending job, but the worker is not hanging: it is told, and lives
+ * on. */
 static void abandon(struct plugin_worker *worker, struct plugin_call *call)
 {
     char words[160];
 
-    snprintf(words, sizeof words, "the plugin did not complete its job within %lld ms", (long long)call->deadline_ms);
+    snprintf(words, sizeof words, "the plugin did not complete its job within %lld ms",
+             (long long)call->deadline_ms);
     if (call->fn != NULL)
         plugin_answer(call->instance->host, call->instance, call->fn, call->user,
                       plugin_reply_words(PLUGIN_TIMED_OUT, TENON_E_UNKNOWN, -1, words));
@@ -260,7 +277,8 @@ static void abandon(struct plugin_worker *worker, struct plugin_call *call)
     size_t begin = wire_out_begin(&worker->out, WIRE_CANCEL, call->id, call->instance->id);
     (void)wire_out_end(&worker->out, begin); /* a wish: without memory it is not sent */
     if (++worker->abandoned > PLUGIN_ABANDONED_MAX)
-        plugin_worker_kill(worker, PLUGIN_TIMED_OUT, 0, "it holds more than 32 jobs that it never completed");
+        plugin_worker_kill(worker, PLUGIN_TIMED_OUT, 0,
+                           "it holds more than 32 jobs that it never completed");
 }
 
 void plugin_call_on_deadline(void *user)
@@ -271,7 +289,8 @@ void plugin_call_on_deadline(void *user)
     char words[160];
 
     for (struct plugin_call *call = worker->flight.first; call != NULL; call = call->next) {
-        if (call->started_us == 0 || call->is_abandoned || now_us < call->started_us + call->deadline_ms * 1000)
+        if (call->started_us == 0 || call->is_abandoned ||
+            now_us < call->started_us + call->deadline_ms * 1000)
             continue;
         if (!call->is_pending) {
             snprintf(words, sizeof words, "no answer within %lld ms", (long long)call->deadline_ms);
@@ -287,7 +306,8 @@ void plugin_call_on_deadline(void *user)
     plugin_host_flush(host);
 }
 
-/* ---- answers ------------------------------------------------------------------------------------- */
+/* ---- answers
+ * ------------------------------------------------------------------------------------- */
 
 static void leave_flight(struct plugin_worker *worker, struct plugin_call *call)
 {
@@ -303,7 +323,8 @@ static void leave_flight(struct plugin_worker *worker, struct plugin_call *call)
     }
 }
 
-static void finish_lifecycle(struct plugin_worker *worker, struct plugin_call *call, const struct wire_status *status)
+static void finish_lifecycle(struct plugin_worker *worker, struct plugin_call *call,
+                             const struct wire_status *status)
 {
     struct plugin_instance *instance = call->instance;
     bool is_close = call->op == WIRE_CLOSE;
@@ -325,7 +346,8 @@ static void on_status(struct plugin_worker *worker, struct plugin_call *call, st
     char words[PLUGIN_WORDS_MAX];
 
     if (wire_get_status(in, &status) < 0 || status.code > 0 || status.code < TENON_E_UNSUPPORTED ||
-        (status.code == TENON_OK && (call->op == WIRE_LOAD || call->op == WIRE_DELIVER || call->op == WIRE_JUDGE))) {
+        (status.code == TENON_OK &&
+         (call->op == WIRE_LOAD || call->op == WIRE_DELIVER || call->op == WIRE_JUDGE))) {
         plugin_worker_kill(worker, PLUGIN_GARBLED, call->id, "its status cannot be read");
         return;
     }
@@ -335,16 +357,19 @@ static void on_status(struct plugin_worker *worker, struct plugin_call *call, st
         return;
     }
     snprintf(words, sizeof words, "%.*s", (int)status.message.len, status.message.ptr);
-    plugin_call_fail(call, status.code == TENON_OK ? PLUGIN_OK : PLUGIN_FAILED, status.code, -1, words);
+    plugin_call_fail(call, status.code == TENON_OK ? PLUGIN_OK : PLUGIN_FAILED, status.code, -1,
+                     words);
 }
 
-static void on_outcomes(struct plugin_worker *worker, struct plugin_call *call, const struct wire_in *in)
+static void on_outcomes(struct plugin_worker *worker, struct plugin_call *call,
+                        const struct wire_in *in)
 {
     struct plugin_reply *reply = NULL;
     struct err err = {0};
 
     if (call->fn != NULL) {
-        reply = plugin_reply_parse((struct str){in->at, in->rest}, call->records, call->count, call->steps, &err);
+        reply = plugin_reply_parse((struct str){in->at, in->rest}, call->records, call->count,
+                                   call->steps, &err);
         if (reply == NULL && err.code == -ENOMEM) {
             leave_flight(worker, call);
             plugin_call_fail(call, PLUGIN_FAILED, TENON_E_NO_MEMORY, -1, err.text);
@@ -372,7 +397,8 @@ static void on_facts(struct plugin_worker *worker, struct plugin_call *call, str
     struct wire_in own = {bytes, len, bytes == NULL};
     if (wire_get_facts(&own, &facts) < 0) {
         free(bytes);
-        plugin_worker_kill(worker, PLUGIN_GARBLED, call->id, "what it says of its plugin cannot be read");
+        plugin_worker_kill(worker, PLUGIN_GARBLED, call->id,
+                           "what it says of its plugin cannot be read");
         return;
     }
     leave_flight(worker, call);
@@ -392,7 +418,8 @@ static void on_facts(struct plugin_worker *worker, struct plugin_call *call, str
 static void on_pending(struct plugin_worker *worker, struct plugin_call *call)
 {
     if (call->op != WIRE_DELIVER || !(call->steps & PLUGIN_STEP_SUBMIT) || call->is_pending) {
-        plugin_worker_kill(worker, PLUGIN_GARBLED, call->id, "it left a call pending that cannot be");
+        plugin_worker_kill(worker, PLUGIN_GARBLED, call->id,
+                           "it left a call pending that cannot be");
         return;
     }
     if (call->started_us == 0)
@@ -405,8 +432,10 @@ static void on_pending(struct plugin_worker *worker, struct plugin_call *call)
 
 static void on_log(struct plugin_worker *worker, uint32_t id, struct wire_in *in)
 {
-    static const enum log_level levels[] = {[TENON_LOG_ERROR] = LOG_ERROR, [TENON_LOG_WARN] = LOG_WARN,
-                                            [TENON_LOG_INFO] = LOG_INFO,   [TENON_LOG_DEBUG] = LOG_DEBUG};
+    static const enum log_level levels[] = {[TENON_LOG_ERROR] = LOG_ERROR,
+                                            [TENON_LOG_WARN] = LOG_WARN,
+                                            [TENON_LOG_INFO] = LOG_INFO,
+                                            [TENON_LOG_DEBUG] = LOG_DEBUG};
     const struct plugin_events *events = &worker->host->settings.events;
     const char *name = NULL;
     struct wire_log log;
@@ -415,7 +444,8 @@ static void on_log(struct plugin_worker *worker, uint32_t id, struct wire_in *in
         plugin_worker_kill(worker, PLUGIN_GARBLED, 0, "its log line cannot be read");
         return;
     }
-    for (const struct plugin_instance *instance = worker->instances; instance != NULL; instance = instance->next)
+    for (const struct plugin_instance *instance = worker->instances; instance != NULL;
+         instance = instance->next)
         if (instance->id == id)
             name = instance->name;
     if (events->log != NULL && plugin_log_allowed(worker))
@@ -423,7 +453,8 @@ static void on_log(struct plugin_worker *worker, uint32_t id, struct wire_in *in
                     plugin_text(log.fields));
 }
 
-void plugin_call_frame(struct plugin_worker *worker, const struct wire_header *header, struct wire_in *in)
+void plugin_call_frame(struct plugin_worker *worker, const struct wire_header *header,
+                       struct wire_in *in)
 {
     struct wire_greeting greeting;
     struct plugin_call *call = worker->flight.first;
@@ -434,8 +465,9 @@ void plugin_call_frame(struct plugin_worker *worker, const struct wire_header *h
     }
     if (header->op == WIRE_GREETING) {
         if (wire_get_greeting(in, &greeting) < 0 || greeting.protocol != WIRE_PROTOCOL)
-            plugin_worker_kill(worker, PLUGIN_GARBLED, 0,
-                               "it speaks another protocol; tenon-worker and tenond must be of one version");
+            plugin_worker_kill(
+                worker, PLUGIN_GARBLED, 0,
+                "it speaks another protocol; tenon-worker and tenond must be of one version");
         return;
     }
     while (call != NULL && call->id != header->call)
@@ -444,7 +476,8 @@ void plugin_call_frame(struct plugin_worker *worker, const struct wire_header *h
     bool is_known = call != NULL && header->instance == instance;
     if (is_known && header->op == WIRE_STATUS)
         on_status(worker, call, in);
-    else if (is_known && header->op == WIRE_OUTCOMES && (call->op == WIRE_DELIVER || call->op == WIRE_JUDGE))
+    else if (is_known && header->op == WIRE_OUTCOMES &&
+             (call->op == WIRE_DELIVER || call->op == WIRE_JUDGE))
         on_outcomes(worker, call, in);
     else if (is_known && header->op == WIRE_FACTS && call->op == WIRE_LOAD)
         on_facts(worker, call, in);
@@ -454,13 +487,16 @@ void plugin_call_frame(struct plugin_worker *worker, const struct wire_header *h
         plugin_worker_kill(worker, PLUGIN_GARBLED, 0, "it answered what was not asked");
 }
 
-/* ---- loss ---------------------------------------------------------------------------------------- */
+/* ---- loss
+ * ---------------------------------------------------------------------------------------- */
 
-static void lose_call(struct plugin_worker *worker, struct plugin_call *call, const char *words, int64_t culprit)
+static void lose_call(struct plugin_worker *worker, struct plugin_call *call, const char *words,
+                      int64_t culprit)
 {
     struct plugin_instance *instance = call->instance;
     bool is_doomed = worker->doomed_call == 0 || worker->doomed_call == call->id;
-    enum plugin_status status = worker->doom == PLUGIN_OK || !is_doomed ? PLUGIN_DIED : worker->doom;
+    enum plugin_status status =
+        worker->doom == PLUGIN_OK || !is_doomed ? PLUGIN_DIED : worker->doom;
 
     if (call->op == WIRE_CREATE || call->op == WIRE_ACTIVATE)
         plugin_answer_opened(instance, status, words);
@@ -480,11 +516,13 @@ bool plugin_call_lost(struct plugin_worker *worker, const char *cause)
 
     worker->flight = (struct plugin_queue){NULL, NULL};
     worker->in_hand = worker->abandoned = 0;
-    for (struct plugin_instance *instance = worker->instances; instance != NULL; instance = instance->next)
+    for (struct plugin_instance *instance = worker->instances; instance != NULL;
+         instance = instance->next)
         instance->in_hand = instance->pending = 0;
     for (struct plugin_call *call = flight.first; call != NULL; call = next) {
         next = call->next;
-        if (call->started_us == 0 && !is_lifecycle(call)) { /* never begun: the next worker does it */
+        if (call->started_us == 0 &&
+            !is_lifecycle(call)) { /* never begun: the next worker does it */
             plugin_queue_add(&kept, call);
             continue;
         }
@@ -523,7 +561,8 @@ void plugin_call_refuse_queued(struct plugin_worker *worker, const char *words, 
             free(call);
             continue;
         }
-        struct plugin_reply *reply = plugin_reply_words(PLUGIN_UNAVAILABLE, TENON_E_CONNECTION, -1, words);
+        struct plugin_reply *reply =
+            plugin_reply_words(PLUGIN_UNAVAILABLE, TENON_E_CONNECTION, -1, words);
         reply->retry_at_ms = retry_at_ms;
         plugin_answer(worker->host, call->instance, call->fn, call->user, reply);
         free(call);
@@ -531,16 +570,18 @@ void plugin_call_refuse_queued(struct plugin_worker *worker, const char *words, 
     worker->queue = (struct plugin_queue){NULL, NULL};
 }
 
-/* ---- what callers see ---------------------------------------------------------------------------- */
+/* ---- what callers see
+ * ---------------------------------------------------------------------------- */
 
 static void refuse_now(struct plugin_instance *instance, plugin_reply_fn fn, void *user)
 {
     const struct plugin_worker *worker = instance->worker;
     bool is_stopped = worker == NULL || instance->state == INSTANCE_CLOSING;
-    const char *words = is_stopped ? "the integration is stopped"
-                        : instance->state == INSTANCE_FAILED ? instance->words : worker->words;
-    struct plugin_reply *reply = plugin_reply_words(is_stopped ? PLUGIN_STOPPED : PLUGIN_UNAVAILABLE,
-                                                    TENON_E_CONNECTION, -1, words);
+    const char *words = is_stopped                           ? "the integration is stopped"
+                        : instance->state == INSTANCE_FAILED ? instance->words
+                                                             : worker->words;
+    struct plugin_reply *reply = plugin_reply_words(
+        is_stopped ? PLUGIN_STOPPED : PLUGIN_UNAVAILABLE, TENON_E_CONNECTION, -1, words);
 
     reply->retry_at_ms = is_stopped ? 0 : worker->retry_at_ms;
     plugin_answer(instance->host, instance, fn, user, reply);
@@ -549,11 +590,12 @@ static void refuse_now(struct plugin_instance *instance, plugin_reply_fn fn, voi
 
 static bool takes_calls(const struct plugin_instance *instance)
 {
-    return instance->worker != NULL && instance->state != INSTANCE_FAILED && instance->state != INSTANCE_CLOSING &&
-           plugin_worker_takes_calls(instance->worker);
+    return instance->worker != NULL && instance->state != INSTANCE_FAILED &&
+           instance->state != INSTANCE_CLOSING && plugin_worker_takes_calls(instance->worker);
 }
 
-static void submit_call(struct plugin_call *call, plugin_reply_fn fn, void *user, int64_t deadline_ms)
+static void submit_call(struct plugin_call *call, plugin_reply_fn fn, void *user,
+                        int64_t deadline_ms)
 {
     struct plugin_instance *instance = call->instance;
 
@@ -568,7 +610,8 @@ static void submit_call(struct plugin_call *call, plugin_reply_fn fn, void *user
         plugin_host_flush_soon(instance->host);
 }
 
-void plugin_deliver(struct plugin_instance *instance, const struct plugin_batch *batch, plugin_reply_fn fn, void *user)
+void plugin_deliver(struct plugin_instance *instance, const struct plugin_batch *batch,
+                    plugin_reply_fn fn, void *user)
 {
     if (!takes_calls(instance)) {
         refuse_now(instance, fn, user);
@@ -582,7 +625,8 @@ void plugin_deliver(struct plugin_instance *instance, const struct plugin_batch 
     submit_call(call, fn, user, batch->deadline_ms);
 }
 
-void plugin_judge(struct plugin_instance *instance, const struct plugin_judge *judge, plugin_reply_fn fn, void *user)
+void plugin_judge(struct plugin_instance *instance, const struct plugin_judge *judge,
+                  plugin_reply_fn fn, void *user)
 {
     if (!takes_calls(instance)) {
         refuse_now(instance, fn, user);

@@ -31,7 +31,8 @@ static void on_grace_over(void *user)
     plugin_host_flush(host);
 }
 
-struct plugin_host *plugin_host_create(struct loop *loop, const struct plugin_host_settings *settings, struct err *err)
+struct plugin_host *plugin_host_create(struct loop *loop,
+                                       const struct plugin_host_settings *settings, struct err *err)
 {
     struct plugin_host *host = calloc(1, sizeof *host);
 
@@ -44,15 +45,16 @@ struct plugin_host *plugin_host_create(struct loop *loop, const struct plugin_ho
         host->flush_timer = loop_timer_create(loop, on_flush, host);
         host->stop_timer = loop_timer_create(loop, on_grace_over, host);
     }
-    if (host == NULL || host->worker_path == NULL || host->flush_timer == NULL || host->stop_timer == NULL ||
-        (settings->state_dir != NULL && host->state_dir == NULL)) {
+    if (host == NULL || host->worker_path == NULL || host->flush_timer == NULL ||
+        host->stop_timer == NULL || (settings->state_dir != NULL && host->state_dir == NULL)) {
         plugin_host_destroy(host);
         err_set(err, -ENOMEM, "no memory for the plugin host");
         return NULL;
     }
     struct plugin_host_settings *own = &host->settings;
     own->quarantine_after = own->quarantine_after > 0 ? own->quarantine_after : QUARANTINE_AFTER;
-    own->quarantine_window_ms = own->quarantine_window_ms > 0 ? own->quarantine_window_ms : QUARANTINE_WINDOW_MS;
+    own->quarantine_window_ms =
+        own->quarantine_window_ms > 0 ? own->quarantine_window_ms : QUARANTINE_WINDOW_MS;
     own->restart_min_ms = own->restart_min_ms > 0 ? own->restart_min_ms : RESTART_MIN_MS;
     own->restart_max_ms = own->restart_max_ms > 0 ? own->restart_max_ms : RESTART_MAX_MS;
     host->worker_uid = host->worker_gid = -1;
@@ -67,7 +69,8 @@ struct plugin_host *plugin_host_create(struct loop *loop, const struct plugin_ho
 
 char *plugin_worker_default_path(void)
 {
-    static const char *const places[] = {"tenon-worker", "host/tenon-worker", "../libexec/tenon/tenon-worker"};
+    static const char *const places[] = {"tenon-worker", "host/tenon-worker",
+                                         "../libexec/tenon/tenon-worker"};
     _free_ char *directory = file_program_dir();
     char *path = NULL;
 
@@ -88,10 +91,11 @@ void plugin_tell(const struct plugin_worker *worker, bool is_trouble, const char
         events->worker(events->user, worker->plugin, is_trouble, words);
 }
 
-/* ---- answers ------------------------------------------------------------------------------------- */
+/* ---- answers
+ * ------------------------------------------------------------------------------------- */
 
-static struct plugin_answer *add_answer(struct plugin_host *host, struct plugin_instance *instance, void *user,
-                                        struct plugin_reply *take_reply)
+static struct plugin_answer *add_answer(struct plugin_host *host, struct plugin_instance *instance,
+                                        void *user, struct plugin_reply *take_reply)
 {
     struct plugin_answer *answer = calloc(1, sizeof *answer);
 
@@ -108,13 +112,14 @@ static struct plugin_answer *add_answer(struct plugin_host *host, struct plugin_
     return answer;
 }
 
-void plugin_answer(struct plugin_host *host, struct plugin_instance *instance, plugin_reply_fn fn, void *user,
-                   struct plugin_reply *take_reply)
+void plugin_answer(struct plugin_host *host, struct plugin_instance *instance, plugin_reply_fn fn,
+                   void *user, struct plugin_reply *take_reply)
 {
     add_answer(host, instance, user, take_reply)->fn = fn;
 }
 
-void plugin_answer_opened(struct plugin_instance *instance, enum plugin_status status, const char *words)
+void plugin_answer_opened(struct plugin_instance *instance, enum plugin_status status,
+                          const char *words)
 {
     if (instance->opened == NULL)
         return;
@@ -201,7 +206,8 @@ void plugin_host_flush_soon(struct plugin_host *host)
     loop_timer_set(host->flush_timer, 0);
 }
 
-/* ---- the end ------------------------------------------------------------------------------------- */
+/* ---- the end
+ * ------------------------------------------------------------------------------------- */
 
 static void leave_all(struct plugin_worker *worker, int64_t grace_ms)
 {
@@ -216,7 +222,8 @@ static void leave_all(struct plugin_worker *worker, int64_t grace_ms)
     plugin_worker_maybe_end(worker);
 }
 
-void plugin_host_stop(struct plugin_host *host, int64_t grace_ms, void (*done)(void *user), void *user)
+void plugin_host_stop(struct plugin_host *host, int64_t grace_ms, void (*done)(void *user),
+                      void *user)
 {
     loop_assert_here(host->loop);
     host->is_stopping = true;
@@ -258,8 +265,8 @@ void plugin_host_destroy(struct plugin_host *host)
     free(host);
 }
 
-void plugin_host_each(const struct plugin_host *host, void (*fn)(void *user, const struct plugin_worker_info *info),
-                      void *user)
+void plugin_host_each(const struct plugin_host *host,
+                      void (*fn)(void *user, const struct plugin_worker_info *info), void *user)
 {
     static const char *const states[] = {
         [WORKER_IDLE] = "idle",          [WORKER_STARTING] = "starting",
@@ -269,7 +276,8 @@ void plugin_host_each(const struct plugin_host *host, void (*fn)(void *user, con
         [WORKER_GONE] = "ending",
     };
 
-    for (const struct plugin_worker *worker = host->workers; worker != NULL; worker = worker->next) {
+    for (const struct plugin_worker *worker = host->workers; worker != NULL;
+         worker = worker->next) {
         struct plugin_worker_info info = {
             .plugin = worker->plugin,
             .path = worker->path,

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
- * One integration's share of a worker, from open to close, over any number of the worker's lives. */
+ * One integration's share of a worker, from open to close, over any number of the worker's lives.
+ */
 #include "plugin/plugin_internal.h"
 
 #include "base/cleanup.h"
 
 #include <stdlib.h>
 
-struct plugin_instance *plugin_instance_open(struct plugin_host *host, const struct plugin_instance_settings *settings,
+struct plugin_instance *plugin_instance_open(struct plugin_host *host,
+                                             const struct plugin_instance_settings *settings,
                                              plugin_opened_fn opened, void *user, struct err *err)
 {
     loop_assert_here(host->loop);
@@ -36,7 +38,8 @@ struct plugin_instance *plugin_instance_open(struct plugin_host *host, const str
         .is_owned = true,
         .name = name,
         .settings_json = settings_json,
-        .call_timeout_ms = settings->call_timeout_ms > 0 ? settings->call_timeout_ms : PLUGIN_TIMEOUT_MS,
+        .call_timeout_ms =
+            settings->call_timeout_ms > 0 ? settings->call_timeout_ms : PLUGIN_TIMEOUT_MS,
         .memory_max_bytes = settings->memory_max_bytes,
         .opened = opened,
         .user = user,
@@ -63,7 +66,8 @@ static void order(struct plugin_instance *instance, enum wire_op op, int64_t dea
 
 static int64_t start_deadline_ms(const struct plugin_instance *instance)
 {
-    return instance->call_timeout_ms > PLUGIN_START_MS ? instance->call_timeout_ms : PLUGIN_START_MS;
+    return instance->call_timeout_ms > PLUGIN_START_MS ? instance->call_timeout_ms
+                                                       : PLUGIN_START_MS;
 }
 
 void plugin_instance_begin(struct plugin_instance *instance)
@@ -106,8 +110,8 @@ void plugin_instance_created(struct plugin_instance *instance, const struct wire
         return;
     }
     if (status->code != TENON_OK) {
-        snprintf(words, sizeof words, "%s: %.*s", wire_callback_name(status->callback), (int)status->message.len,
-                 status->message.ptr);
+        snprintf(words, sizeof words, "%s: %.*s", wire_callback_name(status->callback),
+                 (int)status->message.len, status->message.ptr);
         plugin_instance_fail(instance, PLUGIN_FAILED, words);
         return;
     }
@@ -124,7 +128,8 @@ void plugin_instance_created(struct plugin_instance *instance, const struct wire
 }
 
 /* It is not usable and will not become so; calls that wait are answered. */
-void plugin_instance_fail(struct plugin_instance *instance, enum plugin_status status, const char *words)
+void plugin_instance_fail(struct plugin_instance *instance, enum plugin_status status,
+                          const char *words)
 {
     struct plugin_worker *worker = instance->worker;
     struct plugin_call *next;
@@ -142,7 +147,8 @@ void plugin_instance_fail(struct plugin_instance *instance, enum plugin_status s
     }
 }
 
-/* Tells every caller that waits for this instance, now. Calls in the worker go on without anybody. */
+/* Tells every caller that waits for this instance, now. Calls in the worker go on without anybody.
+ */
 void plugin_instance_stop_calls(struct plugin_instance *instance)
 {
     struct plugin_worker *worker = instance->worker;
@@ -154,7 +160,8 @@ void plugin_instance_stop_calls(struct plugin_instance *instance)
         if (call->instance != instance || call->fn == NULL)
             continue;
         plugin_answer(instance->host, instance, call->fn, call->user,
-                      plugin_reply_words(PLUGIN_STOPPED, TENON_E_CANCELLED, -1, "the integration is stopped"));
+                      plugin_reply_words(PLUGIN_STOPPED, TENON_E_CANCELLED, -1,
+                                         "the integration is stopped"));
         call->fn = NULL;
         call->records = NULL;
     }
@@ -180,13 +187,15 @@ void plugin_instance_leave(struct plugin_instance *instance, int64_t grace_ms)
     bool is_in_hand = is_running && instance->in_hand > 0 && before != INSTANCE_ACTIVE;
 
     instance->grace_ms = grace_ms;
-    /* A failed activate leaves an object behind too; whether create made one is known only to the worker,
-     * which answers an order to an unknown instance with a refusal that ends the instance here as well. */
+    /* A failed activate leaves an object behind too; whether create made one is known only to the
+     * worker, which answers an order to an unknown instance with a refusal that ends the instance
+     * here as well. */
     if (is_running && before == INSTANCE_FAILED)
         is_created = true;
     instance->state = INSTANCE_CLOSING;
     if (is_in_hand)
-        return; /* create or activate is in the worker: plugin_instance_created goes on from there */
+        return; /* create or activate is in the worker: plugin_instance_created goes on from there
+                 */
     if (is_created)
         order(instance, WIRE_CLOSE, grace_ms + PLUGIN_CLOSE_MS);
     else if (worker->state != WORKER_DYING)

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What the files of this room share. All [loop].
  *
- *   worker:   idle -> starting -> running -> dying -> backoff -> starting ...   (or quarantined, failed)
- *                                 running -> ending (its last instance closed) -> gone
- *   instance: waiting -> creating -> activating -> active; after a worker's death waiting again; or failed
+ *   worker:   idle -> starting -> running -> dying -> backoff -> starting ...   (or quarantined,
+ * failed) running -> ending (its last instance closed) -> gone instance: waiting -> creating ->
+ * activating -> active; after a worker's death waiting again; or failed
  *
- * No callback of a caller runs while a list is walked: answers are queued with plugin_answer and given out at the end of
- * the event (plugin_host_flush), so a caller may open, call and close from inside a callback. */
+ * No callback of a caller runs while a list is walked: answers are queued with plugin_answer and
+ * given out at the end of the event (plugin_host_flush), so a caller may open, call and close from
+ * inside a callback. */
 #ifndef PLUGIN_INTERNAL_H
 #define PLUGIN_INTERNAL_H
 
@@ -16,11 +17,12 @@
 enum {
     PLUGIN_WORDS_MAX = 1024,
     PLUGIN_CAUSE_MAX = 448,
-    PLUGIN_IN_HAND_MAX = 2,       /* sent and not answered, per strand: one runs, one waits in the pipe */
-    PLUGIN_PENDING_MAX = 64,      /* per instance */
-    PLUGIN_ABANDONED_MAX = 32,    /* jobs past their deadline that a worker may still hold before it is replaced */
-    PLUGIN_TIMEOUT_MS = 30000,    /* when the instance names none */
-    PLUGIN_START_MS = 10000,      /* least deadline of load, create, activate */
+    PLUGIN_IN_HAND_MAX = 2, /* sent and not answered, per strand: one runs, one waits in the pipe */
+    PLUGIN_PENDING_MAX = 64, /* per instance */
+    PLUGIN_ABANDONED_MAX =
+        32, /* jobs past their deadline that a worker may still hold before it is replaced */
+    PLUGIN_TIMEOUT_MS = 30000, /* when the instance names none */
+    PLUGIN_START_MS = 10000,   /* least deadline of load, create, activate */
     PLUGIN_CLOSE_MS = 5000,
     PLUGIN_CRASHES_KEPT = 32,
 };
@@ -32,12 +34,12 @@ enum worker_state {
     WORKER_IDLE,
     WORKER_STARTING,
     WORKER_RUNNING,
-    WORKER_DYING,  /* killed, or its connection ended: the exit status is awaited */
+    WORKER_DYING, /* killed, or its connection ended: the exit status is awaited */
     WORKER_BACKOFF,
     WORKER_QUARANTINED,
     WORKER_FAILED, /* does not load, or hangs in this process: no restart */
     WORKER_ENDING,
-    WORKER_GONE,   /* freed at the next flush */
+    WORKER_GONE, /* freed at the next flush */
 };
 
 enum instance_state {
@@ -50,15 +52,15 @@ enum instance_state {
 };
 
 struct plugin_instance {
-    struct plugin_instance *next;  /* in its worker */
-    struct plugin_worker *worker;  /* NULL once the worker has forgotten it */
+    struct plugin_instance *next; /* in its worker */
+    struct plugin_worker *worker; /* NULL once the worker has forgotten it */
     struct plugin_host *host;
-    uint32_t id;                   /* in its worker */
-    bool is_owned;                 /* the caller has not closed it */
+    uint32_t id;   /* in its worker */
+    bool is_owned; /* the caller has not closed it */
     enum instance_state state;
     char *name, *settings_json;
     int64_t call_timeout_ms, grace_ms, memory_max_bytes;
-    plugin_opened_fn opened;       /* NULL once it was told */
+    plugin_opened_fn opened; /* NULL once it was told */
     void *user;
     struct plugin_facts facts;
     char words[PLUGIN_WORDS_MAX];
@@ -78,7 +80,7 @@ struct plugin_call {
     size_t count;
     unsigned steps;
     struct plugin_judge judge;
-    int64_t deadline_ms, started_us;  /* started: 0 while another call is before it */
+    int64_t deadline_ms, started_us; /* started: 0 while another call is before it */
     bool is_pending, is_abandoned;
     char selector[];
 };
@@ -89,7 +91,7 @@ struct plugin_queue {
 
 /* What the room needs of an operating system process, or of a thread that stands in for it. */
 struct plugin_process {
-    int fd;                  /* our end of the connection; -1: none */
+    int fd; /* our end of the connection; -1: none */
     struct plugin_watch *watch, *exit_watch;
     int pid, pidfd;
     struct wire_page *page;
@@ -172,9 +174,10 @@ struct plugin_host {
 };
 
 /* plugin_host.c */
-void plugin_answer(struct plugin_host *host, struct plugin_instance *instance, plugin_reply_fn fn, void *user,
-                   struct plugin_reply *take_reply);
-void plugin_answer_opened(struct plugin_instance *instance, enum plugin_status status, const char *words);
+void plugin_answer(struct plugin_host *host, struct plugin_instance *instance, plugin_reply_fn fn,
+                   void *user, struct plugin_reply *take_reply);
+void plugin_answer_opened(struct plugin_instance *instance, enum plugin_status status,
+                          const char *words);
 void plugin_host_flush(struct plugin_host *host);
 void plugin_host_flush_soon(struct plugin_host *host);
 void plugin_host_answer_now(struct plugin_host *host, const struct plugin_instance *instance);
@@ -183,45 +186,56 @@ void plugin_tell(const struct plugin_worker *worker, bool is_trouble, const char
 /* plugin_instance.c */
 void plugin_instance_begin(struct plugin_instance *instance); /* the worker runs: create it there */
 void plugin_instance_created(struct plugin_instance *instance, const struct wire_status *status);
-void plugin_instance_fail(struct plugin_instance *instance, enum plugin_status status, const char *words);
-void plugin_instance_leave(struct plugin_instance *instance, int64_t grace_ms); /* close it in the worker */
+void plugin_instance_fail(struct plugin_instance *instance, enum plugin_status status,
+                          const char *words);
+void plugin_instance_leave(struct plugin_instance *instance,
+                           int64_t grace_ms); /* close it in the worker */
 void plugin_instance_gone(struct plugin_instance *instance);
 void plugin_instance_stop_calls(struct plugin_instance *instance);
 
 /* plugin_call.c */
-struct plugin_call *plugin_call_make(struct plugin_instance *instance, enum wire_op op, const char *selector);
+struct plugin_call *plugin_call_make(struct plugin_instance *instance, enum wire_op op,
+                                     const char *selector);
 void plugin_queue_add(struct plugin_queue *queue, struct plugin_call *call);
 bool plugin_queue_remove(struct plugin_queue *queue, const struct plugin_call *call);
-void plugin_call_first(struct plugin_worker *worker, struct plugin_call *call); /* before all but its kind */
+void plugin_call_first(struct plugin_worker *worker,
+                       struct plugin_call *call); /* before all but its kind */
 void plugin_call_pump(struct plugin_worker *worker);
-void plugin_call_frame(struct plugin_worker *worker, const struct wire_header *header, struct wire_in *in);
+void plugin_call_frame(struct plugin_worker *worker, const struct wire_header *header,
+                       struct wire_in *in);
 void plugin_call_deadlines(struct plugin_worker *worker);
 void plugin_call_on_deadline(void *user);
-void plugin_call_fail(struct plugin_call *take_call, enum plugin_status status, int error_class, int64_t culprit,
-                      const char *words);
-/* The worker is no more: whoever was in hand is told, the rest waits for the next one. Words of the loss go to
- * worker->last_crash. True when one record, or none, was in hand: then the crash counts against the plugin. */
+void plugin_call_fail(struct plugin_call *take_call, enum plugin_status status, int error_class,
+                      int64_t culprit, const char *words);
+/* The worker is no more: whoever was in hand is told, the rest waits for the next one. Words of the
+ * loss go to worker->last_crash. True when one record, or none, was in hand: then the crash counts
+ * against the plugin. */
 bool plugin_call_lost(struct plugin_worker *worker, const char *cause);
-void plugin_call_refuse_queued(struct plugin_worker *worker, const char *words, int64_t retry_at_ms);
+void plugin_call_refuse_queued(struct plugin_worker *worker, const char *words,
+                               int64_t retry_at_ms);
 
 /* plugin_worker.c */
-struct plugin_worker *plugin_worker_get(struct plugin_host *host, const struct plugin_instance_settings *settings,
+struct plugin_worker *plugin_worker_get(struct plugin_host *host,
+                                        const struct plugin_instance_settings *settings,
                                         struct err *err);
 void plugin_worker_destroy(struct plugin_worker *worker);
 void plugin_worker_start(struct plugin_worker *worker);
 void plugin_worker_loaded(struct plugin_worker *worker);
 void plugin_worker_refused(struct plugin_worker *worker, const char *words);
-void plugin_worker_kill(struct plugin_worker *worker, enum plugin_status doom, uint64_t call, const char *words);
+void plugin_worker_kill(struct plugin_worker *worker, enum plugin_status doom, uint64_t call,
+                        const char *words);
 void plugin_worker_kill_now(struct plugin_worker *worker);
-void plugin_worker_ended(struct plugin_worker *worker, int wait_status); /* the process or thread is no more */
-void plugin_worker_maybe_end(struct plugin_worker *worker);              /* nobody needs it: end it */
+void plugin_worker_ended(struct plugin_worker *worker,
+                         int wait_status);                  /* the process or thread is no more */
+void plugin_worker_maybe_end(struct plugin_worker *worker); /* nobody needs it: end it */
 bool plugin_worker_takes_calls(const struct plugin_worker *worker);
 
 /* plugin_process.c: starts what the worker runs in. 0 or negative with err. */
 int plugin_process_start(struct plugin_worker *worker, struct err *err);
 int plugin_process_page(struct plugin_process *process, int *out_fd, struct err *err);
 void plugin_process_kill(struct plugin_process *process);
-void plugin_process_finish(struct plugin_worker *worker); /* closes everything; a live process is killed */
+void plugin_process_finish(
+    struct plugin_worker *worker); /* closes everything; a live process is killed */
 
 /* plugin_thread.c: isolation = inprocess. */
 int plugin_thread_start(struct plugin_worker *worker, int take_fd, struct err *err);
@@ -233,7 +247,8 @@ void plugin_thread_abandon(struct plugin_thread *thread); /* it hangs: it keeps 
 struct plugin_watch *plugin_watch_create(struct loop *loop, int fd, int events,
                                          void (*fn)(void *user, int events), void *user);
 void plugin_watch_set(struct plugin_watch *watch, int events);
-void plugin_watch_destroy(struct plugin_watch *watch); /* NULL allowed; the descriptor may be closed at once */
+void plugin_watch_destroy(
+    struct plugin_watch *watch); /* NULL allowed; the descriptor may be closed at once */
 void plugin_socket_event(void *worker, int events);
 void plugin_socket_flush(struct plugin_worker *worker);
 void plugin_socket_drain(struct plugin_worker *worker); /* what a dead worker had still said */
@@ -241,26 +256,31 @@ void plugin_socket_drain(struct plugin_worker *worker); /* what a dead worker ha
 /* plugin_output.c: fd 1 and 2 of a worker. */
 struct plugin_output *plugin_output_create(struct plugin_worker *worker, int take_fd);
 void plugin_output_destroy(struct plugin_output *output); /* gives out what is left; NULL allowed */
-bool plugin_log_allowed(struct plugin_worker *worker);    /* 100 lines a second, the rest is counted */
+bool plugin_log_allowed(struct plugin_worker *worker); /* 100 lines a second, the rest is counted */
 
 /* plugin_reply.c */
 struct plugin_reply *plugin_reply_words(enum plugin_status status, int error_class, int64_t culprit,
                                         const char *words);
 /* A WIRE_OUTCOMES payload for a call; NULL with err when it is not what an honest worker sends. */
-struct plugin_reply *plugin_reply_parse(struct str bytes, const struct plugin_record *records, size_t count,
-                                        unsigned steps, struct err *err);
+struct plugin_reply *plugin_reply_parse(struct str bytes, const struct plugin_record *records,
+                                        size_t count, unsigned steps, struct err *err);
 
 /* plugin_words.c */
-void plugin_words_cause(const struct plugin_worker *worker, int wait_status, char out[PLUGIN_CAUSE_MAX]);
-/* "in transform, integration x, record y (2 of 100)" from the shared page; -1 or the record's index. */
-int64_t plugin_words_place(const struct plugin_worker *worker, const struct plugin_call *call, char *out, size_t size);
+void plugin_words_cause(const struct plugin_worker *worker, int wait_status,
+                        char out[PLUGIN_CAUSE_MAX]);
+/* "in transform, integration x, record y (2 of 100)" from the shared page; -1 or the record's
+ * index. */
+int64_t plugin_words_place(const struct plugin_worker *worker, const struct plugin_call *call,
+                           char *out, size_t size);
 
 /* plugin_quarantine.c */
 void plugin_quarantine_load(struct plugin_host *host);
 void plugin_quarantine_finish(struct plugin_host *host);
-const struct plugin_quarantined *plugin_quarantine_find(const struct plugin_host *host, const char *sha256);
+const struct plugin_quarantined *plugin_quarantine_find(const struct plugin_host *host,
+                                                        const char *sha256);
 void plugin_quarantine_add(struct plugin_worker *worker, const char *reason);
-void plugin_quarantine_words(const struct plugin_worker *worker, const char *reason, char out[PLUGIN_WORDS_MAX]);
+void plugin_quarantine_words(const struct plugin_worker *worker, const char *reason,
+                             char out[PLUGIN_WORDS_MAX]);
 
 static inline tenon_str plugin_str(struct str s)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What a plugin prints where it should not: fd 1 and 2 of its worker become log lines, bounded in length and number. */
+ * What a plugin prints where it should not: fd 1 and 2 of its worker become log lines, bounded in
+ * length and number. */
 #include "plugin/plugin_internal.h"
 
 #include "base/clock.h"
@@ -116,7 +117,8 @@ struct plugin_output *plugin_output_create(struct plugin_worker *worker, int tak
     }
     output->worker = worker;
     output->fd = take_fd;
-    output->watch = plugin_watch_create(worker->host->loop, take_fd, UV_READABLE, on_output, output);
+    output->watch =
+        plugin_watch_create(worker->host->loop, take_fd, UV_READABLE, on_output, output);
     return output;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Starts a tenon-worker: a socket pair, a shared page, a pipe for what it prints, and for a pinned plugin a sealed
- * copy whose digest was checked, so that what runs is what was pinned. posix_spawn copies no page tables. */
+ * Starts a tenon-worker: a socket pair, a shared page, a pipe for what it prints, and for a pinned
+ * plugin a sealed copy whose digest was checked, so that what runs is what was pinned. posix_spawn
+ * copies no page tables. */
 #include "plugin/plugin_internal.h"
 
 #include "base/cleanup.h"
@@ -16,7 +17,8 @@
 
 enum { SAFE_FD = 10, SOCKET_FD = 3, PAGE_FD = 4, SEALED_FD = 5, PLUGIN_BYTES_MAX = 1 << 30 };
 
-/* Above the numbers that the child's descriptors get, so that no dup2 there runs over one still needed. */
+/* Above the numbers that the child's descriptors get, so that no dup2 there runs over one still
+ * needed. */
 static int raise_fd(int fd)
 {
     int raised = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, SAFE_FD);
@@ -58,12 +60,14 @@ static int copy_sealed(int from, int to)
         if (at > PLUGIN_BYTES_MAX)
             return -EFBIG;
     }
-    if (count < 0 || fcntl(to, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) < 0)
+    if (count < 0 ||
+        fcntl(to, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) < 0)
         return -errno;
     return 0;
 }
 
-/* Is the file still the one that was listed? With a pin, *out_sealed is a copy that nobody can change. */
+/* Is the file still the one that was listed? With a pin, *out_sealed is a copy that nobody can
+ * change. */
 static int check_file(const struct plugin_worker *worker, int *out_sealed, struct err *err)
 {
     char sha256[65];
@@ -76,25 +80,32 @@ static int check_file(const struct plugin_worker *worker, int *out_sealed, struc
         sealed = raise_fd(memfd_create("tenon-plugin", MFD_CLOEXEC | MFD_ALLOW_SEALING));
         int status = sealed < 0 ? -errno : copy_sealed(fd, sealed);
         if (status < 0)
-            return err_set(err, status, "no sealed copy of '%s': %s", worker->path, strerror(-status));
+            return err_set(err, status, "no sealed copy of '%s': %s", worker->path,
+                           strerror(-status));
     }
     int status = digest_file_sha256(sealed >= 0 ? sealed : fd, sha256);
     if (status < 0)
         return err_set(err, status, "'%s' cannot be read: %s", worker->path, err_name(status));
     if (worker->sha256[0] != '\0' && strcmp(sha256, worker->sha256) != 0)
-        return err_set(err, E_CONFLICT, "'%s' is no longer the file that was listed (sha256 %.16s..., now %.16s...); "
-                       "it is loaded when it has been listed again", worker->path, worker->sha256, sha256);
+        return err_set(
+            err, E_CONFLICT,
+            "'%s' is no longer the file that was listed (sha256 %.16s..., now %.16s...); "
+            "it is loaded when it has been listed again",
+            worker->path, worker->sha256, sha256);
     *out_sealed = steal_fd(sealed);
     return 0;
 }
 
-static int spawn(struct plugin_worker *worker, int socket, int page, int output, int sealed, struct err *err)
+static int spawn(struct plugin_worker *worker, int socket, int page, int output, int sealed,
+                 struct err *err)
 {
-    char program[] = "tenon-worker", socket_number[] = "3", page_number[] = "4", sealed_number[] = "5";
+    char program[] = "tenon-worker", socket_number[] = "3", page_number[] = "4",
+         sealed_number[] = "5";
     char parent[16], zone[128], language[128];
     const char *tz = getenv("TZ");
     const char *lang = getenv("LANG");
-    char *argv[] = {program, socket_number, page_number, parent, sealed >= 0 ? sealed_number : NULL, NULL};
+    char *argv[] = {program, socket_number, page_number, parent, sealed >= 0 ? sealed_number : NULL,
+                    NULL};
     char *envp[3] = {NULL, NULL, NULL};
     size_t variables = 0;
     posix_spawn_file_actions_t actions;
@@ -112,7 +123,8 @@ static int spawn(struct plugin_worker *worker, int socket, int page, int output,
     posix_spawnattr_init(&attributes);
     posix_spawnattr_setsigmask(&attributes, &none);
     posix_spawnattr_setsigdefault(&attributes, &all);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
+                                              POSIX_SPAWN_SETPGROUP);
     posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
     posix_spawn_file_actions_adddup2(&actions, output, STDERR_FILENO);
@@ -125,7 +137,8 @@ static int spawn(struct plugin_worker *worker, int socket, int page, int output,
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attributes);
     if (status != 0)
-        return err_set(err, -status, "the worker program '%s' cannot be started: %s; see [host] worker_path",
+        return err_set(err, -status,
+                       "the worker program '%s' cannot be started: %s; see [host] worker_path",
                        worker->host->worker_path, strerror(status));
     worker->process.pid = pid;
     return 0;
@@ -152,9 +165,12 @@ static int watch_process(struct plugin_worker *worker, struct err *err)
 
     process->pidfd = (int)syscall(SYS_pidfd_open, process->pid, 0);
     if (process->pidfd < 0)
-        return err_set(err, -errno, "the worker cannot be watched: %s (Linux 5.3 or later is needed)", strerror(errno));
+        return err_set(err, -errno,
+                       "the worker cannot be watched: %s (Linux 5.3 or later is needed)",
+                       strerror(errno));
     (void)fcntl(process->pidfd, F_SETFD, FD_CLOEXEC); /* the kernel sets it anyway */
-    process->exit_watch = plugin_watch_create(worker->host->loop, process->pidfd, UV_READABLE, on_exit_event, worker);
+    process->exit_watch =
+        plugin_watch_create(worker->host->loop, process->pidfd, UV_READABLE, on_exit_event, worker);
     return process->exit_watch != NULL ? 0 : err_set(err, -ENOMEM, "the worker cannot be watched");
 }
 
@@ -196,8 +212,8 @@ int plugin_process_start(struct plugin_worker *worker, struct err *err)
     int status = worker->is_inprocess ? plugin_thread_start(worker, sockets[1], err)
                                       : start_process(worker, sockets[1], err);
     if (status == 0) {
-        process->watch =
-            plugin_watch_create(worker->host->loop, process->fd, UV_READABLE, plugin_socket_event, worker);
+        process->watch = plugin_watch_create(worker->host->loop, process->fd, UV_READABLE,
+                                             plugin_socket_event, worker);
         if (process->watch == NULL)
             status = err_set(err, -ENOMEM, "the connection to the worker cannot be watched");
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Files that crashed too often, by their digest: a new build is another file and so pardoned by itself. Kept in
- * state_dir/quarantine.json, one JSON object a line. */
+ * Files that crashed too often, by their digest: a new build is another file and so pardoned by
+ * itself. Kept in state_dir/quarantine.json, one JSON object a line. */
 #include "plugin/plugin_internal.h"
 
 #include "base/cleanup.h"
@@ -27,8 +27,8 @@ static char *unquoted(struct str value)
     return str_dup(buf_str(&text));
 }
 
-static void add_entry(struct plugin_host *host, const char *sha256, const char *plugin, const char *reason,
-                      int64_t at_ms)
+static void add_entry(struct plugin_host *host, const char *sha256, const char *plugin,
+                      const char *reason, int64_t at_ms)
 {
     struct plugin_quarantined *entry = calloc(1, sizeof *entry);
 
@@ -55,7 +55,8 @@ void plugin_quarantine_load(struct plugin_host *host)
     if (path == NULL || access(path, F_OK) < 0)
         return;
     if (file_read(path, FILE_BYTES_MAX, &bytes, &err) < 0) {
-        log_warn("the list of quarantined plugins cannot be read, all are tried", F_STR("path", path), F_ERR(&err));
+        log_warn("the list of quarantined plugins cannot be read, all are tried",
+                 F_STR("path", path), F_ERR(&err));
         return;
     }
     reader.rest = buf_str(&bytes);
@@ -67,11 +68,12 @@ void plugin_quarantine_load(struct plugin_host *host)
         if (values[3].ptr != NULL)
             (void)str_to_i64(values[3], &at_ms); /* only shown */
         if (sha256 != NULL && strlen(sha256) == 64)
-            add_entry(host, sha256, plugin != NULL ? plugin : "?", reason != NULL ? reason : "?", at_ms);
+            add_entry(host, sha256, plugin != NULL ? plugin : "?", reason != NULL ? reason : "?",
+                      at_ms);
     }
     if (found < 0)
-        log_warn("the list of quarantined plugins is damaged, the rest of it is ignored", F_STR("path", path),
-                 F_ERR(&err));
+        log_warn("the list of quarantined plugins is damaged, the rest of it is ignored",
+                 F_STR("path", path), F_ERR(&err));
 }
 
 static void save(const struct plugin_host *host)
@@ -82,7 +84,8 @@ static void save(const struct plugin_host *host)
 
     if (path == NULL)
         return;
-    for (const struct plugin_quarantined *entry = host->quarantined; entry != NULL; entry = entry->next) {
+    for (const struct plugin_quarantined *entry = host->quarantined; entry != NULL;
+         entry = entry->next) {
         buf_putc(&out, '{');
         json_put_member(&out, "sha256", str_of(entry->sha256));
         json_put_member(&out, "plugin", str_of(entry->plugin));
@@ -91,8 +94,9 @@ static void save(const struct plugin_host *host)
         buf_puts(&out, "}\n");
     }
     if (out.failed || file_write(path, buf_str(&out), 0600, &err) < 0)
-        log_warn("the list of quarantined plugins is not saved; after a restart they are tried again",
-                 F_STR("path", path), F_ERR(&err));
+        log_warn(
+            "the list of quarantined plugins is not saved; after a restart they are tried again",
+            F_STR("path", path), F_ERR(&err));
 }
 
 void plugin_quarantine_finish(struct plugin_host *host)
@@ -106,9 +110,11 @@ void plugin_quarantine_finish(struct plugin_host *host)
     }
 }
 
-const struct plugin_quarantined *plugin_quarantine_find(const struct plugin_host *host, const char *sha256)
+const struct plugin_quarantined *plugin_quarantine_find(const struct plugin_host *host,
+                                                        const char *sha256)
 {
-    for (const struct plugin_quarantined *entry = host->quarantined; entry != NULL; entry = entry->next)
+    for (const struct plugin_quarantined *entry = host->quarantined; entry != NULL;
+         entry = entry->next)
         if (strcmp(entry->sha256, sha256) == 0)
             return entry;
     return NULL;
@@ -122,15 +128,19 @@ void plugin_quarantine_add(struct plugin_worker *worker, const char *reason)
     save(worker->host);
 }
 
-void plugin_quarantine_words(const struct plugin_worker *worker, const char *reason, char out[PLUGIN_WORDS_MAX])
+void plugin_quarantine_words(const struct plugin_worker *worker, const char *reason,
+                             char out[PLUGIN_WORDS_MAX])
 {
     snprintf(out, PLUGIN_WORDS_MAX,
-             "quarantined, for it crashed too often; last: %.400s. Another build of it is pardoned by itself; to try "
+             "quarantined, for it crashed too often; last: %.400s. Another build of it is pardoned "
+             "by itself; to try "
              "this one again, remove its line from %.300s/quarantine.json and restart tenond",
-             reason, worker->host->state_dir != NULL ? worker->host->state_dir : "the state directory");
+             reason,
+             worker->host->state_dir != NULL ? worker->host->state_dir : "the state directory");
 }
 
-/* ---- pardon -------------------------------------------------------------------------------------- */
+/* ---- pardon
+ * -------------------------------------------------------------------------------------- */
 
 bool plugin_host_pardon(struct plugin_host *host, const char *plugin)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Answers. One allocation each: the struct, its arrays, and a copy of the frame that the texts point into.
- * Every byte of the frame is hostile: what does not add up is refused as a whole. */
+ * Answers. One allocation each: the struct, its arrays, and a copy of the frame that the texts
+ * point into. Every byte of the frame is hostile: what does not add up is refused as a whole. */
 #include "plugin/plugin_internal.h"
 
 #include <stdlib.h>
@@ -40,8 +40,8 @@ struct plugin_reply *plugin_reply_words(enum plugin_status status, int error_cla
     return &reply->public;
 }
 
-/* The arrays behind a reply for `count` records, each sized for the most it can need: no request carries
- * less than one record, and no record is in two. */
+/* The arrays behind a reply for `count` records, each sized for the most it can need: no request
+ * carries less than one record, and no record is in two. */
 struct layout {
     size_t outcomes, requests, payloads, indexes, seen, frame, total;
 };
@@ -60,23 +60,28 @@ static struct layout layout_of(size_t count, size_t frame_bytes)
 }
 
 static const enum plugin_outcome_kind outcome_kinds[WIRE_KIND_END] = {
-    [WIRE_GOES_ON] = OUTCOME_GOES_ON,   [WIRE_ACCEPTED] = OUTCOME_ACCEPTED, [WIRE_REJECTED] = OUTCOME_REJECTED,
-    [WIRE_RETRY] = OUTCOME_RETRY,       [WIRE_UNSURE] = OUTCOME_UNSURE,     [WIRE_SKIPPED] = OUTCOME_SKIPPED,
+    [WIRE_GOES_ON] = OUTCOME_GOES_ON,   [WIRE_ACCEPTED] = OUTCOME_ACCEPTED,
+    [WIRE_REJECTED] = OUTCOME_REJECTED, [WIRE_RETRY] = OUTCOME_RETRY,
+    [WIRE_UNSURE] = OUTCOME_UNSURE,     [WIRE_SKIPPED] = OUTCOME_SKIPPED,
 };
-static const char *const step_names[WIRE_IN_END] = {"selector", "transformer", "client", "submitter"};
+static const char *const step_names[WIRE_IN_END] = {"selector", "transformer", "client",
+                                                    "submitter"};
 
 static int parse_outcomes(struct wire_in *in, struct reply *reply, const struct layout *at,
-                          const struct plugin_record *records, size_t count, unsigned steps, struct err *err)
+                          const struct plugin_record *records, size_t count, unsigned steps,
+                          struct err *err)
 {
     struct plugin_outcome *outcomes = (void *)(reply->memory + at->outcomes);
     struct str *payloads = (void *)(reply->memory + at->payloads);
     size_t said = wire_in_count(in, WIRE_OUTCOME_LEAST);
 
     if (in->failed || said != count)
-        return err_set(err, E_SYNTAX, "it answered %zu records where %zu were asked about", said, count);
+        return err_set(err, E_SYNTAX, "it answered %zu records where %zu were asked about", said,
+                       count);
     for (size_t i = 0; i < count; i++) {
         struct wire_outcome wire;
-        if (wire_get_outcome(in, &wire) < 0 || wire.error_class > 0 || wire.error_class < TENON_E_UNSUPPORTED ||
+        if (wire_get_outcome(in, &wire) < 0 || wire.error_class > 0 ||
+            wire.error_class < TENON_E_UNSUPPORTED ||
             (wire.has_payload && wire.kind != WIRE_GOES_ON))
             return err_set(err, E_SYNTAX, "its outcome of record %zu cannot be read", i + 1);
         payloads[i] = wire.has_payload ? plugin_text(wire.payload) : records[i].data;
@@ -99,8 +104,10 @@ static int parse_outcomes(struct wire_in *in, struct reply *reply, const struct 
     return 0;
 }
 
-/* Puts the request's records into `indexes`; negative when one is out of range, done with, or taken. */
-static int take_records(const struct wire_request *wire, const struct reply *reply, uint32_t *indexes, char *seen)
+/* Puts the request's records into `indexes`; negative when one is out of range, done with, or
+ * taken. */
+static int take_records(const struct wire_request *wire, const struct reply *reply,
+                        uint32_t *indexes, char *seen)
 {
     for (uint32_t i = 0; i < wire->record_count; i++) {
         uint32_t index = wire_request_record(wire, i);
@@ -113,8 +120,8 @@ static int take_records(const struct wire_request *wire, const struct reply *rep
     return 0;
 }
 
-static int parse_requests(struct wire_in *in, struct reply *reply, const struct layout *at, unsigned steps,
-                          struct err *err)
+static int parse_requests(struct wire_in *in, struct reply *reply, const struct layout *at,
+                          unsigned steps, struct err *err)
 {
     struct plugin_request *requests = (void *)(reply->memory + at->requests);
     uint32_t *indexes = (void *)(reply->memory + at->indexes);
@@ -129,9 +136,12 @@ static int parse_requests(struct wire_in *in, struct reply *reply, const struct 
     memset(seen, 0, count);
     for (size_t i = 0; i < said; i++) {
         struct wire_request wire;
-        if (wire_get_request(in, &wire) < 0 || wire.record_count < 1 || wire.record_count > count - used ||
-            take_records(&wire, reply, indexes + used, seen) < 0 || wire_request_problem(&wire) != NULL)
-            return err_set(err, E_SYNTAX, "its request %zu cannot be read or names wrong records", i + 1);
+        if (wire_get_request(in, &wire) < 0 || wire.record_count < 1 ||
+            wire.record_count > count - used ||
+            take_records(&wire, reply, indexes + used, seen) < 0 ||
+            wire_request_problem(&wire) != NULL)
+            return err_set(err, E_SYNTAX, "its request %zu cannot be read or names wrong records",
+                           i + 1);
         requests[i] = (struct plugin_request){
             .body_kind = wire.body_kind,
             .records = indexes + used,
@@ -145,14 +155,15 @@ static int parse_requests(struct wire_in *in, struct reply *reply, const struct 
     }
     for (size_t i = 0; goes_out && i < count; i++)
         if (reply->public.outcomes[i].kind == OUTCOME_GOES_ON && !seen[i])
-            return err_set(err, E_SYNTAX, "it gave record %zu neither a verdict nor a request", i + 1);
+            return err_set(err, E_SYNTAX, "it gave record %zu neither a verdict nor a request",
+                           i + 1);
     reply->public.requests = requests;
     reply->public.request_count = said;
     return 0;
 }
 
-struct plugin_reply *plugin_reply_parse(struct str bytes, const struct plugin_record *records, size_t count,
-                                        unsigned steps, struct err *err)
+struct plugin_reply *plugin_reply_parse(struct str bytes, const struct plugin_record *records,
+                                        size_t count, unsigned steps, struct err *err)
 {
     struct layout at = layout_of(count, bytes.len);
     struct reply *reply = malloc(sizeof *reply + at.total);

@@ -58,8 +58,8 @@ void plugin_socket_flush(struct plugin_worker *worker)
     struct plugin_process *process = &worker->process;
 
     while (process->fd >= 0 && worker->out_sent < worker->out.len) {
-        ssize_t count = send(process->fd, worker->out.ptr + worker->out_sent, worker->out.len - worker->out_sent,
-                             MSG_DONTWAIT | MSG_NOSIGNAL);
+        ssize_t count = send(process->fd, worker->out.ptr + worker->out_sent,
+                             worker->out.len - worker->out_sent, MSG_DONTWAIT | MSG_NOSIGNAL);
         if (count > 0) {
             worker->out_sent += (size_t)count;
             continue;
@@ -89,7 +89,8 @@ static bool take_frames(struct plugin_worker *worker)
             return false;
     }
     if (found < 0) {
-        plugin_worker_kill(worker, PLUGIN_GARBLED, 0, "it sent bytes that are not the worker protocol");
+        plugin_worker_kill(worker, PLUGIN_GARBLED, 0,
+                           "it sent bytes that are not the worker protocol");
         return false;
     }
     return true;
@@ -117,7 +118,8 @@ void plugin_socket_drain(struct plugin_worker *worker)
 {
     enum { ROUNDS_MAX = 4096 };
 
-    for (int i = 0; i < ROUNDS_MAX && worker->process.fd >= 0 && worker->doom != PLUGIN_GARBLED; i++)
+    for (int i = 0; i < ROUNDS_MAX && worker->process.fd >= 0 && worker->doom != PLUGIN_GARBLED;
+         i++)
         if (read_some(worker) != 1 || !take_frames(worker))
             return;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * isolation = inprocess: the same call room on a thread of tenond, over the same kind of connection. */
+ * isolation = inprocess: the same call room on a thread of tenond, over the same kind of
+ * connection. */
 #include "plugin/plugin_internal.h"
 
 #include "call/call.h"

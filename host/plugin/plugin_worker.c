@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The life of one worker: found or made for an instance, started, lost, started again later, ended. */
+ * The life of one worker: found or made for an instance, started, lost, started again later, ended.
+ */
 #include "plugin/plugin_internal.h"
 
 #include "base/cleanup.h"
@@ -10,7 +11,8 @@
 
 enum { ENDING_MS = 2000, DYING_MS = 200, HOLD_MS = 1000 };
 
-static bool same_paths(const struct plugin_worker *worker, const struct plugin_instance_settings *settings)
+static bool same_paths(const struct plugin_worker *worker,
+                       const struct plugin_instance_settings *settings)
 {
     if (worker->write_path_count != settings->write_path_count)
         return false;
@@ -20,17 +22,20 @@ static bool same_paths(const struct plugin_worker *worker, const struct plugin_i
     return true;
 }
 
-/* Instances share a worker when they run the same bytes with the same rights. In this process there is one
- * per file, for its code is there once. */
-static bool fits(const struct plugin_worker *worker, const struct plugin_instance_settings *settings)
+/* Instances share a worker when they run the same bytes with the same rights. In this process there
+ * is one per file, for its code is there once. */
+static bool fits(const struct plugin_worker *worker,
+                 const struct plugin_instance_settings *settings)
 {
     const struct catalog_entry *entry = settings->entry;
 
-    if (worker->state == WORKER_GONE || worker->is_ending || worker->is_inprocess != settings->is_inprocess ||
-        strcmp(worker->path, entry->path) != 0 || strcmp(worker->sha256, entry->sha256) != 0)
+    if (worker->state == WORKER_GONE || worker->is_ending ||
+        worker->is_inprocess != settings->is_inprocess || strcmp(worker->path, entry->path) != 0 ||
+        strcmp(worker->sha256, entry->sha256) != 0)
         return false;
-    return worker->is_inprocess || (worker->allow_net == settings->allow_net &&
-                                    worker->is_pinned == (settings->sha256_pin != NULL) && same_paths(worker, settings));
+    return worker->is_inprocess ||
+           (worker->allow_net == settings->allow_net &&
+            worker->is_pinned == (settings->sha256_pin != NULL) && same_paths(worker, settings));
 }
 
 /* A process is ended; a thread cannot be, so it is left alone with what it uses. */
@@ -52,12 +57,14 @@ static void on_restart(void *user)
 
     if (worker->state == WORKER_BACKOFF)
         plugin_worker_start(worker);
-    else if (worker->process.fd >= 0 && worker->state != WORKER_RUNNING) /* it does not leave by itself */
+    else if (worker->process.fd >= 0 &&
+             worker->state != WORKER_RUNNING) /* it does not leave by itself */
         plugin_worker_kill_now(worker);
     plugin_host_flush(host);
 }
 
-static int copy_settings(struct plugin_worker *worker, const struct plugin_instance_settings *settings)
+static int copy_settings(struct plugin_worker *worker,
+                         const struct plugin_instance_settings *settings)
 {
     const struct catalog_entry *entry = settings->entry;
 
@@ -67,8 +74,8 @@ static int copy_settings(struct plugin_worker *worker, const struct plugin_insta
     worker->settings = strdup(entry->note.settings != NULL ? entry->note.settings : "");
     worker->sha256 = strdup(entry->sha256);
     worker->write_paths = calloc(settings->write_path_count + 1, sizeof *worker->write_paths);
-    if (!worker->path || !worker->plugin || !worker->version || !worker->settings || !worker->sha256 ||
-        !worker->write_paths)
+    if (!worker->path || !worker->plugin || !worker->version || !worker->settings ||
+        !worker->sha256 || !worker->write_paths)
         return -1;
     for (size_t i = 0; i < settings->write_path_count; i++) {
         worker->write_paths[i] = strdup(settings->write_paths[i]);
@@ -82,29 +89,41 @@ static int copy_settings(struct plugin_worker *worker, const struct plugin_insta
     return 0;
 }
 
-static int check_settings(const struct plugin_host *host, const struct plugin_instance_settings *settings,
-                          struct err *err)
+static int check_settings(const struct plugin_host *host,
+                          const struct plugin_instance_settings *settings, struct err *err)
 {
     const struct catalog_entry *entry = settings->entry;
 
     if (settings->write_path_count > WIRE_WRITE_PATHS_MAX)
-        return err_set(err, -EINVAL, "%zu write paths; at most %d are possible", settings->write_path_count,
-                       WIRE_WRITE_PATHS_MAX);
+        return err_set(err, -EINVAL, "%zu write paths; at most %d are possible",
+                       settings->write_path_count, WIRE_WRITE_PATHS_MAX);
     if (settings->sha256_pin != NULL && strcasecmp(settings->sha256_pin, entry->sha256) != 0)
-        return err_set(err, E_REFUSED, "'%s' has sha256 %s, but the integration pins %s; install the pinned file, or "
-                       "correct the pin", entry->path, entry->sha256, settings->sha256_pin);
-    if (settings->sha256_pin != NULL && !settings->is_inprocess && strstr(entry->note.run_path, "$ORIGIN") != NULL)
-        return err_set(err, E_REFUSED, "'%s' finds libraries beside itself (run path %s), which a pinned plugin "
-                       "cannot: it is loaded from a sealed copy; remove the pin, or link the libraries in",
-                       entry->path, entry->note.run_path);
-    for (const struct plugin_worker *each = host->workers; settings->is_inprocess && each != NULL; each = each->next)
-        if (each->is_inprocess && strcmp(each->path, entry->path) == 0 && strcmp(each->sha256, entry->sha256) != 0)
-            return err_set(err, E_CONFLICT, "an older '%s' is in this process and cannot leave it; restart tenond, or set "
-                           "isolation = worker", entry->path);
+        return err_set(
+            err, E_REFUSED,
+            "'%s' has sha256 %s, but the integration pins %s; install the pinned file, or "
+            "correct the pin",
+            entry->path, entry->sha256, settings->sha256_pin);
+    if (settings->sha256_pin != NULL && !settings->is_inprocess &&
+        strstr(entry->note.run_path, "$ORIGIN") != NULL)
+        return err_set(
+            err, E_REFUSED,
+            "'%s' finds libraries beside itself (run path %s), which a pinned plugin "
+            "cannot: it is loaded from a sealed copy; remove the pin, or link the libraries in",
+            entry->path, entry->note.run_path);
+    for (const struct plugin_worker *each = host->workers; settings->is_inprocess && each != NULL;
+         each = each->next)
+        if (each->is_inprocess && strcmp(each->path, entry->path) == 0 &&
+            strcmp(each->sha256, entry->sha256) != 0)
+            return err_set(
+                err, E_CONFLICT,
+                "an older '%s' is in this process and cannot leave it; restart tenond, or set "
+                "isolation = worker",
+                entry->path);
     return 0;
 }
 
-struct plugin_worker *plugin_worker_get(struct plugin_host *host, const struct plugin_instance_settings *settings,
+struct plugin_worker *plugin_worker_get(struct plugin_host *host,
+                                        const struct plugin_instance_settings *settings,
                                         struct err *err)
 {
     if (check_settings(host, settings, err) < 0)
@@ -153,13 +172,15 @@ void plugin_worker_destroy(struct plugin_worker *worker)
 
 static void fail_all(struct plugin_worker *worker, enum plugin_status status, const char *words)
 {
-    for (struct plugin_instance *instance = worker->instances; instance != NULL; instance = instance->next)
+    for (struct plugin_instance *instance = worker->instances; instance != NULL;
+         instance = instance->next)
         plugin_answer_opened(instance, status, words);
 }
 
 void plugin_worker_start(struct plugin_worker *worker)
 {
-    const struct plugin_quarantined *quarantined = plugin_quarantine_find(worker->host, worker->sha256);
+    const struct plugin_quarantined *quarantined =
+        plugin_quarantine_find(worker->host, worker->sha256);
     struct err err = {0};
 
     if (quarantined != NULL) {
@@ -193,10 +214,11 @@ void plugin_worker_loaded(struct plugin_worker *worker)
         return;
     worker->state = WORKER_RUNNING;
     worker->words[0] = '\0';
-    snprintf(words, sizeof words, "started%s%s", worker->confinement[0] != '\0' ? ", confined by " : "",
-             worker->confinement);
+    snprintf(words, sizeof words, "started%s%s",
+             worker->confinement[0] != '\0' ? ", confined by " : "", worker->confinement);
     plugin_tell(worker, false, words);
-    for (struct plugin_instance *instance = worker->instances; instance != NULL; instance = instance->next)
+    for (struct plugin_instance *instance = worker->instances; instance != NULL;
+         instance = instance->next)
         if (instance->state == INSTANCE_WAITING)
             plugin_instance_begin(instance);
 }
@@ -205,17 +227,20 @@ void plugin_worker_loaded(struct plugin_worker *worker)
 void plugin_worker_refused(struct plugin_worker *worker, const char *words)
 {
     snprintf(worker->words, sizeof worker->words, "%s", words);
-    for (struct plugin_instance *instance = worker->instances; instance != NULL; instance = instance->next)
+    for (struct plugin_instance *instance = worker->instances; instance != NULL;
+         instance = instance->next)
         if (instance->state != INSTANCE_CLOSING)
             plugin_instance_fail(instance, PLUGIN_FAILED, worker->words);
     plugin_call_refuse_queued(worker, worker->words, 0);
     worker->state = WORKER_FAILED;
     worker->is_ending = true; /* a later open makes another one, which tries again */
     if (worker->process.fd >= 0)
-        (void)shutdown(worker->process.fd, SHUT_WR); /* it then ends by itself; if not, with its last instance */
+        (void)shutdown(worker->process.fd,
+                       SHUT_WR); /* it then ends by itself; if not, with its last instance */
 }
 
-void plugin_worker_kill(struct plugin_worker *worker, enum plugin_status doom, uint64_t call, const char *words)
+void plugin_worker_kill(struct plugin_worker *worker, enum plugin_status doom, uint64_t call,
+                        const char *words)
 {
     if (worker->state == WORKER_DYING || worker->doom != PLUGIN_OK)
         return;
@@ -230,7 +255,8 @@ void plugin_worker_kill(struct plugin_worker *worker, enum plugin_status doom, u
     else if (worker->is_inprocess)
         plugin_worker_ended(worker, 0); /* the thread is through */
     else {
-        /* Most likely its end is a moment away and tells more than we know; if not, it is helped along. */
+        /* Most likely its end is a moment away and tells more than we know; if not, it is helped
+         * along. */
         plugin_watch_destroy(worker->process.watch);
         worker->process.watch = NULL;
         loop_timer_set(worker->restart_timer, DYING_MS);
@@ -259,17 +285,20 @@ static void back_off(struct plugin_worker *worker, bool is_isolated)
     int64_t lived_ms = (clock_mono_us() - worker->started_us) / 1000;
     char words[PLUGIN_WORDS_MAX + 64];
 
-    /* While a batch is bisected the worker comes back at once; it is no sign that the plugin as a whole is bad. */
+    /* While a batch is bisected the worker comes back at once; it is no sign that the plugin as a
+     * whole is bad. */
     if (!is_isolated || worker->backoff_ms == 0 || lived_ms > settings->restart_max_ms)
         worker->backoff_ms = settings->restart_min_ms;
     int64_t delay_ms = worker->backoff_ms;
     if (is_isolated)
-        worker->backoff_ms = delay_ms * 2 < settings->restart_max_ms ? delay_ms * 2 : settings->restart_max_ms;
+        worker->backoff_ms =
+            delay_ms * 2 < settings->restart_max_ms ? delay_ms * 2 : settings->restart_max_ms;
     worker->state = WORKER_BACKOFF;
     worker->retry_at_ms = clock_wall_ms() + delay_ms;
     loop_timer_set(worker->restart_timer, delay_ms);
     snprintf(worker->words, sizeof worker->words, "%s", worker->last_crash);
-    snprintf(words, sizeof words, "%s; it starts again in %lld ms", worker->last_crash, (long long)delay_ms);
+    snprintf(words, sizeof words, "%s; it starts again in %lld ms", worker->last_crash,
+             (long long)delay_ms);
     plugin_tell(worker, true, words);
     if (delay_ms > HOLD_MS)
         plugin_call_refuse_queued(worker, worker->words, worker->retry_at_ms);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The bytes between the daemon and plugin code: frames, and the primitive fields in them. Used by host/call (which
- * runs the plugin) and host/plugin (which treats every byte that comes back as hostile). What the fields of
- * each operation are stands in wire_messages.h. Same machine on both ends, so numbers are in host order.
+ * The bytes between the daemon and plugin code: frames, and the primitive fields in them. Used by
+ * host/call (which runs the plugin) and host/plugin (which treats every byte that comes back as
+ * hostile). What the fields of each operation are stands in wire_messages.h. Same machine on both
+ * ends, so numbers are in host order.
  *
- *   header: u32 length of the payload, u16 op, u16 flags, u64 call, u32 instance, u32 zero; then the payload.
- *   text:   u32 length, the bytes, one NUL. A decoded text points into the frame and is NUL-terminated. */
+ *   header: u32 length of the payload, u16 op, u16 flags, u64 call, u32 instance, u32 zero; then
+ * the payload. text:   u32 length, the bytes, one NUL. A decoded text points into the frame and is
+ * NUL-terminated. */
 #ifndef WIRE_WIRE_H
 #define WIRE_WIRE_H
 
@@ -27,15 +29,15 @@ enum wire_op {
     WIRE_LOAD,         /* confine, dlopen, greet; answered by WIRE_FACTS or WIRE_STATUS */
     WIRE_CREATE,       /* validate and create */
     WIRE_ACTIVATE,
-    WIRE_CLOSE,        /* deactivate and destroy */
-    WIRE_DELIVER,      /* answered by WIRE_OUTCOMES, maybe after WIRE_PENDING */
-    WIRE_JUDGE,        /* answered by WIRE_OUTCOMES */
+    WIRE_CLOSE,   /* deactivate and destroy */
+    WIRE_DELIVER, /* answered by WIRE_OUTCOMES, maybe after WIRE_PENDING */
+    WIRE_JUDGE,   /* answered by WIRE_OUTCOMES */
     WIRE_TEST,
-    WIRE_CANCEL,       /* a wish, not answered */
-    WIRE_STATUS,       /* worker -> host: how a call ended that has nothing more to say */
+    WIRE_CANCEL, /* a wish, not answered */
+    WIRE_STATUS, /* worker -> host: how a call ended that has nothing more to say */
     WIRE_FACTS,
     WIRE_OUTCOMES,
-    WIRE_PENDING,      /* the call went on by itself; the worker takes the next; WIRE_OUTCOMES follow */
+    WIRE_PENDING, /* the call went on by itself; the worker takes the next; WIRE_OUTCOMES follow */
     WIRE_LOG,
     WIRE_OP_END,
 };
@@ -49,9 +51,11 @@ struct wire_header {
     uint32_t reserved;
 };
 
-/* ---- writing ------------------------------------------------------------------------------------- */
+/* ---- writing
+ * ------------------------------------------------------------------------------------- */
 
-/* A growing buffer. Zero-initialised is empty. When memory runs out `failed` stays set: check once at the end. */
+/* A growing buffer. Zero-initialised is empty. When memory runs out `failed` stays set: check once
+ * at the end. */
 struct wire_out {
     char *ptr;
     size_t len, cap;
@@ -64,16 +68,19 @@ void wire_out_bytes(struct wire_out *out, const void *bytes, size_t len);
 void wire_out_u32(struct wire_out *out, uint32_t value);
 void wire_out_u64(struct wire_out *out, uint64_t value);
 void wire_out_text(struct wire_out *out, tenon_str text);
-/* Starts a frame; the result goes to wire_out_end, which fills in the length. A payload past WIRE_FRAME_MAX
- * takes the frame back and returns -1; so does lack of memory. */
+/* Starts a frame; the result goes to wire_out_end, which fills in the length. A payload past
+ * WIRE_FRAME_MAX takes the frame back and returns -1; so does lack of memory. */
 size_t wire_out_begin(struct wire_out *out, enum wire_op op, uint64_t call, uint32_t instance);
 int wire_out_end(struct wire_out *out, size_t begin);
-void wire_out_clear(struct wire_out *out);  /* empty again; a buffer larger than WIRE_KEEP_BYTES is given back */
+void wire_out_clear(
+    struct wire_out *out); /* empty again; a buffer larger than WIRE_KEEP_BYTES is given back */
 void wire_out_finish(struct wire_out *out); /* frees */
 
-/* ---- reading ------------------------------------------------------------------------------------- */
+/* ---- reading
+ * ------------------------------------------------------------------------------------- */
 
-/* What is left of a payload. Once something did not fit, `failed` is set and all further values are zero. */
+/* What is left of a payload. Once something did not fit, `failed` is set and all further values are
+ * zero. */
 struct wire_in {
     const char *at;
     size_t rest;
@@ -98,7 +105,8 @@ struct wire_reader {
 /* Where to read to, at least one byte; NULL: no memory. *out_room says how many fit. */
 char *wire_reader_room(struct wire_reader *reader, size_t *out_room);
 void wire_reader_added(struct wire_reader *reader, size_t len);
-/* 1: *header and *in (valid until the next wire_reader_room); 0: more bytes are needed; -1: not a frame. */
+/* 1: *header and *in (valid until the next wire_reader_room); 0: more bytes are needed; -1: not a
+ * frame. */
 int wire_reader_next(struct wire_reader *reader, struct wire_header *header, struct wire_in *in);
 void wire_reader_finish(struct wire_reader *reader);
 

@@ -6,14 +6,22 @@ _Static_assert(sizeof(struct wire_page) <= WIRE_PAGE_BYTES, "the shared page is 
 const char *wire_callback_name(uint32_t callback)
 {
     static const char *const names[WIRE_AT_END] = {
-        [WIRE_AT_NONE] = "between calls", [WIRE_AT_LOAD] = "dlopen (a constructor)",
-        [WIRE_AT_ENTRY] = "tenon_plugin_v1", [WIRE_AT_VALIDATE] = "validate",
-        [WIRE_AT_CREATE] = "create",         [WIRE_AT_ACTIVATE] = "activate",
-        [WIRE_AT_DEACTIVATE] = "deactivate", [WIRE_AT_DESTROY] = "destroy",
-        [WIRE_AT_SELECT] = "select",         [WIRE_AT_TRANSFORM] = "transform",
-        [WIRE_AT_PREPARE] = "prepare",       [WIRE_AT_JUDGE] = "judge",
-        [WIRE_AT_SUBMIT] = "submit",         [WIRE_AT_SUBMITTER] = "submitter",
-        [WIRE_AT_TEST] = "test",             [WIRE_AT_CANCEL] = "cancel",
+        [WIRE_AT_NONE] = "between calls",
+        [WIRE_AT_LOAD] = "dlopen (a constructor)",
+        [WIRE_AT_ENTRY] = "tenon_plugin_v1",
+        [WIRE_AT_VALIDATE] = "validate",
+        [WIRE_AT_CREATE] = "create",
+        [WIRE_AT_ACTIVATE] = "activate",
+        [WIRE_AT_DEACTIVATE] = "deactivate",
+        [WIRE_AT_DESTROY] = "destroy",
+        [WIRE_AT_SELECT] = "select",
+        [WIRE_AT_TRANSFORM] = "transform",
+        [WIRE_AT_PREPARE] = "prepare",
+        [WIRE_AT_JUDGE] = "judge",
+        [WIRE_AT_SUBMIT] = "submit",
+        [WIRE_AT_SUBMITTER] = "submitter",
+        [WIRE_AT_TEST] = "test",
+        [WIRE_AT_CANCEL] = "cancel",
     };
 
     return callback < WIRE_AT_END ? names[callback] : "?";
@@ -160,12 +168,15 @@ int wire_get_deliver(struct wire_in *in, struct wire_deliver *out)
     out->steps = wire_in_u32(in);
     out->selector = wire_in_text(in);
     out->count = wire_in_count(in, RECORD_LEAST);
-    return in->failed || out->count > WIRE_RECORDS_MAX || (out->steps & ~(uint32_t)WIRE_STEP_ALL) ? -1 : 0;
+    return in->failed || out->count > WIRE_RECORDS_MAX || (out->steps & ~(uint32_t)WIRE_STEP_ALL)
+               ? -1
+               : 0;
 }
 
 void wire_put_record(struct wire_out *out, const tenon_record *record)
 {
-    struct fixed_record fixed = {record->version, record->created_ms, record->updated_ms, record->attempt, 0};
+    struct fixed_record fixed = {record->version, record->created_ms, record->updated_ms,
+                                 record->attempt, 0};
 
     wire_out_bytes(out, &fixed, sizeof fixed);
     wire_out_text(out, record->id);
@@ -210,7 +221,8 @@ int wire_get_judge(struct wire_in *in, struct wire_judge *out)
     return in->failed || out->count > WIRE_RECORDS_MAX ? -1 : 0;
 }
 
-/* What an outcome has besides its texts, which are there only when `texts` says so: most have none. */
+/* What an outcome has besides its texts, which are there only when `texts` says so: most have none.
+ */
 struct fixed_outcome {
     uint8_t kind, step, texts, reserved;
     int32_t error_class;
@@ -249,7 +261,8 @@ int wire_get_outcome(struct wire_in *in, struct wire_outcome *out)
     if (bytes == NULL)
         return -1;
     memcpy(&fixed, bytes, sizeof fixed);
-    if (fixed.kind >= WIRE_KIND_END || fixed.step >= WIRE_IN_END || fixed.texts > 7 || fixed.reserved != 0)
+    if (fixed.kind >= WIRE_KIND_END || fixed.step >= WIRE_IN_END || fixed.texts > 7 ||
+        fixed.reserved != 0)
         return -1;
     *out = (struct wire_outcome){
         .kind = fixed.kind,
@@ -315,7 +328,8 @@ const char *wire_request_problem(const struct wire_request *request)
         return "the method is longer than 32 bytes";
     if (request->url.len > 8192)
         return "the URL is longer than 8192 bytes";
-    bool has_space = request->url.len > 0 && memchr(request->url.ptr, ' ', request->url.len) != NULL;
+    bool has_space =
+        request->url.len > 0 && memchr(request->url.ptr, ' ', request->url.len) != NULL;
     if (has_space || has_control(request->url, false))
         return "the URL holds a space or a control character; percent-encode it";
     if (request->headers.len > 65536)

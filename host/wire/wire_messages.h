@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What each operation carries. One put and one get per message, used by both ends, so there is one truth.
- * A get returns 0, or -1 when the bytes are not that message; texts point into the frame. Whether the values make
- * sense (an index in range, every record in one request) is for the receiver to check. */
+ * What each operation carries. One put and one get per message, used by both ends, so there is one
+ * truth. A get returns 0, or -1 when the bytes are not that message; texts point into the frame.
+ * Whether the values make sense (an index in range, every record in one request) is for the
+ * receiver to check. */
 #ifndef WIRE_MESSAGES_H
 #define WIRE_MESSAGES_H
 
@@ -14,8 +15,9 @@ enum {
     WIRE_PAYLOAD_MAX = 16 << 20,
 };
 
-/* The page that both ends share: where plugin code is just now. The worker writes it before each call into
- * the plugin; the host reads it when the worker has died. Whoever runs there can write anything: a hint. */
+/* The page that both ends share: where plugin code is just now. The worker writes it before each
+ * call into the plugin; the host reads it when the worker has died. Whoever runs there can write
+ * anything: a hint. */
 enum wire_callback {
     WIRE_AT_NONE,
     WIRE_AT_LOAD,
@@ -63,8 +65,8 @@ struct wire_load {
     tenon_str real_path;               /* whose directory may be read */
     tenon_str name, version, settings; /* the note's: the vtable must say the same */
     uint32_t allow_net;
-    uint32_t uid, gid;                 /* UINT32_MAX: stay who we are */
-    uint64_t memory_max_bytes;         /* 0: no limit */
+    uint32_t uid, gid;         /* UINT32_MAX: stay who we are */
+    uint64_t memory_max_bytes; /* 0: no limit */
     uint32_t write_path_count;
     tenon_str write_paths[WIRE_WRITE_PATHS_MAX];
 };
@@ -83,8 +85,8 @@ enum {
 struct wire_facts {
     uint32_t has;
     uint32_t batch_max;
-    uint64_t flags;           /* the plugin's */
-    tenon_str confinement;    /* what is in force, for people */
+    uint64_t flags;        /* the plugin's */
+    tenon_str confinement; /* what is in force, for people */
     uint32_t selector_count;
     tenon_str selectors[WIRE_SELECTORS_MAX];
 };
@@ -140,9 +142,24 @@ struct wire_judge {
 void wire_put_judge(struct wire_out *out, const struct wire_judge *judge);
 int wire_get_judge(struct wire_in *in, struct wire_judge *out);
 
-/* WIRE_OUTCOMES: u32 how many, the outcomes (one per record of the batch); u32 how many, the requests. */
-enum wire_kind { WIRE_GOES_ON, WIRE_ACCEPTED, WIRE_REJECTED, WIRE_RETRY, WIRE_UNSURE, WIRE_SKIPPED, WIRE_KIND_END };
-enum wire_step { WIRE_IN_SELECTOR, WIRE_IN_TRANSFORMER, WIRE_IN_CLIENT, WIRE_IN_SUBMITTER, WIRE_IN_END };
+/* WIRE_OUTCOMES: u32 how many, the outcomes (one per record of the batch); u32 how many, the
+ * requests. */
+enum wire_kind {
+    WIRE_GOES_ON,
+    WIRE_ACCEPTED,
+    WIRE_REJECTED,
+    WIRE_RETRY,
+    WIRE_UNSURE,
+    WIRE_SKIPPED,
+    WIRE_KIND_END
+};
+enum wire_step {
+    WIRE_IN_SELECTOR,
+    WIRE_IN_TRANSFORMER,
+    WIRE_IN_CLIENT,
+    WIRE_IN_SUBMITTER,
+    WIRE_IN_END
+};
 enum { WIRE_OUTCOME_LEAST = 16, WIRE_REQUEST_LEAST = 28 };
 struct wire_outcome {
     uint8_t kind, step; /* enum wire_kind, enum wire_step; checked by get */
@@ -169,8 +186,8 @@ static inline uint32_t wire_request_record(const struct wire_request *request, u
     memcpy(&index, request->records + (size_t)at * sizeof index, sizeof index);
     return index;
 }
-/* Method, URL and headers are what HTTP can carry: no control characters that would start a line of their
- * own, sane lengths. NULL, or static words saying what is wrong. */
+/* Method, URL and headers are what HTTP can carry: no control characters that would start a line of
+ * their own, sane lengths. NULL, or static words saying what is wrong. */
 const char *wire_request_problem(const struct wire_request *request);
 
 /* WIRE_LOG. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The order matters: identity first (it resets other marks), then files, then system calls, which would forbid the rest. */
+ * The order matters: identity first (it resets other marks), then files, then system calls, which
+ * would forbid the rest. */
 #include "worker/confine.h"
 
 #include <errno.h>
@@ -42,7 +43,8 @@ void confine_note(char *list, size_t size, const char *format, ...)
 
 static int fail(char words[CALL_WORDS_MAX], const char *what)
 {
-    snprintf(words, CALL_WORDS_MAX, "the worker could not confine itself: %s: %s", what, strerror(errno));
+    snprintf(words, CALL_WORDS_MAX, "the worker could not confine itself: %s: %s", what,
+             strerror(errno));
     return -1;
 }
 
@@ -56,9 +58,11 @@ static int limit(int resource, uint64_t value)
     return setrlimit(resource, &(struct rlimit){want, want});
 }
 
-static int limit_resources(const struct wire_load *load, struct confine_words *seen, char words[CALL_WORDS_MAX])
+static int limit_resources(const struct wire_load *load, struct confine_words *seen,
+                           char words[CALL_WORDS_MAX])
 {
-    if (limit(RLIMIT_CORE, 0) < 0 || limit(RLIMIT_NOFILE, load->allow_net ? FILES_MAX_NET : FILES_MAX) < 0)
+    if (limit(RLIMIT_CORE, 0) < 0 ||
+        limit(RLIMIT_NOFILE, load->allow_net ? FILES_MAX_NET : FILES_MAX) < 0)
         return fail(words, "limits on core files and open files");
     if (load->write_path_count == 0 && limit(RLIMIT_FSIZE, 0) < 0)
         return fail(words, "limit on written files");
@@ -68,7 +72,8 @@ static int limit_resources(const struct wire_load *load, struct confine_words *s
         confine_note(seen->missing, sizeof seen->missing, "memory limit (sanitizer build)");
         return 0;
     }
-    /* DATA counts what the plugin writes to; AS stops shared mappings, and leaves room for libraries. */
+    /* DATA counts what the plugin writes to; AS stops shared mappings, and leaves room for
+     * libraries. */
     if (limit(RLIMIT_DATA, load->memory_max_bytes) < 0 ||
         limit(RLIMIT_AS, load->memory_max_bytes + (UINT64_C(512) << 20)) < 0)
         return fail(words, "memory limit");
@@ -77,7 +82,8 @@ static int limit_resources(const struct wire_load *load, struct confine_words *s
     return 0;
 }
 
-static int drop_rights(const struct wire_load *load, struct confine_words *seen, char words[CALL_WORDS_MAX])
+static int drop_rights(const struct wire_load *load, struct confine_words *seen,
+                       char words[CALL_WORDS_MAX])
 {
     if (geteuid() == 0) {
         for (int capability = 0; prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; capability++)
@@ -93,12 +99,14 @@ static int drop_rights(const struct wire_load *load, struct confine_words *seen,
     struct __user_cap_data_struct none[2] = {{0, 0, 0}, {0, 0, 0}};
     if (syscall(SYS_capset, &header, none) < 0)
         return fail(words, "capabilities");
-    (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); /* empty already where it is unknown */
+    (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0,
+                0); /* empty already where it is unknown */
     /* A change of identity clears these two. */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0 ||
         prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return fail(words, "privileges");
-    confine_note(seen->in_force, sizeof seen->in_force, "user %u without capabilities", (unsigned)geteuid());
+    confine_note(seen->in_force, sizeof seen->in_force, "user %u without capabilities",
+                 (unsigned)geteuid());
     return 0;
 }
 
@@ -122,6 +130,6 @@ void confine_after_load(void *user, const struct wire_load *load, char words[CAL
         confine_note(seen->in_force, sizeof seen->in_force, "no new code");
     else
         confine_note(seen->missing, sizeof seen->missing, "ban on new code");
-    snprintf(words, CALL_WORDS_MAX, "%s%s%s", seen->in_force, seen->missing[0] != '\0' ? "; missing: " : "",
-             seen->missing);
+    snprintf(words, CALL_WORDS_MAX, "%s%s%s", seen->in_force,
+             seen->missing[0] != '\0' ? "; missing: " : "", seen->missing);
 }

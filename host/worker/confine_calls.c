@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * seccomp: a list of what a plugin never needs. Denied calls fail with EPERM, so a library that tries one goes on
- * another way or reports an error; calls in a foreign ABI end the process. */
+ * seccomp: a list of what a plugin never needs. Denied calls fail with EPERM, so a library that
+ * tries one goes on another way or reports an error; calls in a foreign ABI end the process. */
 #include "worker/confine.h"
 
 #include <errno.h>
@@ -37,25 +37,81 @@
 
 static const int never[] = {
 #ifdef SYS_fork
-    SYS_fork, SYS_vfork,
+    SYS_fork,
+    SYS_vfork,
 #endif
-    SYS_execve, SYS_execveat, SYS_ptrace, SYS_process_vm_readv, SYS_process_vm_writev, SYS_kcmp, SYS_tkill,
-    SYS_rt_sigqueueinfo, SYS_rt_tgsigqueueinfo, SYS_pidfd_send_signal, SYS_pidfd_getfd, SYS_process_madvise,
-    SYS_mount, SYS_umount2, SYS_pivot_root, SYS_chroot, SYS_fsopen, SYS_fsconfig, SYS_fsmount, SYS_fspick,
-    SYS_open_tree, SYS_move_mount, SYS_mount_setattr, SYS_swapon, SYS_swapoff, SYS_quotactl,
-    SYS_unshare, SYS_setns, SYS_bpf, SYS_perf_event_open, SYS_userfaultfd,
-    SYS_io_uring_setup, SYS_io_uring_enter, SYS_io_uring_register,
-    SYS_add_key, SYS_request_key, SYS_keyctl, SYS_personality, SYS_acct, SYS_syslog, SYS_vhangup,
-    SYS_reboot, SYS_kexec_load, SYS_init_module, SYS_finit_module, SYS_delete_module,
-    SYS_sethostname, SYS_setdomainname, SYS_settimeofday, SYS_clock_settime, SYS_clock_adjtime, SYS_adjtimex,
-    SYS_open_by_handle_at, SYS_name_to_handle_at, SYS_lookup_dcookie, SYS_nfsservctl, SYS_setrlimit,
-    SYS_setpriority, SYS_sched_setscheduler, SYS_sched_setparam, SYS_sched_setattr, SYS_ioprio_set,
-    SYS_fanotify_init, SYS_migrate_pages, SYS_move_pages,
+    SYS_execve,
+    SYS_execveat,
+    SYS_ptrace,
+    SYS_process_vm_readv,
+    SYS_process_vm_writev,
+    SYS_kcmp,
+    SYS_tkill,
+    SYS_rt_sigqueueinfo,
+    SYS_rt_tgsigqueueinfo,
+    SYS_pidfd_send_signal,
+    SYS_pidfd_getfd,
+    SYS_process_madvise,
+    SYS_mount,
+    SYS_umount2,
+    SYS_pivot_root,
+    SYS_chroot,
+    SYS_fsopen,
+    SYS_fsconfig,
+    SYS_fsmount,
+    SYS_fspick,
+    SYS_open_tree,
+    SYS_move_mount,
+    SYS_mount_setattr,
+    SYS_swapon,
+    SYS_swapoff,
+    SYS_quotactl,
+    SYS_unshare,
+    SYS_setns,
+    SYS_bpf,
+    SYS_perf_event_open,
+    SYS_userfaultfd,
+    SYS_io_uring_setup,
+    SYS_io_uring_enter,
+    SYS_io_uring_register,
+    SYS_add_key,
+    SYS_request_key,
+    SYS_keyctl,
+    SYS_personality,
+    SYS_acct,
+    SYS_syslog,
+    SYS_vhangup,
+    SYS_reboot,
+    SYS_kexec_load,
+    SYS_init_module,
+    SYS_finit_module,
+    SYS_delete_module,
+    SYS_sethostname,
+    SYS_setdomainname,
+    SYS_settimeofday,
+    SYS_clock_settime,
+    SYS_clock_adjtime,
+    SYS_adjtimex,
+    SYS_open_by_handle_at,
+    SYS_name_to_handle_at,
+    SYS_lookup_dcookie,
+    SYS_nfsservctl,
+    SYS_setrlimit,
+    SYS_setpriority,
+    SYS_sched_setscheduler,
+    SYS_sched_setparam,
+    SYS_sched_setattr,
+    SYS_ioprio_set,
+    SYS_fanotify_init,
+    SYS_migrate_pages,
+    SYS_move_pages,
 #ifdef SYS_kexec_file_load
     SYS_kexec_file_load,
 #endif
 #ifdef SYS_iopl
-    SYS_iopl, SYS_ioperm, SYS_modify_ldt,
+    SYS_iopl,
+    SYS_ioperm,
+    SYS_modify_ldt,
 #endif
 };
 
@@ -82,7 +138,8 @@ static void load_number(struct filter *filter)
 /* The low half of an argument: the first, on little-endian machines, which all of ours are. */
 static void load_argument(struct filter *filter, unsigned index)
 {
-    add(filter, BPF_LD | BPF_W | BPF_ABS, (uint32_t)(offsetof(struct seccomp_data, args) + index * 8), 0, 0);
+    add(filter, BPF_LD | BPF_W | BPF_ABS,
+        (uint32_t)(offsetof(struct seccomp_data, args) + index * 8), 0, 0);
 }
 
 static void answer(struct filter *filter, uint32_t action)
@@ -145,7 +202,8 @@ static void check_arch(struct filter *filter)
     answer(filter, SECCOMP_RET_KILL_PROCESS);
     load_number(filter);
 #ifdef __x86_64__
-    add(filter, BPF_JMP | BPF_JGE | BPF_K, 0x40000000, 0, 1); /* x32: the same calls by other numbers */
+    add(filter, BPF_JMP | BPF_JGE | BPF_K, 0x40000000, 0,
+        1); /* x32: the same calls by other numbers */
     answer(filter, SECCOMP_RET_KILL_PROCESS);
 #endif
 }
@@ -155,7 +213,8 @@ static int install(struct filter *filter)
     struct sock_fprog program = {filter->len, filter->lines};
 
     /* A constructor may have started threads: the filter is for all of them. */
-    long status = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program);
+    long status =
+        syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program);
     return status == 0 ? 0 : status > 0 ? -EBUSY : -errno;
 }
 
@@ -213,7 +272,8 @@ int confine_calls(bool allow_net, struct confine_words *seen, char words[CALL_WO
 {
     (void)allow_net;
     (void)words;
-    confine_note(seen->missing, sizeof seen->missing, "seccomp (not written for this architecture)");
+    confine_note(seen->missing, sizeof seen->missing,
+                 "seccomp (not written for this architecture)");
     return 0;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Landlock: which files can be reached at all. The numbers are the kernel's; older system headers lack some. */
+ * Landlock: which files can be reached at all. The numbers are the kernel's; older system headers
+ * lack some. */
 #include "worker/confine.h"
 
 #include <errno.h>
@@ -99,14 +100,16 @@ static int allow(int ruleset, const char *path, uint64_t rights, uint64_t handle
     return status;
 }
 
-static int allow_all(int ruleset, const struct wire_load *load, uint64_t handled, char words[CALL_WORDS_MAX])
+static int allow_all(int ruleset, const struct wire_load *load, uint64_t handled,
+                     char words[CALL_WORDS_MAX])
 {
     char directory[4096];
 
     for (size_t i = 0; i < sizeof grants / sizeof *grants; i++) {
         const struct grant *grant = &grants[i];
-        if ((!grant->only_net || load->allow_net) && allow(ruleset, grant->path, grant->rights, handled) < 0 &&
-            errno != ENOENT && errno != EACCES && errno != ENOTDIR)
+        if ((!grant->only_net || load->allow_net) &&
+            allow(ruleset, grant->path, grant->rights, handled) < 0 && errno != ENOENT &&
+            errno != EACCES && errno != ENOTDIR)
             goto failed;
     }
     const char *slash = strrchr(load->real_path.ptr, '/');
@@ -117,9 +120,12 @@ static int allow_all(int ruleset, const struct wire_load *load, uint64_t handled
             goto failed;
     }
     for (uint32_t i = 0; i < load->write_path_count; i++) {
-        if (allow(ruleset, load->write_paths[i].ptr, handled & ~(uint64_t)NOT_FOR_WRITERS, handled) < 0) {
-            snprintf(words, CALL_WORDS_MAX, "'%.512s', which this integration may write to, cannot be opened: %s; "
-                     "make it, or correct the ini", load->write_paths[i].ptr, strerror(errno));
+        if (allow(ruleset, load->write_paths[i].ptr, handled & ~(uint64_t)NOT_FOR_WRITERS,
+                  handled) < 0) {
+            snprintf(words, CALL_WORDS_MAX,
+                     "'%.512s', which this integration may write to, cannot be opened: %s; "
+                     "make it, or correct the ini",
+                     load->write_paths[i].ptr, strerror(errno));
             return -1;
         }
     }
@@ -129,7 +135,8 @@ failed:
     return -1;
 }
 
-int confine_files(const struct wire_load *load, struct confine_words *seen, char words[CALL_WORDS_MAX])
+int confine_files(const struct wire_load *load, struct confine_words *seen,
+                  char words[CALL_WORDS_MAX])
 {
     long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, 1 /* tell the version */);
 
@@ -138,20 +145,28 @@ int confine_files(const struct wire_load *load, struct confine_words *seen, char
         return 0;
     }
     struct ruleset_attr attr = {
-        .files = abi >= 5 ? ALL_5 : abi >= 3 ? ALL_3 : abi == 2 ? ALL_2 : ALL_1,
+        .files = abi >= 5   ? ALL_5
+                 : abi >= 3 ? ALL_3
+                 : abi == 2 ? ALL_2
+                            : ALL_1,
         .net = abi >= 4 && !load->allow_net ? NET_ALL : 0,
-        .scoped = abi < 6 ? 0u : load->allow_net ? SCOPE_SIGNALS : SCOPE_SIGNALS | SCOPE_ABSTRACT_SOCKETS,
+        .scoped = abi < 6           ? 0u
+                  : load->allow_net ? SCOPE_SIGNALS
+                                    : SCOPE_SIGNALS | SCOPE_ABSTRACT_SOCKETS,
     };
-    size_t size = abi >= 6 ? sizeof attr : abi >= 4 ? offsetof(struct ruleset_attr, scoped)
-                                                    : offsetof(struct ruleset_attr, net);
+    size_t size = abi >= 6   ? sizeof attr
+                  : abi >= 4 ? offsetof(struct ruleset_attr, scoped)
+                             : offsetof(struct ruleset_attr, net);
     int ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, size, 0);
     if (ruleset < 0) {
-        snprintf(words, CALL_WORDS_MAX, "the worker could not confine its files: %s", strerror(errno));
+        snprintf(words, CALL_WORDS_MAX, "the worker could not confine its files: %s",
+                 strerror(errno));
         return -1;
     }
     int status = allow_all(ruleset, load, attr.files, words);
     if (status == 0 && syscall(SYS_landlock_restrict_self, ruleset, 0) < 0) {
-        snprintf(words, CALL_WORDS_MAX, "the worker could not confine its files: %s", strerror(errno));
+        snprintf(words, CALL_WORDS_MAX, "the worker could not confine its files: %s",
+                 strerror(errno));
         status = -1;
     }
     close(ruleset);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The process in which one plugin's code runs. tenond starts it with its descriptors' numbers; it gives up what
- * it does not need and then serves until tenond closes the connection. */
+ * The process in which one plugin's code runs. tenond starts it with its descriptors' numbers; it
+ * gives up what it does not need and then serves until tenond closes the connection. */
 #include "call/call.h"
 #include "worker/confine.h"
 
@@ -18,13 +18,14 @@
 /* Order: tenon-worker SOCKET PAGE PARENT [SEALED]. */
 enum { ARGUMENTS = 4, FIRST_FD = 3 };
 
-/* In a sanitizer build a plugin's crash stays a crash, and the end of a plugin's exit() is not looked at for leaks:
- * that would take calls which are forbidden by then. */
+/* In a sanitizer build a plugin's crash stays a crash, and the end of a plugin's exit() is not
+ * looked at for leaks: that would take calls which are forbidden by then. */
 #if defined(__SANITIZE_ADDRESS__)
 const char *__asan_default_options(void);
 __attribute__((visibility("default"))) const char *__asan_default_options(void)
 {
-    return "handle_segv=0:handle_sigbus=0:handle_abort=0:handle_sigill=0:handle_sigfpe=0:detect_leaks=0:"
+    return "handle_segv=0:handle_sigbus=0:handle_abort=0:handle_sigill=0:handle_sigfpe=0:detect_"
+           "leaks=0:"
            "use_sigaltstack=0:allow_user_segv_handler=1";
 }
 #endif
@@ -49,7 +50,8 @@ static void close_others(int a, int b, int c)
             if (kept[i] >= (int)from && (unsigned)kept[i] < next)
                 next = (unsigned)kept[i];
         if (next > from)
-            (void)syscall(SYS_close_range, from, next - 1, 0); /* tenond opens all others close-on-exec too */
+            (void)syscall(SYS_close_range, from, next - 1,
+                          0); /* tenond opens all others close-on-exec too */
         from = next + 1;
     }
 }
@@ -81,7 +83,8 @@ static int settle_in(int parent)
     (void)signal(SIGPIPE, SIG_IGN); /* a write to a closed pipe is an error like any other */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
         return -1; /* tenond ended while we started */
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0 || chdir("/") < 0)
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0 ||
+        chdir("/") < 0)
         return -1;
     umask(077);
     clean_environment();
@@ -97,13 +100,15 @@ int main(int argc, char **argv)
     int sealed = argc > ARGUMENTS ? number(argv[4]) : -1;
 
     if (socket < FIRST_FD || page_fd < FIRST_FD || parent < 1) {
-        fprintf(stderr, "tenon-worker: runs a plugin for tenond, which starts it; it is not for the command line\n");
+        fprintf(stderr, "tenon-worker: runs a plugin for tenond, which starts it; it is not for "
+                        "the command line\n");
         return 2;
     }
     close_others(socket, page_fd, sealed);
     if (settle_in(parent) < 0)
         return 1;
-    struct wire_page *page = mmap(NULL, WIRE_PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, page_fd, 0);
+    struct wire_page *page =
+        mmap(NULL, WIRE_PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, page_fd, 0);
     if (page == MAP_FAILED)
         return 1;
     close(page_fd);
@@ -117,6 +122,7 @@ int main(int argc, char **argv)
         .user = &seen,
     };
     int status = call_serve(&options, true);
-    /* Without exit handlers: they are the plugin's, and the host has already closed its instances. */
+    /* Without exit handlers: they are the plugin's, and the host has already closed its instances.
+     */
     _exit(status < 0 ? 1 : 0);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Both directions of the worker's pipe. The first byte chooses: worker -> host bytes go through the real reader and the real
- * reply parser; host -> worker bytes through the decoders that the call room uses. Results are walked, so that
- * a wrong length shows under the address sanitizer. */
+ * Both directions of the worker's pipe. The first byte chooses: worker -> host bytes go through the
+ * real reader and the real reply parser; host -> worker bytes through the decoders that the call
+ * room uses. Results are walked, so that a wrong length shows under the address sanitizer. */
 #include "plugin/plugin_internal.h"
 
 #include <stdlib.h>
@@ -40,7 +40,8 @@ static void host_side(const struct wire_header *header, struct wire_in in)
     else if (header->op == WIRE_GREETING && wire_get_greeting(&copy, &greeting) == 0)
         touch(plugin_text(greeting.words));
     else if (header->op == WIRE_OUTCOMES) {
-        struct plugin_reply *reply = plugin_reply_parse((struct str){in.at, in.rest}, records, count, steps, &err);
+        struct plugin_reply *reply =
+            plugin_reply_parse((struct str){in.at, in.rest}, records, count, steps, &err);
         if (reply == NULL)
             return;
         for (size_t i = 0; i < reply->outcome_count; i++) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A plugin that does what a record's type says: "fine" is honest, every other type is a way to go wrong. Its setting `at`
- * says in which callback. What a sandbox must refuse is tried and its errno written out: {"errno":1}. */
+ * A plugin that does what a record's type says: "fine" is honest, every other type is a way to go
+ * wrong. Its setting `at` says in which callback. What a sandbox must refuse is tried and its errno
+ * written out: {"errno":1}. */
 #include <tenon/tenon.h>
 
 #include <errno.h>
@@ -32,7 +33,9 @@ static __attribute__((noinline)) int overflow(volatile int depth)
     volatile char block[4096];
 
     block[0] = (char)depth;
-    return depth < 0 ? 0 : overflow(depth + 1) + block[0]; /* the stack ends long before the numbers do */
+    return depth < 0
+               ? 0
+               : overflow(depth + 1) + block[0]; /* the stack ends long before the numbers do */
 }
 
 static void write_everywhere(void)
@@ -80,8 +83,10 @@ static int try_forbidden(const char *what)
     else if (strcmp(what, "exec") == 0)
         result = execl("/bin/true", "true", (char *)NULL);
     else if (strcmp(what, "new_code") == 0)
-        result = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) ==
-                         MAP_FAILED ? -1 : 0;
+        result = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS,
+                      -1, 0) == MAP_FAILED
+                     ? -1
+                     : 0;
     else
         return -1;
     return result < 0 ? errno : 0;
@@ -128,7 +133,8 @@ static void obey(const tenon_record *record)
     misbehave(record->type.ptr);
 }
 
-static int32_t create(const tenon_host *host, tenon_str name, tenon_str settings, void **out_self, tenon_err *err)
+static int32_t create(const tenon_host *host, tenon_str name, tenon_str settings, void **out_self,
+                      tenon_err *err)
 {
     struct hostile *own = calloc(1, sizeof *own);
     const char *at = strstr(settings.ptr, "\"at\":\"");
@@ -197,7 +203,8 @@ static void destroy(void *self)
     free(own);
 }
 
-static int32_t select_even(void *self, const tenon_record *record, tenon_sink *reason, tenon_err *err)
+static int32_t select_even(void *self, const tenon_record *record, tenon_sink *reason,
+                           tenon_err *err)
 {
     (void)err;
     if (is_at(self, "select"))
@@ -207,7 +214,8 @@ static int32_t select_even(void *self, const tenon_record *record, tenon_sink *r
     (void)tenon_puts(reason, "the version is odd");
     return TENON_SKIP;
 }
-static const tenon_selector selectors[] = {TENON_SELECTOR("even", "Records of even version.", select_even)};
+static const tenon_selector selectors[] = {
+    TENON_SELECTOR("even", "Records of even version.", select_even)};
 
 static int32_t transform(void *self, const tenon_record *record, tenon_sink *out, tenon_err *err)
 {
@@ -264,13 +272,15 @@ static int32_t prepare(void *self, const tenon_batch *batch, tenon_requests *out
     return TENON_OK;
 }
 
-static int32_t judge(void *self, const tenon_exchange *exchange, tenon_verdicts *out, tenon_err *err)
+static int32_t judge(void *self, const tenon_exchange *exchange, tenon_verdicts *out,
+                     tenon_err *err)
 {
     (void)err;
     if (is_at(self, "judge"))
         misbehave("null");
     for (uint32_t i = 0; i < exchange->batch->count; i++) {
-        tenon_verdict verdict = tenon_verdict_init(i, exchange->status < 300 ? TENON_ACCEPTED : TENON_RETRY);
+        tenon_verdict verdict =
+            tenon_verdict_init(i, exchange->status < 300 ? TENON_ACCEPTED : TENON_RETRY);
         verdict.message = exchange->body;
         verdict.external_id = tenon_text("x-1");
         (void)out->set(out, &verdict);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * An honest minimum: a client that prepares one request per record, and nothing else. Also what is measured. */
+ * An honest minimum: a client that prepares one request per record, and nothing else. Also what is
+ * measured. */
 #include <tenon/tenon.h>
 
 static int32_t prepare(void *self, const tenon_batch *batch, tenon_requests *out, tenon_err *err)

@@ -15,7 +15,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static const char SETTINGS[] = TENON_OPTION("at", "text", "", "transform", "", "The callback that misbehaves.");
+static const char SETTINGS[] =
+    TENON_OPTION("at", "text", "", "transform", "", "The callback that misbehaves.");
 
 struct served {
     int fd;
@@ -41,7 +42,8 @@ static struct served *start(int (*confine)(void *, const struct wire_load *, cha
 
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, sockets), 0);
     served->fd = sockets[0];
-    served->options = (struct call_options){.fd = sockets[1], .page = &served->page, .confine = confine};
+    served->options =
+        (struct call_options){.fd = sockets[1], .page = &served->page, .confine = confine};
     assert_int_equal(pthread_create(&served->thread, NULL, serve, served), 0);
     return served;
 }
@@ -95,15 +97,19 @@ static struct wire_status next_status(struct served *served)
     return status;
 }
 
-static void load(const struct served *served, const char *plugin, const char *name, const char *settings)
+static void load(const struct served *served, const char *plugin, const char *name,
+                 const char *settings)
 {
     char path[4096];
     struct wire_out out = {0};
     size_t begin = wire_out_begin(&out, WIRE_LOAD, 1, 0);
 
     snprintf(path, sizeof path, "%s/%s.so", getenv("TENON_TEST_PLUGINS"), plugin);
-    struct wire_load order = {.path = tenon_text(path), .real_path = tenon_text(path), .name = tenon_text(name),
-                              .version = tenon_text("1.0"), .settings = tenon_text(settings)};
+    struct wire_load order = {.path = tenon_text(path),
+                              .real_path = tenon_text(path),
+                              .name = tenon_text(name),
+                              .version = tenon_text("1.0"),
+                              .settings = tenon_text(settings)};
     wire_put_load(&out, &order);
     send_frame(served, &out, begin);
 }

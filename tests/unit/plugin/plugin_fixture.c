@@ -10,14 +10,15 @@
 
 enum { PATIENCE_MS = 60000 };
 
-/* What is waited for happened: a round that runs callbacks before it polls must not poll for long. */
+/* What is waited for happened: a round that runs callbacks before it polls must not poll for long.
+ */
 static void end_round(struct fixture *fixture)
 {
     uv_stop(loop_uv(fixture->loop));
 }
 
-static void on_log(void *user, const char *plugin, const char *integration, enum log_level level, struct str message,
-                   struct str fields)
+static void on_log(void *user, const char *plugin, const char *integration, enum log_level level,
+                   struct str message, struct str fields)
 {
     struct fixture *fixture = user;
     size_t len = strlen(fixture->logs);
@@ -26,8 +27,8 @@ static void on_log(void *user, const char *plugin, const char *integration, enum
     end_round(fixture);
     fixture->log_lines++;
     snprintf(fixture->logs + len, sizeof fixture->logs - len, "%d %s: %.*s %.*s\n", (int)level,
-             integration != NULL ? integration : "-", (int)message.len, message.ptr, (int)fields.len,
-             fields.ptr != NULL ? fields.ptr : "");
+             integration != NULL ? integration : "-", (int)message.len, message.ptr,
+             (int)fields.len, fields.ptr != NULL ? fields.ptr : "");
 }
 
 static void on_worker(void *user, const char *plugin, bool is_trouble, const char *words)
@@ -139,8 +140,9 @@ static void on_opened(void *user, enum plugin_status status, const char *words)
     end_round(answer->fixture);
 }
 
-struct plugin_instance *fixture_open_entry(struct fixture *fixture, const struct catalog_entry *entry,
-                                           const char *name, const char *at, struct answer *out)
+struct plugin_instance *fixture_open_entry(struct fixture *fixture,
+                                           const struct catalog_entry *entry, const char *name,
+                                           const char *at, struct answer *out)
 {
     char settings[128];
     struct err err = {0};
@@ -159,7 +161,8 @@ struct plugin_instance *fixture_open_entry(struct fixture *fixture, const struct
         .call_timeout_ms = fixture->timeout_ms,
     };
     *out = (struct answer){.fixture = fixture};
-    struct plugin_instance *instance = plugin_instance_open(fixture->host, &wanted, on_opened, out, &err);
+    struct plugin_instance *instance =
+        plugin_instance_open(fixture->host, &wanted, on_opened, out, &err);
     if (instance == NULL) {
         snprintf(out->words, sizeof out->words, "%s", err.text);
         return NULL;
@@ -168,8 +171,8 @@ struct plugin_instance *fixture_open_entry(struct fixture *fixture, const struct
     return instance;
 }
 
-struct plugin_instance *fixture_open(struct fixture *fixture, const char *plugin, const char *name, const char *at,
-                                     struct answer *out)
+struct plugin_instance *fixture_open(struct fixture *fixture, const char *plugin, const char *name,
+                                     const char *at, struct answer *out)
 {
     struct catalog_entry entry;
 
@@ -212,18 +215,19 @@ void fixture_on_reply(void *user, struct plugin_reply *reply)
     end_round(answer->fixture);
 }
 
-void fixture_deliver_start(struct plugin_instance *instance, const struct plugin_record *records, size_t count,
-                           unsigned steps, struct answer *out)
+void fixture_deliver_start(struct plugin_instance *instance, const struct plugin_record *records,
+                           size_t count, unsigned steps, struct answer *out)
 {
-    struct plugin_batch batch = {.records = records, .count = count, .steps = steps, .selector = "even"};
+    struct plugin_batch batch = {
+        .records = records, .count = count, .steps = steps, .selector = "even"};
 
     out->count = 0;
     out->reply = NULL;
     plugin_deliver(instance, &batch, fixture_on_reply, out);
 }
 
-struct plugin_reply *fixture_deliver(struct plugin_instance *instance, const char *types, unsigned steps,
-                                     struct answer *out)
+struct plugin_reply *fixture_deliver(struct plugin_instance *instance, const char *types,
+                                     unsigned steps, struct answer *out)
 {
     struct fixture *fixture = out->fixture;
     size_t count = fixture_records(fixture, types);

@@ -43,17 +43,19 @@ int fixture_teardown(void **state);
 /* A catalog entry made by the real note reader; freed with the test. */
 void fixture_entry(const char *plugin, struct catalog_entry *out);
 void fixture_entry_finish(struct catalog_entry *entry);
-/* Opens and waits; the instance is NULL only when the room refused at once (answer.words says why). */
-struct plugin_instance *fixture_open(struct fixture *fixture, const char *plugin, const char *name, const char *at,
-                                     struct answer *out);
-struct plugin_instance *fixture_open_entry(struct fixture *fixture, const struct catalog_entry *entry,
-                                           const char *name, const char *at, struct answer *out);
+/* Opens and waits; the instance is NULL only when the room refused at once (answer.words says why).
+ */
+struct plugin_instance *fixture_open(struct fixture *fixture, const char *plugin, const char *name,
+                                     const char *at, struct answer *out);
+struct plugin_instance *fixture_open_entry(struct fixture *fixture,
+                                           const struct catalog_entry *entry, const char *name,
+                                           const char *at, struct answer *out);
 /* `types` are the records' types, separated by spaces. Fills fixture->records from `first`. */
 size_t fixture_records(struct fixture *fixture, const char *types);
-void fixture_deliver_start(struct plugin_instance *instance, const struct plugin_record *records, size_t count,
-                           unsigned steps, struct answer *out);
-struct plugin_reply *fixture_deliver(struct plugin_instance *instance, const char *types, unsigned steps,
-                                     struct answer *out);
+void fixture_deliver_start(struct plugin_instance *instance, const struct plugin_record *records,
+                           size_t count, unsigned steps, struct answer *out);
+struct plugin_reply *fixture_deliver(struct plugin_instance *instance, const char *types,
+                                     unsigned steps, struct answer *out);
 /* Runs the loop until `*count` has reached `least`. */
 void fixture_wait(struct fixture *fixture, const unsigned *count, unsigned least);
 void fixture_wait_text(struct fixture *fixture, const char *text, const char *needle);

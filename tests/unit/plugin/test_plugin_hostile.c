@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Plugins that go wrong: each is contained and named, its neighbour notices nothing, and its next call works. */
+ * Plugins that go wrong: each is contained and named, its neighbour notices nothing, and its next
+ * call works. */
 #include "plugin_fixture.h"
 
 #include <fcntl.h>
@@ -22,18 +23,27 @@ struct mishap {
 };
 
 static const struct mishap mishaps[] = {
-    {"null", "transform", DELIVER, PLUGIN_DIED, "worker died: signal 11 (SIGSEGV) in transform, integration bad, record evt-2 (2 of 3)", 1},
-    {"overflow", "transform", DELIVER, PLUGIN_DIED, "signal 11 (SIGSEGV) in transform, integration bad, record evt-2 (2 of 3)", 1},
+    {"null", "transform", DELIVER, PLUGIN_DIED,
+     "worker died: signal 11 (SIGSEGV) in transform, integration bad, record evt-2 (2 of 3)", 1},
+    {"overflow", "transform", DELIVER, PLUGIN_DIED,
+     "signal 11 (SIGSEGV) in transform, integration bad, record evt-2 (2 of 3)", 1},
     {"abort", "transform", DELIVER, PLUGIN_DIED, "signal 6 (SIGABRT) in transform", 1},
-    {"exit", "transform", DELIVER, PLUGIN_DIED, "exited with status 0 in transform, integration bad, record evt-2 (2 of 3)", 1},
-    {"loop", "transform", DELIVER, PLUGIN_TIMED_OUT, "no answer within 300 ms in transform, integration bad, record evt-2 (2 of 3)", 1},
+    {"exit", "transform", DELIVER, PLUGIN_DIED,
+     "exited with status 0 in transform, integration bad, record evt-2 (2 of 3)", 1},
+    {"loop", "transform", DELIVER, PLUGIN_TIMED_OUT,
+     "no answer within 300 ms in transform, integration bad, record evt-2 (2 of 3)", 1},
     {"allocate", "transform", DELIVER, PLUGIN_DIED, "signal 11 (SIGSEGV) in transform", 1},
-    {"garbage", "transform", DELIVER, PLUGIN_GARBLED, "worker killed: it sent bytes that are not the worker protocol in", ANYWHERE},
+    {"garbage", "transform", DELIVER, PLUGIN_GARBLED,
+     "worker killed: it sent bytes that are not the worker protocol in", ANYWHERE},
     {"close", "transform", DELIVER, PLUGIN_DIED, "integration bad", ANYWHERE},
-    {"null", "prepare", DELIVER, PLUGIN_DIED, "signal 11 (SIGSEGV) in prepare, integration bad", -1},
-    {"loop", "submit", PLUGIN_STEP_SUBMIT, PLUGIN_TIMED_OUT, "no answer within 300 ms in submit, integration bad", -1},
-    {"null", "submit", PLUGIN_STEP_SUBMIT, PLUGIN_DIED, "signal 11 (SIGSEGV) in submit, integration bad", -1},
-    {"null", "select", PLUGIN_STEP_SELECT, PLUGIN_DIED, "signal 11 (SIGSEGV) in select, integration bad, record evt-2 (2 of 3)", 1},
+    {"null", "prepare", DELIVER, PLUGIN_DIED, "signal 11 (SIGSEGV) in prepare, integration bad",
+     -1},
+    {"loop", "submit", PLUGIN_STEP_SUBMIT, PLUGIN_TIMED_OUT,
+     "no answer within 300 ms in submit, integration bad", -1},
+    {"null", "submit", PLUGIN_STEP_SUBMIT, PLUGIN_DIED,
+     "signal 11 (SIGSEGV) in submit, integration bad", -1},
+    {"null", "select", PLUGIN_STEP_SELECT, PLUGIN_DIED,
+     "signal 11 (SIGSEGV) in select, integration bad, record evt-2 (2 of 3)", 1},
 };
 
 static void every_mishap_is_contained_and_named(void **state)
@@ -50,12 +60,14 @@ static void every_mishap_is_contained_and_named(void **state)
         const struct mishap *mishap = &mishaps[i];
         char types[64];
         snprintf(types, sizeof types, "fine %s fine", mishap->type);
-        struct plugin_instance *instance = fixture_open(fixture, "hostile", "bad", mishap->at, &answer);
+        struct plugin_instance *instance =
+            fixture_open(fixture, "hostile", "bad", mishap->at, &answer);
         assert_int_equal(answer.status, PLUGIN_OK);
         struct plugin_health health;
         plugin_instance_health(instance, &health);
         uint64_t crashes = health.crashes;
-        if (strcmp(mishap->type, "allocate") == 0 && strstr(health.confinement, "memory limit (sanitizer") != NULL) {
+        if (strcmp(mishap->type, "allocate") == 0 &&
+            strstr(health.confinement, "memory limit (sanitizer") != NULL) {
             plugin_instance_close(instance); /* nothing would stop it */
             continue;
         }
@@ -86,13 +98,16 @@ static void every_mishap_is_contained_and_named(void **state)
     plugin_instance_close(neighbour);
 }
 
-/* Two batches are in the worker when it dies: the one in hand fails, the one behind it is done by the next worker. */
+/* Two batches are in the worker when it dies: the one in hand fails, the one behind it is done by
+ * the next worker. */
 static void what_never_started_is_done_later(void **state)
 {
     struct fixture *fixture = *state;
     struct answer opened;
-    struct answer answers[4] = {{.fixture = fixture}, {.fixture = fixture}, {.fixture = fixture}, {.fixture = fixture}};
-    struct plugin_instance *instance = fixture_open(fixture, "hostile", "bad", "transform", &opened);
+    struct answer answers[4] = {
+        {.fixture = fixture}, {.fixture = fixture}, {.fixture = fixture}, {.fixture = fixture}};
+    struct plugin_instance *instance =
+        fixture_open(fixture, "hostile", "bad", "transform", &opened);
     struct plugin_record lots[4];
 
     for (size_t i = 0; i < 4; i++) {
@@ -113,26 +128,29 @@ static void forbidden_things_fail_and_say_so(void **state)
     static const struct {
         const char *type, *payload;
     } tries[] = {
-        {"fork", "{\"errno\":1}"},        {"socket", "{\"errno\":1}"}, {"unix_socket", "{\"errno\":1}"},
-        {"shadow", "{\"errno\":13}"},     {"home", "{\"errno\":13}"},  {"create", "{\"errno\":13}"},
-        {"kill_parent", "{\"errno\":1}"}, {"ptrace", "{\"errno\":1}"}, {"exec", "{\"errno\":1}"},
-        {"new_code", "{\"errno\":1}"},
+        {"fork", "{\"errno\":1}"},        {"socket", "{\"errno\":1}"},
+        {"unix_socket", "{\"errno\":1}"}, {"shadow", "{\"errno\":13}"},
+        {"home", "{\"errno\":13}"},       {"create", "{\"errno\":13}"},
+        {"kill_parent", "{\"errno\":1}"}, {"ptrace", "{\"errno\":1}"},
+        {"exec", "{\"errno\":1}"},        {"new_code", "{\"errno\":1}"},
     };
     struct answer answer;
     struct plugin_instance *instance = fixture_open(*state, "hostile", "bad", "none", &answer);
     struct plugin_health health;
 
     plugin_instance_health(instance, &health);
-    if (strstr(health.confinement, "landlock") == NULL || strstr(health.confinement, "missing") != NULL) {
+    if (strstr(health.confinement, "landlock") == NULL ||
+        strstr(health.confinement, "missing") != NULL) {
         plugin_instance_close(instance);
         print_message("this kernel cannot confine fully: %s\n", health.confinement);
         skip();
     }
     for (size_t i = 0; i < sizeof tries / sizeof *tries; i++) {
-        struct plugin_reply *reply =
-            fixture_deliver(instance, tries[i].type, PLUGIN_STEP_TRANSFORM | PLUGIN_STEP_PAYLOADS, &answer);
+        struct plugin_reply *reply = fixture_deliver(
+            instance, tries[i].type, PLUGIN_STEP_TRANSFORM | PLUGIN_STEP_PAYLOADS, &answer);
         if (!str_is(reply->outcomes[0].payload, tries[i].payload))
-            fail_msg("%s: %.*s", tries[i].type, (int)reply->outcomes[0].payload.len, reply->outcomes[0].payload.ptr);
+            fail_msg("%s: %.*s", tries[i].type, (int)reply->outcomes[0].payload.len,
+                     reply->outcomes[0].payload.ptr);
         fixture_release(&answer);
     }
     plugin_instance_close(instance);
@@ -183,7 +201,8 @@ static void a_hanging_deactivate_is_killed(void **state)
 {
     struct fixture *fixture = *state;
     struct answer answer;
-    struct plugin_instance *instance = fixture_open(fixture, "hostile", "bad", "deactivate", &answer);
+    struct plugin_instance *instance =
+        fixture_open(fixture, "hostile", "bad", "deactivate", &answer);
 
     plugin_instance_close(instance);
     /* The teardown stops the host with a grace of half a second and waits for its end. */
@@ -194,7 +213,8 @@ static void many_crashes_lead_to_quarantine_and_a_pardon_out_of_it(void **state)
     struct fixture *fixture = *state;
     struct answer answer;
     char path[128];
-    struct plugin_instance *instance = fixture_open(fixture, "hostile", "bad", "transform", &answer);
+    struct plugin_instance *instance =
+        fixture_open(fixture, "hostile", "bad", "transform", &answer);
 
     for (int i = 0; i < 5; i++) {
         fixture_deliver(instance, "null", DELIVER, &answer);
@@ -203,7 +223,8 @@ static void many_crashes_lead_to_quarantine_and_a_pardon_out_of_it(void **state)
     }
     fixture_deliver(instance, "fine", DELIVER, &answer);
     assert_int_equal(answer.status, PLUGIN_UNAVAILABLE);
-    assert_contains(answer.words, "quarantined, for it crashed too often; last: worker died: signal 11");
+    assert_contains(answer.words,
+                    "quarantined, for it crashed too often; last: worker died: signal 11");
     fixture_release(&answer);
     struct plugin_health health;
     plugin_instance_health(instance, &health);
@@ -225,7 +246,8 @@ static void many_crashes_lead_to_quarantine_and_a_pardon_out_of_it(void **state)
     plugin_instance_close(instance);
 }
 
-/* A batch that is being bisected crashes many times in a row: that is one bad record, not a bad plugin. */
+/* A batch that is being bisected crashes many times in a row: that is one bad record, not a bad
+ * plugin. */
 static void crashes_on_batches_do_not_quarantine(void **state)
 {
     struct answer answer;
@@ -243,7 +265,8 @@ static void printed_lines_become_bounded_logs(void **state)
 {
     struct fixture *fixture = *state;
     struct answer answer;
-    struct plugin_instance *instance = fixture_open(fixture, "hostile", "bad", "transform", &answer);
+    struct plugin_instance *instance =
+        fixture_open(fixture, "hostile", "bad", "transform", &answer);
 
     fixture_deliver(instance, "print", DELIVER, &answer);
     fixture_release(&answer);
@@ -268,7 +291,8 @@ static void lies_in_the_shared_page_are_harmless(void **state)
     struct answer answer;
 
     fixture->timeout_ms = 200;
-    struct plugin_instance *instance = fixture_open(fixture, "hostile", "bad", "transform", &answer);
+    struct plugin_instance *instance =
+        fixture_open(fixture, "hostile", "bad", "transform", &answer);
     struct wire_page *page = instance->worker->process.page;
     fixture_records(fixture, "fine loop");
     fixture_deliver_start(instance, fixture->records, 2, DELIVER, &answer);
@@ -276,7 +300,8 @@ static void lies_in_the_shared_page_are_harmless(void **state)
     while (__atomic_load_n(&page->places[0].record, __ATOMIC_RELAXED) != 1)
         uv_run(loop_uv(fixture->loop), UV_RUN_NOWAIT);
     for (size_t i = 0; i < WIRE_PLACES; i++)
-        page->places[i] = (struct wire_place){instance->worker->last_call, 99, 4000000000u, 4000000000u, 1, 0};
+        page->places[i] =
+            (struct wire_place){instance->worker->last_call, 99, 4000000000u, 4000000000u, 1, 0};
     fixture_wait(fixture, &answer.count, 1);
     assert_int_equal(answer.status, PLUGIN_TIMED_OUT);
     assert_int_equal(answer.reply->culprit, -1);
@@ -294,7 +319,8 @@ static void a_killed_worker_comes_back(void **state)
 
     plugin_instance_health(instance, &health);
     assert_int_equal(kill(health.pid, SIGKILL), 0);
-    fixture_wait_text(fixture, fixture->events, "signal 9 (SIGKILL), by hand or for lack of memory between calls");
+    fixture_wait_text(fixture, fixture->events,
+                      "signal 9 (SIGKILL), by hand or for lack of memory between calls");
     assert_int_equal(fixture_deliver(instance, "fine", DELIVER, &answer)->status, PLUGIN_OK);
     fixture_release(&answer);
     plugin_instance_close(instance);
@@ -322,7 +348,8 @@ static void a_hang_in_process_is_named(void **state)
     fixture->is_inprocess = true;
     struct plugin_instance *neighbour = fixture_open(fixture, "plain", "good", "none", &other);
     fixture->timeout_ms = 200;
-    struct plugin_instance *instance = fixture_open(fixture, "hostile", "bad", "transform", &answer);
+    struct plugin_instance *instance =
+        fixture_open(fixture, "hostile", "bad", "transform", &answer);
     fixture_deliver(instance, "fine loop", DELIVER, &answer);
     assert_int_equal(answer.status, PLUGIN_TIMED_OUT);
     assert_int_equal(answer.reply->culprit, 1);

@@ -15,7 +15,8 @@ static void opens_and_tells_what_it_has(void **state)
 
     assert_int_equal(answer.status, PLUGIN_OK);
     const struct plugin_facts *facts = plugin_instance_facts(instance);
-    assert_true(facts->has_transformer && facts->has_prepare && facts->has_judge && facts->has_submit);
+    assert_true(facts->has_transformer && facts->has_prepare && facts->has_judge &&
+                facts->has_submit);
     assert_true(facts->has_test && !facts->has_submitter);
     assert_int_equal(facts->selector_count, 1);
     assert_string_equal(facts->selectors[0], "even");
@@ -30,7 +31,8 @@ static void delivers_through_transform_and_prepare(void **state)
 {
     struct answer answer;
     struct plugin_instance *instance = fixture_open(*state, "hostile", "a", "none", &answer);
-    struct plugin_reply *reply = fixture_deliver(instance, "fine skip fine bad odd_status", DELIVER, &answer);
+    struct plugin_reply *reply =
+        fixture_deliver(instance, "fine skip fine bad odd_status", DELIVER, &answer);
 
     assert_int_equal(reply->status, PLUGIN_OK);
     assert_int_equal(reply->outcome_count, 5);
@@ -57,8 +59,8 @@ static void gives_payloads_back_without_sending(void **state)
 {
     struct answer answer;
     struct plugin_instance *instance = fixture_open(*state, "hostile", "a", "none", &answer);
-    struct plugin_reply *reply =
-        fixture_deliver(instance, "fine fine", PLUGIN_STEP_TRANSFORM | PLUGIN_STEP_PAYLOADS, &answer);
+    struct plugin_reply *reply = fixture_deliver(
+        instance, "fine fine", PLUGIN_STEP_TRANSFORM | PLUGIN_STEP_PAYLOADS, &answer);
 
     assert_int_equal(reply->status, PLUGIN_OK);
     assert_int_equal(reply->request_count, 0);
@@ -71,7 +73,8 @@ static void selects_and_says_why_not(void **state)
 {
     struct answer answer;
     struct plugin_instance *instance = fixture_open(*state, "hostile", "a", "none", &answer);
-    struct plugin_reply *reply = fixture_deliver(instance, "fine fine", PLUGIN_STEP_SELECT | DELIVER, &answer);
+    struct plugin_reply *reply =
+        fixture_deliver(instance, "fine fine", PLUGIN_STEP_SELECT | DELIVER, &answer);
 
     assert_int_equal(reply->outcomes[0].kind, OUTCOME_SKIPPED);
     assert_string_equal(reply->outcomes[0].step, "selector");
@@ -85,7 +88,8 @@ static void refuses_what_the_plugin_may_not_send(void **state)
 {
     struct answer answer;
     struct plugin_instance *instance = fixture_open(*state, "hostile", "a", "none", &answer);
-    struct plugin_reply *reply = fixture_deliver(instance, "fine forgotten header huge", DELIVER, &answer);
+    struct plugin_reply *reply =
+        fixture_deliver(instance, "fine forgotten header huge", DELIVER, &answer);
 
     assert_int_equal(reply->request_count, 1);
     assert_int_equal(reply->outcomes[1].kind, OUTCOME_REJECTED);
@@ -102,7 +106,8 @@ static void judges(void **state)
     struct answer answer;
     struct plugin_instance *instance = fixture_open(fixture, "hostile", "a", "none", &answer);
     size_t count = fixture_records(fixture, "fine fine");
-    struct plugin_judge judge = {fixture->records, count, 503, STR("retry-after: 3\n"), STR("busy")};
+    struct plugin_judge judge = {fixture->records, count, 503, STR("retry-after: 3\n"),
+                                 STR("busy")};
 
     answer.count = 0;
     plugin_judge(instance, &judge, fixture_on_reply, &answer);
@@ -131,16 +136,19 @@ static void test_says_how_it_went(void **state)
     plugin_instance_close(instance);
 }
 
-/* Submitted at once, from another thread later, and from inside submit: each record accepted, once. */
+/* Submitted at once, from another thread later, and from inside submit: each record accepted, once.
+ */
 static void submits(void **state)
 {
     static const char *const ways[] = {"none", "pending", "within"};
     struct answer answer;
 
     for (size_t i = 0; i < 3; i++) {
-        struct plugin_instance *instance = fixture_open(*state, "hostile", ways[i], ways[i], &answer);
+        struct plugin_instance *instance =
+            fixture_open(*state, "hostile", ways[i], ways[i], &answer);
         for (int round = 0; round < 3; round++) {
-            struct plugin_reply *reply = fixture_deliver(instance, "fine fine", PLUGIN_STEP_SUBMIT, &answer);
+            struct plugin_reply *reply =
+                fixture_deliver(instance, "fine fine", PLUGIN_STEP_SUBMIT, &answer);
             assert_int_equal(reply->status, PLUGIN_OK);
             assert_int_equal(reply->outcomes[0].kind, OUTCOME_ACCEPTED);
             assert_int_equal(reply->outcomes[1].kind, OUTCOME_ACCEPTED);
@@ -154,7 +162,8 @@ static void wrong_verdict_indexes_leave_records_unsure(void **state)
 {
     struct answer answer;
     struct plugin_instance *instance = fixture_open(*state, "hostile", "a", "wrong_index", &answer);
-    struct plugin_reply *reply = fixture_deliver(instance, "fine fine", PLUGIN_STEP_SUBMIT, &answer);
+    struct plugin_reply *reply =
+        fixture_deliver(instance, "fine fine", PLUGIN_STEP_SUBMIT, &answer);
 
     assert_int_equal(reply->outcomes[0].kind, OUTCOME_UNSURE);
     assert_int_equal(reply->outcomes[1].kind, OUTCOME_UNSURE);
@@ -171,7 +180,10 @@ static void a_job_never_completed_is_given_up_and_the_worker_lives(void **state)
 
     plugin_instance_health(instance, &before);
     size_t count = fixture_records(fixture, "fine");
-    struct plugin_batch batch = {.records = fixture->records, .count = count, .steps = PLUGIN_STEP_SUBMIT, .deadline_ms = 30};
+    struct plugin_batch batch = {.records = fixture->records,
+                                 .count = count,
+                                 .steps = PLUGIN_STEP_SUBMIT,
+                                 .deadline_ms = 30};
     answer.count = 0;
     plugin_deliver(instance, &batch, fixture_on_reply, &answer);
     fixture_wait(fixture, &answer.count, 1);
@@ -345,9 +357,11 @@ static int setup_inprocess(void **state)
     return status;
 }
 
-#define BOTH(test)                                                              \
-    cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown),     \
-        {#test " in process", test, setup_inprocess, fixture_teardown, NULL}
+#define BOTH(test)                                                                                 \
+    cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown),                        \
+    {                                                                                              \
+#test " in process", test, setup_inprocess, fixture_teardown, NULL                         \
+    }
 
 int main(void)
 {

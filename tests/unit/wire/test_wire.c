@@ -15,15 +15,16 @@ static struct wire_in whole(const struct wire_out *out)
     return (struct wire_in){out->ptr, out->len, false};
 }
 
-/* Every shorter prefix of a message, in memory of exactly that size, must be refused and not overread. */
-#define REFUSES_EVERY_PREFIX(out, type, get)                             \
-    for (size_t len = 0; len < (out)->len; len++) {                      \
-        char *copy = malloc(len > 0 ? len : 1);                          \
-        type cut_got;                                                        \
-        memcpy(copy, (out)->ptr, len);                                   \
-        struct wire_in cut = {copy, len, false};                         \
-        assert_int_equal(get(&cut, &cut_got), -1);                           \
-        free(copy);                                                      \
+/* Every shorter prefix of a message, in memory of exactly that size, must be refused and not
+ * overread. */
+#define REFUSES_EVERY_PREFIX(out, type, get)                                                       \
+    for (size_t len = 0; len < (out)->len; len++) {                                                \
+        char *copy = malloc(len > 0 ? len : 1);                                                    \
+        type cut_got;                                                                              \
+        memcpy(copy, (out)->ptr, len);                                                             \
+        struct wire_in cut = {copy, len, false};                                                   \
+        assert_int_equal(get(&cut, &cut_got), -1);                                                 \
+        free(copy);                                                                                \
     }
 
 static void texts_keep_their_nul_and_length(void **state)
@@ -67,10 +68,17 @@ static void lengths_past_the_end_fail(void **state)
 static void load_comes_through(void **state)
 {
     struct wire_out out = {0};
-    struct wire_load load = {.path = tenon_text("/p/x.so"), .real_path = tenon_text("/p/x.so"),
-                             .name = tenon_text("x"), .version = tenon_text("1"), .settings = tenon_text("rows"),
-                             .allow_net = 1, .uid = 7, .gid = 8, .memory_max_bytes = UINT64_C(1) << 40,
-                             .write_path_count = 2, .write_paths = {tenon_text("/a"), tenon_text("/b")}};
+    struct wire_load load = {.path = tenon_text("/p/x.so"),
+                             .real_path = tenon_text("/p/x.so"),
+                             .name = tenon_text("x"),
+                             .version = tenon_text("1"),
+                             .settings = tenon_text("rows"),
+                             .allow_net = 1,
+                             .uid = 7,
+                             .gid = 8,
+                             .memory_max_bytes = UINT64_C(1) << 40,
+                             .write_path_count = 2,
+                             .write_paths = {tenon_text("/a"), tenon_text("/b")}};
     struct wire_load got;
 
     (void)state;
@@ -87,8 +95,12 @@ static void load_comes_through(void **state)
 static void facts_status_and_log_come_through(void **state)
 {
     struct wire_out out = {0};
-    struct wire_facts facts = {.has = 5, .batch_max = 9, .flags = 1, .confinement = tenon_text("c"),
-                               .selector_count = 1, .selectors = {tenon_text("even")}};
+    struct wire_facts facts = {.has = 5,
+                               .batch_max = 9,
+                               .flags = 1,
+                               .confinement = tenon_text("c"),
+                               .selector_count = 1,
+                               .selectors = {tenon_text("even")}};
     struct wire_facts got;
     struct wire_status status = {-3, WIRE_AT_TEST, 10, 503, tenon_text("why")}, got_status;
     struct wire_log log = {TENON_LOG_DEBUG + 1, tenon_text("m"), tenon_text("{}")}, got_log;
@@ -117,8 +129,14 @@ static void a_batch_comes_through(void **state)
 {
     struct wire_out out = {0};
     struct wire_deliver deliver = {WIRE_STEP_TRANSFORM, tenon_text("all"), 1}, got;
-    tenon_record record = {.struct_size = sizeof record, .attempt = 2, .id = tenon_text("e"), .type = tenon_text("t"),
-                           .version = 3, .created_ms = -4, .updated_ms = 5, .key = tenon_text("k"),
+    tenon_record record = {.struct_size = sizeof record,
+                           .attempt = 2,
+                           .id = tenon_text("e"),
+                           .type = tenon_text("t"),
+                           .version = 3,
+                           .created_ms = -4,
+                           .updated_ms = 5,
+                           .key = tenon_text("k"),
                            .data = tenon_text("{}")};
     tenon_record back;
 
@@ -148,11 +166,17 @@ static void outcomes_and_requests_come_through(void **state)
 {
     struct wire_out out = {0};
     uint32_t indexes[] = {4, 7};
-    struct wire_outcome outcome = {.kind = WIRE_RETRY, .step = WIRE_IN_CLIENT, .error_class = -5,
-                                   .retry_after_ms = 9, .message = tenon_text("busy"), .has_payload = true,
+    struct wire_outcome outcome = {.kind = WIRE_RETRY,
+                                   .step = WIRE_IN_CLIENT,
+                                   .error_class = -5,
+                                   .retry_after_ms = 9,
+                                   .message = tenon_text("busy"),
+                                   .has_payload = true,
                                    .payload = tenon_text("")};
     struct wire_outcome got;
-    struct wire_request request = {.body_kind = TENON_BODY_LINES, .record_count = 2, .records = (char *)indexes,
+    struct wire_request request = {.body_kind = TENON_BODY_LINES,
+                                   .record_count = 2,
+                                   .records = (char *)indexes,
                                    .url = tenon_text("/x")};
     struct wire_request back;
 
@@ -183,21 +207,27 @@ static void requests_that_would_start_lines_of_their_own_are_problems(void **sta
         const char *method, *url, *headers;
         bool is_problem;
     } cases[] = {
-        {"PUT", "/a?b=%20", "x-y: z\nother: 1\n", false}, {"", "", "", false},
-        {"PUT /x", "", "", true},                         {"", "/a b", "", true},
-        {"", "/a\r\nhost: x", "", true},                  {"", "", "x: y\r\nz: w\n", true},
+        {"PUT", "/a?b=%20", "x-y: z\nother: 1\n", false},
+        {"", "", "", false},
+        {"PUT /x", "", "", true},
+        {"", "/a b", "", true},
+        {"", "/a\r\nhost: x", "", true},
+        {"", "", "x: y\r\nz: w\n", true},
         {"", "", "x: \x7f\n", true},
     };
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct wire_request request = {.method = tenon_text(cases[i].method), .url = tenon_text(cases[i].url),
-                                       .headers = tenon_text(cases[i].headers), .body = {"", 0}};
+        struct wire_request request = {.method = tenon_text(cases[i].method),
+                                       .url = tenon_text(cases[i].url),
+                                       .headers = tenon_text(cases[i].headers),
+                                       .body = {"", 0}};
         assert_int_equal(wire_request_problem(&request) != NULL, cases[i].is_problem);
     }
 }
 
-/* Frames cut out of a stream that comes one byte at a time; a large one makes the buffer grow, then shrink. */
+/* Frames cut out of a stream that comes one byte at a time; a large one makes the buffer grow, then
+ * shrink. */
 static void the_reader_cuts_frames_at_any_split(void **state)
 {
     struct wire_out out = {0};
@@ -233,7 +263,10 @@ static void the_reader_cuts_frames_at_any_split(void **state)
 static void the_reader_refuses_what_is_no_frame(void **state)
 {
     static const struct wire_header bad[] = {
-        {.length = WIRE_FRAME_MAX + 1, .op = WIRE_LOG}, {.op = 0}, {.op = WIRE_OP_END}, {.op = WIRE_LOG, .flags = 1},
+        {.length = WIRE_FRAME_MAX + 1, .op = WIRE_LOG},
+        {.op = 0},
+        {.op = WIRE_OP_END},
+        {.op = WIRE_LOG, .flags = 1},
         {.op = WIRE_LOG, .reserved = 1},
     };
 
