@@ -123,7 +123,7 @@ part_house() { pytest_tests house tests/house; }
 
 part_e2e() { pytest_tests e2e tests/e2e; }
 
-# The rooms under the address and undefined sanitizers; then the daemon itself, on the tests that need no plugin memory limits.
+# The rooms under the address and undefined sanitizers, then daemon, worker and client.
 part_asan() {
     setup_build build-asan -Db_sanitize=address,undefined -Db_lundef=false
     local status=$?
@@ -131,6 +131,9 @@ part_asan() {
     [ $status = 0 ] || return
     ASAN_OPTIONS=abort_on_error=0:detect_leaks=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
         meson_tests "unit under address and undefined sanitizers" build-asan --timeout-multiplier 4
+    # The daemon too. Plugins that crash on purpose shall die of the signal itself, not of the sanitizer's report.
+    ASAN_OPTIONS=abort_on_error=0:detect_leaks=1:handle_segv=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
+        TENON_BUILD=build-asan TENON_PATIENCE=4 pytest_tests e2e-asan tests/e2e
 }
 
 part_tsan() {
@@ -142,14 +145,9 @@ part_tsan() {
         meson_tests "unit under the thread sanitizer" build-tsan --timeout-multiplier 6
 }
 
-# Programs that make processes of their own, confined ones, are left to the sanitizers: valgrind does not know their system calls.
 part_valgrind() {
-    local names
-    names=$(meson test -C build --list 2>/dev/null | sed -n 's|^\(tenon:\)\?unit[^/]*/ *||p' | grep -vE 'plugin|call|worker|hostile|e2e|bench')
-    # shellcheck disable=SC2086 # the list is words
     meson_tests "unit under valgrind" build --suite unit --timeout-multiplier 20 \
-        --wrap "valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite --suppressions=$top/tests/valgrind.supp" \
-        $names
+        --wrap "valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite --suppressions=$top/tests/valgrind.supp"
 }
 
 part_fuzz() {

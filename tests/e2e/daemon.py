@@ -17,6 +17,8 @@ BUILD = pathlib.Path(os.environ.get("TENON_BUILD", TOP / "build")).resolve()
 # Sanitized and emulated runs are slower; deadlines stretch, tests do not wait longer than they have to.
 PATIENCE = float(os.environ.get("TENON_PATIENCE", "1"))
 
+SANITIZED = b"__asan_init" in (BUILD / "host/tenond").read_bytes() if (BUILD / "host/tenond").exists() else False
+
 QUICK_RETRY = "[retry]\nbase = 50ms\nmax = 400ms\nmax_attempts = 100\n"
 
 

@@ -33,6 +33,8 @@ def test_dry_run_is_the_request_itself(tenon, receiver):
     headers = {name.lower(): value for name, value in request["headers"].items()}
     assert headers["x-shop"] == real["headers"]["x-shop"] == "17"
     assert headers["x-entity"] == real["headers"]["x-entity"] == "evt-1"
+    assert len(headers["idempotency-key"]) == 32
+    assert headers["idempotency-key"] == real["headers"]["idempotency-key"]
     assert "very-secret-key" not in json.dumps(shown) and "*" in headers["x-api-key"]
     assert real["headers"]["x-api-key"] == "very-secret-key"
     for_people = tenon.cli("submit", "hooks", "--entity", "evt-1", "--dry-run").stdout
