@@ -131,8 +131,7 @@ part_asan() {
     [ $status = 0 ] || return
     ASAN_OPTIONS=abort_on_error=0:detect_leaks=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
         meson_tests "unit under address and undefined sanitizers" build-asan --timeout-multiplier 4
-    # The daemon too. Plugins that crash on purpose shall die of the signal itself, not of the sanitizer's report.
-    ASAN_OPTIONS=abort_on_error=0:detect_leaks=1:handle_segv=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
+    ASAN_OPTIONS=abort_on_error=0:detect_leaks=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
         TENON_BUILD=build-asan TENON_PATIENCE=4 pytest_tests e2e-asan tests/e2e
 }
 
