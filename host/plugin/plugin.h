@@ -19,7 +19,8 @@
 struct plugin_host;     /* all workers */
 struct plugin_instance; /* one integration's share of a worker */
 
-/* News upward. `integration` is the instance's name, or NULL when the whole worker is meant. */
+/* News upward; these must not call back into this room. `integration` is the instance's name, or
+ * NULL when the whole worker is meant. */
 struct plugin_events {
     void *user;
     /* A line from the plugin (host->log, or its fd 1 and 2, rate-limited). */
@@ -81,7 +82,8 @@ enum plugin_status {
     PLUGIN_OK,
     PLUGIN_FAILED, /* the callback returned an error: error_class, message */
     PLUGIN_DIED,   /* the worker died in this call: words name signal or exit, callback, record */
-    PLUGIN_TIMED_OUT,   /* past its deadline; the worker was killed */
+    PLUGIN_TIMED_OUT,   /* past its deadline; the worker was killed. A job left pending is given up
+                           and the worker lives on: error_class is then TENON_E_UNKNOWN */
     PLUGIN_GARBLED,     /* the worker answered bytes that are not the protocol; it was killed */
     PLUGIN_UNAVAILABLE, /* not running: restarting or quarantined; try again at retry_at_ms */
     PLUGIN_STOPPED,     /* shutting down */

@@ -216,7 +216,8 @@ void plugin_worker_loaded(struct plugin_worker *worker)
     worker->words[0] = '\0';
     snprintf(words, sizeof words, "started%s%s",
              worker->confinement[0] != '\0' ? ", confined by " : "", worker->confinement);
-    plugin_tell(worker, false, words);
+    /* We carry on without what this kernel lacks, but somebody should know. */
+    plugin_tell(worker, strstr(worker->confinement, "missing: ") != NULL, words);
     for (struct plugin_instance *instance = worker->instances; instance != NULL;
          instance = instance->next)
         if (instance->state == INSTANCE_WAITING)
