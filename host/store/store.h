@@ -222,13 +222,16 @@ void store_recover(struct store *store, struct store_recover *recover);
 /* ---- queries ---- */
 
 enum store_query_kind {
-    QUERY_ENTITY,        /* by entity id */
+    QUERY_ENTITY,        /* by entity id; with `integration` also row.key: the idempotency key that
+                            a submission of the present version to it carries */
     QUERY_ENTITIES,      /* type (empty: all), text (substring of data, empty: all), after (cursor),
                             limit */
-    QUERY_SUBMISSIONS,   /* with the last attempt's figures; integration (0: all), entity id (empty:
-                            all), state (-1: all), after, limit; newest first */
+    QUERY_SUBMISSIONS,   /* with the last attempt's figures; updated_ms = the last change of state;
+                            integration (0: all), entity id (empty: all), state (-1: all), after,
+                            limit; newest first */
     QUERY_SUBMISSION,    /* number */
-    QUERY_ATTEMPTS,      /* of submission `number`, oldest first */
+    QUERY_ATTEMPTS,      /* of submission `number`, oldest first; state = what the attempt itself
+                            led to, also when a newer version then went instead */
     QUERY_RELATIONSHIPS, /* of entity id, both directions */
     QUERY_SIGNALS, /* after, limit; row.name = the signal's, id and type of its entity, version,
                       created_ms = when */

@@ -37,6 +37,7 @@ struct store_memory_submission {
     uint64_t version;
     uint64_t before;       /* the entity's former submission, of any integration; 0: none */
     uint64_t last_attempt; /* number in attempts; 0: none */
+    int64_t changed_ms;
     int64_t due_ms;        /* in flight: the lease's end; has_due false: ended or blocked */
     struct store_memory_text reason;
     uint32_t integration;
@@ -50,6 +51,7 @@ struct store_memory_attempt {
     uint64_t before; /* of the same submission; 0: none */
     int64_t started_ms, duration_us;
     uint32_t attempt;
+    enum submission_state state;
     int http_status, error_class;
     struct store_memory_text reason, request, answer;
 };

@@ -36,6 +36,7 @@ static void set_state(struct run *run, struct store_memory_submission *row,
     run->integration->counts[row->state]--;
     run->integration->counts[state]++;
     row->state = state;
+    row->changed_ms = run->now_ms;
     set_reason(row, reason);
     if (submission_is_live(state) && index < run->integration->first_live)
         run->integration->first_live = index;
@@ -53,6 +54,7 @@ static struct store_memory_submission *row_add(struct run *run, uint64_t entity,
         .version = owner->version,
         .before = owner->last_submission,
         .integration = run->number,
+        .changed_ms = run->now_ms,
         .state = state,
         .flags = is_delivered ? FLAG_DELIVERED : 0,
     };
@@ -158,6 +160,7 @@ static void add_attempt(struct store_memory *memory, const struct store_outcome 
         .started_ms = outcome->started_ms,
         .duration_us = outcome->duration_us,
         .attempt = outcome->attempt,
+        .state = outcome->state,
         .http_status = outcome->http_status,
         .error_class = outcome->error_class,
     };
@@ -175,6 +178,7 @@ static void lose(struct run *run, uint64_t number, const char *reason)
     const struct store_outcome outcome = {
         .submission = number,
         .attempt = row->attempts,
+        .state = SUBMISSION_UNKNOWN,
         .started_ms = run->now_ms,
         .error_class = STORE_ERROR_UNKNOWN,
         .reason = str_of(reason),

@@ -24,9 +24,11 @@ static bool contains(struct str text, struct str part)
            (text.len > 0 && memmem(text.ptr, text.len, part.ptr, part.len) != NULL);
 }
 
-static bool give_entity(struct answer *answer, const struct store_memory_entity *entity)
+static bool give_entity(struct answer *answer, const struct store_memory_entity *entity,
+                        uint32_t integration)
 {
-    const struct store_row row = {
+    const struct store_memory *memory = answer->memory;
+    struct store_row row = {
         .id = store_memory_str(&entity->id),
         .type = store_memory_str(&entity->type),
         .data = store_memory_str(&entity->data),
@@ -37,6 +39,12 @@ static bool give_entity(struct answer *answer, const struct store_memory_entity 
         .is_deleted = entity->is_deleted,
     };
 
+    if (integration >= 1 && integration <= memory->integrations.count) {
+        store_rules_key(memory->uuid,
+                        store_memory_str(&memory->integrations.rows[integration - 1].name), row.id,
+                        row.version, row.key_space);
+        row.key = (struct str){row.key_space, 32};
+    }
     return give(answer, &row);
 }
 
@@ -45,7 +53,8 @@ static void answer_entity(struct answer *answer)
     const struct store_memory_entity *entity = store_memory_find(answer->memory, answer->query->id);
 
     if (entity != NULL)
-        (void)give_entity(answer, entity); /* there is only one */
+        (void)give_entity(answer, entity,
+                          answer->query->integration); /* there is only one */
 }
 
 static void answer_entities(struct answer *answer)
@@ -60,7 +69,7 @@ static void answer_entities(struct answer *answer)
             !contains(store_memory_str(&entity->data), query->text))
             continue;
         if (query->type.len == 0 || str_equals(store_memory_str(&entity->type), query->type))
-            goes_on = give_entity(answer, entity);
+            goes_on = give_entity(answer, entity, 0);
     }
 }
 
@@ -89,6 +98,7 @@ static bool give_submission(struct answer *answer, uint64_t number)
         .version = submission->version,
         .state = submission->state,
         .attempts = submission->attempts,
+        .updated_ms = submission->changed_ms,
         .due_ms = submission->has_due ? submission->due_ms : 0,
         .reason = store_memory_str(&submission->reason),
         .id = store_memory_str(&entity->id),
@@ -146,6 +156,7 @@ static void answer_attempts(struct answer *answer)
         const struct store_row row = {
             .submission = attempt->submission,
             .attempt = attempt->attempt,
+            .state = attempt->state,
             .started_ms = attempt->started_ms,
             .duration_us = attempt->duration_us,
             .http_status = attempt->http_status,

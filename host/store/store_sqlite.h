@@ -101,6 +101,7 @@ struct store_sqlite_writer {
     bool is_spoiled;
     bool must_reload; /* the cache could not be read back after a rollback */
     int64_t wal_pages;
+    int64_t now_ms; /* wall time of the write under way */
 
     struct store_sqlite_life life, life_committed;
     struct store_sqlite_integration *integrations;
@@ -175,7 +176,7 @@ struct store_sqlite_submission {
 int store_sqlite_submission_load(struct store_sqlite_writer *writer, uint64_t number,
                                  struct store_sqlite_submission *out,
                                  struct err *err); /* E_NOT_FOUND does not spoil */
-/* A new row, `in_flight` or waiting; due_ms < 0: none. */
+/* A new row, `in_flight` or waiting; changed at writer->now_ms, as after each move. */
 int store_sqlite_submission_add(struct store_sqlite_writer *writer,
                                 struct store_sqlite_integration *integration,
                                 const struct store_sqlite_submission *row, uint64_t *out_number,

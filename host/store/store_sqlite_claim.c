@@ -358,6 +358,7 @@ int store_sqlite_claim(void *pointer, struct store_claim *claim, struct err *err
     run.integration = store_sqlite_integration_find(writer, claim->integration, err);
     if (run.integration == NULL)
         return E_NOT_FOUND;
+    writer->now_ms = run.now_ms;
     run.born.integration = claim->integration;
     run.born.until_ms = claim->lease_until_ms;
     int status = expire_leases(&run, err);

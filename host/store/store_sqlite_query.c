@@ -56,21 +56,37 @@ static void read_entity(struct store_sqlite_db *reader, sqlite3_stmt *columns,
 }
 
 #define ENTITY_COLUMNS                                                                             \
-    "SELECT e.id, t.name, e.data, e.version, e.seq, e.deleted, e.created_ms, e.updated_ms FROM "   \
-    "entities e"
+    "e.id, t.name, e.data, e.version, e.seq, e.deleted, e.created_ms, e.updated_ms"
+
+static void read_entity_for(struct store_sqlite_db *reader, sqlite3_stmt *columns,
+                            struct store_row *row)
+{
+    struct str integration = store_sqlite_column(columns, 8);
+
+    read_entity(reader, columns, row);
+    if (integration.len == 0)
+        return; /* nobody was named, or nobody whom the store knows */
+    store_rules_key(reader->uuid, integration, row->id, row->version, row->key_space);
+    row->key = (struct str){row->key_space, 32};
+}
 
 static void ask_entity(struct question *question, const struct store_query *query)
 {
-    buf_printf(&question->sql, ENTITY_COLUMNS " JOIN types t ON t.num = e.type WHERE e.id = ?%d",
-               text(question, query->id));
-    question->read = read_entity;
+    int integration = number(question, query->integration);
+
+    buf_printf(&question->sql,
+               "SELECT " ENTITY_COLUMNS
+               ", (SELECT name FROM integrations WHERE number = ?%d) FROM entities e"
+               " JOIN types t ON t.num = e.type WHERE e.id = ?%d",
+               integration, text(question, query->id));
+    question->read = read_entity_for;
 }
 
 static void ask_entities(struct question *question, const struct store_query *query)
 {
     buf_printf(&question->sql,
-               ENTITY_COLUMNS " INDEXED BY entities_walk CROSS JOIN types t ON t.num = e.type"
-                              " WHERE e.deleted = 0 AND e.seq > ?%d",
+               "SELECT " ENTITY_COLUMNS " FROM entities e INDEXED BY entities_walk CROSS JOIN"
+               " types t ON t.num = e.type WHERE e.deleted = 0 AND e.seq > ?%d",
                number(question, query->after));
     if (query->type.len > 0)
         buf_printf(&question->sql, " AND e.type = (SELECT num FROM types WHERE name = ?%d)",
@@ -100,6 +116,7 @@ static void read_submission(struct store_sqlite_db *reader, sqlite3_stmt *column
     row->duration_us = sqlite3_column_int64(columns, 12);
     row->http_status = sqlite3_column_int(columns, 13);
     row->error_class = sqlite3_column_int(columns, 14);
+    row->updated_ms = sqlite3_column_int64(columns, 15);
     row->seq = row->submission;
     store_rules_key(reader->uuid, row->name, row->id, row->version, row->key_space);
     row->key = (struct str){row->key_space, 32};
@@ -110,7 +127,8 @@ static void read_submission(struct store_sqlite_db *reader, sqlite3_stmt *column
 #define SUBMISSION_COLUMNS                                                                         \
     "SELECT s.num, s.integration, s.version, s.state, s.attempts, s.due_ms, s.reason, e.id, "      \
     "t.name, i.name,"                                                                              \
-    " k.external_id, a.started_ms, a.duration_us, a.http_status, a.error_class FROM submissions s"
+    " k.external_id, a.started_ms, a.duration_us, a.http_status, a.error_class,"          \
+    " s.changed_ms FROM submissions s"
 #define SUBMISSION_JOINS                                                                           \
     " CROSS JOIN entities e ON e.num = s.entity CROSS JOIN types t ON t.num = e.type"              \
     " CROSS JOIN integrations i ON i.number = s.integration"                                       \
@@ -174,6 +192,7 @@ static void read_attempt(struct store_sqlite_db *reader, sqlite3_stmt *columns,
     row->reason = store_sqlite_column(columns, 5);
     row->request = store_sqlite_column(columns, 6);
     row->answer = store_sqlite_column(columns, 7);
+    row->state = (enum submission_state)sqlite3_column_int(columns, 8);
 }
 
 static void ask_attempts(struct question *question, const struct store_query *query)
@@ -183,8 +202,8 @@ static void ask_attempts(struct question *question, const struct store_query *qu
 
     buf_printf(
         &question->sql,
-        "SELECT num, started_ms, duration_us, http_status, error_class, reason, request, answer"
-        " FROM attempts WHERE num BETWEEN ?%d AND ?%d ORDER BY num",
+        "SELECT num, started_ms, duration_us, http_status, error_class, reason, request, answer,"
+        " state FROM attempts WHERE num BETWEEN ?%d AND ?%d ORDER BY num",
         first, last);
     add_limit(question, query);
     question->read = read_attempt;

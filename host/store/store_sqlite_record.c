@@ -10,7 +10,8 @@ static int add_attempt(struct store_sqlite_writer *writer, const struct store_ou
     sqlite3_stmt *add = store_sqlite_use(
         &writer->handle, S_ATTEMPT,
         "INSERT OR REPLACE INTO attempts (num, started_ms, duration_us, http_status,"
-        " error_class, reason, request, answer) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
+        " error_class, reason, request, answer, state)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)");
 
     (void)sqlite3_bind_int64(add, 1,
                              store_sqlite_attempt_number(outcome->submission, outcome->attempt));
@@ -21,6 +22,7 @@ static int add_attempt(struct store_sqlite_writer *writer, const struct store_ou
     store_sqlite_bind_text(add, 6, outcome->reason);
     store_sqlite_bind_text(add, 7, outcome->request);
     store_sqlite_bind_text(add, 8, outcome->answer);
+    (void)sqlite3_bind_int(add, 9, outcome->state);
     return store_sqlite_run(writer, add, "cannot add an attempt", err);
 }
 
@@ -47,12 +49,13 @@ static int record_delivered(struct store_sqlite_writer *writer,
 {
     sqlite3_stmt *done = store_sqlite_use(
         &writer->handle, S_SUBMISSION_DONE,
-        "UPDATE submissions SET state = 2 WHERE num = ?1 AND state = 1"
+        "UPDATE submissions SET state = 2, changed_ms = ?4 WHERE num = ?1 AND state = 1"
         " AND attempts = ?2 AND integration = ?3 AND due_ms IS NULL AND flags & 1 = 0");
 
     (void)sqlite3_bind_int64(done, 1, (int64_t)outcome->submission);
     (void)sqlite3_bind_int64(done, 2, outcome->attempt);
     (void)sqlite3_bind_int64(done, 3, integration->number);
+    (void)sqlite3_bind_int64(done, 4, writer->now_ms);
     int status = store_sqlite_run(writer, done, "cannot record a verdict", err);
     if (status < 0 || sqlite3_changes(writer->handle.db) == 0)
         return status;
@@ -191,6 +194,7 @@ int store_sqlite_record(void *pointer, struct store_record *record, struct err *
 
     if (integration == NULL)
         return E_NOT_FOUND;
+    writer->now_ms = now_ms;
     status = store_rules_check_record(record, err);
     for (size_t i = 0; i < record->count && status == 0; i++)
         status = record_one(writer, integration, &record->outcomes[i], now_ms, err);
@@ -351,6 +355,7 @@ int store_sqlite_enqueue(void *pointer, struct store_enqueue *enqueue, struct er
 
     if (integration == NULL)
         return E_NOT_FOUND;
+    writer->now_ms = now_ms;
     if (enqueue->entity.len > 0)
         return enqueue_entity(writer, integration, enqueue, now_ms, err);
     if (enqueue->selector == ENQUEUE_FAILED)
@@ -401,6 +406,7 @@ int store_sqlite_recover(void *pointer, struct store_recover *recover, struct er
     int64_t now_ms = clock_wall_ms();
     int status = 0;
 
+    writer->now_ms = now_ms;
     while (writer->lease_count > 0 && status == 0)
         status = store_sqlite_lease_lost(writer, writer->lease_count - 1, store_text_stopped,
                                          now_ms, &recover->count, err);

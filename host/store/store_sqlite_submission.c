@@ -46,7 +46,7 @@ int store_sqlite_submission_add(struct store_sqlite_writer *writer,
     sqlite3_stmt *add = store_sqlite_use(
         &writer->handle, S_SUBMISSION_ADD,
         "INSERT INTO submissions (num, integration, entity, version, state, attempts,"
-        " base, flags, due_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?8)");
+        " base, flags, due_ms, changed_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?8, ?9)");
     uint64_t number = ++writer->life.submission;
 
     (void)sqlite3_bind_int64(add, 1, (int64_t)number);
@@ -60,6 +60,7 @@ int store_sqlite_submission_add(struct store_sqlite_writer *writer,
         (void)sqlite3_bind_int64(add, 8, row->due_ms);
     else
         (void)sqlite3_bind_null(add, 8);
+    (void)sqlite3_bind_int64(add, 9, writer->now_ms);
     store_sqlite_count(integration, -1, row->state);
     *out_number = number;
     return store_sqlite_run(writer, add, "cannot add a submission", err);
@@ -73,7 +74,7 @@ int store_sqlite_submission_move(struct store_sqlite_writer *writer,
     sqlite3_stmt *move =
         store_sqlite_use(&writer->handle, S_SUBMISSION_MOVE,
                          "UPDATE submissions SET state = ?2, attempts = ?3, base = ?4, flags = ?5,"
-                         " due_ms = ?6, reason = ?7 WHERE num = ?1");
+                         " due_ms = ?6, reason = ?7, changed_ms = ?8 WHERE num = ?1");
 
     (void)sqlite3_bind_int64(move, 1, (int64_t)row->number);
     (void)sqlite3_bind_int(move, 2, row->state);
@@ -85,6 +86,7 @@ int store_sqlite_submission_move(struct store_sqlite_writer *writer,
     else
         (void)sqlite3_bind_null(move, 6);
     store_sqlite_bind_text(move, 7, reason);
+    (void)sqlite3_bind_int64(move, 8, writer->now_ms);
     store_sqlite_count(integration, (int)from, (int)row->state);
     return store_sqlite_run(writer, move, "cannot change a submission", err);
 }
@@ -162,7 +164,7 @@ int store_sqlite_submission_lost(struct store_sqlite_writer *writer,
     sqlite3_stmt *lost = store_sqlite_use(
         &writer->handle, S_ATTEMPT_LOST,
         "INSERT OR IGNORE INTO attempts (num, started_ms, duration_us, http_status,"
-        " error_class, reason) VALUES (?1, ?2, 0, 0, ?4, ?3)");
+        " error_class, reason, state) VALUES (?1, ?2, 0, 0, ?4, ?3, ?5)");
     enum submission_state from = row->state;
 
     row->state = SUBMISSION_UNKNOWN;
@@ -176,6 +178,7 @@ int store_sqlite_submission_lost(struct store_sqlite_writer *writer,
     (void)sqlite3_bind_int64(lost, 2, now_ms);
     store_sqlite_bind_text(lost, 3, str_of(reason));
     (void)sqlite3_bind_int(lost, 4, STORE_ERROR_UNKNOWN);
+    (void)sqlite3_bind_int(lost, 5, SUBMISSION_UNKNOWN);
     return store_sqlite_run(writer, lost, "cannot add an attempt", err);
 }
 

@@ -360,6 +360,107 @@ static void test_newer_goes_when_the_older_is_lost(void **state)
     assert_int_equal(count_of(f, SUBMISSION_PENDING), 0);
 }
 
+static enum submission_state attempt_state(struct fixture *f, uint64_t submission, size_t index)
+{
+    const struct kept_row *rows;
+    size_t count =
+        ask(f, (struct store_query){.query = QUERY_ATTEMPTS, .number = submission}, &rows);
+
+    assert_true(index < count);
+    return rows[index].row.state;
+}
+
+static void test_attempts_keep_their_verdict(void **state)
+{
+    struct fixture *f = *state;
+
+    put(f, "a", "1");
+    struct store_claimed first = take_one(f, WALK_CHANGED, "a", 1);
+    tell_state(f, &first, SUBMISSION_RETRYING, NOW_MS);
+    first = take_one(f, WALK_CHANGED, "a", 1);
+    fixture_at(NOW_MS + LEASE_MS); /* the second is lost */
+    first = take_one(f, WALK_CHANGED, "a", 1);
+    put(f, "a", "2");
+    take_none(f, WALK_CHANGED);
+    tell_state(f, &first, SUBMISSION_RETRYING, NOW_MS + LEASE_MS);
+    assert_int_equal(ask_submission(f, first.submission).row.state, SUBMISSION_SUPERSEDED);
+    assert_int_equal(attempt_state(f, first.submission, 0), SUBMISSION_RETRYING);
+    assert_int_equal(attempt_state(f, first.submission, 1), SUBMISSION_UNKNOWN);
+    assert_int_equal(attempt_state(f, first.submission, 2), SUBMISSION_RETRYING);
+    struct store_claimed second = take_one(f, WALK_CHANGED, "a", 2);
+    tell_state(f, &second, SUBMISSION_SUCCEEDED, 0);
+    assert_int_equal(attempt_state(f, second.submission, 0), SUBMISSION_SUCCEEDED);
+}
+
+static int64_t changed_ms(struct fixture *f, uint64_t submission)
+{
+    const struct kept_row *rows;
+    int64_t one = ask_submission(f, submission).row.updated_ms;
+
+    assert_true(
+        ask(f, (struct store_query){.query = QUERY_SUBMISSIONS, .id = STR("a"), .state = -1},
+            &rows) >= 1);
+    while (rows->row.submission != submission)
+        rows++;
+    assert_int_equal(rows->row.updated_ms, one);
+    return one;
+}
+
+static void test_submissions_tell_when_they_changed(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t count;
+
+    put(f, "a", "1");
+    fixture_at(NOW_MS + 1);
+    struct store_claimed first = take_one(f, WALK_CHANGED, "a", 1);
+    assert_int_equal(changed_ms(f, first.submission), NOW_MS + 1);
+    fixture_at(NOW_MS + 2);
+    tell_state(f, &first, SUBMISSION_RETRYING, NOW_MS + 3);
+    assert_int_equal(changed_ms(f, first.submission), NOW_MS + 2);
+    fixture_at(NOW_MS + 3);
+    first = take_one(f, WALK_CHANGED, "a", 1);
+    assert_int_equal(changed_ms(f, first.submission), NOW_MS + 3);
+    fixture_at(NOW_MS + 4);
+    assert_int_equal(recover(f), 1);
+    assert_int_equal(changed_ms(f, first.submission), NOW_MS + 4);
+    fixture_at(NOW_MS + 5);
+    put(f, "a", "2");
+    struct store_claimed second = take_one(f, WALK_CHANGED, "a", 2);
+    assert_int_equal(changed_ms(f, first.submission), NOW_MS + 5); /* superseded */
+    fixture_at(NOW_MS + 6);
+    tell_state(f, &second, SUBMISSION_SUCCEEDED, 0);
+    assert_int_equal(changed_ms(f, second.submission), NOW_MS + 6);
+    fixture_at(NOW_MS + 7);
+    assert_int_equal(enqueue(f, "a", ENQUEUE_UNSUBMITTED, &count), 0);
+    assert_int_equal(changed_ms(f, second.submission), NOW_MS + 7);
+    assert_int_equal(changed_ms(f, first.submission), NOW_MS + 5);
+}
+
+static void test_entity_tells_the_key_to_come(void **state)
+{
+    struct fixture *f = *state;
+    const struct kept_row *rows;
+    struct store_query query = {.query = QUERY_ENTITY, .id = STR("a")};
+
+    put(f, "a", "1");
+    put(f, "a", "2");
+    assert_int_equal(ask(f, query, &rows), 1);
+    assert_string_equal(rows[0].key, "");
+    query.integration = 99;
+    assert_int_equal(ask(f, query, &rows), 1);
+    assert_string_equal(rows[0].key, "");
+    query.integration = f->integration;
+    assert_int_equal(ask(f, query, &rows), 1);
+    char foreseen[40];
+    memcpy(foreseen, rows[0].key, sizeof(foreseen));
+    struct store_claimed record = take_one(f, WALK_CHANGED, "a", 2);
+    assert_string_equal(foreseen, record.key);
+    query.integration = add_integration(f, "other");
+    assert_int_equal(ask(f, query, &rows), 1);
+    assert_string_not_equal(rows[0].key, record.key);
+}
+
 static void test_waiting_one_of_a_deleted_entity_is_skipped(void **state)
 {
     struct fixture *f = *state;
@@ -543,6 +644,9 @@ int main(void)
         CASE(test_newer_version_waits_for_the_older),
         CASE(test_newer_goes_in_place_of_a_retry),
         CASE(test_newer_goes_when_the_older_is_lost),
+        CASE(test_attempts_keep_their_verdict),
+        CASE(test_submissions_tell_when_they_changed),
+        CASE(test_entity_tells_the_key_to_come),
         CASE(test_waiting_one_of_a_deleted_entity_is_skipped),
         CASE(test_enqueue_one_entity),
         CASE(test_enqueue_failed_ones),
