@@ -170,9 +170,7 @@ static bool take_row(struct store_query *query, const struct store_row *row)
     run->record = (struct plugin_record){
         .id = arena_copy(&run->arena, row->id),
         .type = arena_copy(&run->arena, row->type),
-        .key = arena_copy(
-            &run->arena,
-            STR("00000000000000000000000000000000")), /* the real one is made by the claim */
+        .key = arena_copy(&run->arena, row->key),
         .data = arena_copy(&run->arena, row->data),
         .version = row->version,
         .attempt = 1,
@@ -225,6 +223,7 @@ void dry_run_start(struct lane *lane, struct str entity, engine_dry_run_fn done,
     run->query = (struct store_query){
         .op.done = entity_found,
         .query = QUERY_ENTITY,
+        .integration = lane->number, /* for the idempotency key that it would carry */
         .id = arena_copy(&run->arena, entity),
         .state = -1,
         .limit = 1,
