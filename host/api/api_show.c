@@ -125,6 +125,7 @@ void api_put_submission(struct buf *out, const struct store_row *row)
     json_put_int(out, "version", (int64_t)row->version);
     json_put_member(out, "state", str_of(submission_state_name(row->state)));
     json_put_int(out, "attempts", row->attempts);
+    api_put_time(out, "changed_at", row->updated_ms);
     api_put_time(out, "last_attempt_at", row->started_ms);
     if (row->state == SUBMISSION_RETRYING || row->state == SUBMISSION_UNKNOWN ||
         row->state == SUBMISSION_PENDING)
@@ -144,6 +145,7 @@ void api_put_attempt(struct buf *out, const struct store_row *row)
     api_put_comma(out);
     buf_putc(out, '{');
     json_put_int(out, "attempt", row->attempt);
+    json_put_member(out, "state", str_of(submission_state_name(row->state)));
     api_put_time(out, "started_at", row->started_ms);
     api_put_comma(out);
     buf_printf(out, "\"duration_ms\":%.3f", (double)row->duration_us / 1000.0);

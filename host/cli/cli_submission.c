@@ -26,7 +26,7 @@ static void add_row(struct cli_table *table, const struct json_t *item, int64_t 
     _buf_ struct buf when = {0};
     _buf_ struct buf waits = {0};
 
-    cli_text_put_when(&when, cli_json_text(item, "last_attempt_at"), now_ms);
+    cli_text_put_when(&when, cli_json_text(item, "changed_at"), now_ms);
     if (next[0] != '\0')
         cli_text_put_when(&waits, next, now_ms);
     _buf_ struct buf number = {0};
@@ -47,7 +47,7 @@ int cli_submission_list(struct cli *cli)
     static const struct cli_column columns[] = {
         {"N", true, false},         {"INTEGRATION", false, false}, {"ENTITY", false, false},
         {"VERSION", true, false},   {"STATE", false, false},       {"TRIES", true, false},
-        {"LAST TRY", false, false}, {"NEXT TRY", false, false},    {"REASON", false, true},
+        {"CHANGED", false, false},  {"NEXT TRY", false, false},    {"REASON", false, true},
         {NULL, false, false},
     };
     static const char *const filters[] = {"integration", "entity", "state", "after"};
