@@ -10,7 +10,7 @@ top=$(cd -P "$(dirname "$0")/.." && pwd)
 [ "$(id -u)" = 0 ] || { echo "bare_debian: needs root, for chroot and mount" >&2; exit 1; }
 command -v debootstrap >/dev/null || { echo "bare_debian: apt-get install debootstrap" >&2; exit 1; }
 
-mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/*.sources /etc/apt/sources.list.d/*.list 2>/dev/null |
+mirror=$({ cat /etc/apt/sources.list /etc/apt/sources.list.d/*.sources /etc/apt/sources.list.d/*.list 2>/dev/null || true; } |
     sed -nE 's/^URIs: *([^ ]*debian\/?)$/\1/p; s/^deb (\[[^]]*\] )?([^ ]*debian\/?) bookworm .*/\2/p' | head -n 1)
 [ -n "$mirror" ] || { echo "bare_debian: no Debian mirror in /etc/apt" >&2; exit 1; }
 
