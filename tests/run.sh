@@ -12,7 +12,7 @@ top=$(cd -P "$(dirname "$0")/.." && pwd)
 cd "$top" || exit 2
 umask 022
 
-parts="build clang unit house e2e asan tsan valgrind fuzz"
+parts="build clang unit house e2e outside asan tsan valgrind fuzz"
 quick="build unit house e2e"
 jobs=${JOBS:-2}
 chosen=""
@@ -123,6 +123,15 @@ part_house() { pytest_tests house tests/house; }
 
 part_e2e() { pytest_tests e2e tests/e2e; }
 
+# The examples against the installed header, with every compiler there is; nothing of the tree is in reach.
+part_outside() {
+    local prefix
+    rm -rf build/installed
+    prefix=$(tests/install.sh build-release build/installed | tail -n 1)
+    note_result "install: release build, into a folder of its own" $?
+    TENON_INCLUDE=$prefix/include pytest_tests outside tests/plugins
+}
+
 # The rooms under the address and undefined sanitizers, then daemon, worker and client.
 part_asan() {
     setup_build build-asan -Db_sanitize=address,undefined -Db_lundef=false
@@ -162,7 +171,7 @@ fi
 for part in $parts; do
     if [[ " $chosen " == *" $part "* ]]; then
         # What stands on the first build makes it.
-        if [[ "unit house e2e valgrind fuzz" == *"$part"* ]] && [ ! -f build/build.ninja ]; then
+        if [[ " unit house e2e outside valgrind fuzz " == *" $part "* ]] && [ ! -f build/build.ninja ]; then
             say build && part_build
         fi
         say "$part"
