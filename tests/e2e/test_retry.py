@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a destination does wrong costs time, never a record; every try of one submission carries the same key."""
 import json
+import re
 import time
 
 from daemon import wait_for
@@ -20,6 +21,13 @@ def test_retried_after_500_with_the_same_key(tenon, receiver):
     assert (len(keys), len(set(keys)), row["attempts"]) == (4, 1, 4)
     shown = tenon.get("/api/v1/submissions/%d" % row["number"]).json
     assert [one.get("http_status") for one in shown["history"]] == [500, 500, 500, 200]
+    assert [one["state"] for one in shown["history"]] == ["retrying", "retrying", "retrying", "succeeded"]
+    assert shown["changed_at"] >= shown["last_attempt_at"]
+    told = tenon.cli("why", "evt-1").stdout
+    assert told.count(": retrying, HTTP 500") == 3 and ": succeeded, HTTP 200" in told, told
+    assert "pending" not in told, told
+    header, listed = tenon.cli("submission", "list").stdout.splitlines()[:2]
+    assert re.match(r"(\d+ m?s ago|now)\b", listed[header.index("CHANGED"):]), listed
 
 
 def test_retry_after_is_honoured(tenon, receiver):
