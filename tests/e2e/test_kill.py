@@ -50,7 +50,8 @@ class Producer(threading.Thread):
 
 
 def in_flight_on_disk(state, scratch):
-    """How many submissions a store that was left by a kill has leased: a look at a copy, so that the store stays as it was left."""
+    """How many submissions a store that was left by a kill has in hand, without a verdict: a look at a copy, so that the store itself
+    stays as it was left."""
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir()
     for path in state.glob("tenon.db*"):
@@ -58,10 +59,11 @@ def in_flight_on_disk(state, scratch):
             shutil.copy(path, scratch)
     store = sqlite3.connect(str(scratch / "tenon.db"))
     claimed = store.execute("SELECT coalesce(sum(last - first + 1), 0) FROM leases").fetchone()[0]
+    judged = store.execute("SELECT count(*) FROM submissions JOIN leases ON num BETWEEN first AND last WHERE state <> 1").fetchone()[0]
     again = store.execute("SELECT count(*) FROM submissions WHERE state = 1 AND due_ms IS NOT NULL").fetchone()[0]
     assert store.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
     store.close()
-    return claimed + again
+    return claimed - judged + again
 
 
 def first_and_later_keys(receiver):
