@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# From a fresh clone to delivered records, in one command on a bare Debian 12:
-# installs what is missing, builds, starts tenond on a fresh store, imports 1,143 real records, delivers each to a webhook receiver and
-# to a file archive, breaks the receiver half-way, shows the recovery, and imports again to show that nothing changes.
+# From a fresh clone to delivered records, in one command on a bare Debian 12: installs what is
+# missing, builds, starts tenond on a fresh store, imports 1,143 real records, delivers each to a
+# webhook receiver and to a file archive, breaks the receiver half-way, shows the recovery, and
+# imports again to show that nothing changes.
 #   examples/quickstart.sh          ends by itself, everything stopped and cleaned up
 #   examples/quickstart.sh --stay   leaves daemon and receiver running until Ctrl-C
 set -euo pipefail
@@ -13,7 +14,7 @@ case "${1:-}" in
 "") ;;
 --stay) stay=yes ;;
 *)
-    sed -n '3,7s/^# \{0,1\}//p' "$0" >&2
+    sed -n '3,/^set/s/^# \{0,1\}//p' "$0" >&2
     exit 2
     ;;
 esac
@@ -45,7 +46,9 @@ finish() {
 trap finish EXIT
 trap 'exit 130' INT TERM
 
-step() { printf '\n\033[1m%s\033[0m\n' "$*" | if [ -t 1 ]; then cat; else sed 's/\x1b\[[0-9]*m//g'; fi; }
+step() {
+    if [ -t 1 ]; then printf '\n\033[1m%s\033[0m\n' "$*"; else printf '\n%s\n' "$*"; fi
+}
 show() {
     printf '$ %s\n' "$*"
     "$@"
@@ -85,7 +88,8 @@ echo "installed below $prefix: $(ls "$prefix/bin" | xargs)"
 
 step "2. A receiver that checks signatures by its own code"
 secret=whsec_$(head -c 24 /dev/urandom | base64)
-RECEIVER_SECRET=$secret "$top/examples/receiver.py" --port-file "$work/port" >"$work/receiver.log" 2>&1 &
+RECEIVER_SECRET=$secret "$top/examples/receiver.py" --port-file "$work/port" \
+    >"$work/receiver.log" 2>&1 &
 receiver=$!
 wait_until 10 "the receiver" test -s "$work/port"
 port=$(cat "$work/port")
@@ -107,7 +111,7 @@ base_url = http://127.0.0.1:$port
 type = event
 
 [transform]
-jq = {title: .name, starts: .startDate, where: (if .online then "online" else .city end), link: .url}
+jq = {title: .name, starts: .startDate, link: .url, city: (if .online then "online" else .city end)}
 
 [signature]
 scheme = standard-webhooks
@@ -148,7 +152,8 @@ show tenon import "$records" --type event
 wait_until 60 "the receiver to break" receiver_has refused 5
 wait_until 60 "the archive, which goes on meanwhile" archive_has "$total"
 echo
-echo "The receiver took $(ask stats accepted) records and now answers 503. The archive has $(archived): lanes do not wait for each other."
+echo "The receiver took $(ask stats accepted) records and now answers 503."
+echo "The archive has $(archived): lanes do not wait for each other."
 show tenon submission list --integration hooks --state retrying --limit 3
 
 step "6. Mend the receiver"
@@ -184,13 +189,15 @@ stats, after = (json.load(open(path)) for path in sys.argv[1:3])
 total, archived = map(int, sys.argv[3:5])
 again = after["requests"] - stats["requests"] - 1  # without the marker
 lost = (total - stats["unique"]) + (total - archived)
-print("%d records in, %d delivered to the webhook, %d to the archive, %d lost" % (total, stats["unique"], archived, lost))
-print("%d requests were refused while the receiver was broken; %d records came twice" % (stats["refused"], stats["duplicates"]))
+print("%d records in, %d delivered to the webhook, %d to the archive, %d lost" %
+      (total, stats["unique"], archived, lost))
+print("%d requests were refused while the receiver was broken; %d records came twice" %
+      (stats["refused"], stats["duplicates"]))
 print("%d signatures verified by the receiver, %d wrong, %d missing" %
       (stats["signatures_good"], stats["signatures_bad"], stats["signatures_missing"]))
 print("the second import sent %d records" % again)
-good = (lost == 0 and archived == total and stats["signatures_bad"] == 0 and stats["signatures_missing"] == 0
-        and stats["signatures_good"] >= total and again == 0)
+good = (lost == 0 and archived == total and again == 0 and stats["signatures_good"] >= total
+        and stats["signatures_bad"] == 0 and stats["signatures_missing"] == 0)
 sys.exit(0 if good else 1)
 PY
 

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""A small webhook receiver to try Tenon with, and to test it against. Python's own library, nothing else.
+"""A small webhook receiver to try Tenon with, and to test it against. Python's own library, nothing
+else.
 
-It checks every Standard Webhooks signature by its own code (https://www.standardwebhooks.com), counts what is new
-and what comes twice by the webhook-id (which is Tenon's idempotency key), and breaks when told to:
+It checks every Standard Webhooks signature (https://www.standardwebhooks.com) by its own code,
+counts what is new and what comes twice by the webhook-id, which is Tenon's idempotency key, and
+breaks when told to:
 
     GET /__stats                          counters as JSON
     GET /__break?how=status&status=503    answer 503 from now on
@@ -16,7 +18,7 @@ and what comes twice by the webhook-id (which is Tenon's idempotency key), and b
     GET /__zero                           forget everything
 
     receiver.py [--port N] [--secret whsec_...] [--log FILE] [--port-file FILE]
-    receiver.py --ask URL [--field NAME]  ask a running one, and print the answer or one counter of it
+    receiver.py --ask URL [--field NAME]    print the answer of a running one, or one counter of it
 """
 import argparse
 import base64
@@ -44,7 +46,7 @@ def signature_verdict(secret, headers, body, now=None):
         return "missing"
     if not sent_at.isdigit() or abs((now or time.time()) - int(sent_at)) > TOLERANCE_S:
         return "webhook-timestamp '%s' is not within %d s of now" % (sent_at, TOLERANCE_S)
-    key = base64.b64decode(secret[len("whsec_"):] if secret.startswith("whsec_") else secret)
+    key = base64.b64decode(secret[len("whsec_") :] if secret.startswith("whsec_") else secret)
     signed = message_id.encode() + b"." + sent_at.encode() + b"." + body
     expected = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
     for one in signatures.split(" "):
@@ -84,8 +86,9 @@ class Breakage:
 
 
 class Receiver(ThreadingHTTPServer):
-    """The server. In a test: start(), look at `taken` and counters, stop(). `answer` may be replaced by a function
-    (exchange) -> (status, headers, body) that is asked for every request while nothing is broken."""
+    """The server. In a test: start(), look at `taken` and counters, stop(). `answer` may be
+    replaced by a function (exchange) -> (status, headers, body) that is asked for every request
+    while nothing is broken. """
 
     daemon_threads = True
     request_queue_size = 256
@@ -110,11 +113,24 @@ class Receiver(ThreadingHTTPServer):
     def zero(self):
         with self.lock:
             self.breakage = None
-            self.bodies = {}       # webhook-id -> digest of the body it first came with
-            self.exchanges = []    # every request, answered well or not, when `keep`
+            self.bodies = {}  # webhook-id -> digest of the body it first came with
+            self.exchanges = []  # every request, answered well or not, when `keep`
             self.counters = dict.fromkeys(
-                ("requests", "accepted", "unique", "duplicates", "changed", "records", "refused", "dropped",
-                 "signatures_good", "signatures_missing", "signatures_bad"), 0)
+                (
+                    "requests",
+                    "accepted",
+                    "unique",
+                    "duplicates",
+                    "changed",
+                    "records",
+                    "refused",
+                    "dropped",
+                    "signatures_good",
+                    "signatures_missing",
+                    "signatures_bad",
+                ),
+                0,
+            )
             self.last_bad = ""
 
     def break_it(self, **how):
@@ -133,7 +149,9 @@ class Receiver(ThreadingHTTPServer):
             return dict(self.counters, is_broken=broken, last_bad_signature=self.last_bad)
 
     def start(self):
-        self.thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        self.thread = threading.Thread(
+            target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
+        )
         self.thread.start()
         return self
 
@@ -146,10 +164,11 @@ class Receiver(ThreadingHTTPServer):
         if not isinstance(sys.exc_info()[1], (ConnectionError, BrokenPipeError)):
             super().handle_error(request, client_address)
 
-    # ---- one request -----------------------------------------------------------------------------------------
+    # ---- one request -----------------------------------------------------------------------------
 
     def take(self, exchange):
-        """Counts one request and says how to answer: (status, headers, body), or None to hang up."""
+        """Counts one request and says how to answer: (status, headers, body), or None to hang
+        up."""
         with self.lock:
             self.counters["requests"] += 1
             if self.keep:
@@ -168,7 +187,9 @@ class Receiver(ThreadingHTTPServer):
             verdict = self.check_signature(exchange)
             if verdict not in ("good", None):
                 return self.refuse(exchange, 401, None, verdict)
-            status, headers, body = self.answer(exchange) if self.answer else (200, {}, b'{"ok":true}')
+            status, headers, body = (
+                self.answer(exchange) if self.answer else (200, {}, b'{"ok":true}')
+            )
             exchange["answer"] = status
             if 200 <= status < 300:
                 self.count_accepted(exchange)
@@ -194,7 +215,11 @@ class Receiver(ThreadingHTTPServer):
 
     def count_accepted(self, exchange):
         headers = exchange["headers"]
-        key = headers.get("webhook-id") or headers.get("idempotency-key") or "none-%d" % self.counters["requests"]
+        key = (
+            headers.get("webhook-id")
+            or headers.get("idempotency-key")
+            or "none-%d" % self.counters["requests"]
+        )
         digest = hashlib.sha256(exchange["body"]).digest()
         first = self.bodies.setdefault(key, digest)
         self.counters["accepted"] += 1
@@ -205,8 +230,12 @@ class Receiver(ThreadingHTTPServer):
             self.counters["duplicates"] += 1
             self.counters["changed"] += first != digest
         if self.log is not None:
-            row = {"at": exchange["at"], "key": key, "path": exchange["path"],
-                   "body": exchange["body"].decode("utf-8", "replace")}
+            row = {
+                "at": exchange["at"],
+                "key": key,
+                "path": exchange["path"],
+                "body": exchange["body"].decode("utf-8", "replace"),
+            }
             self.log.write(json.dumps(row) + "\n")
             self.log.flush()
         self.lock.notify_all()
@@ -231,14 +260,21 @@ class Handler(BaseHTTPRequestHandler):
             elif path == "/__zero":
                 self.server.zero()
             elif path != "/__stats":
-                return self.reply(404, {}, b'{"error":"GET knows /__stats, /__break, /__mend and /__zero"}')
+                return self.reply(
+                    404, {}, b'{"error":"GET knows /__stats, /__break, /__mend and /__zero"}'
+                )
         except (TypeError, ValueError) as error:
             return self.reply(400, {}, json.dumps({"error": str(error)}).encode())
         return self.reply(200, {}, json.dumps(self.server.stats()).encode())
 
     def do_POST(self):
-        exchange = {"at": time.time(), "method": self.command, "path": self.path, "body": self.read_body(),
-                    "headers": {name.lower(): value for name, value in self.headers.items()}}
+        exchange = {
+            "at": time.time(),
+            "method": self.command,
+            "path": self.path,
+            "body": self.read_body(),
+            "headers": {name.lower(): value for name, value in self.headers.items()},
+        }
         answer = self.server.take(exchange)
         if answer is None:
             self.close_connection = True
@@ -272,10 +308,14 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="A webhook receiver that checks signatures and breaks on demand.")
+    parser = argparse.ArgumentParser(
+        description="A webhook receiver that checks signatures and breaks on demand."
+    )
     parser.add_argument("--port", type=int, default=0, help="0: any free one")
     parser.add_argument("--port-file", help="write the port here once it is open")
-    parser.add_argument("--secret", help="whsec_...: refuse what is not signed with it (or in RECEIVER_SECRET)")
+    parser.add_argument(
+        "--secret", help="whsec_...: refuse what is not signed with it (or in RECEIVER_SECRET)"
+    )
     parser.add_argument("--log", help="append what was taken here, one JSON object a line")
     parser.add_argument("--ask", metavar="URL", help="be a client: GET this and print the answer")
     parser.add_argument("--field", help="with --ask: print this counter alone")

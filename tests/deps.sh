@@ -3,12 +3,15 @@
 # What Tenon needs from Debian 12, in this one place.
 #   tests/deps.sh run    what the installed programs need and what builds them
 #   tests/deps.sh test   the same, and the tools of tests/run.sh
-# Prints what is missing, installs that and no more; says so and does nothing when nothing is missing.
+# Prints what is missing, installs that and no more; says so and does nothing when nothing is
+# missing.
 set -eu
 
-build="gcc libc6-dev meson ninja-build pkg-config python3 libuv1-dev libcurl4-openssl-dev libinih-dev libffi-dev
-    libsqlite3-dev libwebsockets-dev libwebsockets-evlib-uv libjansson-dev libjq-dev libsodium-dev"
-tools="g++ clang llvm libclang-rt-dev libcmocka-dev python3-pytest valgrind binutils git procps util-linux"
+build="gcc libc6-dev meson ninja-build pkg-config python3 libuv1-dev libcurl4-openssl-dev
+    libinih-dev libffi-dev libsqlite3-dev libwebsockets-dev libwebsockets-evlib-uv libjansson-dev
+    libjq-dev libsodium-dev"
+tools="g++ clang llvm libclang-rt-dev libcmocka-dev python3-pytest valgrind binutils git procps
+    util-linux"
 
 case "${1:-}" in
 run) wanted=$build ;;
@@ -35,7 +38,7 @@ echo "deps: to be installed:$missing"
 root=""
 if [ "$(id -u)" != 0 ]; then
     if ! command -v sudo >/dev/null 2>&1; then
-        echo "deps: not root and no sudo; as root, run: apt-get install --no-install-recommends$missing" >&2
+        echo "deps: not root and no sudo; as root: apt-get install$missing" >&2
         exit 1
     fi
     root="sudo"
@@ -45,8 +48,11 @@ log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 # The package lists may be missing or old: look in them first, fetch new ones when that does not do.
 # shellcheck disable=SC2086 # the lists are words
-if ! $root apt-get install -y --no-install-recommends $missing >"$log" 2>&1; then
-    $root apt-get update >"$log" 2>&1 || { cat "$log" >&2; exit 1; }
-    $root apt-get install -y --no-install-recommends $missing >"$log" 2>&1 || { cat "$log" >&2; exit 1; }
+install_missing() { $root apt-get install -y --no-install-recommends $missing >"$log" 2>&1; }
+if ! install_missing; then
+    { $root apt-get update >"$log" 2>&1 && install_missing; } || {
+        cat "$log" >&2
+        exit 1
+    }
 fi
 echo "deps: installed"

@@ -1,11 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Installs what is missing, builds, runs every test. The last line is "N passed, N failed"; the exit status follows it.
-#   tests/run.sh              everything: about 20 minutes on two cores, most of it fuzzing and valgrind
+# Installs what is missing, builds, runs every test. The last line is "N passed, N failed"; the exit
+# status follows it.
+#   tests/run.sh              everything: about 12 minutes on two cores
 #   tests/run.sh --quick      one build, unit, house and end-to-end tests
 #   tests/run.sh --only PART  one part (repeatable); --list names them
 #   tests/run.sh --no-deps    look for nothing to install
-# FUZZ_SECONDS (60) is how long each fuzz target runs; JOBS (2) how much runs at once. Logs stay in build*/.
+# FUZZ_SECONDS (60) is how long each fuzz target runs; JOBS (2) how much runs at once. Logs stay in
+# build*/.
 set -uo pipefail
 
 top=$(cd -P "$(dirname "$0")/.." && pwd)
@@ -21,14 +23,17 @@ while [ $# -gt 0 ]; do
     case $1 in
     --quick) chosen=$quick ;;
     --only)
-        [[ " $parts " == *" ${2:-} "* ]] || { echo "--only ${2:-}: expected one of: $parts" >&2; exit 2; }
+        if [[ " $parts " != *" ${2:-} "* ]]; then
+            echo "--only ${2:-}: expected one of: $parts" >&2
+            exit 2
+        fi
         chosen="$chosen $2"
         shift
         ;;
     --list) echo "$parts" && exit 0 ;;
     --no-deps) deps=no ;;
     *)
-        sed -n '3,9s/^# \{0,1\}//p' "$0" >&2
+        sed -n '3,/^set/s/^# \{0,1\}//p' "$0" >&2
         exit 2
         ;;
     esac
@@ -65,7 +70,8 @@ tally() {
     passed=$((passed + p))
     failed=$((failed + f))
     skipped=$((skipped + s))
-    printf '%-7s %s: %d passed, %d failed, %d skipped\n' "$([ "$f" = 0 ] && echo ok || echo FAILED)" "$name" "$p" "$f" "$s"
+    printf '%-7s %s: %d passed, %d failed, %d skipped\n' \
+        "$([ "$f" = 0 ] && echo ok || echo FAILED)" "$name" "$p" "$f" "$s"
 }
 
 # setup_build DIR OPTION...: configures once, builds always; warnings are errors.
@@ -79,7 +85,9 @@ setup_build() {
         rm -f "$dir.setup.log"
         [ $status = 0 ] || return 1
     fi
-    ninja -C "$dir" -j "$jobs" >"$dir/build.log" 2>&1 || { grep -B2 -A12 -E 'error:|FAILED|undefined' "$dir/build.log" | head -n 80; return 1; }
+    ninja -C "$dir" -j "$jobs" >"$dir/build.log" 2>&1 && return
+    grep -B2 -A12 -E 'error:|FAILED|undefined' "$dir/build.log" | head -n 80
+    return 1
 }
 
 # meson_tests NAME DIR [ARGUMENT...]: cmocka programs, counted case by case.
@@ -88,7 +96,8 @@ meson_tests() {
     shift 2
     rm -f "$dir"/meson-logs/testlog*.json
     # shellcheck disable=SC2086 # a command in front, as words
-    CMOCKA_MESSAGE_OUTPUT=TAP ${runner:-} meson test -C "$dir" --no-rebuild --num-processes "$jobs" "$@" >"$dir/test.log" 2>&1
+    CMOCKA_MESSAGE_OUTPUT=TAP ${runner:-} meson test -C "$dir" --no-rebuild \
+        --num-processes "$jobs" "$@" >"$dir/test.log" 2>&1
     tally "$name" "$(ls -t "$dir"/meson-logs/testlog*.json 2>/dev/null | head -n 1)"
 }
 
@@ -97,17 +106,22 @@ pytest_tests() {
     shift
     rm -f "build/$name.xml"
     # As a module: the same Python that Debian's pytest was installed for.
-    /usr/bin/python3 -B -m pytest -q -p no:cacheprovider --junitxml="build/$name.xml" -o junit_logging=no "$@" \
-        >"build/$name.log" 2>&1 || grep -vE '^\.+' "build/$name.log" | tail -n 120
+    /usr/bin/python3 -B -m pytest -q -p no:cacheprovider -o junit_logging=no \
+        --junitxml="build/$name.xml" "$@" >"build/$name.log" 2>&1 ||
+        grep -vE '^\.+' "build/$name.log" | tail -n 120
     tally "$name" "build/$name.xml"
 }
 
-# Newer kernels shuffle addresses further than gcc 12's thread sanitizer knows of: what to run it with, where allowed.
+# Newer kernels shuffle addresses further than gcc 12's thread sanitizer knows of: what to run it
+# with, where allowed.
 no_shuffle() {
     if setarch "$(uname -m)" -R true 2>/dev/null; then echo "setarch $(uname -m) -R"; fi
 }
 
+# What most parts stand on; made once.
+is_built=no
 part_build() {
+    is_built=yes
     setup_build build
     note_result "build: gcc, warnings are errors" $?
 }
@@ -123,7 +137,8 @@ part_house() { pytest_tests house tests/house; }
 
 part_e2e() { pytest_tests e2e tests/e2e; }
 
-# The examples against the installed header, with every compiler there is; nothing of the tree is in reach.
+# The examples against the installed header, with every compiler there is; nothing of the tree is in
+# reach.
 part_outside() {
     local prefix
     rm -rf build/installed
@@ -149,13 +164,16 @@ part_tsan() {
     local status=$?
     note_result "build: thread sanitizer" $status
     [ $status = 0 ] || return
-    runner=$(no_shuffle) TSAN_OPTIONS="halt_on_error=0 exitcode=66 suppressions=$top/tests/tsan.supp" \
+    runner=$(no_shuffle) \
+        TSAN_OPTIONS="halt_on_error=0 exitcode=66 suppressions=$top/tests/tsan.supp" \
         meson_tests "unit under the thread sanitizer" build-tsan --timeout-multiplier 6
 }
 
 part_valgrind() {
+    local valgrind="valgrind -q --error-exitcode=99 --leak-check=full
+        --errors-for-leak-kinds=definite --suppressions=$top/tests/valgrind.supp"
     meson_tests "unit under valgrind" build --suite unit --timeout-multiplier 20 \
-        --wrap "valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite --suppressions=$top/tests/valgrind.supp"
+        --wrap "${valgrind//$'\n'/ }"
 }
 
 part_fuzz() {
@@ -170,12 +188,9 @@ if [ $deps = yes ]; then
 fi
 for part in $parts; do
     if [[ " $chosen " == *" $part "* ]]; then
-        # What stands on the first build makes it.
-        if [[ " unit house e2e outside valgrind fuzz " == *" $part "* ]] && [ ! -f build/build.ninja ]; then
-            say build && part_build
-        fi
         say "$part"
-        "part_$part"
+        [[ "clang asan tsan" == *"$part"* ]] || [ $is_built = yes ] || part_build
+        [ "$part" = build ] || "part_$part"
     fi
 done
 

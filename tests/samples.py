@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Makes the samples of conf.d/ out of what `tenon config example` prints: the same text with a few keys set, so that each is a
-complete file that `tenon config check` accepts. tests/house holds the tree to it.
+"""Makes the samples of conf.d/ out of what `tenon config example` prints: the same text with a few
+keys set, so that each is a complete file that `tenon config check` accepts. tests/house holds the
+tree to it.
 
-    tests/samples.py --write     after a change to an option table; needs a build (TENON_BUILD, else build/)"""
+    tests/samples.py --write     after a change to an option table
+
+Needs a build (TENON_BUILD, else build/)."""
 import os
 import pathlib
 import re
@@ -15,19 +18,47 @@ import tempfile
 TOP = pathlib.Path(__file__).resolve().parents[1]
 BUILD = pathlib.Path(os.environ.get("TENON_BUILD", TOP / "build")).resolve()
 
-# file -> (plugin, what it sets). Switched off: whoever installs Tenon has not asked for any of it yet.
+# file -> (plugin, what it sets). Switched off: whoever installs Tenon has not asked for any of it
+# yet.
 SAMPLES = {
-    "webhook": ("webhook", {("integration", "enabled"): "no", ("integration", "base_url"): "https://hooks.example.com",
-                            ("select", "type"): "event", ("settings", "path"): "/events"}),
-    "archive": ("archive", {("integration", "enabled"): "no", ("integration", "allow_paths"): "/var/lib/tenon/archive",
-                            ("settings", "directory"): "/var/lib/tenon/archive"}),
-    # The jq plugin serves `where` and [transform] of other integrations; so that is what its sample shows.
-    "jq": ("webhook", {("integration", "enabled"): "no", ("integration", "base_url"): "https://hooks.example.com",
-                       ("select", "type"): "event", ("select", "where"): ".price.amount > 10",
-                       ("transform", "jq"): "{title, starts: .start, city: .venue.city}"}),
-    "ticketfairy": ("ticketfairy", {("integration", "enabled"): "no",
-                                    ("integration", "base_url"): "https://tickets.example.com",
-                                    ("select", "selector"): "unsubmitted", ("select", "type"): "event"}),
+    "webhook": (
+        "webhook",
+        {
+            ("integration", "enabled"): "no",
+            ("integration", "base_url"): "https://hooks.example.com",
+            ("select", "type"): "event",
+            ("settings", "path"): "/events",
+        },
+    ),
+    "archive": (
+        "archive",
+        {
+            ("integration", "enabled"): "no",
+            ("integration", "allow_paths"): "/var/lib/tenon/archive",
+            ("settings", "directory"): "/var/lib/tenon/archive",
+        },
+    ),
+    # The jq plugin serves `where` and [transform] of other integrations; so that is what its sample
+    # shows.
+    "jq": (
+        "webhook",
+        {
+            ("integration", "enabled"): "no",
+            ("integration", "base_url"): "https://hooks.example.com",
+            ("select", "type"): "event",
+            ("select", "where"): ".price.amount > 10",
+            ("transform", "jq"): "{title, starts: .start, city: .venue.city}",
+        },
+    ),
+    "ticketfairy": (
+        "ticketfairy",
+        {
+            ("integration", "enabled"): "no",
+            ("integration", "base_url"): "https://tickets.example.com",
+            ("select", "selector"): "unsubmitted",
+            ("select", "type"): "event",
+        },
+    ),
 }
 
 
@@ -39,8 +70,13 @@ def example(*arguments):
         for path in (BUILD / "plugins").rglob("*.so"):
             shutil.copy(path, plugins)
         pathlib.Path(folder, "tenon.ini").write_text("[host]\nplugin_path = %s\n" % plugins)
-        run = subprocess.run([str(BUILD / "host/tenon"), "config", "example", *arguments], capture_output=True, text=True,
-                             env={**os.environ, "TENON_CONF": folder}, check=False)
+        run = subprocess.run(
+            [str(BUILD / "host/tenon"), "config", "example", *arguments],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "TENON_CONF": folder},
+            check=False,
+        )
     if run.returncode != 0:
         raise SystemExit("tenon config example %s: %s" % (" ".join(arguments), run.stderr))
     return run.stdout

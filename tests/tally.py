@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Counts test cases out of what the runners wrote themselves: meson's testlog.json (a cmocka program run with
-CMOCKA_MESSAGE_OUTPUT=TAP counts by its cases, any other program as one) and pytest's junit XML.
+"""Counts test cases out of what the runners wrote themselves: meson's testlog.json (a cmocka
+program run with CMOCKA_MESSAGE_OUTPUT=TAP counts by its cases, any other program as one) and
+pytest's junit XML.
 
-    tally.py FILE...      one line "PASSED FAILED SKIPPED", then on stderr what failed and why things were skipped
+    tally.py FILE...      one line "PASSED FAILED SKIPPED"; on stderr what failed, and why things
+                          were skipped
 """
 import collections
 import json
@@ -29,7 +31,8 @@ def count_meson(path):
                 yield outcome, "%s: %s" % (name, case), words
             if good and not cases:
                 yield "passed", name, ""
-            # A crash, a time-out or a sanitizer's complaint after the last case is a failure of its own.
+            # A crash, a time-out or a sanitizer's complaint after the last case is a failure of its
+            # own.
             if not good and not any(outcome == "failed" for outcome, _, _ in cases):
                 yield "failed", name, "%s\n%s" % (test["result"], tail(test))
 
@@ -41,17 +44,29 @@ def tap_cases(text):
         if match:
             case = match.group("name").strip()
             skipped = "# SKIP" in case.upper()
-            cases.append(("skipped" if skipped else "passed" if match.group(1) == "ok" else "failed", case, line))
+            cases.append(
+                (
+                    "skipped" if skipped else "passed" if match.group(1) == "ok" else "failed",
+                    case,
+                    line,
+                )
+            )
     return cases
 
 
 def last_line(test):
-    lines = [line for line in test.get("stdout", "").split("\n") + test.get("stderr", "").split("\n") if line.strip()]
+    lines = [
+        line
+        for line in test.get("stdout", "").split("\n") + test.get("stderr", "").split("\n")
+        if line.strip()
+    ]
     return lines[-1] if lines else "skipped"
 
 
 def tail(test):
-    return "\n".join((test.get("stdout", "") + "\n" + test.get("stderr", "")).strip().split("\n")[-25:])
+    return "\n".join(
+        (test.get("stdout", "") + "\n" + test.get("stderr", "")).strip().split("\n")[-25:]
+    )
 
 
 def count_junit(path):
@@ -73,7 +88,10 @@ def main():
         for outcome, name, words in (count_junit if path.endswith(".xml") else count_meson)(path):
             totals[outcome] += 1
             if outcome == "failed":
-                print("FAILED  %s\n        %s" % (name, words.replace("\n", "\n        ")), file=sys.stderr)
+                print(
+                    "FAILED  %s\n        %s" % (name, words.replace("\n", "\n        ")),
+                    file=sys.stderr,
+                )
             elif outcome == "skipped":
                 print("skipped %s (%s)" % (name, words.split("\n")[0]), file=sys.stderr)
     print(totals["passed"], totals["failed"], totals["skipped"])

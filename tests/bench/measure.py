@@ -16,7 +16,9 @@ def tree(pid):
     for entry in pathlib.Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
-                parents[int(entry.name)] = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1])
+                parents[int(entry.name)] = int(
+                    (entry / "stat").read_text().rsplit(")", 1)[1].split()[1]
+                )
             except OSError:
                 pass  # gone meanwhile
     found = {pid}
@@ -30,7 +32,12 @@ def tree(pid):
 def name_of(pid):
     """tenond, or tenon-worker with the plugin that it holds."""
     try:
-        words = pathlib.Path("/proc/%d/cmdline" % pid).read_bytes().decode("utf-8", "replace").split("\0")
+        words = (
+            pathlib.Path("/proc/%d/cmdline" % pid)
+            .read_bytes()
+            .decode("utf-8", "replace")
+            .split("\0")
+        )
     except OSError:
         return "gone"
     plugins = [os.path.basename(word)[:-3] for word in words if word.endswith(".so")]
@@ -43,7 +50,9 @@ def memory_kb(pid):
         text = pathlib.Path("/proc/%d/smaps_rollup" % pid).read_text()
     except OSError:
         return 0, 0
-    return tuple(int(re.search(r"^%s:\s+(\d+)" % word, text, re.M).group(1)) for word in ("Pss", "Rss"))
+    return tuple(
+        int(re.search(r"^%s:\s+(\d+)" % word, text, re.M).group(1)) for word in ("Pss", "Rss")
+    )
 
 
 def cpu_s(pid):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fixtures: a real tenond in a folder of its own, a real receiver, the client program. Tests wait on what the API and the
-receiver say, with a deadline; nothing waits on time alone.
+"""Fixtures: a real tenond in a folder of its own, a real receiver, the client program. Tests wait
+on what the API and the receiver say, with a deadline; nothing waits on time alone.
 
 Where the programs are: TENON_BUILD, else build/ beside the tree's meson.build."""
 import os
@@ -22,7 +22,10 @@ from receiver import Receiver  # noqa: E402
 
 def pytest_configure(config):
     if not (BUILD / "host/tenond").exists():
-        raise pytest.UsageError("%s/host/tenond is not there: build first (ninja -C %s), or set TENON_BUILD" % (BUILD, BUILD))
+        raise pytest.UsageError(
+            "%s/host/tenond is not there: build first (ninja -C %s), or set TENON_BUILD"
+            % (BUILD, BUILD)
+        )
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -35,7 +38,8 @@ def pytest_runtest_makereport(item):
 
 @pytest.fixture
 def folder():
-    """A fresh folder that nobody else may write to, which is what the trust check wants of plugins."""
+    """A fresh folder that nobody else may write to, which is what the trust check wants of
+    plugins."""
     path = pathlib.Path(tempfile.mkdtemp(prefix="tenon-e2e-"))
     yield path
     shutil.rmtree(path, ignore_errors=True)
@@ -43,7 +47,8 @@ def folder():
 
 @pytest.fixture
 def tenon(folder, request):
-    """A daemon that is configured by the test and then started by it. When the test fails its log is shown."""
+    """A daemon that is configured by the test and then started by it. When the test fails its log
+    is shown."""
     daemon = Tenon(folder)
     yield daemon
     if getattr(request.node, "failed", False):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""tenond as the tests use it: its folder, its ini files, its process tree, its API over the Unix socket, its client."""
+"""tenond as the tests use it: its folder, its ini files, its process tree, its API over the Unix
+socket, its client."""
 import contextlib
 import http.client
 import json
@@ -14,23 +15,31 @@ import urllib.parse
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("TENON_BUILD", TOP / "build")).resolve()
-# Sanitized and emulated runs are slower; deadlines stretch, tests do not wait longer than they have to.
+# Sanitized and emulated runs are slower; deadlines stretch, tests do not wait longer than they have
+# to.
 PATIENCE = float(os.environ.get("TENON_PATIENCE", "1"))
 
-SANITIZED = b"__asan_init" in (BUILD / "host/tenond").read_bytes() if (BUILD / "host/tenond").exists() else False
+SANITIZED = (
+    b"__asan_init" in (BUILD / "host/tenond").read_bytes()
+    if (BUILD / "host/tenond").exists()
+    else False
+)
 
 QUICK_RETRY = "[retry]\nbase = 50ms\nmax = 400ms\nmax_attempts = 100\n"
 
 
 def wait_for(ask, what, timeout=20.0, every=0.02):
-    """Asks until the answer is true and gives it back; says what was waited for, and the last answer, when it never is."""
+    """Asks until the answer is true and gives it back; says what was waited for, and the last
+    answer, when it never is."""
     deadline = time.monotonic() + timeout * PATIENCE
     while True:
         answer = ask()
         if answer:
             return answer
         if time.monotonic() > deadline:
-            raise AssertionError("waited %g s for %s; the last answer was %r" % (timeout * PATIENCE, what, answer))
+            raise AssertionError(
+                "waited %g s for %s; the last answer was %r" % (timeout * PATIENCE, what, answer)
+            )
         time.sleep(every)
 
 
@@ -41,7 +50,8 @@ def free_port():
 
 
 def descendants(pid):
-    """The process and everything below it, children first. Read from /proc, so also what left its process group."""
+    """The process and everything below it, children first. Read from /proc, so also what left its
+    process group."""
     children = {}
     for entry in pathlib.Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -60,7 +70,8 @@ def descendants(pid):
 
 
 def copy_plugins(target):
-    """The build's plugins into a folder of this user: a checkout may belong to somebody else, and is then not trusted."""
+    """The build's plugins into a folder of this user: a checkout may belong to somebody else, and
+    is then not trusted."""
     target.mkdir(mode=0o755)
     for path in (BUILD / "plugins").rglob("*.so"):
         shutil.copy(path, target / path.name)
@@ -108,10 +119,15 @@ class Tenon:
         self.state.mkdir(exist_ok=True)
         self.host_ini(plugins=plugins)
 
-    # ---- configuration ---------------------------------------------------------------------------------------
+    # ---- configuration ---------------------------------------------------------------------------
 
-    def host_ini(self, plugins=(), host="", api="", store="", log="level = debug\n", store_url=None):
-        text = "[host]\nplugin_path = %s\n%s\n" % (":".join(map(str, [*plugins, self.plugins])), host)
+    def host_ini(
+        self, plugins=(), host="", api="", store="", log="level = debug\n", store_url=None
+    ):
+        text = "[host]\nplugin_path = %s\n%s\n" % (
+            ":".join(map(str, [*plugins, self.plugins])),
+            host,
+        )
         text += "[api]\nsocket = %s\nlisten = 127.0.0.1:%d\n%s\n" % (self.socket, self.port, api)
         text += "[store]\nurl = %s\n%s\n" % (store_url or "sqlite:%s/tenon.db" % self.state, store)
         text += "[log]\n" + log
@@ -121,26 +137,46 @@ class Tenon:
         (self.conf / (name + ".ini")).write_text(text)
 
     def webhook(self, name, url, select="type = event\n", settings="", more="", retry=QUICK_RETRY):
-        """An integration of the webhook plugin that posts to `url`, split into base_url and [settings] path."""
+        """An integration of the webhook plugin that posts to `url`, split into base_url and
+        [settings] path."""
         parts = urllib.parse.urlsplit(url)
-        text = "[integration]\nplugin = webhook\nbase_url = %s://%s\n[select]\n%s" % (parts.scheme, parts.netloc, select)
+        text = "[integration]\nplugin = webhook\nbase_url = %s://%s\n[select]\n%s" % (
+            parts.scheme,
+            parts.netloc,
+            select,
+        )
         text += "%s%s[settings]\npath = %s\n%s" % (retry, more, parts.path or "/", settings)
         self.ini(name, text)
 
-    # ---- life ------------------------------------------------------------------------------------------------
+    # ---- life ------------------------------------------------------------------------------------
 
     def start(self, wait=True, arguments=()):
-        command = [str(BUILD / "host/tenond"), "--conf", str(self.conf), "--state", str(self.state), *arguments]
+        command = [
+            str(BUILD / "host/tenond"),
+            "--conf",
+            str(self.conf),
+            "--state",
+            str(self.state),
+            *arguments,
+        ]
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
-                                            env={**os.environ, **self.environment}, start_new_session=True)
+            self.process = subprocess.Popen(
+                command,
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                env={**os.environ, **self.environment},
+                start_new_session=True,
+            )
         if wait:
             wait_for(self.is_up, "tenond to answer /health")
         return self
 
     def is_up(self):
         if self.process.poll() is not None:
-            raise AssertionError("tenond ended with %s:\n%s" % (self.process.returncode, self.log_text()[-4000:]))
+            raise AssertionError(
+                "tenond ended with %s:\n%s" % (self.process.returncode, self.log_text()[-4000:])
+            )
         with contextlib.suppress(OSError, http.client.HTTPException):
             return self.get("/health").status == 200
         return False
@@ -177,9 +213,11 @@ class Tenon:
     def log_text(self):
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
-    # ---- API -------------------------------------------------------------------------------------------------
+    # ---- API -------------------------------------------------------------------------------------
 
-    def call(self, method, path, body=None, content_type="application/json", timeout=60, headers=None):
+    def call(
+        self, method, path, body=None, content_type="application/json", timeout=60, headers=None
+    ):
         connection = UnixConnection(str(self.socket), timeout * PATIENCE)
         try:
             sent = dict(headers or {})
@@ -188,7 +226,9 @@ class Tenon:
                 body = body.encode() if isinstance(body, str) else body
             connection.request(method, path, body=body, headers=sent)
             response = connection.getresponse()
-            return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
+            return Answer(
+                response.status, {k.lower(): v for k, v in response.getheaders()}, response.read()
+            )
         finally:
             connection.close()
 
@@ -200,18 +240,27 @@ class Tenon:
 
     def add(self, *records, type="event"):
         """Records (dicts) as NDJSON; refuses to go on when they were not stored."""
-        answer = self.post("/api/v1/entities?type=" + urllib.parse.quote(type),
-                           "\n".join(json.dumps(record) for record in records), content_type="application/x-ndjson")
+        answer = self.post(
+            "/api/v1/entities?type=" + urllib.parse.quote(type),
+            "\n".join(json.dumps(record) for record in records),
+            content_type="application/x-ndjson",
+        )
         assert 200 <= answer.status < 300, answer
         return answer
 
     def submissions(self, **filters):
-        answer = self.get("/api/v1/submissions?" + urllib.parse.urlencode({"limit": 1000, **filters}))
+        answer = self.get(
+            "/api/v1/submissions?" + urllib.parse.urlencode({"limit": 1000, **filters})
+        )
         assert answer.status == 200, answer
         return rows_of(answer.json)
 
     def why(self, entity, integration=None):
-        query = {"entity": entity} if integration is None else {"entity": entity, "integration": integration}
+        query = (
+            {"entity": entity}
+            if integration is None
+            else {"entity": entity, "integration": integration}
+        )
         return self.get("/api/v1/why?" + urllib.parse.urlencode(query))
 
     def integration(self, name):
@@ -226,15 +275,25 @@ class Tenon:
             found[row["state"]] = found.get(row["state"], 0) + 1
         return found
 
-    # ---- client ----------------------------------------------------------------------------------------------
+    # ---- client ----------------------------------------------------------------------------------
 
     def cli(self, *arguments, check=True, stdin=None, timeout=60, program="tenon"):
-        run = subprocess.run([str(BUILD / "host" / program), *map(str, arguments)], capture_output=True, text=True,
-                             input=stdin, timeout=timeout * PATIENCE,
-                             env={**os.environ, **self.environment, "TENON_CONF": str(self.conf)}, check=False)
+        run = subprocess.run(
+            [str(BUILD / "host" / program), *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            input=stdin,
+            timeout=timeout * PATIENCE,
+            env={**os.environ, **self.environment, "TENON_CONF": str(self.conf)},
+            check=False,
+        )
         if check:
-            assert run.returncode == 0, "tenon %s: %d\n%s%s" % (" ".join(map(str, arguments)), run.returncode, run.stdout,
-                                                              run.stderr)
+            assert run.returncode == 0, "tenon %s: %d\n%s%s" % (
+                " ".join(map(str, arguments)),
+                run.returncode,
+                run.stdout,
+                run.stderr,
+            )
         return run
 
 
@@ -247,8 +306,13 @@ def rows_of(answer):
 
 def run_check(conf):
     """tenond --check: (exit status, everything it said)."""
-    run = subprocess.run([str(BUILD / "host/tenond"), "--conf", str(conf), "--check"], capture_output=True, text=True,
-                         timeout=60 * PATIENCE, check=False)
+    run = subprocess.run(
+        [str(BUILD / "host/tenond"), "--conf", str(conf), "--check"],
+        capture_output=True,
+        text=True,
+        timeout=60 * PATIENCE,
+        check=False,
+    )
     return run.returncode, run.stdout + run.stderr
 
 
@@ -256,7 +320,20 @@ def build_plugin(source, target, *defines):
     """One compiler line and the one header: what an author does outside the tree."""
     target.parent.mkdir(parents=True, exist_ok=True)
     target.parent.chmod(0o755)
-    subprocess.run(["cc", "-shared", "-fPIC", "-fvisibility=hidden", "-D_GNU_SOURCE", "-I%s" % (TOP / "sdk/include"),
-                    *["-D" + one for one in defines], "-o", str(target), str(source)], check=True)
+    subprocess.run(
+        [
+            "cc",
+            "-shared",
+            "-fPIC",
+            "-fvisibility=hidden",
+            "-D_GNU_SOURCE",
+            "-I%s" % (TOP / "sdk/include"),
+            *["-D" + one for one in defines],
+            "-o",
+            str(target),
+            str(source),
+        ],
+        check=True,
+    )
     target.chmod(0o755)
     return target

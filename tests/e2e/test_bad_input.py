@@ -73,7 +73,9 @@ def test_each_is_refused_with_words_and_nothing_is_stored(running):
 def test_one_bad_record_stores_none_of_its_batch(running):
     lines = [GOOD % number for number in range(1000)]
     lines[700] = b'{"id":"x",,}'
-    words = problem(running.post("/ingest?type=event", b"\n".join(lines), content_type="application/x-ndjson"))
+    words = problem(
+        running.post("/ingest?type=event", b"\n".join(lines), content_type="application/x-ndjson")
+    )
     assert "701" in words, "the line is not named: %s" % words
     array = b"[" + b",".join(lines) + b"]"
     words = problem(running.post("/ingest?type=event", array))
@@ -88,7 +90,11 @@ def test_a_body_of_100_mb_is_refused_and_costs_no_memory(running):
     before = peak_kb()
     with socket.create_connection(("127.0.0.1", running.port), timeout=30) as peer:
         size = 100 << 20
-        peer.sendall(b"POST /ingest HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % size)
+        peer.sendall(
+            b"POST /ingest HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            b"Content-Length: %d\r\n\r\n"
+            % size
+        )
         answer = b""
         try:
             for _ in range(size >> 16):
@@ -111,10 +117,18 @@ def test_a_declared_size_beyond_the_limit_is_answered_413(running):
         assert b" 413 " in peer.recv(65536).split(b"\r\n")[0]
 
 
-@pytest.mark.parametrize("bytes_", [b"\0" * 4096, b"GET\r\n\r\n", b"POST /ingest HTTP/9.9\r\n\r\n", b"\x16\x03\x01\x02\0" * 50,
-                                    b"POST /ingest HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n{}",
-                                    b"POST /ingest HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n{}",
-                                    b"POST /ingest HTTP/1.1\r\n" + b"X-Y: " + b"z" * 100000 + b"\r\n\r\n"])
+@pytest.mark.parametrize(
+    "bytes_",
+    [
+        b"\0" * 4096,
+        b"GET\r\n\r\n",
+        b"POST /ingest HTTP/9.9\r\n\r\n",
+        b"\x16\x03\x01\x02\0" * 50,
+        b"POST /ingest HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n{}",
+        b"POST /ingest HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n{}",
+        b"POST /ingest HTTP/1.1\r\n" + b"X-Y: " + b"z" * 100000 + b"\r\n\r\n",
+    ],
+)
 def test_what_is_not_http_does_not_stop_the_daemon(running, bytes_):
     with socket.create_connection(("127.0.0.1", running.port), timeout=10) as peer:
         try:
@@ -137,9 +151,20 @@ def test_a_body_that_never_ends_holds_nobody(running):
     assert stored(running) == 1
 
 
-@pytest.mark.parametrize("path", ["/api/v1/nothing", "/api/v1/entities/", "/..%2f..%2fetc/passwd", "/api/v1/submissions/abc",
-                                  "/api/v1/entities?limit=zero", "/api/v1/why", "/api/v1/submissions?state=happy",
-                                  "/api/v1/entities/%ff", "/api/v1/status?wrong=1"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/v1/nothing",
+        "/api/v1/entities/",
+        "/..%2f..%2fetc/passwd",
+        "/api/v1/submissions/abc",
+        "/api/v1/entities?limit=zero",
+        "/api/v1/why",
+        "/api/v1/submissions?state=happy",
+        "/api/v1/entities/%ff",
+        "/api/v1/status?wrong=1",
+    ],
+)
 def test_bad_paths_and_arguments_are_problems(running, path):
     words = problem(running.get(path))
     assert words
@@ -152,16 +177,23 @@ def test_unknown_names_are_named(running):
 
 
 def test_odd_but_good_input_is_taken_as_it_is(tenon, receiver):
-    """Whatever is legal JSON survives unchanged: escapes, big numbers, duplicate keys, an id that is a number, odd types."""
+    """Whatever is legal JSON survives unchanged: escapes, big numbers, duplicate keys, an id that
+    is a number, odd types."""
     tenon.webhook("hooks", receiver.url("/in"), select="")
     tenon.start()
-    bodies = [b'{"id":1}', b'{"id":"\\u00e9/..\\\\x y?&#","n":12345678901234567890.123456789e-3}',
-              b'{"id":"dup","a":1,"a":2}', b'{"id":"sp" , "x" : [ ] }', b'{"id":"pair","x":"\\ud83d\\ude00"}',
-              b'{"id":"typed","type":"tr\\u00e8s odd/type"}']
+    bodies = [
+        b'{"id":1}',
+        b'{"id":"\\u00e9/..\\\\x y?&#","n":12345678901234567890.123456789e-3}',
+        b'{"id":"dup","a":1,"a":2}',
+        b'{"id":"sp" , "x" : [ ] }',
+        b'{"id":"pair","x":"\\ud83d\\ude00"}',
+        b'{"id":"typed","type":"tr\\u00e8s odd/type"}',
+    ]
     for body in bodies:
         answer = tenon.post("/ingest", body)
         assert answer.status < 300, (body, answer)
     wait_for(lambda: receiver.stats()["records"] == len(bodies), "all of them")
     sent = {one["body"] for one in receiver.exchanges}
-    assert {json.dumps(json.loads(body), sort_keys=True) for body in sent} == \
-           {json.dumps(json.loads(body), sort_keys=True) for body in bodies}
+    assert {json.dumps(json.loads(body), sort_keys=True) for body in sent} == {
+        json.dumps(json.loads(body), sort_keys=True) for body in bodies
+    }

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The daemon and `tenon config` say what is wrong, where, with a stable code, for all files at once; a bad file stops nobody else."""
+"""The daemon and `tenon config` say what is wrong, where, with a stable code, for all files at
+once; a bad file stops nobody else."""
 import os
 import re
 
@@ -10,12 +11,25 @@ COMPLAINT = re.compile(r"^\S+\.ini(:\d+)?: .*\bC\d{3}\b|\bC\d{3}\b.*\.ini", re.M
 
 
 def test_all_errors_of_all_files_are_shown_with_their_lines(tenon):
-    tenon.ini("first", "[integration]\nplugin = webhook\nbase_url = http://127.0.0.1:1\n[retry]\nmax_attempts = three\n"
-                       "bass = 1s\n[settings]\npath = /x\n")
+    tenon.ini(
+        "first",
+        "[integration]\nplugin = webhook\nbase_url = http://127.0.0.1:1\n"
+        "[retry]\nmax_attempts = three\n"
+        "bass = 1s\n[settings]\npath = /x\n",
+    )
     tenon.ini("second", "[integration]\nplugin = webhok\n[selekt]\ntype = event\n")
     status, words = run_check(tenon.conf)
     assert status == 1, words
-    for piece in ("first.ini:5", "'three'", "first.ini:6", "base", "second.ini:2", "webhook", "second.ini:3", "select"):
+    for piece in (
+        "first.ini:5",
+        "'three'",
+        "first.ini:6",
+        "base",
+        "second.ini:2",
+        "webhook",
+        "second.ini:3",
+        "select",
+    ):
         assert piece in words, "%s is not said:\n%s" % (piece, words)
     assert len(re.findall(r"\bC\d{3}\b", words)) >= 4, words
     run = tenon.cli("config", "check", check=False)
@@ -33,7 +47,9 @@ def test_a_bad_file_does_not_keep_its_neighbour_from_work(tenon, receiver):
     tenon.webhook("good", receiver.url("/in"))
     tenon.ini("bad", "[integration]\nplugin = webhook\nbase_url = not a url\n")
     tenon.start(wait=False)
-    wait_for(lambda: tenon.process.poll() is not None or tenon.socket.exists(), "the daemon to decide")
+    wait_for(
+        lambda: tenon.process.poll() is not None or tenon.socket.exists(), "the daemon to decide"
+    )
     if tenon.process.poll() is None:
         tenon.add({"id": "evt-1"})
         wait_for(lambda: receiver.stats()["records"] == 1, "the good one's delivery")
@@ -43,10 +59,16 @@ def test_a_bad_file_does_not_keep_its_neighbour_from_work(tenon, receiver):
 
 
 GARBAGE = {
-    "zeros": b"\0" * 5000, "random": bytes(range(256)) * 40, "long line": b"[integration]\nplugin = " + b"x" * 2000000,
-    "no section": b"plugin = webhook\n", "unclosed": b"[integration\nplugin = webhook\n", "empty": b"",
-    "many sections": b"".join(b"[s%d]\nk = v\n" % n for n in range(20000)), "utf-16": "[integration]".encode("utf-16"),
-    "bad utf-8": b"[integration]\nplugin = \xff\xfe\n", "twice": b"[integration]\nplugin = webhook\n" * 2,
+    "zeros": b"\0" * 5000,
+    "random": bytes(range(256)) * 40,
+    "long line": b"[integration]\nplugin = " + b"x" * 2000000,
+    "no section": b"plugin = webhook\n",
+    "unclosed": b"[integration\nplugin = webhook\n",
+    "empty": b"",
+    "many sections": b"".join(b"[s%d]\nk = v\n" % n for n in range(20000)),
+    "utf-16": "[integration]".encode("utf-16"),
+    "bad utf-8": b"[integration]\nplugin = \xff\xfe\n",
+    "twice": b"[integration]\nplugin = webhook\n" * 2,
     "references": b"[integration]\nplugin = webhook\nbase_url = ${env:${env:A}}\n",
     "loop": b"[integration]\nplugin = ${file:/dev/zero}\n",
 }
@@ -80,7 +102,11 @@ def test_plain_secrets_are_refused_and_references_work(tenon, receiver):
     secret_file = tenon.folder / "token"
     secret_file.write_text("from-a-file\n")
     secret_file.chmod(0o600)
-    tenon.webhook("hooks", receiver.url("/in"), more="[auth]\ntype = bearer\ntoken = ${file:%s}\n" % secret_file)
+    tenon.webhook(
+        "hooks",
+        receiver.url("/in"),
+        more="[auth]\ntype = bearer\ntoken = ${file:%s}\n" % secret_file,
+    )
     tenon.start()
     tenon.add({"id": "evt-1"})
     wait_for(lambda: receiver.stats()["records"] == 1, "the delivery")
@@ -99,11 +125,23 @@ def test_disabled_is_known_and_silent(tenon, receiver):
 
 def test_programs_explain_themselves():
     import subprocess
+
     for program in ("tenond", "tenon"):
-        run = subprocess.run([str(BUILD / "host" / program), "--help"], capture_output=True, text=True, timeout=20, check=False)
+        run = subprocess.run(
+            [str(BUILD / "host" / program), "--help"],
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
+        )
         assert run.returncode == 0 and len(run.stdout) > 100, program
-        run = subprocess.run([str(BUILD / "host" / program), "--nonsense"], capture_output=True, text=True, timeout=20,
-                             check=False)
+        run = subprocess.run(
+            [str(BUILD / "host" / program), "--nonsense"],
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
+        )
         assert run.returncode == 2 and "nonsense" in run.stderr, program
 
 

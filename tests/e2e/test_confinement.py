@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A worker has what its plugin was granted and nothing else. The plugin `probe` tries, and reports what it could."""
+"""A worker has what its plugin was granted and nothing else. The plugin `probe` tries, and reports
+what it could."""
 import json
 import pathlib
 
@@ -20,8 +21,12 @@ def report(tenon, receiver):
     allowed.mkdir()
     private = tenon.folder / "private"
     private.write_text("nobody's business")
-    tenon.ini("probe", "[integration]\nplugin = probe\nbase_url = %s\nallow_paths = %s\n%s[settings]\noutside = %s\ninside = %s\n" %
-              (receiver.url(), allowed, QUICK_RETRY, private, allowed / "file"))
+    tenon.ini(
+        "probe",
+        "[integration]\nplugin = probe\nbase_url = %s\nallow_paths = %s\n%s"
+        "[settings]\noutside = %s\ninside = %s\n"
+        % (receiver.url(), allowed, QUICK_RETRY, private, allowed / "file"),
+    )
     tenon.start()
     tenon.add({"id": "evt-1"})
     wait_for(lambda: receiver.stats()["records"] == 1, "the probe's report")
@@ -29,8 +34,11 @@ def report(tenon, receiver):
 
 
 def has_landlock():
-    return "landlock" in pathlib.Path("/sys/kernel/security/lsm").read_text() \
-        if pathlib.Path("/sys/kernel/security/lsm").exists() else False
+    return (
+        "landlock" in pathlib.Path("/sys/kernel/security/lsm").read_text()
+        if pathlib.Path("/sys/kernel/security/lsm").exists()
+        else False
+    )
 
 
 def test_a_worker_cannot_do_what_it_was_not_granted(report):
@@ -53,7 +61,10 @@ def test_the_kernel_agrees(tenon, receiver):
     tenon.add({"id": "evt-1"})
     wait_for(lambda: receiver.stats()["records"] == 1, "a delivery")
     for pid in wait_for(tenon.workers, "a worker"):
-        status = dict(line.split(":\t", 1) for line in pathlib.Path("/proc/%d/status" % pid).read_text().splitlines())
+        status = dict(
+            line.split(":\t", 1)
+            for line in pathlib.Path("/proc/%d/status" % pid).read_text().splitlines()
+        )
         assert status["NoNewPrivs"].strip() == "1"
         assert status["Seccomp"].strip() == "2", "no seccomp filter"
         sockets = [entry.readlink() for entry in pathlib.Path("/proc/%d/fd" % pid).iterdir()]

@@ -1,25 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A record gets to its destination as it should: whole, transformed, in order, once; and `why` tells all of it."""
+"""A record gets to its destination as it should: whole, transformed, in order, once; and `why`
+tells all of it."""
 import json
 
 from daemon import TOP, wait_for
 
 
 def taken(receiver, count):
-    return wait_for(lambda: receiver.stats()["records"] >= count and receiver.stats(), "%d records at the receiver" % count)
+    return wait_for(
+        lambda: receiver.stats()["records"] >= count and receiver.stats(),
+        "%d records at the receiver" % count,
+    )
 
 
 def test_record_reaches_its_destination(tenon, receiver):
     tenon.webhook("hooks", receiver.url("/in"))
     tenon.start()
-    record = {"id": "evt-1", "title": "Grüße aus Köln \u2028 \"quoted\"", "deep": {"list": [1, 2.5, None, True]}}
+    record = {
+        "id": "evt-1",
+        "title": 'Grüße aus Köln \u2028 "quoted"',
+        "deep": {"list": [1, 2.5, None, True]},
+    }
     tenon.add(record)
     taken(receiver, 1)
     exchange = receiver.exchanges[0]
     assert (exchange["method"], exchange["path"]) == ("POST", "/in")
     assert json.loads(exchange["body"]) == record
     assert exchange["headers"]["content-type"] == "application/json"
-    row = wait_for(lambda: tenon.submissions(integration="hooks", state="succeeded"), "the submission to succeed")[0]
+    row = wait_for(
+        lambda: tenon.submissions(integration="hooks", state="succeeded"),
+        "the submission to succeed",
+    )[0]
     assert (row["entity"], row["attempts"], row["http_status"]) == ("evt-1", 1, 200)
     assert row["idempotency_key"] == exchange["headers"]["idempotency-key"]
 
@@ -29,19 +40,39 @@ def test_array_single_and_ndjson_are_the_same_intake(tenon, receiver):
     tenon.start()
     assert tenon.post("/ingest?type=event", '{"id":"a"}').status < 300
     assert tenon.post("/ingest?type=event", '[{"id":"b"},{"id":"c"}]').status < 300
-    assert tenon.post("/ingest?type=event", '{"id":"d"}\n\n{"id":"e"}\n', content_type="application/x-ndjson").status < 300
+    assert (
+        tenon.post(
+            "/ingest?type=event", '{"id":"d"}\n\n{"id":"e"}\n', content_type="application/x-ndjson"
+        ).status
+        < 300
+    )
     taken(receiver, 5)
-    assert sorted(json.loads(one["body"])["id"] for one in receiver.exchanges) == ["a", "b", "c", "d", "e"]
+    assert sorted(json.loads(one["body"])["id"] for one in receiver.exchanges) == [
+        "a",
+        "b",
+        "c",
+        "d",
+        "e",
+    ]
 
 
 def test_jq_transforms_and_where_refuses_with_a_reason(tenon, receiver):
-    tenon.webhook("hooks", receiver.url("/in"), select="type = event\nwhere = .price > 10\n",
-                  more="[transform]\njq = {title: .title, cents: (.price * 100)}\n")
+    tenon.webhook(
+        "hooks",
+        receiver.url("/in"),
+        select="type = event\nwhere = .price > 10\n",
+        more="[transform]\njq = {title: .title, cents: (.price * 100)}\n",
+    )
     tenon.start()
     tenon.add({"id": "cheap", "title": "A", "price": 3}, {"id": "dear", "title": "B", "price": 30})
     taken(receiver, 1)
-    assert [json.loads(one["body"]) for one in receiver.exchanges] == [{"title": "B", "cents": 3000}]
-    wait_for(lambda: tenon.states("hooks") == {"succeeded": 1, "skipped": 1}, "one delivered, one skipped")
+    assert [json.loads(one["body"]) for one in receiver.exchanges] == [
+        {"title": "B", "cents": 3000}
+    ]
+    wait_for(
+        lambda: tenon.states("hooks") == {"succeeded": 1, "skipped": 1},
+        "one delivered, one skipped",
+    )
     words = tenon.why("cheap").body.decode()
     assert ".price > 10" in words or "where" in words, words
 
@@ -67,7 +98,9 @@ def test_importing_again_changes_nothing(tenon, receiver):
     path.write_text("\n".join(lines) + "\n")
     tenon.cli("entity", "import", path, "--type", "event")
     taken(receiver, 50)
-    before = wait_for(lambda: tenon.states("hooks") == {"succeeded": 50} and tenon.submissions(), "50 successes")
+    before = wait_for(
+        lambda: tenon.states("hooks") == {"succeeded": 50} and tenon.submissions(), "50 successes"
+    )
     again = tenon.cli("entity", "import", path, "--type", "event")
     assert "50" in again.stdout + again.stderr
     tenon.add({"id": "last", "name": "behind it"})
@@ -78,7 +111,8 @@ def test_importing_again_changes_nothing(tenon, receiver):
 
 
 def test_order_per_entity(tenon, receiver):
-    """Versions of one entity arrive in order, a newer one takes the place of a waiting older one, nothing is lost at the end."""
+    """Versions of one entity arrive in order, a newer one takes the place of a waiting older one,
+    nothing is lost at the end."""
     tenon.webhook("hooks", receiver.url("/in"))
     tenon.start()
     for version in range(1, 61):
@@ -92,7 +126,10 @@ def test_order_per_entity(tenon, receiver):
             seen[record["id"]] = record["version"]
         return seen
 
-    wait_for(lambda: last_versions() == {"evt-%d" % number: 60 for number in range(5)}, "version 60 of each entity")
+    wait_for(
+        lambda: last_versions() == {"evt-%d" % number: 60 for number in range(5)},
+        "version 60 of each entity",
+    )
 
 
 def test_many_records_each_exactly_once(tenon, receiver):
@@ -110,9 +147,14 @@ def test_batches_carry_each_record_once(tenon, receiver):
     tenon.webhook("hooks", receiver.url("/in"), settings="batch = 50\nformat = ndjson\n")
     tenon.start()
     tenon.add(*({"id": "evt-%d" % number} for number in range(400)))
-    wait_for(lambda: tenon.get("/api/v1/status").status == 200 and receiver.stats()["records"] >= 400, "400 records")
+    wait_for(
+        lambda: tenon.get("/api/v1/status").status == 200 and receiver.stats()["records"] >= 400,
+        "400 records",
+    )
     good = [one for one in receiver.exchanges if one["answer"] == 200]
-    ids = [json.loads(line)["id"] for one in good for line in one["body"].decode().splitlines() if line]
+    ids = [
+        json.loads(line)["id"] for one in good for line in one["body"].decode().splitlines() if line
+    ]
     assert sorted(ids) == sorted("evt-%d" % number for number in range(400))
     assert max(len(one["body"].decode().splitlines()) for one in good) > 10
     assert all("ndjson" in one["headers"]["content-type"] for one in good)
@@ -121,7 +163,11 @@ def test_batches_carry_each_record_once(tenon, receiver):
 def test_archive_keeps_every_record(tenon):
     out = tenon.folder / "archive"
     out.mkdir()
-    tenon.ini("archive", "[integration]\nplugin = archive\nallow_paths = %s\n[settings]\ndirectory = %s\n" % (out, out))
+    tenon.ini(
+        "archive",
+        "[integration]\nplugin = archive\nallow_paths = %s\n[settings]\ndirectory = %s\n"
+        % (out, out),
+    )
     tenon.start()
     tenon.add(*({"id": "evt-%d" % number} for number in range(200)))
 
@@ -150,6 +196,8 @@ def test_the_real_records(tenon, receiver):
     tenon.cli("entity", "import", TOP / "examples/conferences.ndjson", "--type", "event")
     taken(receiver, 1143)
     sent = sorted(json.dumps(json.loads(one["body"]), sort_keys=True) for one in receiver.exchanges)
-    wanted = sorted(json.dumps(json.loads(line), sort_keys=True)
-                    for line in (TOP / "examples/conferences.ndjson").read_text().splitlines())
+    wanted = sorted(
+        json.dumps(json.loads(line), sort_keys=True)
+        for line in (TOP / "examples/conferences.ndjson").read_text().splitlines()
+    )
     assert sent == wanted

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A full disk: intake says so (507), nothing is half stored, and what was acknowledged is still there."""
+"""A full disk: intake says so (507), nothing is half stored, and what was acknowledged is still
+there."""
 import contextlib
 import json
 import sqlite3
@@ -13,8 +14,12 @@ from daemon import wait_for
 def small_disk(tenon, needs_root):
     path = tenon.folder / "small"
     path.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m,mode=700", "tenon-test", str(path)],
-                             capture_output=True, text=True, check=False)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=8m,mode=700", "tenon-test", str(path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if mounted.returncode != 0:
         pytest.skip("cannot mount a tmpfs: %s" % mounted.stderr.strip())
     yield path
@@ -45,7 +50,10 @@ def test_intake_says_507_and_nothing_is_torn(tenon, receiver, small_disk):
     assert tenon.get("/api/v1/entities/evt-%d-0" % number).status == 404
 
     subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk)], check=True)
-    wait_for(lambda: tenon.post("/ingest?type=event", '{"id":"after"}').status < 300, "intake with room again")
+    wait_for(
+        lambda: tenon.post("/ingest?type=event", '{"id":"after"}').status < 300,
+        "intake with room again",
+    )
     receiver.mend()
     assert tenon.stop() == 0
     with contextlib.closing(sqlite3.connect(str(small_disk / "tenon.db"))) as store:

@@ -24,7 +24,9 @@ def test_dry_run_is_the_request_itself(tenon, receiver):
     tried = receiver.stats()["requests"]
     before = tenon.submissions()
 
-    shown = json.loads(tenon.cli("submit", "hooks", "--entity", "evt-1", "--dry-run", "--json").stdout)
+    shown = json.loads(
+        tenon.cli("submit", "hooks", "--entity", "evt-1", "--dry-run", "--json").stdout
+    )
     request = shown["requests"][0]
     real = receiver.exchanges[0]
     assert (request["method"], request["url"]) == ("POST", receiver.url("/in"))
@@ -48,7 +50,9 @@ def test_dry_run_says_why_not(tenon, receiver):
     tenon.webhook("hooks", receiver.url("/in"), select="type = event\nwhere = .price > 10\n")
     tenon.start()
     tenon.add({"id": "cheap", "price": 1})
-    shown = json.loads(tenon.cli("submit", "hooks", "--entity", "cheap", "--dry-run", "--json").stdout)
+    shown = json.loads(
+        tenon.cli("submit", "hooks", "--entity", "cheap", "--dry-run", "--json").stdout
+    )
     assert shown["wanted"] is False and ".price" in shown["reason"]
     assert receiver.stats()["requests"] == 0
     run = tenon.cli("submit", "hooks", "--entity", "nobody", "--dry-run", check=False)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A plugin that misbehaves costs the record that it does so on, and nothing else: the daemon lives, its other records and other
-integrations are delivered, and the culprit, its callback and the signal are named."""
+"""A plugin that misbehaves costs the record that it does so on, and nothing else: the daemon lives,
+its other records and other integrations are delivered, and the culprit, its callback and the signal
+are named."""
 import json
 
 import pytest
@@ -22,7 +23,8 @@ WAYS = [
 
 @pytest.fixture
 def hostile(tenon, receiver, make_receiver):
-    """Starts the daemon with a hostile integration `bad` beside a good one; gives the receivers of both."""
+    """Starts the daemon with a hostile integration `bad` beside a good one; gives the receivers of
+    both."""
     plugins = tenon.folder / "plugins"
     plugins.mkdir()
 
@@ -31,8 +33,12 @@ def hostile(tenon, receiver, make_receiver):
         build_plugin(SOURCE, plugins / (name + ".so"), 'NAME="%s"' % name, "HOW=" + how)
         tenon.host_ini(plugins=[plugins])
         own = make_receiver()
-        tenon.ini("bad", "[integration]\nplugin = %s\nbase_url = %s\ncall_timeout = 500ms\nmemory_max = 64MB\n%s"
-                         "[select]\ntype = event\n[retry]\nbase = 10ms\nmax = 50ms\nmax_attempts = 3\n" % (name, own.url(), more))
+        tenon.ini(
+            "bad",
+            "[integration]\nplugin = %s\nbase_url = %s\ncall_timeout = 500ms\nmemory_max = 64MB\n%s"
+            "[select]\ntype = event\n[retry]\nbase = 10ms\nmax = 50ms\nmax_attempts = 3\n"
+            % (name, own.url(), more),
+        )
         tenon.webhook("good", receiver.url("/in"))
         tenon.start()
         return own
@@ -41,7 +47,9 @@ def hostile(tenon, receiver, make_receiver):
 
 
 def ids_at(receiver):
-    return {json.loads(one["body"])["id"] for one in list(receiver.exchanges) if one["answer"] == 200}
+    return {
+        json.loads(one["body"])["id"] for one in list(receiver.exchanges) if one["answer"] == 200
+    }
 
 
 @pytest.mark.parametrize("how, callback, words", WAYS, ids=[way[0].lower() for way in WAYS])
@@ -49,13 +57,20 @@ def test_contained_and_named(tenon, receiver, hostile, how, callback, words):
     if how == "ALLOCATE" and SANITIZED:
         pytest.skip("a sanitizer's shadow leaves no room for a memory limit")
     if SANITIZED and how in ("NULL_POINTER", "STACK", "ABORT"):
-        words = [*words, "exited with status 1"]  # the sanitizer in the worker sees the signal first
+        words = [
+            *words,
+            "exited with status 1",
+        ]  # the sanitizer in the worker sees the signal first
     own = hostile(how)
     pid = tenon.process.pid
     good = [{"id": "evt-%d" % number} for number in range(40)]
     tenon.add(*good[:20], EVIL, *good[20:])
     wait_for(lambda: receiver.stats()["records"] == 41, "all 41 at the other integration")
-    wait_for(lambda: tenon.states("bad") == {"succeeded": 40, "failed": 1}, "40 delivered, the evil one failed", timeout=60)
+    wait_for(
+        lambda: tenon.states("bad") == {"succeeded": 40, "failed": 1},
+        "40 delivered, the evil one failed",
+        timeout=60,
+    )
     assert ids_at(own) == {record["id"] for record in good}
     assert tenon.is_running() and tenon.process.pid == pid
 
@@ -67,17 +82,31 @@ def test_contained_and_named(tenon, receiver, hostile, how, callback, words):
     why = tenon.why("evil-1", "bad").body.decode()
     assert callback in why, why
     tenon.add({"id": "afterwards"})
-    wait_for(lambda: "afterwards" in ids_at(own) | {row["entity"] for row in tenon.submissions(integration="bad")
-                                                    if row["state"] == "succeeded"}, "work goes on afterwards", timeout=60)
+    wait_for(
+        lambda: "afterwards"
+        in ids_at(own)
+        | {
+            row["entity"]
+            for row in tenon.submissions(integration="bad")
+            if row["state"] == "succeeded"
+        },
+        "work goes on afterwards",
+        timeout=60,
+    )
 
 
 def test_garbage_on_every_descriptor(tenon, receiver, hostile):
-    """The answer is drowned in noise: the worker is ended as one that does not speak the protocol."""
+    """The answer is drowned in noise: the worker is ended as one that does not speak the
+    protocol."""
     own = hostile("GARBAGE")
     good = [{"id": "evt-%d" % number} for number in range(40)]
     tenon.add(*good[:20], EVIL, *good[20:])
     wait_for(lambda: receiver.stats()["records"] == 41, "all 41 at the other integration")
-    wait_for(lambda: ids_at(own) >= {record["id"] for record in good}, "the 40 good ones of the bad plugin", timeout=60)
+    wait_for(
+        lambda: ids_at(own) >= {record["id"] for record in good},
+        "the 40 good ones of the bad plugin",
+        timeout=60,
+    )
     assert tenon.is_running()
     assert tenon.integration("bad")["worker"]["last_crash"]
     assert len(tenon.log_text()) < 2_000_000, "the noise is in the log without a limit"
@@ -87,7 +116,9 @@ def test_crash_after_crash_ends_in_quarantine(tenon, receiver, hostile):
     hostile("NULL_POINTER")
     for number in range(12):
         tenon.add({"id": "evil-%d" % number, "text": "evil"})
-    wait_for(lambda: "quarantine" in json.dumps(tenon.integration("bad")), "the quarantine", timeout=60)
+    wait_for(
+        lambda: "quarantine" in json.dumps(tenon.integration("bad")), "the quarantine", timeout=60
+    )
     words = tenon.cli("integration", "show", "bad").stdout
     assert "quarantine" in words and "transform" in words, words
     wait_for(lambda: receiver.stats()["records"] == 12, "the other integration's records")
@@ -99,13 +130,27 @@ def test_crash_after_crash_ends_in_quarantine(tenon, receiver, hostile):
 
 def test_a_jq_program_that_never_ends_costs_its_own_record(tenon, receiver, make_receiver):
     other = make_receiver()
-    tenon.webhook("bad", other.url("/in"), retry="[retry]\nbase = 10ms\nmax = 50ms\nmax_attempts = 2\n",
-                  more="[transform]\njq = if .text == \"evil\" then last(repeat(1)) else . end\n")
+    tenon.webhook(
+        "bad",
+        other.url("/in"),
+        retry="[retry]\nbase = 10ms\nmax = 50ms\nmax_attempts = 2\n",
+        more='[transform]\njq = if .text == "evil" then last(repeat(1)) else . end\n',
+    )
     path = tenon.conf / "bad.ini"
-    path.write_text(path.read_text().replace("[integration]\n", "[integration]\ncall_timeout = 500ms\n"))
-    tenon.webhook("good", receiver.url("/in"), more="[transform]\njq = {id: .id}\n", retry=QUICK_RETRY)
+    path.write_text(
+        path.read_text().replace("[integration]\n", "[integration]\ncall_timeout = 500ms\n")
+    )
+    tenon.webhook(
+        "good", receiver.url("/in"), more="[transform]\njq = {id: .id}\n", retry=QUICK_RETRY
+    )
     tenon.start()
     tenon.add(*({"id": "evt-%d" % number} for number in range(20)), EVIL)
-    wait_for(lambda: receiver.stats()["records"] == 21, "the other integration's records", timeout=60)
-    wait_for(lambda: tenon.states("bad") == {"succeeded": 20, "failed": 1}, "20 delivered, the endless one failed", timeout=60)
+    wait_for(
+        lambda: receiver.stats()["records"] == 21, "the other integration's records", timeout=60
+    )
+    wait_for(
+        lambda: tenon.states("bad") == {"succeeded": 20, "failed": 1},
+        "20 delivered, the endless one failed",
+        timeout=60,
+    )
     assert tenon.submissions(integration="bad", state="failed")[0]["entity"] == "evil-1"

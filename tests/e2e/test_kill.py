@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""kill -9 of the whole tree at random moments under load: what was acknowledged arrives, what comes twice was in flight and carries the
-key of its first attempt."""
+"""kill -9 of the whole tree at random moments under load: what was acknowledged arrives, what comes
+twice was in flight and carries the key of its first attempt."""
 import contextlib
 import http.client
 import json
@@ -30,7 +30,9 @@ class Producer(threading.Thread):
         number = 0
         while not self.ended.is_set():
             size = random.choice((1, 1, 10, 50))
-            records = [{"id": "%s-%d" % (self.prefix, number + k), "text": "x" * 300} for k in range(size)]
+            records = [
+                {"id": "%s-%d" % (self.prefix, number + k), "text": "x" * 300} for k in range(size)
+            ]
             number += size
             body = "\n".join(map(json.dumps, records)).encode()
             while not self.post(body) and not self.ended.is_set():
@@ -43,15 +45,17 @@ class Producer(threading.Thread):
         self.answered = False
         with contextlib.suppress(OSError, http.client.HTTPException):
             connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-            connection.request("POST", "/ingest?type=event", body, {"Content-Type": "application/x-ndjson"})
+            connection.request(
+                "POST", "/ingest?type=event", body, {"Content-Type": "application/x-ndjson"}
+            )
             self.answered = 200 <= connection.getresponse().status < 300
             connection.close()
         return self.answered
 
 
 def in_flight_on_disk(state, scratch):
-    """How many submissions a store that was left by a kill has in hand, without a verdict: a look at a copy, so that the store itself
-    stays as it was left."""
+    """How many submissions a store that was left by a kill has in hand, without a verdict: a look
+    at a copy, so that the store itself stays as it was left."""
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir()
     for path in state.glob("tenon.db*"):
@@ -59,8 +63,13 @@ def in_flight_on_disk(state, scratch):
             shutil.copy(path, scratch)
     store = sqlite3.connect(str(scratch / "tenon.db"))
     claimed = store.execute("SELECT coalesce(sum(last - first + 1), 0) FROM leases").fetchone()[0]
-    judged = store.execute("SELECT count(*) FROM submissions JOIN leases ON num BETWEEN first AND last WHERE state <> 1").fetchone()[0]
-    again = store.execute("SELECT count(*) FROM submissions WHERE state = 1 AND due_ms IS NOT NULL").fetchone()[0]
+    judged = store.execute(
+        "SELECT count(*) FROM submissions JOIN leases ON num BETWEEN first AND last"
+        " WHERE state <> 1"
+    ).fetchone()[0]
+    again = store.execute(
+        "SELECT count(*) FROM submissions WHERE state = 1 AND due_ms IS NOT NULL"
+    ).fetchone()[0]
     assert store.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
     store.close()
     return claimed - judged + again
@@ -97,12 +106,19 @@ def test_nothing_acknowledged_is_lost_over_20_kills(tenon, receiver):
 
     acked = {entity for producer in producers for entity in producer.acked}
     assert len(acked) > 1000, "too little load to mean anything: %d" % len(acked)
-    wait_for(lambda: len(acked - set(first_and_later_keys(receiver))) == 0, "all %d acknowledged records" % len(acked),
-             timeout=120, every=0.5)
+    wait_for(
+        lambda: len(acked - set(first_and_later_keys(receiver))) == 0,
+        "all %d acknowledged records" % len(acked),
+        timeout=120,
+        every=0.5,
+    )
     keys = first_and_later_keys(receiver)
     twice = {entity: some for entity, some in keys.items() if len(some) > 1}
     duplicates = sum(len(some) - 1 for some in twice.values())
-    print("%d acknowledged, 0 lost, %d duplicates, %d in flight at the kills" % (len(acked), duplicates, in_flight))
+    print(
+        "%d acknowledged, 0 lost, %d duplicates, %d in flight at the kills"
+        % (len(acked), duplicates, in_flight)
+    )
     assert all(len(set(some)) == 1 for some in twice.values()), "a duplicate with another key"
     assert duplicates <= in_flight
 
@@ -111,6 +127,7 @@ def test_a_killed_worker_costs_nothing(tenon, receiver):
     """The worker alone is killed, again and again; the daemon starts it anew."""
     import os
     import signal
+
     tenon.webhook("hooks", receiver.url("/in"))
     tenon.start()
     sent = 0
@@ -129,6 +146,7 @@ def test_a_killed_worker_costs_nothing(tenon, receiver):
 def test_workers_end_with_their_daemon(tenon, receiver):
     import os
     import signal
+
     tenon.webhook("hooks", receiver.url("/in"))
     tenon.start()
     tenon.add({"id": "evt-1"})
@@ -137,7 +155,10 @@ def test_workers_end_with_their_daemon(tenon, receiver):
     tenon.process.wait()
 
     def are_gone():
-        return not any(os.path.exists("/proc/%d" % pid) and "Z" not in open("/proc/%d/stat" % pid).read().split()[2]
-                       for pid in workers)
+        return not any(
+            os.path.exists("/proc/%d" % pid)
+            and "Z" not in open("/proc/%d/stat" % pid).read().split()[2]
+            for pid in workers
+        )
 
     wait_for(are_gone, "the workers to end by themselves")

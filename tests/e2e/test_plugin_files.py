@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files are listed and refused by reading them: none of their code runs for that, and each refusal says what to do."""
+"""Files are listed and refused by reading them: none of their code runs for that, and each refusal
+says what to do."""
 import json
 import os
 
@@ -35,9 +36,14 @@ def test_a_constructor_does_not_run_for_looking(tenon, plugins):
 
 def test_another_abi_is_refused_with_both_versions(tenon, plugins):
     trace = tenon.folder / "ran"
-    path = build_plugin(SENDER, plugins / "future.so", 'NAME="future"', "MAJOR=2", 'CONSTRUCTOR="%s"' % trace)
+    path = build_plugin(
+        SENDER, plugins / "future.so", 'NAME="future"', "MAJOR=2", 'CONSTRUCTOR="%s"' % trace
+    )
     tenon.ini("future", "[integration]\nplugin = future\nbase_url = http://127.0.0.1:9\n")
-    for words in (tenon.cli("plugin", "inspect", path, check=False), tenon.cli("plugin", "list", check=False)):
+    for words in (
+        tenon.cli("plugin", "inspect", path, check=False),
+        tenon.cli("plugin", "list", check=False),
+    ):
         text = words.stdout + words.stderr
         assert "2" in text and "1" in text and "ABI" in text.upper(), text
     run = tenon.cli("config", "check", check=False)
@@ -47,27 +53,39 @@ def test_another_abi_is_refused_with_both_versions(tenon, plugins):
 
 def test_truncated_files_are_refused(tenon, plugins):
     trace = tenon.folder / "ran"
-    whole = build_plugin(SENDER, tenon.folder / "build" / "cut.so", 'NAME="cut"', 'CONSTRUCTOR="%s"' % trace).read_bytes()
+    whole = build_plugin(
+        SENDER, tenon.folder / "build" / "cut.so", 'NAME="cut"', 'CONSTRUCTOR="%s"' % trace
+    ).read_bytes()
     for share in (0.02, 0.3, 0.6, 0.9):
         path = plugins / ("cut-%d.so" % (share * 100))
-        path.write_bytes(whole[:int(len(whole) * share)])
+        path.write_bytes(whole[: int(len(whole) * share)])
         path.chmod(0o755)
         run = tenon.cli("plugin", "inspect", path, check=False)
         # Without its last tenth only section headers are missing, which nobody needs to load it.
-        assert share == 0.9 or (run.returncode == 1 and "refused" in run.stdout + run.stderr), "%s: %r" % (path.name, run)
+        assert share == 0.9 or (
+            run.returncode == 1 and "refused" in run.stdout + run.stderr
+        ), "%s: %r" % (path.name, run)
     assert tenon.cli("plugin", "list", check=False).returncode == 0
     tenon.start()
     assert not trace.exists()
 
 
 def test_foreign_files_are_not_ours(tenon, plugins):
-    for name, content in (("text.so", b"hello\n"), ("empty.so", b""), ("zeros.so", b"\0" * 8192), ("elf.so", b"\x7fELF" + b"\xff" * 500)):
+    for name, content in (
+        ("text.so", b"hello\n"),
+        ("empty.so", b""),
+        ("zeros.so", b"\0" * 8192),
+        ("elf.so", b"\x7fELF" + b"\xff" * 500),
+    ):
         (plugins / name).write_bytes(content)
         run = tenon.cli("plugin", "inspect", plugins / name, check=False)
         assert run.returncode == 1 and name in run.stdout + run.stderr, run
     import subprocess
+
     (plugins / "lib.c").write_text("int f(void) { return 1; }\n")
-    subprocess.run(["cc", "-shared", "-o", str(plugins / "library.so"), str(plugins / "lib.c")], check=True)
+    subprocess.run(
+        ["cc", "-shared", "-o", str(plugins / "library.so"), str(plugins / "lib.c")], check=True
+    )
     run = tenon.cli("plugin", "inspect", plugins / "library.so", check=False)
     assert run.returncode == 1 and "library.so" in run.stdout + run.stderr
     tenon.start()
@@ -76,16 +94,25 @@ def test_foreign_files_are_not_ours(tenon, plugins):
 
 def test_what_others_may_write_is_not_trusted(tenon, plugins, receiver):
     path = build_plugin(SENDER, plugins / "sender.so")
-    for broken, mended, target in ((0o777, 0o755, path), (0o777, 0o755, plugins), (0o757, 0o755, tenon.folder)):
+    for broken, mended, target in (
+        (0o777, 0o755, path),
+        (0o777, 0o755, plugins),
+        (0o757, 0o755, tenon.folder),
+    ):
         os.chmod(target, broken)
         run = tenon.cli("plugin", "list", check=False)
         text = run.stdout + run.stderr
         assert "not trusted" in text and "chmod" in text or "mkdir" in text, text
         os.chmod(target, mended)
-    tenon.ini("sender", "[integration]\nplugin = sender\nbase_url = %s\n%s" % (receiver.url(), QUICK_RETRY))
+    tenon.ini(
+        "sender",
+        "[integration]\nplugin = sender\nbase_url = %s\n%s" % (receiver.url(), QUICK_RETRY),
+    )
     tenon.start()
     tenon.add({"id": "evt-1"})
-    wait_for(lambda: receiver.stats()["records"] == 1, "a delivery by a plugin built outside the tree")
+    wait_for(
+        lambda: receiver.stats()["records"] == 1, "a delivery by a plugin built outside the tree"
+    )
 
 
 def test_links_and_other_peoples_files_are_not_trusted(tenon, plugins, needs_root):
@@ -109,11 +136,14 @@ def test_two_files_of_one_name_are_both_refused(tenon, plugins):
 
 def test_a_pinned_digest_holds(tenon, plugins, receiver):
     import hashlib
+
     path = build_plugin(SENDER, plugins / "sender.so")
     text = "[integration]\nplugin = sender\nbase_url = %s\nsha256 = %s\n" + QUICK_RETRY
     tenon.ini("sender", text % (receiver.url(), "0" * 64))
     tenon.start()
-    wait_for(lambda: tenon.integration("sender")["state"] not in ("starting", "active"), "the refusal")
+    wait_for(
+        lambda: tenon.integration("sender")["state"] not in ("starting", "active"), "the refusal"
+    )
     assert "sha256" in json.dumps(tenon.integration("sender"))
     tenon.stop()
     tenon.ini("sender", text % (receiver.url(), hashlib.sha256(path.read_bytes()).hexdigest()))

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What README.md shows is run as it stands there: the plugin, the compiler line, the ini, the commands."""
+"""What README.md shows is run as it stands there: the plugin, the compiler line, the ini, the
+commands."""
 import json
 import re
 import subprocess
@@ -20,8 +21,14 @@ def greeter(tenon):
     plugins.mkdir(mode=0o755)
     (plugins / "greeter.c").write_text(blocks("c")[0])
     line = next(line for line in blocks("sh")[0].splitlines() if line.startswith("cc "))
-    run = subprocess.run(line.replace("-Isdk", "-I%s/sdk" % TOP), shell=True, cwd=plugins, capture_output=True, text=True,
-                         check=False)
+    run = subprocess.run(
+        line.replace("-Isdk", "-I%s/sdk" % TOP),
+        shell=True,
+        cwd=plugins,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert (run.returncode, run.stderr) == (0, "")
     tenon.host_ini(plugins=[plugins])
     return plugins / "greeter.so"
@@ -35,9 +42,18 @@ def test_the_plugin_of_the_readme_delivers(tenon, receiver, greeter):
     tenon.start()
     for line in blocks("sh")[1].splitlines():
         assert line.startswith("tenon ")
-        run = subprocess.run(line.replace("tenon ", "%s/host/tenon " % BUILD, 1), shell=True, capture_output=True, text=True,
-                             env={"TENON_CONF": str(tenon.conf), "CHAT_TOKEN": "a-token-of-ours", "PATH": "/usr/bin:/bin"},
-                             check=False)
+        run = subprocess.run(
+            line.replace("tenon ", "%s/host/tenon " % BUILD, 1),
+            shell=True,
+            capture_output=True,
+            text=True,
+            env={
+                "TENON_CONF": str(tenon.conf),
+                "CHAT_TOKEN": "a-token-of-ours",
+                "PATH": "/usr/bin:/bin",
+            },
+            check=False,
+        )
         assert run.returncode == 0, "%s: %s%s" % (line, run.stdout, run.stderr)
     wait_for(lambda: receiver.stats()["records"] == 1, "the greeting")
     exchange = receiver.exchanges[0]
@@ -53,9 +69,14 @@ def test_the_ini_of_the_readme_is_good(tenon, greeter):
 
 
 def test_commands_named_in_the_readme_exist():
-    usage = subprocess.run([str(BUILD / "host/tenon"), "--help"], capture_output=True, text=True, check=True).stdout
+    usage = subprocess.run(
+        [str(BUILD / "host/tenon"), "--help"], capture_output=True, text=True, check=True
+    ).stdout
     named = set(re.findall(r"`tenon ([a-z]+(?: [a-z]+)?)", README)) | {
-        match for block in blocks("sh") for match in re.findall(r"^tenon ([a-z]+(?: [a-z]+)?)", block, re.M)}
+        match
+        for block in blocks("sh")
+        for match in re.findall(r"^tenon ([a-z]+(?: [a-z]+)?)", block, re.M)
+    }
     assert named
     for command in named:
         words = command.split()
@@ -63,7 +84,10 @@ def test_commands_named_in_the_readme_exist():
 
 
 def test_paths_named_in_the_readme_exist():
-    for path in re.findall(r"`((?:host|sdk|plugins|examples|conf\.d|tests)/[\w./]*)`", README) + ["CONTRIBUTING.md", "LICENSE"]:
+    for path in re.findall(r"`((?:host|sdk|plugins|examples|conf\.d|tests)/[\w./]*)`", README) + [
+        "CONTRIBUTING.md",
+        "LICENSE",
+    ]:
         if path == "conf.d/greeter.ini":
             continue  # the reader's own
         assert (TOP / path).exists(), "README.md names %s" % path

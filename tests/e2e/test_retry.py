@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a destination does wrong costs time, never a record; every try of one submission carries the same key."""
+"""What a destination does wrong costs time, never a record; every try of one submission carries the
+same key."""
 import json
 import re
 import time
@@ -8,7 +9,11 @@ from daemon import wait_for
 
 
 def keys_of(receiver, entity):
-    return [one["headers"]["idempotency-key"] for one in receiver.exchanges if json.loads(one["body"])["id"] == entity]
+    return [
+        one["headers"]["idempotency-key"]
+        for one in receiver.exchanges
+        if json.loads(one["body"])["id"] == entity
+    ]
 
 
 def test_retried_after_500_with_the_same_key(tenon, receiver):
@@ -21,13 +26,18 @@ def test_retried_after_500_with_the_same_key(tenon, receiver):
     assert (len(keys), len(set(keys)), row["attempts"]) == (4, 1, 4)
     shown = tenon.get("/api/v1/submissions/%d" % row["number"]).json
     assert [one.get("http_status") for one in shown["history"]] == [500, 500, 500, 200]
-    assert [one["state"] for one in shown["history"]] == ["retrying", "retrying", "retrying", "succeeded"]
+    assert [one["state"] for one in shown["history"]] == [
+        "retrying",
+        "retrying",
+        "retrying",
+        "succeeded",
+    ]
     assert shown["changed_at"] >= shown["last_attempt_at"]
     told = tenon.cli("why", "evt-1").stdout
     assert told.count(": retrying, HTTP 500") == 3 and ": succeeded, HTTP 200" in told, told
     assert "pending" not in told, told
     header, listed = tenon.cli("submission", "list").stdout.splitlines()[:2]
-    assert re.match(r"(\d+ m?s ago|now)\b", listed[header.index("CHANGED"):]), listed
+    assert re.match(r"(\d+ m?s ago|now)\b", listed[header.index("CHANGED") :]), listed
 
 
 def test_retry_after_is_honoured(tenon, receiver):
@@ -67,12 +77,17 @@ def test_receiver_down_then_up(tenon, make_receiver):
 
 
 def test_a_refused_record_blocks_nobody(tenon, receiver):
-    receiver.answer = lambda exchange: ((422, {}, b'{"error":"no venue"}') if json.loads(exchange["body"])["id"] == "bad"
-                                        else (200, {}, b"{}"))
+    receiver.answer = lambda exchange: (
+        (422, {}, b'{"error":"no venue"}')
+        if json.loads(exchange["body"])["id"] == "bad"
+        else (200, {}, b"{}")
+    )
     tenon.webhook("hooks", receiver.url("/in"))
     tenon.start()
     tenon.add({"id": "bad"}, *({"id": "evt-%d" % number} for number in range(50)))
-    wait_for(lambda: tenon.states("hooks") == {"succeeded": 50, "failed": 1}, "50 successes, one failure")
+    wait_for(
+        lambda: tenon.states("hooks") == {"succeeded": 50, "failed": 1}, "50 successes, one failure"
+    )
     assert keys_of(receiver, "bad") and len(keys_of(receiver, "bad")) == 1
     why = tenon.why("bad").body.decode()
     assert "422" in why and "no venue" in why, why
@@ -92,14 +107,18 @@ def test_a_lost_answer_is_unknown_and_goes_again_with_its_key(tenon, receiver):
 
 def test_out_of_tries_is_failed_and_kept_and_can_be_asked_for_again(tenon, receiver):
     receiver.break_it(status=500)
-    tenon.webhook("hooks", receiver.url("/in"), retry="[retry]\nbase = 10ms\nmax = 20ms\nmax_attempts = 3\n")
+    tenon.webhook(
+        "hooks", receiver.url("/in"), retry="[retry]\nbase = 10ms\nmax = 20ms\nmax_attempts = 3\n"
+    )
     tenon.start()
     tenon.add({"id": "evt-1"})
     wait_for(lambda: tenon.states("hooks") == {"failed": 1}, "the submission to fail")
     assert len(keys_of(receiver, "evt-1")) == 3
     receiver.mend()
     tenon.cli("submit", "hooks", "--selector", "failed")
-    wait_for(lambda: tenon.states("hooks") == {"succeeded": 1}, "the submission to succeed after all")
+    wait_for(
+        lambda: tenon.states("hooks") == {"succeeded": 1}, "the submission to succeed after all"
+    )
     assert len(set(keys_of(receiver, "evt-1"))) == 1
 
 

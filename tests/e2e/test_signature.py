@@ -14,14 +14,25 @@ def new_secret():
 
 
 def test_the_receiver_knows_the_published_vector():
-    """The example of the specification, so that the receiver is not merely wrong in the same way as the sender."""
-    headers = {"webhook-id": "msg_p5jXN8AQM9LWM0D4loKWxJek", "webhook-timestamp": "1614265330",
-               "webhook-signature": "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="}
+    """The example of the specification, so that the receiver is not merely wrong in the same way as
+    the sender."""
+    headers = {
+        "webhook-id": "msg_p5jXN8AQM9LWM0D4loKWxJek",
+        "webhook-timestamp": "1614265330",
+        "webhook-signature": "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+    }
     body = b'{"test": 2432232314}'
     verdict = receiver_module.signature_verdict
-    assert verdict("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", headers, body, now=1614265330) == "good"
-    assert verdict("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", headers, body + b" ", now=1614265330) != "good"
-    assert verdict("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", headers, body, now=1614265930) != "good"
+    assert (
+        verdict("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", headers, body, now=1614265330) == "good"
+    )
+    assert (
+        verdict("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", headers, body + b" ", now=1614265330)
+        != "good"
+    )
+    assert (
+        verdict("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", headers, body, now=1614265930) != "good"
+    )
 
 
 def test_every_request_is_signed(tenon, make_receiver):
@@ -33,7 +44,11 @@ def test_every_request_is_signed(tenon, make_receiver):
     tenon.add(*({"id": "evt-%d" % number, "text": "Ünïcode"} for number in range(100)))
     wait_for(lambda: server.stats()["records"] == 100, "100 signed records")
     stats = server.stats()
-    assert (stats["signatures_good"], stats["signatures_bad"], stats["signatures_missing"]) == (100, 0, 0)
+    assert (stats["signatures_good"], stats["signatures_bad"], stats["signatures_missing"]) == (
+        100,
+        0,
+        0,
+    )
     assert all(one["headers"]["webhook-id"] for one in server.exchanges)
 
 

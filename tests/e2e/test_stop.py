@@ -16,7 +16,9 @@ def test_sigterm_drains_then_ends(tenon, receiver):
     at_stop = receiver.stats()
     tenon.start()
     wait_for(lambda: receiver.stats()["records"] == 2000, "the rest after the next start")
-    assert receiver.stats()["duplicates"] == 0, "what was in flight at the stop was not waited for: %r" % at_stop
+    assert receiver.stats()["duplicates"] == 0, (
+        "what was in flight at the stop was not waited for: %r" % at_stop
+    )
 
 
 def test_sigint_is_sigterm(tenon):
@@ -34,16 +36,25 @@ def test_stops_in_time_when_the_destination_hangs(tenon, receiver):
     tenon.webhook("hooks", receiver.url("/in"))
     tenon.start()
     tenon.add({"id": "evt-1"})
-    wait_for(lambda: receiver.stats is not None and receiver.counters["requests"] == 1, "the request that hangs")
+    wait_for(
+        lambda: receiver.stats is not None and receiver.counters["requests"] == 1,
+        "the request that hangs",
+    )
     assert tenon.stop(timeout=40) == 0
 
 
 def test_a_second_daemon_on_the_same_store_is_refused(tenon, folder):
     import subprocess
     from daemon import BUILD
+
     tenon.start()
-    run = subprocess.run([str(BUILD / "host/tenond"), "--conf", str(tenon.conf), "--state", str(tenon.state)],
-                         capture_output=True, text=True, timeout=30, check=False)
+    run = subprocess.run(
+        [str(BUILD / "host/tenond"), "--conf", str(tenon.conf), "--state", str(tenon.state)],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
     assert run.returncode != 0 and run.stderr.strip()
     assert tenon.get("/health").status == 200
 

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Builds every tests/fuzz/NAME/fuzz_*.c with libFuzzer, the address and the undefined sanitizer against the rooms of the house, and
-# runs each on its seeds for FUZZ_SECONDS (60), two at a time. Prints "ok NAME" or "not ok NAME" per target.
+# Builds every tests/fuzz/NAME/fuzz_*.c with libFuzzer, the address and the undefined sanitizer
+# against the rooms of the house, and runs each on its seeds for FUZZ_SECONDS (60), two at a time.
+# Prints "ok NAME" or "not ok NAME" per target.
 #   tests/fuzz/run.sh [NAME...]
 # What a target found stays in build-fuzz/found/NAME; put it to the seeds once it is mended.
 set -euo pipefail
@@ -13,9 +14,15 @@ build=build-fuzz
 export CC=clang
 export ASAN_OPTIONS=abort_on_error=0:detect_leaks=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 
-[ -f $build/build.ninja ] || meson setup $build . --buildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false \
-    -Dc_args='-fsanitize=fuzzer-no-link -fno-sanitize-recover=undefined' >$build.log 2>&1 || { cat $build.log; exit 1; }
-rm -f $build.log
+flags="-fno-sanitize-recover=undefined"
+if [ ! -f $build/build.ninja ]; then
+    mkdir -p $build
+    meson setup $build . -Db_sanitize=address,undefined -Db_lundef=false \
+        -Dc_args="-fsanitize=fuzzer-no-link $flags" >$build/setup.log 2>&1 || {
+        cat $build/setup.log
+        exit 1
+    }
+fi
 
 # The rooms as one link line, from the top floor down, each with the archive that meson makes of it.
 rooms=$(ninja -C $build -t targets all | sed -n 's|^\(host/libroom_[a-z]*\.a\):.*|\1|p')
@@ -27,7 +34,7 @@ libraries=$(pkg-config --libs libuv libcurl inih sqlite3 libwebsockets jansson l
 build_one() {
     local source=$1 target=$2
     # shellcheck disable=SC2046,SC2086 # flags are words
-    clang -std=gnu11 -g -O1 -D_GNU_SOURCE -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
+    clang -std=gnu11 -g -O1 -D_GNU_SOURCE -fsanitize=fuzzer,address,undefined $flags \
         -Ihost -Isdk/include $(pkg-config --cflags libuv libsodium) "$source" -o "$target" \
         -Wl,--start-group $archives -Wl,--end-group $libraries -lpthread -ldl
 }
@@ -41,7 +48,8 @@ run_one() {
     local dictionary=()
     for one in "$folder"/*.dict; do [ -f "$one" ] && dictionary=(-dict="$one"); done
     if "$target" -max_total_time="$seconds" -rss_limit_mb=2048 -timeout=20 -print_final_stats=1 \
-        -artifact_prefix="$found/" "${dictionary[@]}" "$corpus" "${seeds[@]}" >"$build/$name.log" 2>&1; then
+        -artifact_prefix="$found/" "${dictionary[@]}" "$corpus" "${seeds[@]}" \
+        >"$build/$name.log" 2>&1; then
         printf 'ok %s - %s runs in %s s\n' "$name" \
             "$(sed -n 's/^stat::number_of_executed_units: //p' "$build/$name.log")" "$seconds"
     else

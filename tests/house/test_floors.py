@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The floor plan in host/meson.build holds: nobody includes upward or sideways, the host knows no plugin and no test, plugins
-and examples stand on the SDK alone, and a third-party library is met in the rooms that list it."""
+"""The floor plan in host/meson.build holds: nobody includes upward or sideways, the host knows no
+plugin and no test, plugins and examples stand on the SDK alone, and a third-party library is met in
+the rooms that list it."""
 import ast
 import pathlib
 import re
@@ -10,8 +11,16 @@ import pytest
 TOP = pathlib.Path(__file__).resolve().parents[2]
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
 LIBRARY_OF_HEADER = {
-    "curl/": "curl_dep", "libwebsockets": "lws_dep", "sqlite3": "sqlite_dep", "ini.h": "inih_dep", "uv.h": "uv_dep",
-    "jansson": "jansson_dep", "sodium": "sodium_dep", "ffi": "ffi_dep", "jq.h": "jq_dep", "jv.h": "jq_dep",
+    "curl/": "curl_dep",
+    "libwebsockets": "lws_dep",
+    "sqlite3": "sqlite_dep",
+    "ini.h": "inih_dep",
+    "uv.h": "uv_dep",
+    "jansson": "jansson_dep",
+    "sodium": "sodium_dep",
+    "ffi": "ffi_dep",
+    "jq.h": "jq_dep",
+    "jv.h": "jq_dep",
 }
 
 
@@ -57,11 +66,15 @@ def complaints_of_host_file(path, room):
         first = name.split("/")[0]
         if mark == '"':
             if "/" not in name:
-                yield "%s: our includes carry the room: \"%s/%s\"" % (where, room, name)
+                yield '%s: our includes carry the room: "%s/%s"' % (where, room, name)
             elif first not in ROOMS:
                 yield "%s: '%s' is no room of host/meson.build" % (where, first)
             elif first not in allowed:
-                yield "%s: room '%s' stands on %s only" % (where, room, ", ".join(sorted(allowed - {room})) or "nothing")
+                yield "%s: room '%s' stands on %s only" % (
+                    where,
+                    room,
+                    ", ".join(sorted(allowed - {room})) or "nothing",
+                )
         for start, library in LIBRARY_OF_HEADER.items():
             if mark == "<" and name.startswith(start) and library not in libraries_of(room):
                 yield "%s: room '%s' does not list %s in host/meson.build" % (where, room, library)
@@ -70,13 +83,21 @@ def complaints_of_host_file(path, room):
 def test_plan_has_no_loop_and_every_folder_is_a_room():
     for room in ROOMS:
         assert room not in everything_below(room), "room '%s' stands on itself" % room
-    folders = {path.name for path in (TOP / "host").iterdir() if path.is_dir() and path.name != "__pycache__"}
+    folders = {
+        path.name
+        for path in (TOP / "host").iterdir()
+        if path.is_dir() and path.name != "__pycache__"
+    }
     assert folders == set(ROOMS)
 
 
 @pytest.mark.parametrize("room", sorted(ROOMS))
 def test_room_includes_downward_only(room):
-    complaints = [words for path in sources(TOP / "host" / room) for words in complaints_of_host_file(path, room)]
+    complaints = [
+        words
+        for path in sources(TOP / "host" / room)
+        for words in complaints_of_host_file(path, room)
+    ]
     assert not complaints, "\n".join(complaints)
 
 
@@ -98,15 +119,21 @@ def test_plugins_and_examples_stand_on_the_sdk_alone(folder):
     for path in sources(TOP / folder):
         for mark, name in includes(path):
             beside = path.parent / name
-            if mark == '"' and not (beside.exists() and beside.resolve().parent == path.parent.resolve()):
-                complaints.append("%s includes \"%s\": not a file of its own folder" % (path.relative_to(TOP), name))
+            if mark == '"' and not (
+                beside.exists() and beside.resolve().parent == path.parent.resolve()
+            ):
+                complaints.append(
+                    '%s includes "%s": not a file of its own folder' % (path.relative_to(TOP), name)
+                )
     assert not complaints, "\n".join(complaints)
 
 
 def test_sdk_needs_nothing_of_ours():
     for path in sources(TOP / "sdk/include"):
         for mark, name in includes(path):
-            assert mark == "<" and "/" not in name or name.startswith("tenon/"), "%s includes %s" % (path, name)
+            assert (
+                mark == "<" and "/" not in name or name.startswith("tenon/")
+            ), "%s includes %s" % (path, name)
 
 
 def test_a_wrong_include_is_caught(tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""conf.d/ of the tree, the plugins' own tables and the READMEs agree. Needs a build (TENON_BUILD, else build/)."""
+"""conf.d/ of the tree, the plugins' own tables and the READMEs agree. Needs a build (TENON_BUILD,
+else build/)."""
 import re
 import shutil
 import subprocess
@@ -13,7 +14,9 @@ sys.path.insert(0, __file__.rsplit("/", 2)[0])
 import samples  # noqa: E402 (the path above comes first)
 from samples import BUILD, TOP  # noqa: E402
 
-SHIPPED = sorted(path.name for path in (TOP / "plugins").iterdir() if (path / (path.name + ".c")).exists())
+SHIPPED = sorted(
+    path.name for path in (TOP / "plugins").iterdir() if (path / (path.name + ".c")).exists()
+)
 
 pytestmark = pytest.mark.skipif(not (BUILD / "host/tenon").exists(), reason="not built: %s" % BUILD)
 
@@ -24,7 +27,9 @@ def test_tenon_ini_is_what_the_tables_say():
 
 @pytest.mark.parametrize("plugin", SHIPPED)
 def test_sample_is_what_the_plugin_says(plugin):
-    assert (TOP / "conf.d" / (plugin + ".ini")).read_text() == samples.make(plugin), "make it anew: tests/samples.py --write"
+    assert (TOP / "conf.d" / (plugin + ".ini")).read_text() == samples.make(
+        plugin
+    ), "make it anew: tests/samples.py --write"
 
 
 def test_samples_work(tmp_path):
@@ -37,7 +42,12 @@ def test_samples_work(tmp_path):
     shutil.copytree(TOP / "conf.d", conf)
     host = (conf / "tenon.ini").read_text()
     (conf / "tenon.ini").write_text(host.replace("# plugin_path =", "plugin_path = %s" % plugins))
-    run = subprocess.run([str(BUILD / "host/tenond"), "--conf", str(conf), "--check"], capture_output=True, text=True, check=False)
+    run = subprocess.run(
+        [str(BUILD / "host/tenond"), "--conf", str(conf), "--check"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert run.returncode == 0, run.stdout + run.stderr
     assert " 0 errors" in run.stdout, run.stdout
 
@@ -47,11 +57,18 @@ def test_readme_names_every_option(plugin):
     source = "".join(path.read_text() for path in sorted((TOP / "plugins" / plugin).glob("*.c")))
     readme = (TOP / "plugins" / plugin / "README.md").read_text()
     for option in re.findall(r'TENON_OPTION\(\s*"(\w+)"', source):
-        assert option in readme, "plugins/%s/README.md does not name the option '%s'" % (plugin, option)
+        assert option in readme, "plugins/%s/README.md does not name the option '%s'" % (
+            plugin,
+            option,
+        )
 
 
 def test_routes_and_commands_are_in_the_help():
-    usage = subprocess.run([str(BUILD / "host/tenon"), "--help"], capture_output=True, text=True, check=True).stdout
+    usage = subprocess.run(
+        [str(BUILD / "host/tenon"), "--help"], capture_output=True, text=True, check=True
+    ).stdout
     table = (TOP / "host/cli/cli_commands.c").read_text()
     for command in re.findall(r'^    \{"([a-z ]+)", "[^"]*", \w+, CLI_', table, re.M):
-        assert all(word in usage for word in command.split()), "tenon --help does not name '%s'" % command
+        assert all(word in usage for word in command.split()), (
+            "tenon --help does not name '%s'" % command
+        )

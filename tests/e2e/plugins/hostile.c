@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Does one bad thing to each record that holds the word "evil", and passes all others on. -DNAME and -DHOW choose: NULL_POINTER,
- * EXIT, GARBAGE, ALLOCATE, STACK, ABORT in transform; LOOP in prepare. */
+ * Does one bad thing to each record that holds the word "evil", and passes all others on. -DNAME
+ * and -DHOW choose: NULL_POINTER, EXIT, GARBAGE, ALLOCATE, STACK, ABORT in transform; LOOP in
+ * prepare. */
 #include <tenon/tenon.h>
 
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A transformer that tries what a worker must not be able to do, and answers with what it could: {"connect":"EPERM",...}.
- * "ok" is a hole in the confinement. */
+ * A transformer that tries what a worker must not be able to do, and answers with what it could:
+ * {"connect":"EPERM",...}. "ok" is a hole in the confinement. */
 #include <tenon/tenon.h>
 
 #include <dirent.h>
@@ -17,8 +17,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-TENON_SETTINGS(TENON_OPTION("outside", "path", "", "", "required", "a file that it should not read or write")
-               TENON_OPTION("inside", "path", "", "", "required", "a file that it may write"));
+TENON_SETTINGS(TENON_OPTION("outside", "path", "", "", "required",
+                            "a file that it should not read or write")
+                   TENON_OPTION("inside", "path", "", "", "required", "a file that it may write"));
 
 extern char **environ;
 
@@ -31,11 +32,14 @@ static void say(tenon_sink *out, const char *what, int could)
 
 static int try_connect(int family)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(9), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons(9), .sin_addr = {htonl(INADDR_LOOPBACK)}};
     int fd = socket(family, SOCK_STREAM, 0);
     if (fd < 0)
         return 0;
-    int could = family != AF_INET || connect(fd, (struct sockaddr *)&address, sizeof address) == 0 || errno == ECONNREFUSED;
+    int could = family != AF_INET ||
+                connect(fd, (struct sockaddr *)&address, sizeof address) == 0 ||
+                errno == ECONNREFUSED;
     close(fd);
     return could;
 }
@@ -61,7 +65,8 @@ struct probe {
     char outside[512], inside[512];
 };
 
-static int32_t create(const tenon_host *host, tenon_str integration, tenon_str settings, void **out_self, tenon_err *err)
+static int32_t create(const tenon_host *host, tenon_str integration, tenon_str settings,
+                      void **out_self, tenon_err *err)
 {
     static struct probe probe;
     (void)host, (void)integration, (void)err;
@@ -91,7 +96,8 @@ static void list_environment(tenon_sink *out)
     tenon_puts(out, "\"environment\":[");
     for (char **one = environ; one && *one; one++) {
         char line[256];
-        snprintf(line, sizeof line, "%s\"%.*s\"", one == environ ? "" : ",", (int)strcspn(*one, "="), *one);
+        snprintf(line, sizeof line, "%s\"%.*s\"", one == environ ? "" : ",",
+                 (int)strcspn(*one, "="), *one);
         tenon_puts(out, line);
     }
     tenon_puts(out, "]");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The smallest plugin with an HTTP client; -D makes it another: NAME, PLUGIN_VERSION, CONSTRUCTOR (a file that code run
- * too early writes), MAJOR (another ABI). */
+ * The smallest plugin with an HTTP client; -D makes it another: NAME, PLUGIN_VERSION, CONSTRUCTOR
+ * (a file that code run too early writes), MAJOR (another ABI). */
 #include <tenon/tenon.h>
 
 #include <fcntl.h>
