@@ -8,6 +8,7 @@ import subprocess
 TOP = pathlib.Path(__file__).resolve().parents[2]
 FUNCTION_LINES = 80
 FILE_LINES = 700
+COLUMNS = 100
 PROBE = """static int short_one(void)
 {
     return 0;
@@ -75,6 +76,16 @@ def test_files_hold_one_idea():
         if size > FILE_LINES:
             long_ones.append("%s has %d lines" % (path.relative_to(TOP), size))
     assert not long_ones, "\n".join(long_ones)
+
+
+def test_lines_fit_a_hundred_columns():
+    wide = [
+        "%s:%d: %d columns" % (path.relative_to(TOP), number, len(line))
+        for path in tracked(".c", ".h", ".cpp", ".py", ".sh")
+        for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), 1)
+        if len(line) > COLUMNS
+    ]
+    assert not wide, "\n".join(wide)
 
 
 def test_the_measure_itself_measures():
