@@ -50,16 +50,11 @@ bool plugin_queue_remove(struct plugin_queue *queue, const struct plugin_call *c
     return false;
 }
 
-static bool is_lifecycle(const struct plugin_call *call)
-{
-    return call->op == WIRE_CREATE || call->op == WIRE_ACTIVATE || call->op == WIRE_CLOSE;
-}
-
 void plugin_call_first(struct plugin_worker *worker, struct plugin_call *call)
 {
     struct plugin_call *before = NULL;
 
-    for (struct plugin_call *at = worker->queue.first; at != NULL && is_lifecycle(at);
+    for (struct plugin_call *at = worker->queue.first; at != NULL && plugin_call_is_lifecycle(at);
          at = at->next)
         before = at;
     call->next = before != NULL ? before->next : worker->queue.first;
@@ -352,7 +347,7 @@ static void on_status(struct plugin_worker *worker, struct plugin_call *call, st
         return;
     }
     leave_flight(worker, call);
-    if (call->instance == NULL || is_lifecycle(call)) {
+    if (call->instance == NULL || plugin_call_is_lifecycle(call)) {
         finish_lifecycle(worker, call, &status);
         return;
     }
@@ -487,69 +482,8 @@ void plugin_call_frame(struct plugin_worker *worker, const struct wire_header *h
         plugin_worker_kill(worker, PLUGIN_GARBLED, 0, "it answered what was not asked");
 }
 
-/* ---- loss
- * ---------------------------------------------------------------------------------------- */
-
-static void lose_call(struct plugin_worker *worker, struct plugin_call *call, const char *words,
-                      int64_t culprit)
-{
-    struct plugin_instance *instance = call->instance;
-    bool is_doomed = worker->doomed_call == 0 || worker->doomed_call == call->id;
-    enum plugin_status status =
-        worker->doom == PLUGIN_OK || !is_doomed ? PLUGIN_DIED : worker->doom;
-
-    if (call->op == WIRE_CREATE || call->op == WIRE_ACTIVATE)
-        plugin_answer_opened(instance, status, words);
-    else if (call->op == WIRE_LOAD)
-        for (struct plugin_instance *each = worker->instances; each != NULL; each = each->next)
-            plugin_answer_opened(each, status, words);
-    plugin_call_fail(call, status, TENON_E_CONNECTION, culprit, words);
-}
-
-bool plugin_call_lost(struct plugin_worker *worker, const char *cause)
-{
-    struct plugin_queue flight = worker->flight;
-    struct plugin_queue kept = {NULL, NULL};
-    char place[512], words[PLUGIN_WORDS_MAX];
-    bool is_isolated = true, is_told = false;
-    struct plugin_call *next;
-
-    worker->flight = (struct plugin_queue){NULL, NULL};
-    worker->in_hand = worker->abandoned = 0;
-    for (struct plugin_instance *instance = worker->instances; instance != NULL;
-         instance = instance->next)
-        instance->in_hand = instance->pending = 0;
-    for (struct plugin_call *call = flight.first; call != NULL; call = next) {
-        next = call->next;
-        if (call->started_us == 0 &&
-            !is_lifecycle(call)) { /* never begun: the next worker does it */
-            plugin_queue_add(&kept, call);
-            continue;
-        }
-        if (call->started_us == 0) {
-            free(call); /* begun anew with the next worker */
-            continue;
-        }
-        int64_t culprit = plugin_words_place(worker, call, place, sizeof place);
-        snprintf(words, sizeof words, "%s %s", cause, place);
-        bool is_main = !is_told || call->id == worker->doomed_call;
-        if (is_main && !call->is_pending)
-            is_isolated = call->op != WIRE_DELIVER || call->count <= 1;
-        if (is_main)
-            memcpy(worker->last_crash, words, sizeof words);
-        is_told = true;
-        lose_call(worker, call, words, culprit);
-    }
-    if (!is_told)
-        snprintf(worker->last_crash, sizeof worker->last_crash, "%s between calls", cause);
-    if (kept.first != NULL) {
-        kept.last->next = worker->queue.first;
-        if (worker->queue.first == NULL)
-            worker->queue.last = kept.last;
-        worker->queue.first = kept.first;
-    }
-    return is_isolated;
-}
+/* ---- refusal
+ * ------------------------------------------------------------------------------------- */
 
 void plugin_call_refuse_queued(struct plugin_worker *worker, const char *words, int64_t retry_at_ms)
 {
@@ -557,7 +491,7 @@ void plugin_call_refuse_queued(struct plugin_worker *worker, const char *words, 
 
     for (struct plugin_call *call = worker->queue.first; call != NULL; call = next) {
         next = call->next;
-        if (is_lifecycle(call) || call->fn == NULL) {
+        if (plugin_call_is_lifecycle(call) || call->fn == NULL) {
             free(call);
             continue;
         }

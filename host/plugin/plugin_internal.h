@@ -207,12 +207,19 @@ void plugin_call_deadlines(struct plugin_worker *worker);
 void plugin_call_on_deadline(void *user);
 void plugin_call_fail(struct plugin_call *take_call, enum plugin_status status, int error_class,
                       int64_t culprit, const char *words);
+void plugin_call_refuse_queued(struct plugin_worker *worker, const char *words,
+                               int64_t retry_at_ms);
+/* Orders of this room's own, given anew to each worker. */
+static inline bool plugin_call_is_lifecycle(const struct plugin_call *call)
+{
+    return call->op == WIRE_CREATE || call->op == WIRE_ACTIVATE || call->op == WIRE_CLOSE;
+}
+
+/* plugin_loss.c */
 /* The worker is no more: whoever was in hand is told, the rest waits for the next one. Words of the
  * loss go to worker->last_crash. True when one record, or none, was in hand: then the crash counts
  * against the plugin. */
-bool plugin_call_lost(struct plugin_worker *worker, const char *cause);
-void plugin_call_refuse_queued(struct plugin_worker *worker, const char *words,
-                               int64_t retry_at_ms);
+bool plugin_loss_tell(struct plugin_worker *worker, const char *cause);
 
 /* plugin_worker.c */
 struct plugin_worker *plugin_worker_get(struct plugin_host *host,

@@ -326,7 +326,7 @@ static void drop_lifecycle(struct plugin_worker *worker)
 
     for (struct plugin_call *call = worker->queue.first; call != NULL; call = next) {
         next = call->next;
-        if (call->op != WIRE_CREATE && call->op != WIRE_ACTIVATE && call->op != WIRE_CLOSE)
+        if (!plugin_call_is_lifecycle(call))
             continue;
         (void)plugin_queue_remove(&worker->queue, call); /* it is there: we walk it */
         free(call);
@@ -344,7 +344,7 @@ void plugin_worker_ended(struct plugin_worker *worker, int wait_status)
     loop_timer_clear(worker->deadline_timer);
     loop_timer_clear(worker->restart_timer);
     plugin_words_cause(worker, wait_status, cause);
-    bool is_isolated = plugin_call_lost(worker, cause);
+    bool is_isolated = plugin_loss_tell(worker, cause);
     drop_lifecycle(worker);
     if (is_hanging) {
         plugin_thread_abandon(worker->process.thread);
