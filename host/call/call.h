@@ -19,6 +19,9 @@ struct call_options {
     int (*confine)(void *user, const struct wire_load *load, char words[CALL_WORDS_MAX]);
     /* After it was opened: what only the loader needed. Adds to `words`. NULL: nothing. */
     void (*tighten)(void *user, const struct wire_load *load, char words[CALL_WORDS_MAX]);
+    /* On every thread that runs plugin code: at first with the place that it marks, and with NULL
+     * when it is through (not when the process ends). NULL: nothing. */
+    void (*on_thread)(void *user, const struct wire_place *place);
     void *user;
 };
 

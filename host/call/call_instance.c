@@ -145,6 +145,7 @@ static void *instance_main(void *user)
     struct call_item *item;
 
     bool is_closed = false;
+    call_thread_begins(&instance->thread);
     while (!is_closed && (item = take_item(instance)) != NULL) {
         struct wire_in in = {item->bytes, item->header.length, false};
         is_closed = item->header.op == WIRE_CLOSE;
@@ -155,6 +156,7 @@ static void *instance_main(void *user)
         call_close(&instance->thread, instance, 0);
     call_batch_destroy(instance->thread.batch);
     wire_out_finish(&instance->thread.out);
+    call_thread_ends(&instance->thread);
     instance->is_finished = true;
     return NULL;
 }
@@ -172,7 +174,7 @@ static void take_place(struct call_instance *instance)
         instance->thread.place = &server->options.page->places[i];
         return;
     }
-    instance->thread.place = server->no_page; /* more threads than places: no hint for the rest */
+    instance->thread.place = &instance->own_place; /* more threads than places */
 }
 
 static int start_thread(struct call_instance *instance)
@@ -231,7 +233,7 @@ void call_close(struct call_thread *thread, struct call_instance *instance, uint
 {
     const tenon_plugin *plugin = &thread->server->plugin;
 
-    thread->place->instance = instance->id;
+    __atomic_store_n(&thread->place->instance, instance->id, __ATOMIC_RELAXED);
     if (instance->is_active && plugin->deactivate != NULL) {
         call_mark(thread, WIRE_AT_DEACTIVATE, UINT32_MAX);
         plugin->deactivate(instance->self, grace_ms);

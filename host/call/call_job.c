@@ -131,8 +131,13 @@ void call_job_cancel(struct call_server *server, uint64_t call)
         }
     }
     pthread_mutex_unlock(&server->jobs_lock);
-    if (id != 0 && server->client.cancel != NULL)
-        server->client.cancel(self, id);
+    if (id == 0 || server->client.cancel == NULL)
+        return;
+    call_mark_call(&server->main, call, 0);
+    call_mark(&server->main, WIRE_AT_CANCEL, UINT32_MAX);
+    server->client.cancel(self, id);
+    call_mark(&server->main, WIRE_AT_NONE, UINT32_MAX);
+    call_mark_call(&server->main, 0, 0);
 }
 
 void call_job_drop_all(struct call_server *server, const struct call_instance *instance)

@@ -7,6 +7,24 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+static void tell_thread(const struct call_thread *thread, const struct wire_place *place)
+{
+    const struct call_options *options = &thread->server->options;
+
+    if (options->on_thread != NULL)
+        options->on_thread(options->user, place);
+}
+
+void call_thread_begins(const struct call_thread *thread)
+{
+    tell_thread(thread, thread->place);
+}
+
+void call_thread_ends(const struct call_thread *thread)
+{
+    tell_thread(thread, NULL);
+}
+
 int call_send(struct call_server *server, const struct wire_out *frame)
 {
     size_t sent = 0;
@@ -93,11 +111,11 @@ void call_run(struct call_thread *thread, struct call_instance *instance,
 {
     uint32_t grace_ms = 0;
 
-    __atomic_store_n(&thread->place->call, header->call, __ATOMIC_RELAXED);
-    __atomic_store_n(&thread->place->instance, header->instance, __ATOMIC_RELAXED);
+    call_mark_call(thread, header->call, header->instance);
     __atomic_store_n(&thread->place->is_used, 1, __ATOMIC_RELAXED);
     if (!instance->is_created) { /* ended by an order before this one */
         call_send_refusal(thread, header, TENON_E_CANCELLED, "the integration was closed");
+        call_mark_call(thread, 0, 0);
         return;
     }
     switch (header->op) {
@@ -121,7 +139,7 @@ void call_run(struct call_thread *thread, struct call_instance *instance,
     default:
         break;
     }
-    __atomic_store_n(&thread->place->call, 0, __ATOMIC_RELAXED);
+    call_mark_call(thread, 0, 0);
 }
 
 static void run_for_instance(struct call_server *server, const struct wire_header *header,
@@ -152,9 +170,9 @@ static int dispatch(struct call_server *server, const struct wire_header *header
         call_load(server, header, in);
         return 0;
     case WIRE_CREATE:
-        __atomic_store_n(&thread->place->call, header->call, __ATOMIC_RELAXED);
-        __atomic_store_n(&thread->place->instance, header->instance, __ATOMIC_RELAXED);
+        call_mark_call(thread, header->call, header->instance);
         call_create(server, header, in);
+        call_mark_call(thread, 0, 0);
         return 0;
     case WIRE_ACTIVATE:
     case WIRE_CLOSE:
@@ -235,6 +253,7 @@ int call_serve(const struct call_options *options, bool is_process_ending)
                                                                        : server->no_page};
     pthread_mutex_init(&server->send_lock, NULL);
     pthread_mutex_init(&server->jobs_lock, NULL);
+    call_thread_begins(&server->main);
     send_greeting(server);
     int status = serve_frames(server);
     if (is_process_ending)
@@ -247,6 +266,7 @@ int call_serve(const struct call_options *options, bool is_process_ending)
     call_batch_destroy(server->main.batch);
     server->main.batch = NULL;
     wire_out_finish(&server->main.out);
+    call_thread_ends(&server->main);
     server->main.place = server->no_page;
     return status;
 }

@@ -41,7 +41,7 @@ struct call_batch {
 /* A thread that calls plugin code, and what it works with. */
 struct call_thread {
     struct call_server *server;
-    volatile struct wire_place *place;
+    struct wire_place *place; /* others read it at any time: written by atomic stores alone */
     struct call_batch *batch; /* NULL until first needed */
     struct wire_out out;
 };
@@ -63,10 +63,11 @@ struct call_instance {
                         hold it */
     /* With TENON_PER_INTEGRATION: */
     bool has_thread;          /* serving thread only */
-    unsigned place;           /* of the shared page; 0: shares the serving thread's or none */
+    unsigned place;           /* of the shared page; 0: none, or the serving thread's */
     _Atomic bool is_finished; /* the thread has seen CLOSE and can be joined */
     pthread_t pthread;
     struct call_thread thread;
+    struct wire_place own_place; /* when the page has none left: the host does not see it */
     pthread_mutex_t queue_lock;
     pthread_cond_t queue_news;
     struct call_item *queue_first, *queue_last; /* under queue_lock */
@@ -102,6 +103,8 @@ struct call_server {
 };
 
 /* call_serve.c */
+void call_thread_begins(const struct call_thread *thread); /* on it */
+void call_thread_ends(const struct call_thread *thread);
 int call_send(struct call_server *server, const struct wire_out *frame); /* [any] */
 void call_send_status(struct call_thread *thread, const struct wire_header *to,
                       const struct wire_status *status);
@@ -118,6 +121,12 @@ static inline void call_mark(struct call_thread *thread, enum wire_callback call
 {
     __atomic_store_n(&thread->place->record, record, __ATOMIC_RELAXED);
     __atomic_store_n(&thread->place->callback, (uint32_t)callback, __ATOMIC_RELAXED);
+}
+/* Whose code runs from here on; 0: nobody's. */
+static inline void call_mark_call(struct call_thread *thread, uint64_t call, uint32_t instance)
+{
+    __atomic_store_n(&thread->place->call, call, __ATOMIC_RELAXED);
+    __atomic_store_n(&thread->place->instance, instance, __ATOMIC_RELAXED);
 }
 static inline tenon_err call_err(void)
 {

@@ -48,7 +48,9 @@ struct wire_place {
 enum { WIRE_PLACES = 64, WIRE_PAGE_BYTES = 4096 };
 struct wire_page {
     struct wire_place places[WIRE_PLACES]; /* one per thread that calls the plugin */
+    uint64_t guilty; /* the call whose code ended the process, as it ended; 0: nobody knows */
 };
+_Static_assert(sizeof(struct wire_page) <= WIRE_PAGE_BYTES, "both ends map so much");
 const char *wire_callback_name(uint32_t callback); /* "?" for what is none */
 
 /* WIRE_GREETING: what confines the worker's process until now, and what is missing, for people. */

@@ -3,6 +3,7 @@
  * gives up what it does not need and then serves until tenond closes the connection. */
 #include "call/call.h"
 #include "worker/confine.h"
+#include "worker/guilt.h"
 
 #include <fcntl.h>
 #include <malloc.h>
@@ -112,6 +113,7 @@ int main(int argc, char **argv)
     if (page == MAP_FAILED)
         return 1;
     close(page_fd);
+    guilt_watch(page);
 
     static struct confine_words seen;
     struct call_options options = {
@@ -119,6 +121,7 @@ int main(int argc, char **argv)
         .page = page,
         .confine = confine_before_load,
         .tighten = confine_after_load,
+        .on_thread = guilt_on_thread,
         .user = &seen,
     };
     int status = call_serve(&options, true);
