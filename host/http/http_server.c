@@ -440,7 +440,7 @@ static int clear_socket_path(const char *path, struct err *err)
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return err_set(err, -errno, "cannot open a socket: %s", strerror(errno));
-    strcpy(address.sun_path, path); /* fits, see above */
+    memcpy(address.sun_path, path, strlen(path) + 1); /* fits, see above */
     status = connect(fd, (struct sockaddr *)&address, sizeof(address));
     (void)close(fd);
     if (status == 0)

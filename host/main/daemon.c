@@ -263,8 +263,10 @@ void daemon_close(struct daemon *daemon)
         plugin_host_destroy(daemon->plugins);
     for (size_t i = 0; i < daemon->signal_count; i++)
         uv_close((uv_handle_t *)&daemon->signals[i], NULL);
-    if (daemon->loop != NULL)
+    if (daemon->loop != NULL) {
+        loop_drain(daemon->loop); /* what the rooms' threads still had on its way */
         loop_destroy(daemon->loop);
+    }
     settings_finish(&daemon->settings);
     free(daemon->worker_path);
     free(daemon);

@@ -247,7 +247,9 @@ int confine_calls(bool allow_net, struct confine_words *seen, char words[CALL_WO
         return 0;
     }
     if (status < 0) {
-        strcpy(words, "the worker could not confine its system calls");
+        static const char failed[] = "the worker could not confine its system calls";
+
+        memcpy(words, failed, sizeof failed);
         return -1;
     }
     confine_note(seen->in_force, sizeof seen->in_force, "seccomp");

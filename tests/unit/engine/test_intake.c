@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Bytes to committed entities: what is taken, what is refused, and that a refusal stores nothing. The engine stands on the
- * in-memory store and has no integrations. */
+ * Bytes to committed entities: what is taken, what is refused, and that a refusal stores nothing.
+ * The engine stands on the in-memory store and has no integrations. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -196,8 +196,10 @@ static void an_id_of_ten_kilobytes_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(one_object_an_array_and_lines_are_all_records, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_record_without_id_gets_one_from_its_content, setup, teardown),
+        cmocka_unit_test_setup_teardown(one_object_an_array_and_lines_are_all_records, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_record_without_id_gets_one_from_its_content, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_record_is_kept_on_one_line, setup, teardown),
         cmocka_unit_test_setup_teardown(escapes_in_an_id_are_read, setup, teardown),
         cmocka_unit_test_setup_teardown(bad_input_is_refused_whole_with_its_place, setup, teardown),

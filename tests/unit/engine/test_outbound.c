@@ -54,13 +54,18 @@ static void finish(struct fixture *f)
     config_destroy(f->config);
 }
 
-static int build(struct fixture *f, const char *url, const char *headers, unsigned body_kind, uint32_t count)
+static int build(struct fixture *f, const char *url, const char *headers, unsigned body_kind,
+                 uint32_t count)
 {
     static const uint32_t records[] = {0, 1};
     static const struct str payloads[] = {{"{\"a\":1}", 7}, {"{\"b\":2}", 7}};
-    static const struct str keys[] = {{"0123456789abcdef0123456789abcdef", 32}, {"ffffffffffffffffffffffffffffffff", 32}};
-    const struct plugin_request request = {
-        .body_kind = body_kind, .records = records, .record_count = count, .url = str_of(url), .headers = str_of(headers)};
+    static const struct str keys[] = {{"0123456789abcdef0123456789abcdef", 32},
+                                      {"ffffffffffffffffffffffffffffffff", 32}};
+    const struct plugin_request request = {.body_kind = body_kind,
+                                           .records = records,
+                                           .record_count = count,
+                                           .url = str_of(url),
+                                           .headers = str_of(headers)};
 
     f->err = (struct err){0};
     return outbound_build(f->rules, &request, keys, payloads, &f->arena, &f->out, &f->err);
@@ -69,13 +74,15 @@ static int build(struct fixture *f, const char *url, const char *headers, unsign
 static const char *header(const struct fixture *f, const char *name)
 {
     for (size_t i = 0; i < f->out.header_count; i++)
-        if (strncasecmp(f->out.headers[i], name, strlen(name)) == 0 && f->out.headers[i][strlen(name)] == ':')
+        if (strncasecmp(f->out.headers[i], name, strlen(name)) == 0 &&
+            f->out.headers[i][strlen(name)] == ':')
             return f->out.headers[i] + strlen(name) + 2;
     return NULL;
 }
 
-static const char plain[] = "[integration]\nplugin = webhook\nbase_url = https://hooks.example.com/v1/\n"
-                            "allow_hosts = files.example.com\n[headers]\nX-Team = events\n";
+static const char plain[] =
+    "[integration]\nplugin = webhook\nbase_url = https://hooks.example.com/v1/\n"
+    "allow_hosts = files.example.com\n[headers]\nX-Team = events\n";
 
 static void urls_are_joined_to_the_base(void **state)
 {
@@ -99,9 +106,15 @@ static void urls_are_joined_to_the_base(void **state)
 static void a_plugin_reaches_no_other_host(void **state)
 {
     static const char *const urls[] = {
-        "https://evil.example.com/", "https://hooks.example.com.evil.com/", "https://hooks.example.com@evil.com/",
-        "http://hooks.example.com/v1", "https://hooks.example.com:444/v1", "https://files.example.com@evil.com/",
-        "https://hooks.example.co", "/a\r\nHost: evil", "/a\tb",
+        "https://evil.example.com/",
+        "https://hooks.example.com.evil.com/",
+        "https://hooks.example.com@evil.com/",
+        "http://hooks.example.com/v1",
+        "https://hooks.example.com:444/v1",
+        "https://files.example.com@evil.com/",
+        "https://hooks.example.co",
+        "/a\r\nHost: evil",
+        "/a\tb",
     };
     struct fixture f;
 
@@ -116,8 +129,9 @@ static void a_plugin_reaches_no_other_host(void **state)
 
 static void a_plugin_cannot_set_the_hosts_own_headers(void **state)
 {
-    static const char *const headers[] = {"Authorization: x\n", "host: y\n", "Content-Length: 3\n",
-                                          "Webhook-Signature: v1,x\n", "no colon\n", ": x\n", "A: b\rC: d\n"};
+    static const char *const headers[] = {
+        "Authorization: x\n", "host: y\n", "Content-Length: 3\n", "Webhook-Signature: v1,x\n",
+        "no colon\n",         ": x\n",     "A: b\rC: d\n"};
     struct fixture f;
 
     (void)state;
@@ -153,8 +167,9 @@ static void bodies_are_put_together_without_copies(void **state)
     finish(&f);
 }
 
-/* The expected value was made with: printf '%s' 'msg_0123456789abcdef0123456789abcdef.1614265330.{"a":1}' |
- *   openssl dgst -sha256 -mac HMAC -macopt hexkey:<hex of the decoded secret> -binary | base64 */
+/* The expected value was made with: printf '%s'
+ * 'msg_0123456789abcdef0123456789abcdef.1614265330.{"a":1}' | openssl dgst -sha256 -mac HMAC
+ * -macopt hexkey:<hex of the decoded secret> -binary | base64 */
 static void signatures_are_those_of_standard_webhooks(void **state)
 {
     struct fixture f;
@@ -168,7 +183,8 @@ static void signatures_are_those_of_standard_webhooks(void **state)
     clock_freeze(-1, -1);
     assert_string_equal(header(&f, "webhook-id"), "msg_0123456789abcdef0123456789abcdef");
     assert_string_equal(header(&f, "webhook-timestamp"), "1614265330");
-    assert_string_equal(header(&f, "webhook-signature"), "v1,LMFxWbY5jb9oMfGoi7VtaN3DUv8nUygrzkks9xIKCLU=");
+    assert_string_equal(header(&f, "webhook-signature"),
+                        "v1,LMFxWbY5jb9oMfGoi7VtaN3DUv8nUygrzkks9xIKCLU=");
     finish(&f);
 }
 
