@@ -15,6 +15,8 @@
 enum {
     /* A record that was in hand at so many deaths, the last time alone, is parked. */
     DEATHS_MAX = 2,
+    /* One that was lost so often without proof against it tries again later. */
+    LOSSES_MAX = 10,
     UNAVAILABLE_PAUSE_MS = 250,
 };
 
@@ -41,8 +43,10 @@ static bool take_arrays(struct batch *batch)
     batch->keys = arena_take(&batch->arena, batch->count * sizeof *batch->keys);
     batch->is_settled = arena_take(&batch->arena, batch->count * sizeof *batch->is_settled);
     batch->deaths = arena_take(&batch->arena, batch->count * sizeof *batch->deaths);
+    batch->losses = arena_take(&batch->arena, batch->count * sizeof *batch->losses);
     batch->alive = arena_take(&batch->arena, batch->count * sizeof *batch->alive);
-    return batch->records && batch->keys && batch->is_settled && batch->deaths && batch->alive;
+    return batch->records && batch->keys && batch->is_settled && batch->deaths && batch->losses &&
+           batch->alive;
 }
 
 int batch_start(struct lane *lane, struct store_claim *claim)
@@ -135,6 +139,17 @@ static void settle_unsure(struct delivery *delivery, const struct plugin_reply *
         settle(delivery->batch, delivery->indexes[i], &s);
 }
 
+/* One record, and a death that may well be another integration's doing: it goes again at once. */
+static void repeat_lost(struct delivery *delivery, const struct plugin_reply *reply)
+{
+    struct batch *batch = delivery->batch;
+
+    if (++batch->losses[delivery->indexes[0]] < LOSSES_MAX && batch->range_count < RANGES_MAX)
+        push_range(batch, (uint32_t)(delivery->indexes - batch->alive), 1);
+    else
+        settle_unsure(delivery, reply);
+}
+
 /* The worker did not survive this range. */
 static void isolate(struct delivery *delivery, const struct plugin_reply *reply)
 {
@@ -144,8 +159,12 @@ static void isolate(struct delivery *delivery, const struct plugin_reply *reply)
     uint32_t half = count / 2;
     bool has_hint = reply->culprit >= 0 && reply->culprit < (int64_t)count;
 
-    if (count == 1 || has_hint) {
-        uint32_t culprit = count == 1 ? 0 : (uint32_t)reply->culprit;
+    if (count == 1 && !has_hint) {
+        repeat_lost(delivery, reply);
+        return;
+    }
+    if (has_hint) {
+        uint32_t culprit = (uint32_t)reply->culprit;
 
         if (batch->deaths[delivery->indexes[culprit]] < UINT8_MAX)
             batch->deaths[delivery->indexes[culprit]]++;

@@ -23,7 +23,8 @@ struct batch {
     struct plugin_record *records;
     struct str *keys;
     bool *is_settled;
-    uint8_t *deaths;
+    uint8_t *deaths; /* per record: deaths of the worker that were its doing, as far as is known */
+    uint8_t *losses; /* those in which it was lost alone, without proof that it was its doing */
     uint32_t count, open; /* records; those without a verdict */
     enum stage stage;
     uint32_t *alive; /* indexes into records, for this stage */

@@ -6,7 +6,7 @@
 
 #include "base/json.h"
 #include "base/secret.h"
-#include "rules/types.h"
+#include "rules/names.h"
 
 #include <stdlib.h>
 #include <tenon/tenon.h>
@@ -197,7 +197,7 @@ static void entity_found(struct store_op *op)
         buf_finish(&words);
         return;
     }
-    if (!types_want(&run->lane->types, run->record.type)) {
+    if (!names_want(&run->lane->types, run->record.type)) {
         buf_printf(&words, "type '%.*s' is not wanted: [select] type = %s",
                    STR_ARG(run->record.type), config_text(run->lane->file, "select", "type"));
         not_wanted(run, "type", buf_str(&words));

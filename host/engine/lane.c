@@ -92,7 +92,7 @@ static int read_ini(struct lane *lane, struct err *err)
         .max_ms = config_integer(file, "retry", "max"),
         .retry_after_max_ms = config_integer(file, "retry", "retry_after_max"),
     };
-    if (!types_init(&lane->types, config_text(file, "select", "type")))
+    if (!names_init(&lane->types, config_text(file, "select", "type")))
         return err_set(err, -ENOMEM, "out of memory");
     return 0;
 }
@@ -160,7 +160,7 @@ void lane_destroy(struct lane *lane)
     outbound_rules_destroy(lane->outbound);
     outbox_finish(&lane->outbox);
     loop_timer_destroy(lane->timer);
-    types_finish(&lane->types);
+    names_finish(&lane->types);
     free(lane);
 }
 
@@ -279,12 +279,12 @@ static int open_plugin(struct lane *lane, struct err *err)
     const struct catalog_entry *entry =
         catalog_find(lane->rooms->catalog, config_text(file, "integration", "plugin"), err);
     const char *pin = config_text(file, "integration", "sha256");
-    struct types paths = {0}; /* the same comma-separated form */
+    struct names paths = {0}; /* the same comma-separated form */
     struct plugin_instance_settings open;
 
     if (entry == NULL)
         return err->code;
-    if (!types_init(&paths, config_text(file, "integration", "allow_paths")))
+    if (!names_init(&paths, config_text(file, "integration", "allow_paths")))
         return err_set(err, -ENOMEM, "out of memory");
     open = (struct plugin_instance_settings){
         .entry = entry,
@@ -299,7 +299,7 @@ static int open_plugin(struct lane *lane, struct err *err)
         .call_timeout_ms = config_integer(file, "integration", "call_timeout"),
     };
     lane->plugin = plugin_instance_open(lane->rooms->plugins, &open, plugin_opened, lane, err);
-    types_finish(&paths);
+    names_finish(&paths);
     return lane->plugin != NULL ? 0 : err->code;
 }
 

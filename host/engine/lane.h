@@ -14,7 +14,7 @@
 #include "engine/outbound.h"
 #include "engine/outbox.h"
 #include "rules/retry.h"
-#include "rules/types.h"
+#include "rules/names.h"
 
 enum lane_state { LANE_DISABLED, LANE_STARTING, LANE_ACTIVE, LANE_FAILED, LANE_STOPPING };
 
@@ -27,7 +27,7 @@ struct lane {
     char words[600]; /* why failed or paused */
 
     /* what the ini says */
-    struct types types;
+    struct names types;
     enum store_walk walk;
     const char *selector; /* the plugin's, or NULL */
     bool has_where, has_transform;

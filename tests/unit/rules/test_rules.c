@@ -8,7 +8,7 @@
 
 #include "rules/judge.h"
 #include "rules/retry.h"
-#include "rules/types.h"
+#include "rules/names.h"
 
 #include <tenon/tenon.h>
 
@@ -18,18 +18,12 @@ static void usual_status_codes_are_read_as_documented(void **state)
     static const struct {
         int status, verdict, error_class;
     } rows[] = {
-        {200, TENON_ACCEPTED, TENON_OK},
-        {204, TENON_ACCEPTED, TENON_OK},
-        {301, TENON_REJECTED, TENON_E_PERMANENT},
-        {400, TENON_REJECTED, TENON_E_VALIDATION},
-        {401, TENON_RETRY, TENON_E_AUTH},
-        {403, TENON_RETRY, TENON_E_AUTH},
-        {404, TENON_REJECTED, TENON_E_PERMANENT},
-        {408, TENON_RETRY, TENON_E_SERVER},
-        {422, TENON_REJECTED, TENON_E_VALIDATION},
-        {425, TENON_RETRY, TENON_E_SERVER},
-        {429, TENON_RETRY, TENON_E_RATE_LIMITED},
-        {500, TENON_RETRY, TENON_E_SERVER},
+        {200, TENON_ACCEPTED, TENON_OK},           {204, TENON_ACCEPTED, TENON_OK},
+        {301, TENON_REJECTED, TENON_E_PERMANENT},  {400, TENON_REJECTED, TENON_E_VALIDATION},
+        {401, TENON_RETRY, TENON_E_AUTH},          {403, TENON_RETRY, TENON_E_AUTH},
+        {404, TENON_REJECTED, TENON_E_PERMANENT},  {408, TENON_RETRY, TENON_E_SERVER},
+        {422, TENON_REJECTED, TENON_E_VALIDATION}, {425, TENON_RETRY, TENON_E_SERVER},
+        {429, TENON_RETRY, TENON_E_RATE_LIMITED},  {500, TENON_RETRY, TENON_E_SERVER},
         {599, TENON_RETRY, TENON_E_SERVER},
     };
 
@@ -74,19 +68,19 @@ static void tries_end_at_max_attempts(void **state)
     assert_true(retry_is_exhausted(&policy, 3));
 }
 
-static void a_list_of_types_wants_its_members_and_an_empty_one_all(void **state)
+static void a_list_of_names_wants_its_members_and_an_empty_one_all(void **state)
 {
     (void)state;
-    struct types types;
+    struct names names;
 
-    assert_true(types_init(&types, " event , talk,,x"));
-    assert_int_equal(types.count, 3);
-    assert_true(types_want(&types, STR("talk")));
-    assert_false(types_want(&types, STR("tal")));
-    types_finish(&types);
-    assert_true(types_init(&types, ""));
-    assert_true(types_want(&types, STR("anything")));
-    types_finish(&types);
+    assert_true(names_init(&names, " event , talk,,x"));
+    assert_int_equal(names.count, 3);
+    assert_true(names_want(&names, STR("talk")));
+    assert_false(names_want(&names, STR("tal")));
+    names_finish(&names);
+    assert_true(names_init(&names, ""));
+    assert_true(names_want(&names, STR("anything")));
+    names_finish(&names);
 }
 
 int main(void)
@@ -96,7 +90,7 @@ int main(void)
         cmocka_unit_test(backoff_doubles_up_to_its_ceiling_with_full_jitter),
         cmocka_unit_test(retry_after_is_honoured_and_clamped),
         cmocka_unit_test(tries_end_at_max_attempts),
-        cmocka_unit_test(a_list_of_types_wants_its_members_and_an_empty_one_all),
+        cmocka_unit_test(a_list_of_names_wants_its_members_and_an_empty_one_all),
     };
     return cmocka_run_group_tests_name("rules", tests, NULL, NULL);
 }
