@@ -15,10 +15,10 @@
 enum {
     CACHE_BYTES_DEFAULT = 2 << 20,
     READER_CACHE_MIN = 256 << 10,
-    CHECKPOINT_PAGES = 4000,   /* 16 MB of log: a page rewritten meanwhile is copied once */
+    CHECKPOINT_PAGES = 2000,   /* 16 MB of log: a page rewritten meanwhile is copied once */
     WAL_KEEP_BYTES = 32 << 20, /* what a burst left behind is given back */
     BUSY_MS = 5000,            /* only against foreign tools that read along */
-    PAGE_BYTES = 4096,
+    PAGE_BYTES = 8192, /* larger ones are fewer to look up and to write, and waste more of each */
 };
 
 int store_sqlite_status(struct store_sqlite_db *handle)
@@ -134,6 +134,8 @@ static int handle_open(struct store_sqlite_db *handle, const char *path, int64_t
 {
     char pragmas[320];
 
+    /* The size of a page is fixed by the first handle, but told by each before the size of its
+     * cache: SQLite counts the cache in pages of the size that it knows then. */
     handle->path = strdup(path);
     if (handle->path == NULL)
         return err_set(err, -ENOMEM, "no memory for the store");
@@ -144,10 +146,11 @@ static int handle_open(struct store_sqlite_db *handle, const char *path, int64_t
     (void)sqlite3_extended_result_codes(handle->db, 1);
     (void)sqlite3_busy_timeout(handle->db, BUSY_MS);
     snprintf(pragmas, sizeof(pragmas),
-             "PRAGMA automatic_index = 0; PRAGMA cache_size = -%d; PRAGMA mmap_size = 0; PRAGMA "
+             "PRAGMA page_size = %d; PRAGMA automatic_index = 0; PRAGMA cache_size = -%d; PRAGMA "
+             "mmap_size = 0; PRAGMA "
              "temp_store = MEMORY; PRAGMA "
              "trusted_schema = 0;",
-             (int)(cache_bytes / 1024));
+             (int)PAGE_BYTES, (int)(cache_bytes / 1024));
     return store_sqlite_exec(handle, pragmas, "cannot be set up", err);
 }
 
