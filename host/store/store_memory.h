@@ -38,7 +38,7 @@ struct store_memory_submission {
     uint64_t before;       /* the entity's former submission, of any integration; 0: none */
     uint64_t last_attempt; /* number in attempts; 0: none */
     int64_t changed_ms;
-    int64_t due_ms;        /* in flight: the lease's end; has_due false: ended or blocked */
+    int64_t due_ms; /* in flight: the lease's end; has_due false: ended or blocked */
     struct store_memory_text reason;
     uint32_t integration;
     uint32_t attempts, base, flags;

@@ -53,8 +53,7 @@ static void answer_entity(struct answer *answer)
     const struct store_memory_entity *entity = store_memory_find(answer->memory, answer->query->id);
 
     if (entity != NULL)
-        (void)give_entity(answer, entity,
-                          answer->query->integration); /* there is only one */
+        (void)give_entity(answer, entity, answer->query->integration); /* there is only one */
 }
 
 static void answer_entities(struct answer *answer)

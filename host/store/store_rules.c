@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -149,6 +150,31 @@ void store_rules_key(const char uuid[33], struct str integration, struct str ent
     const struct str parts[] = {{uuid, 32}, integration, entity, {digits, (size_t)len}};
 
     digest_key(parts, 4, out);
+}
+
+static uint64_t hash_bits(const char uuid[33], struct str id, size_t len, int bits)
+{
+    unsigned char hash[crypto_shorthash_BYTES];
+    uint64_t number;
+
+    _Static_assert(crypto_shorthash_KEYBYTES == 16, "half of the identity's digits are the key");
+    (void)crypto_shorthash(hash, (const unsigned char *)id.ptr, len,
+                           (const unsigned char *)uuid); /* always 0 */
+    memcpy(&number, hash, sizeof(number));
+    return number >> (64 - bits);
+}
+
+/* Where random ids fall costs a page read and written for each. So ids that differ only at their
+ * end share the upper bits: those whose last two characters count on, and those that begin with
+ * the time, as UUIDv7 and ULID do in their first ten. */
+int64_t store_rules_hash(const char uuid[33], struct str id)
+{
+    enum { TIME_BYTES = 10, COUNTER_BYTES = 2 };
+    uint64_t by_start = hash_bits(uuid, id, id.len < TIME_BYTES ? 0 : TIME_BYTES, 11);
+    uint64_t by_most = hash_bits(uuid, id, id.len < COUNTER_BYTES ? 0 : id.len - COUNTER_BYTES, 12);
+    uint64_t by_all = hash_bits(uuid, id, id.len, 24);
+
+    return (int64_t)(by_start << 36 | by_most << 24 | by_all);
 }
 
 /* A claim's memory: chunks that never move, so that the records can point into them. The array of

@@ -94,6 +94,12 @@ void store_rules_rewind(struct store_by_hand *by_hand, const struct store_enqueu
 void store_rules_key(const char uuid[33], struct str integration, struct str entity,
                      uint64_t version, char out[33]);
 
+/* What the index of ids holds in their place, as a smaller index is a faster one; 0 to 2^47 - 1.
+ * Ids that come one after the other, by number or by time, stand close together in it. It is keyed
+ * by the store's identity, so that nobody can make ids that fall together; those that do all the
+ * same are told apart by themselves. */
+int64_t store_rules_hash(const char uuid[33], struct str id);
+
 /* Adds a record to the claim, its texts copied into the claim's arena; NULL: no memory. */
 struct store_claimed *store_claim_add(struct store_claim *claim, struct str id, struct str type,
                                       struct str data);

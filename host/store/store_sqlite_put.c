@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Entities and what hangs on them: the intake's side of the hot path. A new entity is two
- * statements, the entity and its signal; that its id is new shows by the insert itself. */
+ * inserts, the entity and its signal, behind a look for its id. Nothing but that look keeps ids
+ * unique, as the index is one of hashes: there is no other writer, see take_lock. */
 #include "store/store_sqlite.h"
 
 #include "base/clock.h"
@@ -30,14 +31,14 @@ static int add_signal(struct store_sqlite_writer *writer, enum store_signal kind
     return store_sqlite_run(writer, add, "cannot add a signal", err);
 }
 
-/* *out_is_new stays false when the id is there already. */
+/* The id is not there yet. */
 static int insert_entity(struct store_sqlite_writer *writer, const struct store_entity *entity,
-                         uint32_t type, int64_t now_ms, bool *out_is_new, struct err *err)
+                         uint32_t type, int64_t now_ms, struct err *err)
 {
     sqlite3_stmt *add = store_sqlite_use(
         &writer->handle, S_ENTITY_ADD,
-        "INSERT OR IGNORE INTO entities (num, type, version, seq, deleted, created_ms,"
-        " updated_ms, id, data) VALUES (?1, ?2, 1, ?3, 0, ?4, ?4, ?5, ?6)");
+        "INSERT INTO entities (num, type, version, seq, deleted, created_ms,"
+        " updated_ms, id, data, id_hash) VALUES (?1, ?2, 1, ?3, 0, ?4, ?4, ?5, ?6, ?7)");
 
     (void)sqlite3_bind_int64(add, 1, (int64_t)writer->life.entity + 1);
     (void)sqlite3_bind_int64(add, 2, type);
@@ -46,13 +47,13 @@ static int insert_entity(struct store_sqlite_writer *writer, const struct store_
     store_sqlite_bind_text(add, 5, entity->id);
     (void)sqlite3_bind_text64(add, 6, entity->data.ptr != NULL ? entity->data.ptr : "",
                               entity->data.len, SQLITE_STATIC, SQLITE_UTF8);
+    (void)sqlite3_bind_int64(add, 7, store_rules_hash(writer->handle.uuid, entity->id));
     int status = store_sqlite_run(writer, add, "cannot add an entity", err);
-    if (status < 0 || sqlite3_changes(writer->handle.db) == 0)
+    if (status < 0)
         return status;
     writer->life.entity++;
     writer->life.seq++;
     writer->life.entities++;
-    *out_is_new = true;
     return add_signal(writer, SIGNAL_CREATED, writer->life.entity, 1, now_ms, err);
 }
 
@@ -63,9 +64,10 @@ static int find_entity(struct store_sqlite_writer *writer, const struct store_en
     sqlite3_stmt *find =
         store_sqlite_use(&writer->handle, S_ENTITY_FIND,
                          "SELECT num, version, created_ms, deleted, type, data FROM entities"
-                         " WHERE id = ?1");
+                         " WHERE id_hash = ?2 AND id = ?1");
 
     store_sqlite_bind_text(find, 1, entity->id);
+    (void)sqlite3_bind_int64(find, 2, store_rules_hash(writer->handle.uuid, entity->id));
     int code = find != NULL ? sqlite3_step(find) : SQLITE_ERROR;
     int status = code == SQLITE_ROW ? 1 : 0;
     if (code == SQLITE_ROW) {
@@ -124,32 +126,23 @@ static int update_entity(struct store_sqlite_writer *writer, const struct store_
 }
 
 static int put_one(struct store_sqlite_writer *writer, const struct store_entity *entity,
-                   int64_t now_ms, bool *expects_new, struct store_put_result *result,
-                   struct err *err)
+                   int64_t now_ms, struct store_put_result *result, struct err *err)
 {
     struct found_entity found = {0};
     uint32_t type = 0;
     bool may_create = !entity->is_delete && entity->if_version == 0;
-    bool is_new = false;
     int status = 0;
 
     if (!entity->is_delete)
         status = store_sqlite_type_intern(writer, entity->type, &type, err);
-    if (status == 0 && may_create && *expects_new)
-        status = insert_entity(writer, entity, type, now_ms, &is_new, err);
-    if (status == 0 && !is_new) {
+    if (status == 0)
         status = find_entity(writer, entity, type, &found, err);
-        if (status == 0 && may_create)
-            status = insert_entity(writer, entity, type, now_ms, &is_new, err);
+    if (status == 0 && may_create) {
+        *result = (struct store_put_result){PUT_CREATED, 1};
+        return insert_entity(writer, entity, type, now_ms, err);
     }
-    if (may_create)
-        *expects_new = is_new;
     if (status < 0)
         return status;
-    if (is_new) {
-        *result = (struct store_put_result){PUT_CREATED, 1};
-        return 0;
-    }
     result->version = found.version;
     if (status == 0 || (found.is_deleted && !may_create))
         result->outcome = PUT_NOT_FOUND;
@@ -167,12 +160,11 @@ int store_sqlite_put(void *pointer, struct store_put *put, struct err *err)
     struct store_sqlite_writer *writer = pointer;
     int64_t now_ms = clock_wall_ms();
     uint64_t seq_before = writer->life.seq;
-    bool expects_new = true;
     int status = store_rules_check_put(put, err);
 
     for (size_t i = 0; i < put->count && status == 0; i++) {
         put->results[i] = (struct store_put_result){PUT_NOT_FOUND, 0};
-        status = put_one(writer, &put->entities[i], now_ms, &expects_new, &put->results[i], err);
+        status = put_one(writer, &put->entities[i], now_ms, &put->results[i], err);
     }
     if (status == 0 && writer->life.seq != seq_before)
         put->last_seq = writer->life.seq;

@@ -8,6 +8,7 @@
 
 struct question {
     struct buf sql;
+    const char *uuid;
     struct {
         bool is_text;
         int64_t number;
@@ -28,6 +29,13 @@ static int text(struct question *question, struct str value)
     question->values[question->count].is_text = true;
     question->values[question->count].text = value;
     return ++question->count;
+}
+
+static void add_id(struct question *question, struct str id)
+{
+    int hash = number(question, (uint64_t)store_rules_hash(question->uuid, id));
+
+    buf_printf(&question->sql, "id_hash = ?%d AND id = ?%d", hash, text(question, id));
 }
 
 static void add_limit(struct question *question, const struct store_query *query)
@@ -77,8 +85,9 @@ static void ask_entity(struct question *question, const struct store_query *quer
     buf_printf(&question->sql,
                "SELECT " ENTITY_COLUMNS
                ", (SELECT name FROM integrations WHERE number = ?%d) FROM entities e"
-               " JOIN types t ON t.num = e.type WHERE e.id = ?%d",
-               integration, text(question, query->id));
+               " JOIN types t ON t.num = e.type WHERE ",
+               integration);
+    add_id(question, query->id);
     question->read = read_entity_for;
 }
 
@@ -127,7 +136,7 @@ static void read_submission(struct store_sqlite_db *reader, sqlite3_stmt *column
 #define SUBMISSION_COLUMNS                                                                         \
     "SELECT s.num, s.integration, s.version, s.state, s.attempts, s.due_ms, s.reason, e.id, "      \
     "t.name, i.name,"                                                                              \
-    " k.external_id, a.started_ms, a.duration_us, a.http_status, a.error_class,"          \
+    " k.external_id, a.started_ms, a.duration_us, a.http_status, a.error_class,"                   \
     " s.changed_ms FROM submissions s"
 #define SUBMISSION_JOINS                                                                           \
     " CROSS JOIN entities e ON e.num = s.entity CROSS JOIN types t ON t.num = e.type"              \
@@ -146,9 +155,11 @@ static void ask_submissions(struct question *question, const struct store_query 
     else if (is_indexed_state)
         buf_puts(&question->sql, " INDEXED BY submissions_state");
     buf_puts(&question->sql, SUBMISSION_JOINS " WHERE true");
-    if (query->id.len > 0)
-        buf_printf(&question->sql, " AND s.entity = (SELECT num FROM entities WHERE id = ?%d)",
-                   text(question, query->id));
+    if (query->id.len > 0) {
+        buf_puts(&question->sql, " AND s.entity = (SELECT num FROM entities WHERE ");
+        add_id(question, query->id);
+        buf_putc(&question->sql, ')');
+    }
     if (query->integration != 0)
         buf_printf(&question->sql, " AND s.integration = ?%d",
                    number(question, query->integration));
@@ -222,18 +233,15 @@ static void read_relationship(struct store_sqlite_db *reader, sqlite3_stmt *colu
 
 static void ask_relationships(struct question *question, const struct store_query *query)
 {
-    int id = text(question, query->id);
-
-    buf_printf(
+    buf_puts(&question->sql, "WITH one (num) AS (SELECT num FROM entities WHERE ");
+    add_id(question, query->id);
+    buf_puts(
         &question->sql,
-        "SELECT f.id, t.name, o.id, r.data, r.created_ms FROM (SELECT * FROM relationships WHERE"
-        " from_entity = (SELECT num FROM entities WHERE id = ?%d) UNION SELECT * FROM "
-        "relationships WHERE"
-        " to_entity = (SELECT num FROM entities WHERE id = ?%d)) r JOIN entities f ON f.num = "
-        "r.from_entity"
+        ") SELECT f.id, t.name, o.id, r.data, r.created_ms FROM (SELECT * FROM relationships WHERE"
+        " from_entity = (SELECT num FROM one) UNION SELECT * FROM relationships WHERE"
+        " to_entity = (SELECT num FROM one)) r JOIN entities f ON f.num = r.from_entity"
         " JOIN entities o ON o.num = r.to_entity JOIN types t ON t.num = r.type"
-        " ORDER BY r.created_ms, f.id, t.name, o.id",
-        id, id);
+        " ORDER BY r.created_ms, f.id, t.name, o.id");
     add_limit(question, query);
     question->read = read_relationship;
 }
@@ -364,7 +372,7 @@ static int run_question(struct store_sqlite_db *reader, struct question *questio
 
 int store_sqlite_query(void *pointer, struct store_query *query, struct err *err)
 {
-    struct question question = {0};
+    struct question question = {.uuid = ((const struct store_sqlite_db *)pointer)->uuid};
 
     if ((size_t)query->query >= sizeof(askers) / sizeof(askers[0]))
         return err_set(err, -EINVAL, "the store has no query of kind %d", (int)query->query);

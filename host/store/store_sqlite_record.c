@@ -215,8 +215,8 @@ static int find_asked(struct store_sqlite_writer *writer, struct str id, struct 
 {
     sqlite3_stmt *find =
         store_sqlite_use(&writer->handle, S_ENTITY_STATE,
-                         "SELECT num, version, deleted FROM entities WHERE"
-                         " num = ifnull(?1, (SELECT num FROM entities WHERE id = ?2))");
+                         "SELECT num, version, deleted FROM entities WHERE num ="
+                         " ifnull(?1, (SELECT num FROM entities WHERE id_hash = ?3 AND id = ?2))");
     int status = 0;
 
     if (id.len == 0)
@@ -224,6 +224,7 @@ static int find_asked(struct store_sqlite_writer *writer, struct str id, struct 
     else
         (void)sqlite3_bind_null(find, 1);
     store_sqlite_bind_text(find, 2, id);
+    (void)sqlite3_bind_int64(find, 3, store_rules_hash(writer->handle.uuid, id));
     int code = find != NULL ? sqlite3_step(find) : SQLITE_ERROR;
     if (code == SQLITE_ROW) {
         *asked = (struct asked){(uint64_t)sqlite3_column_int64(find, 0),

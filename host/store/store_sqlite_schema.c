@@ -3,11 +3,15 @@
  * released step never changes, a new one is a row at the end.
  *
  * Everything that is written per record is either appended at the end of its tree or found by
- * number. The one tree with keys from outside is entities_id. submissions_due    what waits, and
- * what is in flight on a second or later attempt (due when its lease ends) submissions_state  all
- * that is neither in flight nor succeeded, for lists and replays attempts.num       submission <<
- * 16 | attempt, which makes an index unnecessary leases             the claims under way: see
- * struct store_sqlite_lease */
+ * number. The one tree with keys from outside is entities_id: hashes of ids, in an order that keeps
+ * neighbours together (store_rules_hash). It is not unique: hashes may fall together, and then the
+ * ids themselves are compared.
+ *
+ * - submissions_due: what waits, and what is in flight on a second or later attempt (due when its
+ *   lease ends).
+ * - submissions_state: all that is neither in flight nor succeeded, for lists and replays.
+ * - attempts.num: submission << 16 | attempt, which makes an index unnecessary.
+ * - leases: the claims under way, see struct store_sqlite_lease. */
 #include "store/store_sqlite.h"
 
 #include <inttypes.h>
@@ -25,8 +29,8 @@ static const char *const steps[] = {
     "NULL,"
     " seq INTEGER NOT NULL, deleted INTEGER NOT NULL, created_ms INTEGER NOT NULL, updated_ms "
     "INTEGER NOT NULL,"
-    " id TEXT NOT NULL, data TEXT NOT NULL);"
-    "CREATE UNIQUE INDEX entities_id ON entities (id);"
+    " id_hash INTEGER NOT NULL, id TEXT NOT NULL, data TEXT NOT NULL);"
+    "CREATE INDEX entities_id ON entities (id_hash);"
     "CREATE INDEX entities_walk ON entities (seq, type) WHERE deleted = 0;"
     "CREATE TABLE relationships (from_entity INTEGER NOT NULL, type INTEGER NOT NULL, to_entity "
     "INTEGER NOT NULL,"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What the store costs. `bench_store hot [records] [ordered|random]`: microseconds of CPU per
+ * What the store costs. `bench_store hot [records] [ordered|timed|random]`: microseconds of CPU per
  * record for put, claim and record in groups of 1,000. `bench_store claim [entities]`: the time of
  * claiming the next 100 of a small and of a large store, in turns, with the medians and their
  * ratio. BENCH_CACHE_MB in the environment sets the store's cache, 4 by default. */
@@ -26,6 +26,10 @@ enum {
     LARGE = 3000000,
     CACHE_MB = 4
 };
+
+/* Counted on; UUIDs that begin with the time; hashes. */
+enum ids { IDS_ORDERED, IDS_TIMED, IDS_RANDOM, IDS };
+static const char *const id_names[IDS] = {"ordered", "timed", "random"};
 
 struct bench {
     struct loop *loop;
@@ -98,9 +102,21 @@ static void bench_close(struct bench *bench, const char *path)
     }
 }
 
-/* Random ids are spread over the whole index, as UUIDs are; ordered ones fall at its end. */
+static int write_id(char *out, enum ids ids, uint64_t number)
+{
+    uint64_t random = number * 0x9e3779b97f4a7c15u;
+
+    if (ids == IDS_TIMED) /* 20 a millisecond */
+        return snprintf(out, ID_BYTES, "%08x-%04x-7%03x-a%03x-%012" PRIx64,
+                        (unsigned)((1800000000000u + number / 20) >> 16),
+                        (unsigned)((1800000000000u + number / 20) & 0xffff),
+                        (unsigned)(random >> 52), (unsigned)(random >> 40 & 0xfff),
+                        random & 0xffffffffff);
+    return snprintf(out, ID_BYTES, "event-%020" PRIu64, ids == IDS_RANDOM ? random : number);
+}
+
 static void put_group(struct bench *bench, uint64_t first, size_t count, size_t data_bytes,
-                      bool is_random)
+                      enum ids id_kind)
 {
     static char data[DATA_BYTES];
     static char ids[GROUP][ID_BYTES];
@@ -109,8 +125,7 @@ static void put_group(struct bench *bench, uint64_t first, size_t count, size_t 
 
     memset(data, 'x', sizeof(data));
     for (size_t i = 0; i < count; i++) {
-        uint64_t number = is_random ? (first + i) * 0x9e3779b97f4a7c15u : first + i;
-        int len = snprintf(ids[i], ID_BYTES, "event-%020" PRIu64, number);
+        int len = write_id(ids[i], id_kind, first + i);
         entities[i] = (struct store_entity){
             {ids[i], (size_t)len}, STR("event"), {data, data_bytes}, false, 0};
     }
@@ -156,7 +171,7 @@ static void record(struct bench *bench, const struct store_claim *claimed)
     wait_for(bench, &recording.op);
 }
 
-static void hot(const char *path, uint64_t records, bool is_random)
+static void hot(const char *path, uint64_t records, enum ids ids)
 {
     struct bench bench;
     double put_us = 0;
@@ -167,7 +182,7 @@ static void hot(const char *path, uint64_t records, bool is_random)
     for (uint64_t at = 0; at < records; at += GROUP) {
         struct store_claim claimed;
         double start = cpu_us();
-        put_group(&bench, at, GROUP, DATA_BYTES, is_random);
+        put_group(&bench, at, GROUP, DATA_BYTES, ids);
         double has_put = cpu_us();
         claim(&bench, GROUP, &claimed);
         double has_claimed = cpu_us();
@@ -184,8 +199,8 @@ static void hot(const char *path, uint64_t records, bool is_random)
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
     printf("%" PRIu64 " records of %d bytes, %s ids: put %.2f us, claim %.2f us, record %.2f us of "
-                      "CPU each; peak %ld kB\n",
-           records, (int)DATA_BYTES, is_random ? "random" : "ordered", put_us / (double)records,
+           "CPU each; peak %ld kB\n",
+           records, (int)DATA_BYTES, id_names[ids], put_us / (double)records,
            claim_us / (double)records, record_us / (double)records, usage.ru_maxrss);
     bench_close(&bench, path);
 }
@@ -219,7 +234,7 @@ static double claim_once(struct bench *bench, uint64_t *next)
     }
     record(bench, &claimed);
     store_claim_finish(&claimed);
-    put_group(bench, *next, CLAIM, SMALL_DATA_BYTES, false);
+    put_group(bench, *next, CLAIM, SMALL_DATA_BYTES, IDS_ORDERED);
     *next += CLAIM;
     return took_us;
 }
@@ -227,7 +242,7 @@ static double claim_once(struct bench *bench, uint64_t *next)
 static void fill(struct bench *bench, uint64_t entities)
 {
     for (uint64_t at = 0; at < entities; at += GROUP)
-        put_group(bench, at, GROUP, SMALL_DATA_BYTES, false);
+        put_group(bench, at, GROUP, SMALL_DATA_BYTES, IDS_ORDERED);
 }
 
 static void claims(const char *path, uint64_t entities)
@@ -270,16 +285,18 @@ int main(int argc, char **argv)
     if (digest_init() < 0)
         return 1;
     if (strcmp(mode, "hot") == 0) {
-        hot(path, argc > 2 ? strtoull(argv[2], NULL, 10) : 200000,
-            argc > 3 && strcmp(argv[3], "random") == 0);
+        enum ids ids = IDS_ORDERED;
+        for (int kind = 0; argc > 3 && kind < IDS; kind++)
+            if (strcmp(argv[3], id_names[kind]) == 0)
+                ids = (enum ids)kind;
+        hot(path, argc > 2 ? strtoull(argv[2], NULL, 10) : 200000, ids);
         return 0;
     }
     if (strcmp(mode, "claim") == 0) {
         claims(path, argc > 2 ? strtoull(argv[2], NULL, 10) : LARGE);
         return 0;
     }
-    fprintf(
-        stderr,
-        "usage: bench_store hot [records] [ordered|random]\n       bench_store claim [entities]\n");
+    fprintf(stderr, "usage: bench_store hot [records] [ordered|timed|random]\n       bench_store "
+                    "claim [entities]\n");
     return 2;
 }

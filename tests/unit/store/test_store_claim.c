@@ -397,9 +397,9 @@ static int64_t changed_ms(struct fixture *f, uint64_t submission)
     const struct kept_row *rows;
     int64_t one = ask_submission(f, submission).row.updated_ms;
 
-    assert_true(
-        ask(f, (struct store_query){.query = QUERY_SUBMISSIONS, .id = STR("a"), .state = -1},
-            &rows) >= 1);
+    assert_true(ask(f,
+                    (struct store_query){.query = QUERY_SUBMISSIONS, .id = STR("a"), .state = -1},
+                    &rows) >= 1);
     while (rows->row.submission != submission)
         rows++;
     assert_int_equal(rows->row.updated_ms, one);

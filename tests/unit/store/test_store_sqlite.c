@@ -5,9 +5,11 @@
 
 #include "base/clock.h"
 #include "base/digest.h"
+#include "store/store_rules.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <sqlite3.h>
@@ -173,6 +175,119 @@ static void test_what_piles_up_is_one_commit(void **state)
     assert_true(after.wal_bytes > 0);
 }
 
+/* Two ids whose hashes are the same in this store. */
+static void find_collision(const struct fixture *f, char one[16], char other[16])
+{
+    enum { FIRST = '!', KINDS = '~' - '!' + 1, IDS = KINDS * KINDS };
+    static int64_t hashes[IDS];
+    sqlite3 *db;
+    sqlite3_stmt *life;
+    char uuid[33];
+
+    assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, "SELECT uuid FROM life", -1, &life, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(life), SQLITE_ROW);
+    snprintf(uuid, sizeof(uuid), "%s", (const char *)sqlite3_column_text(life, 0));
+    assert_int_equal(sqlite3_finalize(life), SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    for (int prefix = 0;; prefix++) {
+        for (int i = 0; i < IDS; i++) {
+            snprintf(other, 16, "event-%04d%c%c", prefix % 10000, FIRST + i / KINDS,
+                     FIRST + i % KINDS);
+            hashes[i] = store_rules_hash(uuid, str_of(other));
+            for (int before = 0; before < i; before++) {
+                if (hashes[before] == hashes[i]) {
+                    snprintf(one, 16, "event-%04d%c%c", prefix % 10000, FIRST + before / KINDS,
+                             FIRST + before % KINDS);
+                    return;
+                }
+            }
+        }
+    }
+}
+
+static void test_ids_of_one_hash_stay_apart(void **state)
+{
+    struct fixture *f = *state;
+    const struct kept_row *rows;
+    char one[16];
+    char other[16];
+    uint64_t count;
+
+    find_collision(f, one, other);
+    assert_string_not_equal(one, other);
+    assert_int_equal(put(f, one, "1").outcome, PUT_CREATED);
+    assert_int_equal(put(f, other, "1").outcome, PUT_CREATED);
+    assert_int_equal(put(f, one, "1").outcome, PUT_UNCHANGED);
+    assert_int_equal(put(f, other, "2").version, 2);
+    assert_int_equal(put(f, one, "3").version, 2);
+    fixture_reopen(f);
+    assert_int_equal(put(f, other, "2").outcome, PUT_UNCHANGED);
+    const struct store_query by_id = {.query = QUERY_ENTITY, .id = str_of(one)};
+    assert_int_equal(ask(f, by_id, &rows), 1);
+    assert_string_equal(rows[0].data, "3");
+    assert_int_equal(enqueue(f, other, ENQUEUE_UNSUBMITTED, &count), 0);
+    struct store_claimed record = take_one(f, WALK_NONE, other, 2);
+    tell_state(f, &record, SUBMISSION_SUCCEEDED, 0);
+    struct store_query submissions = {.query = QUERY_SUBMISSIONS, .id = str_of(one), .state = -1};
+    assert_int_equal(ask(f, submissions, NULL), 0);
+    submissions.id = str_of(other);
+    assert_int_equal(ask(f, submissions, NULL), 1);
+    assert_int_equal(drop(f, one).outcome, PUT_DELETED);
+    assert_int_equal(put(f, other, "2").outcome, PUT_UNCHANGED);
+    assert_int_equal(put(f, one, "4").version, 4);
+}
+
+/* What malloc has given out; the sanitizers' own says 0. */
+static size_t heap_bytes(void)
+{
+    struct mallinfo2 info = mallinfo2();
+    return info.uordblks + info.hblkhd;
+}
+
+static bool count_row(struct store_query *query, const struct store_row *row)
+{
+    (void)row;
+    ++*(size_t *)query->user;
+    return true;
+}
+
+static void test_memory_is_bounded_by_the_cache(void **state)
+{
+    struct fixture *f = *state;
+    enum { CACHE = 1 << 20, SLACK = 512 << 10, GROUP = 500, GROUPS = 40, DATA = 1000 };
+    static char data[DATA];
+    static char ids[GROUP][24];
+    static struct store_entity entities[GROUP];
+    static struct store_put_result results[GROUP];
+    size_t count = 0;
+
+    store_close(f->store);
+    size_t before = heap_bytes();
+    const struct store_settings settings = {
+        .url = f->url, .is_sync_full = true, .cache_bytes = CACHE};
+    f->store = store_open(&settings, f->loop, &f->err);
+    assert_non_null(f->store);
+    memset(data, 'd', sizeof(data));
+    for (int group = 0; group < GROUPS; group++) { /* 20 MB, all of it dirty once */
+        for (int i = 0; i < GROUP; i++) {
+            snprintf(ids[i], sizeof(ids[i]), "%08x-%d", (unsigned)(group * GROUP + i) * 2654435761u,
+                     i);
+            entities[i] =
+                (struct store_entity){str_of(ids[i]), STR("event"), {data, DATA}, false, 0};
+        }
+        assert_int_equal(put_many(f, entities, GROUP, results), 0);
+    }
+    struct store_query all = {
+        .op.done = fixture_stop, .query = QUERY_ENTITIES, .row = count_row, .user = &count};
+    store_query(f->store, &all);
+    fixture_wait(f, &all.op);
+    assert_int_equal(count, GROUP * GROUPS);
+    size_t after = heap_bytes();
+    if (after > before + CACHE + CACHE / 4 + SLACK)
+        fail_msg("the heap grew by %zu bytes", after - before);
+}
+
 /* ---- in a child
  * ------------------------------------------------------------------------------------- */
 
@@ -330,6 +445,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_everything_is_there_after_a_restart, setup, teardown),
         cmocka_unit_test_setup_teardown(test_foreign_files_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_piles_up_is_one_commit, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_ids_of_one_hash_stay_apart, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_memory_is_bounded_by_the_cache, setup, teardown),
         cmocka_unit_test(test_death_loses_nothing_acknowledged),
         cmocka_unit_test(test_a_full_disk_half_stores_nothing),
     };
