@@ -81,7 +81,8 @@ struct plugin_facts {
 enum plugin_status {
     PLUGIN_OK,
     PLUGIN_FAILED, /* the callback returned an error: error_class, message */
-    PLUGIN_DIED,   /* the worker died in this call: words name signal or exit, callback, record */
+    PLUGIN_DIED, /* the worker died in this call: words name signal or exit, callback, record; or it
+                    died in another's while this one was submitting: words name the integration */
     PLUGIN_TIMED_OUT,   /* past its deadline; the worker was killed. A job left pending is given up
                            and the worker lives on: error_class is then TENON_E_UNKNOWN */
     PLUGIN_GARBLED,     /* the worker answered bytes that are not the protocol; it was killed */
@@ -171,8 +172,9 @@ struct plugin_reply {
     const char *words; /* when not OK: for people; names callback and record */
     int error_class;
     int64_t retry_at_ms; /* with PLUGIN_UNAVAILABLE */
-    int64_t culprit; /* PLUGIN_DIED, _TIMED_OUT: index of the record in hand; -1: unknown. A hint
-                        from hostile memory */
+    int64_t
+        culprit; /* PLUGIN_DIED, _TIMED_OUT: index of the record in hand; -1: unknown, or none
+                    of these: no proof against a record, be it alone. A hint from hostile memory */
     struct plugin_outcome *outcomes; /* one per record of the batch, when PLUGIN_OK */
     size_t outcome_count;
     struct plugin_request *requests;

@@ -78,8 +78,8 @@ int64_t plugin_words_place(const struct plugin_worker *worker, const struct plug
                            char *out, size_t size)
 {
     struct wire_place place = {0};
-    bool is_found =
-        !call->is_pending && find_place(worker, call->op == WIRE_LOAD ? 0 : call->id, &place);
+    bool is_running = !call->is_pending || call->is_abandoned; /* a job: only in its cancel */
+    bool is_found = is_running && find_place(worker, call->op == WIRE_LOAD ? 0 : call->id, &place);
     const char *name = is_found && place.callback != WIRE_AT_NONE
                            ? wire_callback_name(place.callback)
                            : op_name(call);

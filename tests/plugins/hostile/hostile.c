@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A plugin that does what a record's type says: "fine" is honest, every other type is a way to go
- * wrong. Its setting `at` says in which callback. What a sandbox must refuse is tried and its errno
- * written out: {"errno":1}. */
+ * wrong. Its setting `at` says in which callback; `beside` waits until a neighbour in the same
+ * worker is at a "slow" record, and goes wrong in transform then. What a sandbox must refuse is
+ * tried and its errno written out: {"errno":1}. */
 #include <tenon/tenon.h>
 
 #include <errno.h>
@@ -27,6 +28,25 @@ struct hostile {
     uint64_t job;
     uint32_t count;
 };
+
+static unsigned at_slow_records; /* by all integrations of this worker; atomic */
+
+static void be_slow(void)
+{
+    enum { SLOW_US = 300000 };
+
+    __atomic_fetch_add(&at_slow_records, 1, __ATOMIC_SEQ_CST);
+    usleep(SLOW_US);
+    __atomic_fetch_sub(&at_slow_records, 1, __ATOMIC_SEQ_CST);
+}
+
+static void wait_for_neighbour(void)
+{
+    enum { STEP_US = 1000, STEPS_MAX = 5000 };
+
+    for (int i = 0; i < STEPS_MAX && __atomic_load_n(&at_slow_records, __ATOMIC_SEQ_CST) == 0; i++)
+        usleep(STEP_US);
+}
 
 static __attribute__((noinline)) int overflow(volatile int depth)
 {
@@ -101,8 +121,14 @@ static void misbehave(const char *what)
     else if (strcmp(what, "loop") == 0)
         for (volatile int i = 0;; i = !i)
             ;
+    else if (strcmp(what, "slow") == 0)
+        be_slow();
     else if (strcmp(what, "exit") == 0)
         exit(0);
+    else if (strcmp(what, "leave") == 0)
+        _exit(3);
+    else if (strcmp(what, "trap") == 0)
+        (void)raise(SIGTRAP);
     else if (strcmp(what, "abort") == 0)
         abort();
     else if (strcmp(what, "garbage") == 0)
@@ -236,7 +262,9 @@ static int32_t transform(void *self, const tenon_record *record, tenon_sink *out
             ;
         return TENON_OK;
     }
-    if (is_at(own, "transform"))
+    if (is_at(own, "beside"))
+        wait_for_neighbour();
+    if (is_at(own, "transform") || is_at(own, "beside"))
         obey(record);
     if (is_at(own, "log"))
         own->host->log(own->host, TENON_LOG_WARN, tenon_text("seen"), tenon_text("{\"n\":1}"));
@@ -278,6 +306,8 @@ static int32_t judge(void *self, const tenon_exchange *exchange, tenon_verdicts 
     (void)err;
     if (is_at(self, "judge"))
         misbehave("null");
+    if (is_at(self, "slow_judge"))
+        be_slow();
     for (uint32_t i = 0; i < exchange->batch->count; i++) {
         tenon_verdict verdict =
             tenon_verdict_init(i, exchange->status < 300 ? TENON_ACCEPTED : TENON_RETRY);
@@ -338,6 +368,8 @@ static int32_t test(void *self, tenon_err *err)
 {
     if (is_at(self, "test"))
         misbehave("abort");
+    if (is_at(self, "slow_test"))
+        be_slow();
     return is_at(self, "test_fails") ? tenon_fail(err, TENON_E_AUTH, "who are you") : TENON_OK;
 }
 
