@@ -24,7 +24,7 @@ static const char store_rows[] =
     TENON_OPTION("sync", "choice", "full,normal", "full", "",
                  "full: what was acknowledged survives a power cut. normal: it survives a crash of "
                  "tenond, and is faster.")
-    TENON_OPTION("cache", "size", "1MB..64GB", "64MB", "", "Memory for the store's own cache.");
+    TENON_OPTION("cache", "size", "1MB..64GB", "4MB", "", "Memory for the store's own cache.");
 
 static const char api_rows[] =
     TENON_OPTION("socket", "path", "", "", "",
