@@ -262,7 +262,7 @@ static int32_t transform(void *self, const tenon_record *record, tenon_sink *out
             ;
         return TENON_OK;
     }
-    if (is_at(own, "beside"))
+    if (is_at(own, "beside") && !tenon_equals(record->type, "fine"))
         wait_for_neighbour();
     if (is_at(own, "transform") || is_at(own, "beside"))
         obey(record);
