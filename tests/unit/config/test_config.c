@@ -46,7 +46,7 @@ static void nothing_there_is_all_defaults(void **state)
     assert_int_equal(config_file_count(conf->config), 0);
     assert_string_equal(config_text(host, "store", "sync"), "full");
     assert_int_equal(config_integer(host, "api", "max_body"), 16 << 20);
-    assert_int_equal(config_integer(host, "store", "cache"), 64 << 20);
+    assert_int_equal(config_integer(host, "store", "cache"), 4 << 20);
     assert_string_equal(config_text(host, "api", "listen"), "");
     assert_false(config_is_set(host, "log", "level"));
     assert_int_equal(config_file_kind(host), CONFIG_HOST);
