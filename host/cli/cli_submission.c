@@ -45,9 +45,9 @@ static void add_row(struct cli_table *table, const struct json_t *item, int64_t 
 int cli_submission_list(struct cli *cli)
 {
     static const struct cli_column columns[] = {
-        {"N", true, false},         {"INTEGRATION", false, false}, {"ENTITY", false, false},
-        {"VERSION", true, false},   {"STATE", false, false},       {"TRIES", true, false},
-        {"CHANGED", false, false},  {"NEXT TRY", false, false},    {"REASON", false, true},
+        {"N", true, false},        {"INTEGRATION", false, false}, {"ENTITY", false, false},
+        {"VERSION", true, false},  {"STATE", false, false},       {"TRIES", true, false},
+        {"CHANGED", false, false}, {"NEXT TRY", false, false},    {"REASON", false, true},
         {NULL, false, false},
     };
     static const char *const filters[] = {"integration", "entity", "state", "after"};
