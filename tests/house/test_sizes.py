@@ -73,7 +73,8 @@ def test_files_hold_one_idea():
     long_ones = []
     for path in tracked(".c", ".h", ".cpp", ".py", ".sh"):
         size = path.read_text(encoding="utf-8").count("\n")
-        if size > FILE_LINES:
+        # A plugin's author needs one header and no other: the contract stays in one piece.
+        if size > FILE_LINES and path != TOP / "sdk/include/tenon/tenon.h":
             long_ones.append("%s has %d lines" % (path.relative_to(TOP), size))
     assert not long_ones, "\n".join(long_ones)
 
