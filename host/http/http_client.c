@@ -46,11 +46,13 @@ struct http_destination {
     size_t slot_count;
     struct http_transfer **idle; /* a stack, so that the warmest is taken */
     size_t idle_count;
+    struct http_transfer *scout; /* opens the first connection; the others wait for it */
     bool is_busy_since_sweep;
     bool may_go; /* released, and the thread has seen it */
     bool is_slotted;
     struct http_destination *next_slotted; /* those with slots, for the sweep */
     struct http_destination *next_started; /* those whose inbox was just taken */
+    struct http_destination *next_scouting;
 };
 
 /* Outlives the client when it is still in the loop's queue. */
@@ -77,6 +79,7 @@ struct http_client {
     /* The thread's. */
     struct queue done;
     struct http_destination *slotted;
+    struct http_destination *scouting;
     int64_t swept_us;
 };
 
@@ -189,9 +192,29 @@ static void slot_continue(struct http_destination *destination, struct http_tran
     destination->idle[destination->idle_count++] = transfer;
 }
 
+/* With nothing under way there may be no connection, and only the first handshake shows whether the
+ * server speaks HTTP/2. The first request finds out: then the others share its connection instead
+ * of each opening one, and a server that is not to be trusted costs one handshake. (libcurl's own
+ * PIPEWAIT lets those that wait outlive their time limits when the handshake hangs.) */
+static bool wants_scout(const struct http_destination *destination)
+{
+    const char *url = destination->waiting.first->url;
+
+    return destination->idle_count == destination->slot_count && url != NULL &&
+           strncasecmp(url, "https:", 6) == 0;
+}
+
+static void start_scouting(struct http_destination *destination, struct http_transfer *scout)
+{
+    destination->scout = scout;
+    destination->next_scouting = destination->client->scouting;
+    destination->client->scouting = destination;
+}
+
 static void destination_start(struct http_destination *destination)
 {
-    while (destination->waiting.first != NULL) {
+    while (destination->waiting.first != NULL && destination->scout == NULL) {
+        bool is_scout = wants_scout(destination);
         struct http_transfer *transfer = take_slot(destination);
 
         if (transfer == NULL && destination->slot_count > 0)
@@ -204,6 +227,32 @@ static void destination_start(struct http_destination *destination)
             continue;
         }
         slot_continue(destination, transfer);
+        if (is_scout && destination->idle_count < destination->slot_count)
+            start_scouting(destination, transfer);
+    }
+}
+
+static void stop_scouting(struct http_destination *destination)
+{
+    struct http_destination **place = &destination->client->scouting;
+
+    while (*place != destination)
+        place = &(*place)->next_scouting;
+    *place = destination->next_scouting;
+    destination->scout = NULL;
+}
+
+/* Where the first connection stands now, the others follow. */
+static void follow_scouts(struct http_client *client)
+{
+    struct http_destination *next;
+
+    for (struct http_destination *each = client->scouting; each != NULL; each = next) {
+        next = each->next_scouting;
+        if (!http_transfer_is_connected(each->scout))
+            continue;
+        stop_scouting(each);
+        destination_start(each);
     }
 }
 
@@ -321,12 +370,17 @@ static void collect_done(struct http_client *client)
         CURLcode result = message->data.result; /* the message goes with the handle */
 
         struct http_request *request = http_transfer_complete(transfer, result);
+        bool was_scout = transfer == destination->scout;
 
         queue_put(&client->done, request);
         curl_multi_remove_handle(client->multi, http_transfer_easy(transfer));
         if (asks_for_quiet(request))
             give_back_waiting(destination);
+        if (was_scout)
+            stop_scouting(destination);
         slot_continue(destination, transfer);
+        if (was_scout)
+            destination_start(destination);
         has_released |= destination->may_go;
     }
     if (has_released)
@@ -354,6 +408,7 @@ static void *client_thread(void *user)
         int running;
 
         curl_multi_perform(client->multi, &running);
+        follow_scouts(client);
         collect_done(client);
         report_done(client);
         if (client->slotted != NULL &&

@@ -74,7 +74,8 @@ struct http_destination *http_destination_create(struct http_client *client,
 void http_destination_release(struct http_destination *destination);
 /* Hands over requests linked by `next`; one lock and at most one wake-up for all. When one of them
  * is answered 429 or 503 with Retry-After, or does not reach its destination, those that still wait
- * for a connection end HTTP_REFUSED_LOCALLY: they would only fare the same. [loop] */
+ * for a connection end HTTP_REFUSED_LOCALLY: they would only fare the same. Over TLS the first of a
+ * burst goes alone until its connection stands. [loop] */
 void http_client_send(struct http_destination *destination, struct http_request *requests);
 void http_request_finish(struct http_request *request); /* frees the out part */
 

@@ -6,7 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum { PEER_BYTES = 110 };
+enum { PEER_BYTES = 110, WHY_BYTES = 200 };
 
 void http_outcome_refuse(struct http_request *request, const char *why)
 {
@@ -76,8 +76,6 @@ static const char *explain(CURLcode result, bool was_sent)
         return "the host name does not resolve; check the name and the DNS";
     case CURLE_COULDNT_RESOLVE_PROXY:
         return "the proxy's name does not resolve";
-    case CURLE_PEER_FAILED_VERIFICATION:
-        return NULL;
     case CURLE_GOT_NOTHING:
         return "the connection was closed without an answer";
     case CURLE_SEND_ERROR:
@@ -97,6 +95,51 @@ static const char *explain(CURLcode result, bool was_sent)
     }
 }
 
+/* The certificate is not taken: what is wrong with it, and what can be done. */
+static void explain_certificate(const char *detail, char *out, size_t size)
+{
+    static const char prefix[] = "SSL certificate problem: ";
+
+    if (strncmp(detail, prefix, sizeof(prefix) - 1) == 0)
+        detail += sizeof(prefix) - 1;
+    if (strstr(detail, "subject name") != NULL)
+        (void)snprintf(out, size,
+                       "its certificate is for other host names: use one of those in base_url");
+    else if (strstr(detail, "expired") != NULL || strstr(detail, "not yet valid") != NULL)
+        (void)snprintf(out, size,
+                       "its certificate is not valid at this time (%.60s): it must be renewed, or "
+                       "this machine's clock is wrong",
+                       detail);
+    else
+        (void)snprintf(out, size,
+                       "its certificate is not trusted (%.60s): set ca_file to the authority that "
+                       "signed it, or, for tests only, verify_tls = no",
+                       detail);
+}
+
+/* The words for what goes wrong before a request can be sent over TLS; false: it is something
+ * else. */
+static bool explain_tls(CURLcode result, const struct http_destination_settings *settings,
+                        const char *detail, char *out, size_t size)
+{
+    if (result == CURLE_PEER_FAILED_VERIFICATION)
+        explain_certificate(detail, out, size);
+    else if (result == CURLE_SSL_CACERT_BADFILE && settings->ca_file != NULL)
+        (void)snprintf(out, size, "ca_file '%.110s' is not a readable file of PEM certificates",
+                       settings->ca_file);
+    else if (result == CURLE_SSL_CACERT_BADFILE)
+        (void)snprintf(out, size,
+                       "the system has no certificates to trust: install ca-certificates, or set "
+                       "ca_file");
+    else if (result == CURLE_SSL_CONNECT_ERROR && strstr(detail, "wrong version number") != NULL)
+        (void)snprintf(out, size, "it does not speak TLS there: is the URL one of http://?");
+    else if (result == CURLE_SSL_CONNECT_ERROR)
+        (void)snprintf(out, size, "the TLS handshake failed (%.110s)", detail);
+    else
+        return false;
+    return true;
+}
+
 static void write_timeout(struct http_request *request,
                           const struct http_destination_settings *settings, const char *peer)
 {
@@ -110,21 +153,26 @@ static void write_timeout(struct http_request *request,
             request->status != 0 ? "whole answer" : "answer", peer, settings->timeout_ms);
 }
 
-void http_outcome_fail(struct http_request *request, CURL *easy,
+void http_outcome_fail(struct http_request *request, const struct http_transfer *transfer,
                        const struct http_destination_settings *settings, CURLcode result,
                        const char *detail)
 {
+    CURL *easy = http_transfer_easy(transfer);
     char peer[PEER_BYTES];
+    char tls[WHY_BYTES];
     long sent_bytes = 0;
     long os_errno = 0;
+    bool was_sent;
     const char *why;
 
     /* Counts what went to the socket, also by a try that libcurl repeated on its own: never too
-     * low. */
+     * low. But it counts what a proxy was asked as well, before there is a connection to the
+     * destination. */
     (void)curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &sent_bytes);
     (void)curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &os_errno);
+    was_sent = sent_bytes > 0 && http_transfer_is_connected(transfer);
     describe_peer(request->url, settings, peer, sizeof(peer));
-    if (sent_bytes > 0)
+    if (was_sent)
         request->failure = HTTP_NO_ANSWER;
     else
         request->failure = is_refused_locally(result) ? HTTP_REFUSED_LOCALLY : HTTP_NOT_SENT;
@@ -132,16 +180,18 @@ void http_outcome_fail(struct http_request *request, CURL *easy,
         write_timeout(request, settings, peer);
         return;
     }
-    why = explain(result, sent_bytes > 0);
+    why = explain(result, was_sent);
     if (why == NULL && os_errno != 0 && result == CURLE_COULDNT_CONNECT)
         why = strerror((int)os_errno);
+    if (why == NULL && explain_tls(result, settings, detail, tls, sizeof(tls)))
+        why = tls;
     if (why == NULL)
         why = detail[0] != '\0' ? detail : curl_easy_strerror(result);
     if (result == CURLE_OK)
         why = "what came is not an HTTP answer";
-    (void)snprintf(request->error, sizeof(request->error), "%s %s: %.120s", /* may be cut */
-                   sent_bytes > 0                    ? "no whole answer from"
+    (void)snprintf(request->error, sizeof(request->error), "%s %s: %.*s", /* may be cut */
+                   was_sent                          ? "no whole answer from"
                    : result == CURLE_COULDNT_CONNECT ? "cannot connect to"
                                                      : "nothing was sent to",
-                   peer, why);
+                   peer, why == tls ? WHY_BYTES : 120, why);
 }

@@ -24,6 +24,7 @@ struct http_transfer {
     int64_t started_us;
     enum shape shape;
     bool has_custom_method;
+    bool is_connected;
     struct curl_slist *nodes; /* point at the request's own header texts: no copies */
     size_t node_room;
     size_t part; /* where reading the body stands */
@@ -83,6 +84,32 @@ static int on_seek(void *user, curl_off_t offset, int origin)
     return CURL_SEEKFUNC_OK;
 }
 
+/* Runs when the connection stands, TLS included, and the request is about to go out on it. */
+static int on_connected(void *user, char *peer, char *local, int peer_port, int local_port)
+{
+    struct http_transfer *transfer = user;
+
+    (void)peer;
+    (void)local;
+    (void)peer_port;
+    (void)local_port;
+    transfer->is_connected = true;
+    return CURL_PREREQFUNC_OK;
+}
+
+/* Debian's libcurl is told of a folder of authorities beside the file that holds the same ones, and
+ * keeps what it has read only where there is no folder: without this each connection costs the
+ * thread 40 ms of reading 140 certificates. */
+static void set_authorities(CURL *easy, const char *ca_file)
+{
+    const curl_version_info_data *known = curl_version_info(CURLVERSION_NOW);
+
+    if (ca_file != NULL)
+        curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file); /* these and no others */
+    if (ca_file != NULL || (known->age >= CURLVERSION_SEVENTH && known->cainfo != NULL))
+        curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+}
+
 static void set_limits(struct http_transfer *transfer)
 {
     const struct http_destination_settings *settings = transfer->settings;
@@ -98,10 +125,7 @@ static void set_limits(struct http_transfer *transfer)
     curl_easy_setopt(easy, CURLOPT_MAXREDIRS, (long)REDIRECTS_MAX);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, settings->verify_tls ? 1L : 0L);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, settings->verify_tls ? 2L : 0L);
-    if (settings->ca_file != NULL) {
-        curl_easy_setopt(easy, CURLOPT_CAINFO, settings->ca_file);
-        curl_easy_setopt(easy, CURLOPT_CAPATH, NULL); /* these authorities and no others */
-    }
+    set_authorities(easy, settings->ca_file);
     if (settings->unix_socket != NULL)
         curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, settings->unix_socket);
     /* An empty text, unlike NULL, also keeps libcurl from reading http_proxy and its kin. */
@@ -140,6 +164,8 @@ struct http_transfer *http_transfer_create(const struct http_destination_setting
     curl_easy_setopt(transfer->easy, CURLOPT_READDATA, transfer);
     curl_easy_setopt(transfer->easy, CURLOPT_SEEKFUNCTION, on_seek);
     curl_easy_setopt(transfer->easy, CURLOPT_SEEKDATA, transfer);
+    curl_easy_setopt(transfer->easy, CURLOPT_PREREQFUNCTION, on_connected);
+    curl_easy_setopt(transfer->easy, CURLOPT_PREREQDATA, transfer);
     set_limits(transfer);
     return transfer;
 }
@@ -161,6 +187,11 @@ void *http_transfer_owner(const struct http_transfer *transfer)
 CURL *http_transfer_easy(const struct http_transfer *transfer)
 {
     return transfer->easy;
+}
+
+bool http_transfer_is_connected(const struct http_transfer *transfer)
+{
+    return transfer->is_connected;
 }
 
 struct http_transfer *http_transfer_of(CURL *easy)
@@ -314,6 +345,7 @@ bool http_transfer_prepare(struct http_transfer *transfer, struct http_request *
     request->started_ms = clock_wall_ms();
     transfer->started_us = clock_mono_us();
     transfer->detail[0] = '\0';
+    transfer->is_connected = false;
     transfer->request = request;
     return true;
 }
@@ -350,7 +382,7 @@ struct http_request *http_transfer_complete(struct http_transfer *transfer, CURL
     if (result == CURLE_WRITE_ERROR && request->is_cut)
         result = CURLE_OK; /* the answer is known, only its tail was not wanted */
     if (result != CURLE_OK || status == 0) {
-        http_outcome_fail(request, transfer->easy, transfer->settings, result, transfer->detail);
+        http_outcome_fail(request, transfer, transfer->settings, result, transfer->detail);
         return request;
     }
     request->failure = HTTP_ANSWERED;
@@ -370,7 +402,7 @@ struct http_request *http_transfer_abandon(struct http_transfer *transfer)
         return NULL;
     request->duration_us = clock_mono_us() - transfer->started_us;
     transfer->request = NULL;
-    http_outcome_fail(request, transfer->easy, transfer->settings, CURLE_ABORTED_BY_CALLBACK,
+    http_outcome_fail(request, transfer, transfer->settings, CURLE_ABORTED_BY_CALLBACK,
                       "the client is shutting down");
     return request;
 }

@@ -17,6 +17,9 @@ void http_transfer_destroy(struct http_transfer *transfer);
 void *http_transfer_owner(const struct http_transfer *transfer);
 CURL *http_transfer_easy(const struct http_transfer *transfer);
 struct http_transfer *http_transfer_of(CURL *easy);
+/* The current or last request came as far as a connection: before that nothing of it is sent, and
+ * whether the server speaks HTTP/2 is not known. */
+bool http_transfer_is_connected(const struct http_transfer *transfer);
 
 /* Makes the handle ready for `request`. False: it is refused, the request's out part says why. */
 bool http_transfer_prepare(struct http_transfer *transfer, struct http_request *request);
@@ -27,7 +30,7 @@ struct http_request *http_transfer_abandon(struct http_transfer *transfer);
 
 /* http_outcome.c: what a failed transfer means, and its sentence. `detail` is libcurl's own text or
  * "". */
-void http_outcome_fail(struct http_request *request, CURL *easy,
+void http_outcome_fail(struct http_request *request, const struct http_transfer *transfer,
                        const struct http_destination_settings *settings, CURLcode result,
                        const char *detail);
 /* A request that never came to a transfer. */

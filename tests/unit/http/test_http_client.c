@@ -271,6 +271,41 @@ static void test_nobody_listens(void **state)
     expect_failure(&request, HTTP_NOT_SENT, "Connection refused");
 }
 
+/* Three requests over TLS: the first looks whether there is a connection to be had, the others wait
+ * for what it finds. */
+static void fail_to_scout(const char *words)
+{
+    struct http_destination_settings hasty = plain;
+    struct str body = {"hello!", 6};
+    struct http_request requests[3];
+
+    hasty.max_connections = 3;
+    hasty.connect_timeout_ms = 200;
+    snprintf(scene->url, sizeof(scene->url), "https://127.0.0.1:%d/", scene->port);
+    scene->reads_request = false;
+    for (int i = 0; i < 3; i++) {
+        requests[i] = post(&body);
+        requests[i].next = i < 2 ? &requests[i + 1] : NULL;
+    }
+    run(requests, 3, &hasty);
+    expect_failure(&requests[0], HTTP_NOT_SENT, words);
+    expect_failure(&requests[1], HTTP_REFUSED_LOCALLY, "held back");
+    expect_failure(&requests[2], HTTP_REFUSED_LOCALLY, "held back");
+}
+
+static void test_no_tls_costs_one_handshake(void **state)
+{
+    (void)state;
+    fail_to_scout("TLS handshake failed");
+}
+
+static void test_a_hanging_handshake_costs_one_timeout(void **state)
+{
+    (void)state;
+    scene->stays = true;
+    fail_to_scout("cannot connect to 127.0.0.1:");
+}
+
 static void refuse_locally(struct http_request request, const char *words)
 {
     struct str body = {"x", 1};
@@ -336,6 +371,8 @@ int main(void)
         CLIENT_TEST(test_slow_answer_times_out),
         CLIENT_TEST(test_huge_answer_is_cut),
         CLIENT_TEST(test_nobody_listens),
+        CLIENT_TEST(test_no_tls_costs_one_handshake),
+        CLIENT_TEST(test_a_hanging_handshake_costs_one_timeout),
         CLIENT_TEST(test_what_is_refused_locally),
         CLIENT_TEST(test_shutdown_tells_sent_from_waiting),
     };
