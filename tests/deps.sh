@@ -9,9 +9,9 @@ set -eu
 
 build="gcc libc6-dev meson ninja-build pkg-config python3 libuv1-dev libcurl4-openssl-dev
     libinih-dev libffi-dev libsqlite3-dev libwebsockets-dev libwebsockets-evlib-uv libjansson-dev
-    libjq-dev libsodium-dev"
+    libjq-dev libsodium-dev ca-certificates"
 tools="g++ clang llvm libclang-rt-dev libcmocka-dev python3-pytest valgrind binutils git procps
-    util-linux"
+    util-linux nginx openssl"
 
 case "${1:-}" in
 run) wanted=$build ;;
@@ -55,4 +55,8 @@ if ! install_missing; then
         exit 1
     }
 fi
+# Debian starts nginx as a service; the tests want the program alone. Without systemd nothing runs.
+case "$missing " in
+*" nginx "*) $root systemctl disable --now nginx >"$log" 2>&1 || true ;;
+esac
 echo "deps: installed"
