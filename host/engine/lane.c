@@ -46,17 +46,26 @@ static void wait_for_due(struct lane *lane)
     loop_timer_set(lane->timer, until < 0 ? 0 : until < LOOK_LATEST_MS ? until : LOOK_LATEST_MS);
 }
 
-static void on_written(void *user, size_t count, int64_t next_due_ms)
+/* A write that fails is tried again and keeps its records out of the window, but then claims fail
+ * as well: the store is one. */
+static void on_leaving(void *user, size_t count)
 {
     struct lane *lane = user;
 
     lane->in_flight -= (uint32_t)count;
+    if (!lane->is_drained)
+        lane_look(lane);
+}
+
+static void on_written(void *user, size_t count, int64_t next_due_ms)
+{
+    struct lane *lane = user;
+
+    (void)count;
     lane->next_due_ms = next_due_ms;
-    if (lane->state == LANE_STOPPING) {
+    if (lane->state == LANE_STOPPING)
         tell(lane);
-        return;
-    }
-    if (lane->is_drained)
+    else if (lane->is_drained)
         wait_for_due(lane);
     else
         lane_look(lane);
@@ -107,6 +116,7 @@ static int open_destination(struct lane *lane, struct err *err)
         .timeout_ms = config_integer(file, "integration", "timeout"),
         .connect_timeout_ms = config_integer(file, "integration", "connect_timeout"),
         .max_response_bytes = config_integer(file, "integration", "max_response"),
+        .is_tls = strncmp(config_text(file, "integration", "base_url"), "https:", 6) == 0,
         .verify_tls = config_is_true(file, "integration", "verify_tls"),
         .ca_file = ca_file[0] != '\0' ? ca_file : NULL,
         .proxy = proxy[0] != '\0' ? proxy : NULL,
@@ -123,6 +133,7 @@ struct lane *lane_create(const struct engine_rooms *rooms, const struct config_f
                          struct err *err)
 {
     struct lane *lane = calloc(1, sizeof *lane);
+    const struct outbox_events events = {lane, on_leaving, on_written};
 
     if (lane == NULL) {
         (void)err_set(err, -ENOMEM, "out of memory");
@@ -132,8 +143,7 @@ struct lane *lane_create(const struct engine_rooms *rooms, const struct config_f
     lane->file = file;
     lane->name = config_file_name(file);
     lane->timer = loop_timer_create(rooms->loop, on_timer, lane);
-    if (lane->timer == NULL ||
-        outbox_init(&lane->outbox, rooms->loop, rooms->store, on_written, lane) < 0) {
+    if (lane->timer == NULL || outbox_init(&lane->outbox, rooms->loop, rooms->store, &events) < 0) {
         (void)err_set(err, -ENOMEM, "out of memory");
         lane_destroy(lane);
         return NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The outgoing HTTP engine: one thread around a libcurl multi handle, with keep-alive connections
+ * The outgoing HTTP engine: threads around libcurl multi handles, with keep-alive connections
  * that are few and kept busy. Callers are on [loop]; answers come back there, many to a wake-up.
  * Knows no integration: a destination is a name, limits and a base URL. Retries nothing. */
 #ifndef HTTP_CLIENT_H
@@ -20,6 +20,7 @@ struct http_destination_settings {
     int64_t timeout_ms;  /* whole exchange */
     int64_t connect_timeout_ms;
     int64_t max_response_bytes; /* more is cut; the connection is then dropped */
+    bool is_tls;                /* its base URL is https: HTTP/2 makes one connection of many */
     bool verify_tls;            /* default true */
     const char *ca_file;        /* NULL: the system's; copied */
     const char *proxy;          /* NULL: none, the environment is not looked at; copied */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * One transfer of the client: a reused easy handle, the request on it, and what became of it. Used
- * by http_client.c alone, on its thread alone. Knows no queue. */
+ * by http_thread.c alone, on its thread alone. Knows no queue. */
 #ifndef HTTP_TRANSFER_H
 #define HTTP_TRANSFER_H
 
