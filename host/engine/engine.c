@@ -216,7 +216,7 @@ void engine_integration_at(const struct engine *engine, size_t index,
         .has_jq = lane->jq != NULL,
         .figures = lane->figures,
     };
-    out->figures.in_flight = lane->in_flight;
+    out->figures.in_flight = lane->in_flight + (uint32_t)lane->outbox.writing.count;
     out->figures.next_due_ms = lane->next_due_ms;
     if (lane->plugin != NULL)
         plugin_instance_health(lane->plugin, &out->plugin_health);

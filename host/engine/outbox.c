@@ -6,7 +6,12 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { WRITE_AGAIN_MS = 1000, KEEP_OUTCOMES = 1024 };
+enum {
+    WAIT_MS = 5,  /* for more verdicts to share a commit with: nobody waits for one */
+    ENOUGH = 256, /* verdicts that are worth a commit of their own */
+    WRITE_AGAIN_MS = 1000,
+    KEEP_OUTCOMES = 1024,
+};
 
 static void write_done(struct store_op *op);
 
@@ -16,9 +21,9 @@ static void on_timer(void *user)
 }
 
 int outbox_init(struct outbox *outbox, struct loop *loop, struct store *store,
-                void (*written)(void *user, size_t count, int64_t next_due_ms), void *user)
+                const struct outbox_events *events)
 {
-    *outbox = (struct outbox){.store = store, .written = written, .user = user};
+    *outbox = (struct outbox){.store = store, .events = *events};
     outbox->timer = loop_timer_create(loop, on_timer, outbox);
     return outbox->timer != NULL ? 0 : -ENOMEM;
 }
@@ -72,7 +77,11 @@ void outbox_add(struct outbox *outbox, const struct store_outcome *outcome)
     place->request = keep(&side->texts, outcome->request);
     place->answer = keep(&side->texts, outcome->answer);
     place->external_id = keep(&side->texts, outcome->external_id);
-    if (!outbox->is_writing && side->count == 1)
+    if (outbox->is_writing)
+        return;
+    if (side->count == 1 && outbox->writing.count == 0)
+        loop_timer_set(outbox->timer, WAIT_MS);
+    else if (side->count == ENOUGH)
         loop_timer_set(outbox->timer, 0);
 }
 
@@ -106,8 +115,8 @@ static void write_done(struct store_op *op)
     if (outbox->writing.room > KEEP_OUTCOMES)
         side_finish(&outbox->writing);
     if (outbox->filling.count > 0)
-        outbox_flush(outbox);
-    outbox->written(outbox->user, count, outbox->record.next_due_ms);
+        loop_timer_set(outbox->timer, outbox->filling.count < ENOUGH ? WAIT_MS : 0);
+    outbox->events.written(outbox->events.user, count, outbox->record.next_due_ms);
 }
 
 void outbox_flush(struct outbox *outbox)
@@ -122,6 +131,9 @@ void outbox_flush(struct outbox *outbox)
         empty = outbox->writing;
         outbox->writing = outbox->filling;
         outbox->filling = empty;
+        write_side(outbox);
+        outbox->events.leaving(outbox->events.user, outbox->writing.count);
+        return;
     }
-    write_side(outbox);
+    write_side(outbox); /* again */
 }

@@ -14,6 +14,14 @@ struct outbox_side {
     struct arena texts;
 };
 
+struct outbox_events {
+    void *user;
+    /* `count` verdicts are on their way: the time to claim, since both then share a commit. */
+    void (*leaving)(void *user, size_t count);
+    /* They are durable; next_due_ms as the store says. */
+    void (*written)(void *user, size_t count, int64_t next_due_ms);
+};
+
 struct outbox {
     struct store *store;
     uint32_t integration;
@@ -21,16 +29,13 @@ struct outbox {
     struct store_record record;
     bool is_writing;
     struct loop_timer *timer;
-    /* `count` verdicts are durable; next_due_ms as the store says. */
-    void (*written)(void *user, size_t count, int64_t next_due_ms);
-    void *user;
+    struct outbox_events events;
 };
 
 int outbox_init(struct outbox *outbox, struct loop *loop, struct store *store,
-                void (*written)(void *user, size_t count, int64_t next_due_ms), void *user);
+                const struct outbox_events *events);
 void outbox_finish(struct outbox *outbox);
-/* Copies the texts of `outcome`. It is written at the end of this loop round, or behind the write
- * under way. */
+/* Copies the texts of `outcome`. It is written within a few milliseconds, together with others. */
 void outbox_add(struct outbox *outbox, const struct store_outcome *outcome);
 bool outbox_is_empty(const struct outbox *outbox);
 void outbox_flush(struct outbox *outbox); /* now, unless a write is under way */
