@@ -94,9 +94,9 @@ typedef void (*engine_submit_fn)(void *user, const struct engine_submit_result *
 void engine_submit(struct engine *engine, const char *integration, struct str entity,
                    struct str selector, engine_submit_fn done, void *user);
 
-/* What would be sent for one entity, as JSON:
- * {"integration","entity","wanted":bool,"reason",...,"requests":[{"method","url","headers":{...},"body"}]}.
- * Secrets masked. Sends nothing, stores nothing. */
+/* What would be sent for one entity, as a JSON object: integration, entity, version, wanted, and
+ * either refused_by and reason, or requests (method, url, headers, body) and payload where the
+ * plugin sends by itself. Secrets masked. Sends nothing, stores nothing. */
 typedef void (*engine_dry_run_fn)(void *user, int status, const struct err *err, struct str json);
 void engine_dry_run(struct engine *engine, const char *integration, struct str entity,
                     engine_dry_run_fn done, void *user);

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a stranger gets: each example is copied into an empty folder and built by the one line in its README, with every
-compiler there is, as C and as C++, against the header and nothing else.
+"""What a stranger gets: each example is copied into an empty folder and built by the one line in
+its README, with every compiler there is, as C and as C++, against the header and nothing else.
 
-TENON_INCLUDE names the folder that holds tenon/tenon.h (an installed one, say); without it the tree's own is used.
+TENON_INCLUDE names the folder that holds tenon/tenon.h (an installed one, say); without it the
+tree's own is used.
 """
 import os
 import re
@@ -16,7 +17,8 @@ import pytest
 TREE = Path(__file__).resolve().parents[2]
 INCLUDE = Path(os.environ.get("TENON_INCLUDE", TREE / "sdk" / "include"))
 
-# Example: the most lines of code it may have (blank ones and comments are not counted), and the needs in its note.
+# Example: the most lines of code it may have (blank ones and comments are not counted), and the
+# needs in its note.
 EXAMPLES = {
     "hello": {"lines": 15, "needs": ""},
     "poster": {"lines": 35, "needs": ""},
@@ -25,7 +27,10 @@ EXAMPLES = {
 COMPILERS = [
     (compiler, language)
     for compiler, language in [
-        ("gcc", "c11"), ("clang", "c11"), ("g++", "c++11"), ("clang++", "c++11"),
+        ("gcc", "c11"),
+        ("clang", "c11"),
+        ("g++", "c++11"),
+        ("clang++", "c++11"),
     ]
     if shutil.which(compiler)
 ]
@@ -51,7 +56,9 @@ def code_lines(source):
 def readme_line(name):
     """The compiler line of the README: the one that starts with cc."""
     readme = TREE / "examples" / name / "README.md"
-    lines = [line.strip() for line in readme.read_text().splitlines() if line.strip().startswith("cc ")]
+    lines = [
+        line.strip() for line in readme.read_text().splitlines() if line.strip().startswith("cc ")
+    ]
     assert len(lines) == 1, f"{readme} shows {len(lines)} compiler lines, one is expected"
     return lines[0].split()
 
@@ -60,11 +67,13 @@ def note_texts(module):
     """The key=value texts of the plugin's note, read as readelf shows it."""
     shown = run("readelf", "--wide", "--notes", module)
     assert "Corrupt" not in shown
-    found = re.search(r"Tenon\s+0x[0-9a-f]+\s+Unknown note type: \(0x544e0001\)\s+description data: ([0-9a-f ]+)",
-                      shown)
+    found = re.search(
+        r"Tenon\s+0x[0-9a-f]+\s+Unknown note type: \(0x544e0001\)\s+description data: ([0-9a-f ]+)",
+        shown,
+    )
     assert found, shown
     description = bytes.fromhex(found[1])
-    numbers = [int.from_bytes(description[at:at + 4], "little") for at in (0, 4, 8, 12)]
+    numbers = [int.from_bytes(description[at : at + 4], "little") for at in (0, 4, 8, 12)]
     texts = description[16:].rstrip(b"\0").decode().split("\0")
     return numbers, dict(text.split("=", 1) for text in texts)
 
@@ -111,9 +120,21 @@ def test_line_budget_holds(name):
 @pytest.mark.parametrize("header", ["tenon/tenon.h", "tenon/json.h"])
 def test_header_compiles_alone(header, standard, compiler, tmp_path):
     source = tmp_path / "alone.c"
-    source.write_text(f"#include <{header}>\nint alone(void);\nint alone(void) {{ return TENON_ABI_MAJOR; }}\n")
-    run(compiler, *WARNINGS, *language_words(standard), "-Wshadow", "-Wundef", f"-I{INCLUDE}", "-c", source,
-        "-o", tmp_path / "alone.o")
+    source.write_text(
+        f"#include <{header}>\nint alone(void);\nint alone(void) {{ return TENON_ABI_MAJOR; }}\n"
+    )
+    run(
+        compiler,
+        *WARNINGS,
+        *language_words(standard),
+        "-Wshadow",
+        "-Wundef",
+        f"-I{INCLUDE}",
+        "-c",
+        source,
+        "-o",
+        tmp_path / "alone.o",
+    )
 
 
 def test_an_action_of_another_type_does_not_compile(tmp_path):
@@ -126,19 +147,40 @@ const tenon_action *get(void) { return actions; }
 """
     source = tmp_path / "action.c"
     for compiler, standard in COMPILERS:
-        words = [compiler, *WARNINGS, *language_words(standard), f"-I{INCLUDE}", "-fsyntax-only", str(source)]
+        words = [
+            compiler,
+            *WARNINGS,
+            *language_words(standard),
+            f"-I{INCLUDE}",
+            "-fsyntax-only",
+            str(source),
+        ]
         source.write_text(text % "int64_t")
         run(*words)
         source.write_text(text % "double")
-        assert subprocess.run(words, capture_output=True).returncode != 0, f"{compiler} took the wrong type"
+        assert (
+            subprocess.run(words, capture_output=True).returncode != 0
+        ), f"{compiler} took the wrong type"
 
 
 @pytest.mark.parametrize("compiler,standard", COMPILERS)
 def test_first_plugin_of_the_sdk_readme_builds(compiler, standard, tmp_path):
     block = re.search(r"```c\n(.*?)```", (TREE / "sdk" / "README.md").read_text(), re.S)
     (tmp_path / "shout.c").write_text(textwrap.dedent(block[1]).rstrip(" "))
-    run(compiler, *WARNINGS, *language_words(standard), "-shared", "-fPIC", "-fvisibility=hidden", "-Wl,-z,defs",
-        f"-I{INCLUDE}", "-o", "shout.so", "shout.c", cwd=tmp_path)
+    run(
+        compiler,
+        *WARNINGS,
+        *language_words(standard),
+        "-shared",
+        "-fPIC",
+        "-fvisibility=hidden",
+        "-Wl,-z,defs",
+        f"-I{INCLUDE}",
+        "-o",
+        "shout.so",
+        "shout.c",
+        cwd=tmp_path,
+    )
     assert note_texts(tmp_path / "shout.so")[1]["name"] == "shout"
 
 
@@ -147,9 +189,16 @@ def option_rows(source):
     return re.findall(r'TENON_OPTION\(\s*"([^"]+)"', source.read_text())
 
 
-@pytest.mark.parametrize("source", sorted((TREE / "plugins").glob("*/*.c")) + sorted((TREE / "examples").glob("*/*.c")),
-                         ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "source",
+    sorted((TREE / "plugins").glob("*/*.c")) + sorted((TREE / "examples").glob("*/*.c")),
+    ids=lambda path: path.stem,
+)
 def test_readme_lists_every_option(source):
     readme = source.with_name("README.md").read_text()
-    listed = re.findall(r"^\| `(\w+)` \| (?:text|integer|number|boolean|choice|duration|size|url|path)\b", readme, re.M)
+    listed = re.findall(
+        r"^\| `(\w+)` \| (?:text|integer|number|boolean|choice|duration|size|url|path)\b",
+        readme,
+        re.M,
+    )
     assert listed == option_rows(source)

@@ -436,8 +436,8 @@ static const char *const tenon_settings_ __attribute__((unused));
     TENON_SETTINGS_REMEMBER_
 
 /* Writes the note and the entry of a plugin; one plugin per shared object. `needs` lists what the
- * worker must allow, separated by commas: "" or "net". `describe`, a `void f(tenon_plugin *)`, fills
- * in what the plugin has; it must be pure. */
+ * worker must allow, separated by commas: "" or "net". `describe`, a `void f(tenon_plugin *)`,
+ * fills in what the plugin has; it must be pure. */
 #define TENON_PLUGIN_NEEDS(plugin_name, plugin_version, plugin_license, needs, describe)           \
     static const struct {                                                                          \
         uint32_t owner_size, text_size, type;                                                      \

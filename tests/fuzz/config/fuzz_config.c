@@ -40,7 +40,7 @@ static void ask(const struct config_file *file)
     const char *value;
 
     must(config_integer(file, "retry", "max_attempts") >= 1);
-    must(config_integer(file, "integration", "batch") >= 1);
+    must(config_integer(file, "integration", "concurrency") >= 1);
     while (config_list_next(&rest, &item))
         must(item.len > 0);
     for (size_t i = 0; config_pair(file, "headers", i, &key, &value); i++)

@@ -420,7 +420,8 @@ static void what_references_hold_is_not_quoted(void **state)
 
     setenv("TENON_TEST_SECRET", "hunter2", 1);
     (void)conf_one(conf,
-                   "[integration]\nplugin = plain\nbase_url = ${env:TENON_TEST_SECRET}\nconcurrency = "
+                   "[integration]\nplugin = plain\nbase_url = ${env:TENON_TEST_SECRET}\n"
+                   "concurrency = "
                    "${env:TENON_TEST_SECRET}\n",
                    options);
     assert_int_equal(config_error_count(conf->config), 2);

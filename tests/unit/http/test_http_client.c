@@ -279,6 +279,7 @@ static void fail_to_scout(const char *words)
     struct str body = {"hello!", 6};
     struct http_request requests[3];
 
+    hasty.is_tls = true;
     hasty.max_connections = 3;
     hasty.connect_timeout_ms = 200;
     snprintf(scene->url, sizeof(scene->url), "https://127.0.0.1:%d/", scene->port);
