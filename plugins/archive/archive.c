@@ -67,8 +67,7 @@ struct archive {
     struct pending pending;
 };
 
-/* ---- files
- * ---------------------------------------------------------------------------------------- */
+/* ---- files ---- */
 
 static void path_of(const struct archive *self, const char *name, int64_t number,
                     char out[PATH_MAX])
@@ -249,8 +248,7 @@ static int32_t rotate(struct archive *self, struct file *file, tenon_err *err)
     return file_open(self, file, err);
 }
 
-/* ---- lines
- * ---------------------------------------------------------------------------------------- */
+/* ---- lines ---- */
 
 static int pending_reserve(struct pending *pending, size_t more)
 {
@@ -318,8 +316,7 @@ static int32_t write_line(struct archive *self, const tenon_record *record)
     return TENON_OK;
 }
 
-/* ---- writing
- * -------------------------------------------------------------------------------------- */
+/* ---- writing ---- */
 
 static int32_t set_verdict(tenon_verdicts *out, uint32_t index, int32_t code, const tenon_err *err)
 {
@@ -542,8 +539,7 @@ static int32_t test(void *arg, tenon_err *err)
     return fail_errno(err, "write into", self->directory);
 }
 
-/* ---- plugin
- * --------------------------------------------------------------------------------------- */
+/* ---- plugin ---- */
 
 static int32_t parse(struct archive *self, tenon_str settings, tenon_err *err)
 {

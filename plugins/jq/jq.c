@@ -48,8 +48,7 @@ struct jq_plugin {
     struct program transform;
 };
 
-/* ---- programs
- * ------------------------------------------------------------------------------------- */
+/* ---- programs ---- */
 
 /* "jq: error: WHAT (Unix shell quoting issues?) at <top-level>, line 1:\n<program>": only WHAT and
  * the line are of use to somebody who writes an ini, and the prelude must not show. */
@@ -163,8 +162,7 @@ static void stop(struct program *program)
     jq_start(program->jq, jv_null(), 0);
 }
 
-/* ---- selector
- * ------------------------------------------------------------------------------------- */
+/* ---- selector ---- */
 
 static int32_t refuse(const struct program *program, const char *gave, tenon_sink *reason)
 {
@@ -206,8 +204,7 @@ static int32_t select_where(void *arg, const tenon_record *record, tenon_sink *r
     return status;
 }
 
-/* ---- transformer
- * ---------------------------------------------------------------------------------- */
+/* ---- transformer ---- */
 
 static int32_t write_json(tenon_sink *out, jv value)
 {
@@ -259,8 +256,7 @@ static int32_t transform(void *arg, const tenon_record *record, tenon_sink *out,
     return status;
 }
 
-/* ---- plugin
- * --------------------------------------------------------------------------------------- */
+/* ---- plugin ---- */
 
 static void destroy(void *arg)
 {

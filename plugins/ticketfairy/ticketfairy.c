@@ -39,8 +39,7 @@ struct shop {
     int offers_free_events;
 };
 
-/* ---- reading a record
- * ----------------------------------------------------------------------------- */
+/* ---- reading a record ---- */
 
 /* The record's data as a tree, or NULL with err. The caller gives it back with json_decref(). */
 static json_t *load(const tenon_record *record, tenon_err *err)
@@ -69,8 +68,7 @@ static const char *text_of(const json_t *object, const char *name)
     return text != NULL && text[0] != '\0' ? text : NULL;
 }
 
-/* ---- selector
- * ------------------------------------------------------------------------------------- */
+/* ---- selector ---- */
 
 /* Why this event is not for sale, in the words that `tenon why` shows; NULL when it is. */
 static const char *obstacle(const struct shop *shop, const json_t *event)
@@ -109,8 +107,7 @@ static int32_t select_unsubmitted(void *self, const tenon_record *record, tenon_
     return words != NULL ? TENON_SKIP : TENON_OK;
 }
 
-/* ---- transformer
- * ---------------------------------------------------------------------------------- */
+/* ---- transformer ---- */
 
 /* Sets `to` of the payload to field `from` of the event, if that is there. */
 static void carry(json_t *payload, const char *to, const json_t *event, const char *from)
@@ -206,8 +203,7 @@ static int32_t transform(void *self, const tenon_record *record, tenon_sink *out
     return status;
 }
 
-/* ---- client
- * --------------------------------------------------------------------------------------- */
+/* ---- client ---- */
 
 /* "/v1/events/" and the record's id, percent-encoded: our id is the shop's external_ref, by which
  * it can be addressed. `out` holds the longest id that transform() lets through. */
@@ -276,9 +272,12 @@ static void list_errors(const json_t *answer, char *out, size_t size)
 }
 
 /* What the shop's answer means. Only what is special about this shop stands here; the rest is read
- * as everywhere, by tenon_verdict_of_status(): 201, 200  its id becomes the record's integration
- * key 409       it has this external_ref already, say, since we died before the answer came: a
- * success, with that id 422       refused for good, and the answer names the fields */
+ * as everywhere, by tenon_verdict_of_status():
+ *
+ *   200, 201  its id becomes the record's integration key
+ *   409       it has this external_ref already, since we died before the answer came, say: a
+ *             success, with that id
+ *   422       refused for good, and the answer names the fields */
 static int32_t judge(void *self, const tenon_exchange *exchange, tenon_verdicts *out,
                      tenon_err *err)
 {
@@ -309,8 +308,7 @@ static int32_t judge(void *self, const tenon_exchange *exchange, tenon_verdicts 
     return status;
 }
 
-/* ---- action
- * --------------------------------------------------------------------------------------- */
+/* ---- action ---- */
 
 /* What a price of ours is over there. One declaration, and it is a CLI command, an HTTP route and
  * an MCP tool. */
@@ -328,8 +326,7 @@ static int32_t price(void *self, double amount, tenon_sink *out, tenon_err *err)
     return tenon_puts(out, "}");
 }
 
-/* ---- plugin
- * --------------------------------------------------------------------------------------- */
+/* ---- plugin ---- */
 
 /* What no row of the table can say. Pure, so that `tenon config check` may ask at any time. */
 static int32_t validate(tenon_str settings, tenon_err *err)

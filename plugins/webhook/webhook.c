@@ -68,8 +68,7 @@ struct webhook {
     size_t header_lines_len;
 };
 
-/* ---- templates
- * ------------------------------------------------------------------------------------ */
+/* ---- templates ---- */
 
 static int32_t template_add(struct template *self, const char *option, enum part_kind kind,
                             const char *text, size_t len, tenon_err *err)
@@ -277,8 +276,7 @@ static int has_dot_segment(const char *path, size_t len)
     return 0;
 }
 
-/* ---- settings
- * ------------------------------------------------------------------------------------- */
+/* ---- settings ---- */
 
 static int is_token_char(char c)
 {
@@ -460,8 +458,7 @@ static int32_t parse(struct webhook *self, tenon_str settings, tenon_err *err)
     return check_batch(self, err);
 }
 
-/* ---- requests
- * ------------------------------------------------------------------------------------- */
+/* ---- requests ---- */
 
 /* Fills url and header_lines for one record; 0, or -1 with `problem`. A constant webhook passes any
  * record. */
@@ -552,8 +549,7 @@ static int32_t submit(void *arg, const tenon_batch *batch, tenon_requests *reque
     return TENON_OK;
 }
 
-/* ---- plugin
- * --------------------------------------------------------------------------------------- */
+/* ---- plugin ---- */
 
 static int32_t make(tenon_str settings, struct webhook **out_self, tenon_err *err)
 {

@@ -351,8 +351,7 @@ static void send_rubbish(struct peer *peer)
         "GET /%00 HTTP/1.1\r\n\r\n",
         "BREW /pot HTTP/1.1\r\nHost: x\r\n\r\n",
         "GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
-        "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: h2c\r\nConnection: Upgrade, "
-        "HTTP2-Settings\r\nHTTP2-Settings: AAMA\r\n\r\n",
+        "GET / HTTP/1.1\r\nUpgrade: h2c\r\nConnection: Upgrade\r\nHTTP2-Settings: AAMA\r\n\r\n",
         "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         "POST /half HTTP/1.1\r\nContent-Length: 50\r\n\r\nhalf",
         "GET / HTTP/1.1\r\n: x\r\n:\r\n \r\n\r\n",

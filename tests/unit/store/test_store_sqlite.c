@@ -288,8 +288,7 @@ static void test_memory_is_bounded_by_the_cache(void **state)
         fail_msg("the heap grew by %zu bytes", after - before);
 }
 
-/* ---- in a child
- * ------------------------------------------------------------------------------------- */
+/* ---- in a child ---- */
 
 enum { CHILD_GROUP = 10, CHILD_DATA = 4000 };
 
