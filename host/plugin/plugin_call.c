@@ -76,8 +76,7 @@ void plugin_call_fail(struct plugin_call *call, enum plugin_status status, int e
     free(call);
 }
 
-/* ---- sending
- * ------------------------------------------------------------------------------------- */
+/* ---- sending ---- */
 
 static void put_records(struct wire_out *out, const struct plugin_record *records, size_t count,
                         bool with_data)
@@ -222,8 +221,7 @@ void plugin_call_pump(struct plugin_worker *worker)
     plugin_call_deadlines(worker);
 }
 
-/* ---- deadlines
- * ----------------------------------------------------------------------------------- */
+/* ---- deadlines ---- */
 
 void plugin_call_deadlines(struct plugin_worker *worker)
 {
@@ -301,8 +299,7 @@ void plugin_call_on_deadline(void *user)
     plugin_host_flush(host);
 }
 
-/* ---- answers
- * ------------------------------------------------------------------------------------- */
+/* ---- answers ---- */
 
 static void leave_flight(struct plugin_worker *worker, struct plugin_call *call)
 {
@@ -482,8 +479,7 @@ void plugin_call_frame(struct plugin_worker *worker, const struct wire_header *h
         plugin_worker_kill(worker, PLUGIN_GARBLED, 0, "it answered what was not asked");
 }
 
-/* ---- refusal
- * ------------------------------------------------------------------------------------- */
+/* ---- refusal ---- */
 
 void plugin_call_refuse_queued(struct plugin_worker *worker, const char *words, int64_t retry_at_ms)
 {
@@ -504,8 +500,7 @@ void plugin_call_refuse_queued(struct plugin_worker *worker, const char *words, 
     worker->queue = (struct plugin_queue){NULL, NULL};
 }
 
-/* ---- what callers see
- * ---------------------------------------------------------------------------- */
+/* ---- what callers see ---- */
 
 static void refuse_now(struct plugin_instance *instance, plugin_reply_fn fn, void *user)
 {

@@ -91,8 +91,7 @@ void plugin_tell(const struct plugin_worker *worker, bool is_trouble, const char
         events->worker(events->user, worker->plugin, is_trouble, words);
 }
 
-/* ---- answers
- * ------------------------------------------------------------------------------------- */
+/* ---- answers ---- */
 
 static struct plugin_answer *add_answer(struct plugin_host *host, struct plugin_instance *instance,
                                         void *user, struct plugin_reply *take_reply)
@@ -206,8 +205,7 @@ void plugin_host_flush_soon(struct plugin_host *host)
     loop_timer_set(host->flush_timer, 0);
 }
 
-/* ---- the end
- * ------------------------------------------------------------------------------------- */
+/* ---- the end ---- */
 
 static void leave_all(struct plugin_worker *worker, int64_t grace_ms)
 {

@@ -139,8 +139,7 @@ void plugin_quarantine_words(const struct plugin_worker *worker, const char *rea
              worker->host->state_dir != NULL ? worker->host->state_dir : "the state directory");
 }
 
-/* ---- pardon
- * -------------------------------------------------------------------------------------- */
+/* ---- pardon ---- */
 
 bool plugin_host_pardon(struct plugin_host *host, const char *plugin)
 {

@@ -51,8 +51,7 @@ struct wire_header {
     uint32_t reserved;
 };
 
-/* ---- writing
- * ------------------------------------------------------------------------------------- */
+/* ---- writing ---- */
 
 /* A growing buffer. Zero-initialised is empty. When memory runs out `failed` stays set: check once
  * at the end. */
@@ -76,8 +75,7 @@ void wire_out_clear(
     struct wire_out *out); /* empty again; a buffer larger than WIRE_KEEP_BYTES is given back */
 void wire_out_finish(struct wire_out *out); /* frees */
 
-/* ---- reading
- * ------------------------------------------------------------------------------------- */
+/* ---- reading ---- */
 
 /* What is left of a payload. Once something did not fit, `failed` is set and all further values are
  * zero. */

@@ -15,8 +15,7 @@
 
 #include <stdlib.h>
 
-/* ---- the walk (private) -------------------------------------------------------------------------
- */
+/* ---- the walk (private) ---- */
 
 static inline const char *tenon_json_space_(const char *p, const char *end)
 {
@@ -161,8 +160,7 @@ static inline int tenon_json_is_name_(const char *p, const char *end, const char
     return len == 0;
 }
 
-/* ---- reading
- * ----------------------------------------------------------------------------------------- */
+/* ---- reading ---- */
 
 /* The value of field `name` at the top of a JSON object, as its own bytes (a string with its
  * quotes); len 0 when there is none. Borrows from `object`. */
@@ -260,8 +258,7 @@ static inline int tenon_setting_is(tenon_str settings, const char *name)
     return tenon_equals(tenon_json_find(settings, name), "true");
 }
 
-/* ---- writing
- * ----------------------------------------------------------------------------------------- */
+/* ---- writing ---- */
 
 /* `text` as a JSON string, quotes included. */
 static inline int32_t tenon_json_write_text(tenon_sink *out, tenon_str text)
