@@ -15,9 +15,12 @@ struct http_client {
     struct http_thread *threads[THREADS_MAX];
     size_t thread_count;
     size_t next; /* the thread for the next destination that has one alone */
+    struct http_destination *destinations;
 };
 
 struct http_destination {
+    struct http_client *client;
+    struct http_destination *next_of_client;
     struct http_share *shares[THREADS_MAX];
     size_t share_count;
     size_t next; /* takes the next request */
@@ -52,13 +55,25 @@ void http_client_stop(struct http_client *client)
         http_thread_stop(client->threads[i % client->thread_count]);
 }
 
+static void forget(struct http_destination *destination)
+{
+    struct http_destination **place = &destination->client->destinations;
+
+    while (*place != destination)
+        place = &(*place)->next_of_client;
+    *place = destination->next_of_client;
+    free(destination);
+}
+
 void http_client_destroy(struct http_client *client)
 {
     if (client == NULL)
         return;
     http_client_stop(client);
     for (size_t i = 0; i < client->thread_count; i++)
-        http_thread_destroy(client->threads[i]);
+        http_thread_destroy(client->threads[i]); /* its shares go with it */
+    while (client->destinations != NULL)
+        forget(client->destinations);
     free(client);
 }
 
@@ -81,6 +96,9 @@ struct http_destination *http_destination_create(struct http_client *client,
         (void)err_set(err, -ENOMEM, "no memory for a destination");
         return NULL;
     }
+    destination->client = client;
+    destination->next_of_client = client->destinations;
+    client->destinations = destination;
     while (destination->share_count < count) {
         struct http_destination_settings part = *settings;
         size_t i = destination->share_count;
@@ -103,7 +121,7 @@ void http_destination_release(struct http_destination *destination)
         return;
     for (size_t i = 0; i < destination->share_count; i++)
         http_share_release(destination->shares[i]);
-    free(destination);
+    forget(destination);
 }
 
 void http_client_send(struct http_destination *destination, struct http_request *requests)
