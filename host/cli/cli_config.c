@@ -46,7 +46,7 @@ static void put_json(const struct config *config, struct buf *out)
 
 int cli_config_check(struct cli *cli)
 {
-    _setup_ struct cli_setup setup = {0};
+    _setup_ struct setup setup = {0};
     _buf_ struct buf out = {0};
 
     int code = cli_setup_read(cli, true, &setup);
@@ -93,7 +93,7 @@ static int unknown_file(const struct config *config, const char *name)
 
 int cli_config_show(struct cli *cli)
 {
-    _setup_ struct cli_setup setup = {0};
+    _setup_ struct setup setup = {0};
     _buf_ struct buf out = {0};
     const char *name = cli_argument(cli, 0);
     bool all = cli_option_is_set(cli, "all");
@@ -122,7 +122,7 @@ int cli_config_show(struct cli *cli)
 
 int cli_config_example(struct cli *cli)
 {
-    _setup_ struct cli_setup setup = {0};
+    _setup_ struct setup setup = {0};
     _buf_ struct buf out = {0};
     struct err err = {0};
     const char *plugin = cli_argument(cli, 0);

@@ -89,7 +89,7 @@ static int print_list(const struct cli *cli, const struct json_t *json)
 
 static int list_files(struct cli *cli)
 {
-    _setup_ struct cli_setup setup = {0};
+    _setup_ struct setup setup = {0};
     _buf_ struct buf body = {0};
 
     int code = cli_setup_read(cli, false, &setup);

@@ -123,11 +123,11 @@ static int read_settings(struct daemon *daemon, const struct options *options, s
 
     if (status < 0)
         return status;
-    host = config_host(daemon->settings.config);
+    host = config_host(daemon->settings.setup.config);
     if (log_level_parse(str_of(config_text(host, "log", "level")), &level) == 0)
         log_set_level(level);
     log_set_form(strcmp(config_text(host, "log", "form"), "json") == 0 ? LOG_JSON : LOG_LOGFMT);
-    log_messages(daemon->settings.config);
+    log_messages(daemon->settings.setup.config);
     if (!config_file_is_valid(host))
         return err_set(err, E_REFUSED, "%s has errors: see the lines above, or `tenond --check`",
                        config_file_path(host));
@@ -136,7 +136,7 @@ static int read_settings(struct daemon *daemon, const struct options *options, s
 
 static int open_ground(struct daemon *daemon, struct err *err)
 {
-    const struct config_file *host = config_host(daemon->settings.config);
+    const struct config_file *host = config_host(daemon->settings.setup.config);
     const struct store_settings store = {
         .url = daemon->settings.store_url,
         .is_sync_full = strcmp(config_text(host, "store", "sync"), "full") == 0,
@@ -155,7 +155,7 @@ static int open_ground(struct daemon *daemon, struct err *err)
 
 static int open_engine(struct daemon *daemon, struct err *err)
 {
-    const struct config_file *host = config_host(daemon->settings.config);
+    const struct config_file *host = config_host(daemon->settings.setup.config);
     const char *worker = config_text(host, "host", "worker");
     struct plugin_host_settings plugins = {
         .state_dir = daemon->settings.state_dir,
@@ -176,8 +176,8 @@ static int open_engine(struct daemon *daemon, struct err *err)
         .store = daemon->store,
         .http = daemon->http,
         .plugins = daemon->plugins,
-        .catalog = daemon->settings.catalog,
-        .config = daemon->settings.config,
+        .catalog = daemon->settings.setup.catalog,
+        .config = daemon->settings.setup.config,
     };
     daemon->engine = engine_create(&rooms, err);
     return daemon->engine != NULL ? 0 : err->code;
@@ -185,7 +185,7 @@ static int open_engine(struct daemon *daemon, struct err *err)
 
 static int open_api(struct daemon *daemon, struct err *err)
 {
-    const struct config_file *host = config_host(daemon->settings.config);
+    const struct config_file *host = config_host(daemon->settings.setup.config);
     const char *listen = config_text(host, "api", "listen");
     const struct api_settings settings = {
         .unix_socket = daemon->settings.socket,
@@ -239,8 +239,9 @@ struct daemon *daemon_open(const struct options *options, struct err *err)
 
 void daemon_run(struct daemon *daemon)
 {
-    log_info("tenond starts", F_STR("version", TENON_VERSION), F_STR("conf", daemon->settings.dir),
-             F_STR("store", daemon->settings.store_url), F_STR("socket", daemon->settings.socket));
+    log_info("tenond starts", F_STR("version", TENON_VERSION),
+             F_STR("conf", daemon->settings.setup.dir), F_STR("store", daemon->settings.store_url),
+             F_STR("socket", daemon->settings.socket));
     engine_start(daemon->engine);
     loop_run(daemon->loop);
     log_info("tenond ends");
@@ -280,14 +281,14 @@ int daemon_check(const struct options *options, struct err *err)
 
     if (status < 0)
         return status;
-    for (size_t i = 0; i < config_message_count(settings.config); i++) {
-        const struct config_error *message = config_message(settings.config, i);
+    for (size_t i = 0; i < config_message_count(settings.setup.config); i++) {
+        const struct config_error *message = config_message(settings.setup.config, i);
 
         (void)printf("%s:%d: %s%s: %s\n", message->file, message->line,
                      message->is_warning ? "warning " : "", message->code, message->text);
     }
-    errors = config_error_count(settings.config);
-    (void)printf("%zu files, %zu errors\n", config_file_count(settings.config) + 1, errors);
+    errors = config_error_count(settings.setup.config);
+    (void)printf("%zu files, %zu errors\n", config_file_count(settings.setup.config) + 1, errors);
     settings_finish(&settings);
     return errors == 0 ? 0 : err_set(err, E_REFUSED, "the configuration has errors");
 }

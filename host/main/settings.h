@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Configuration and catalog together: which plugins there are decides what [settings] may say. */
+ * What the daemon goes by: configuration, plugins, and the places derived from them. */
 #ifndef MAIN_SETTINGS_H
 #define MAIN_SETTINGS_H
 
-#include "catalog/catalog.h"
-#include "config/config.h"
+#include "catalog/setup.h"
 
 struct settings {
-    char *dir; /* conf.d */
-    struct catalog *catalog;
-    struct config *config;
+    struct setup setup;
     char *state_dir;
     char *store_url;
     char *socket;

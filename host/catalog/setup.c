@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "catalog/setup.h"
+
+#include "base/cleanup.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static bool plugin_facts(void *user, const char *plugin, struct config_plugin_facts *out,
+                         const char **out_problem)
+{
+    static struct err problem; /* borrowed until the next call, see config_options_fn */
+    const struct catalog_entry *entry;
+
+    problem = (struct err){0};
+    entry = catalog_find(user, plugin, &problem);
+    if (entry == NULL) {
+        *out_problem = problem.text;
+        return false;
+    }
+    out->settings = str_of(entry->note.settings);
+    out->needs_net = entry->note.needs_net;
+    return true;
+}
+
+/* tenon.ini is read before the plugins, the rest after them. */
+static int scan_plugins(const char *conf, bool needs_config, struct setup *setup, struct err *err)
+{
+    struct config *first = config_load(setup->dir, NULL, NULL, err);
+    _free_ char *plugin_path = NULL;
+    const char *given;
+
+    if (first == NULL && (needs_config || conf != NULL))
+        return err->code;
+    given = first != NULL ? config_text(config_host(first), "host", "plugin_path") : "";
+    plugin_path = given[0] != '\0' ? str_dup(str_of(given)) : catalog_default_path();
+    config_destroy(first);
+    if (plugin_path == NULL)
+        return err_set(err, -ENOMEM, "out of memory");
+    setup->catalog = catalog_scan(plugin_path, err);
+    return setup->catalog != NULL ? 0 : err->code;
+}
+
+int setup_load(const char *conf, bool needs_config, struct setup *out, struct err *err)
+{
+    int status;
+
+    *out = (struct setup){.dir = config_dir(conf)};
+    if (out->dir == NULL)
+        return err_set(err, -ENOMEM, "out of memory");
+    status = scan_plugins(conf, needs_config, out, err);
+    if (status == 0 && needs_config) {
+        out->config = config_load(out->dir, plugin_facts, out->catalog, err);
+        status = out->config != NULL ? 0 : err->code;
+    }
+    if (status < 0)
+        setup_finish(out);
+    return status;
+}
+
+void setup_finish(struct setup *setup)
+{
+    config_destroy(setup->config);
+    catalog_destroy(setup->catalog);
+    free(setup->dir);
+    *setup = (struct setup){0};
+}
