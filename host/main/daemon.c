@@ -284,8 +284,11 @@ int daemon_check(const struct options *options, struct err *err)
     for (size_t i = 0; i < config_message_count(settings.setup.config); i++) {
         const struct config_error *message = config_message(settings.setup.config, i);
 
-        (void)printf("%s:%d: %s%s: %s\n", message->file, message->line,
-                     message->is_warning ? "warning " : "", message->code, message->text);
+        (void)printf("%s", message->file);
+        if (message->line > 0)
+            (void)printf(":%d", message->line);
+        (void)printf(": %s%s: %s\n", message->is_warning ? "warning " : "", message->code,
+                     message->text);
     }
     errors = config_error_count(settings.setup.config);
     (void)printf("%zu files, %zu errors\n", config_file_count(settings.setup.config) + 1, errors);
