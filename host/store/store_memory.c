@@ -245,8 +245,8 @@ static int memory_relate(void *pointer, struct store_relate *relate, struct err 
     struct store_memory *memory = pointer;
     struct store_memory_text type;
     struct store_memory_text data;
-    uint64_t from;
-    uint64_t to;
+    uint64_t from = 0;
+    uint64_t to = 0;
     int status = store_rules_check_name(relate->type, "relationship's type", STORE_TYPE_MAX, err);
 
     if (status == 0)
