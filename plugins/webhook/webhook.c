@@ -57,15 +57,15 @@ struct webhook {
     uint32_t batch;
     uint32_t body_kind;
     struct template path;
-    struct header headers[HEADERS_MAX];
+    struct header *headers; /* HEADERS_MAX of them when the settings bring any, else NULL */
     size_t header_count;
     const char *content_type; /* static; NULL: the settings bring their own, or there is no body */
     int is_constant;          /* no placeholder anywhere */
     /* What requests are made of. For a constant webhook filled once, else for each record. */
     char url[PATH_MAX_BYTES + 1];
     size_t url_len;
-    char header_lines[HEADERS_MAX * (NAME_MAX_BYTES + VALUE_MAX_BYTES) + 64];
-    size_t header_lines_len;
+    char *header_lines;
+    size_t header_lines_room, header_lines_len;
 };
 
 /* ---- templates ---- */
@@ -465,7 +465,7 @@ static int32_t parse(struct webhook *self, tenon_str settings, tenon_err *err)
 static int render(struct webhook *self, const tenon_record *record, char problem[PROBLEM_MAX_BYTES])
 {
     struct rendering path = {self->url, sizeof self->url, 0, 1, ""};
-    struct rendering lines = {self->header_lines, sizeof self->header_lines, 0, 0, ""};
+    struct rendering lines = {self->header_lines, self->header_lines_room, 0, 0, ""};
 
     render_template(&path, &self->path, record);
     if (path.problem[0] == '\0' && has_dot_segment(path.out, path.len))
@@ -551,10 +551,42 @@ static int32_t submit(void *arg, const tenon_batch *batch, tenon_requests *reque
 
 /* ---- plugin ---- */
 
+static void destroy(void *pointer)
+{
+    struct webhook *self = pointer;
+
+    if (self == NULL)
+        return;
+    free(self->headers);
+    free(self->header_lines);
+    free(self);
+}
+
+/* The room for headers of one's own is large, and few have any. */
+static struct webhook *allocate(int has_headers)
+{
+    enum { CONTENT_TYPE_LINE = 64 };
+    struct webhook *self = calloc(1, sizeof *self);
+
+    if (self == NULL)
+        return NULL;
+    self->header_lines_room = CONTENT_TYPE_LINE;
+    if (has_headers)
+        self->header_lines_room += HEADERS_MAX * (NAME_MAX_BYTES + VALUE_MAX_BYTES);
+    self->header_lines = malloc(self->header_lines_room);
+    if (has_headers)
+        self->headers = calloc(HEADERS_MAX, sizeof *self->headers);
+    if (self->header_lines != NULL && (self->headers != NULL || !has_headers))
+        return self;
+    destroy(self);
+    return NULL;
+}
+
 static int32_t make(tenon_str settings, struct webhook **out_self, tenon_err *err)
 {
     static const tenon_record none = {0};
-    struct webhook *self = calloc(1, sizeof *self);
+    int has_headers = tenon_json_find(settings, "headers").len > 2; /* more than its quotes */
+    struct webhook *self = allocate(has_headers);
     char problem[PROBLEM_MAX_BYTES];
     int32_t status;
 
@@ -566,7 +598,7 @@ static int32_t make(tenon_str settings, struct webhook **out_self, tenon_err *er
     if (status == TENON_OK)
         *out_self = self;
     else
-        free(self);
+        destroy(self);
     return status;
 }
 
@@ -575,7 +607,7 @@ static int32_t validate(tenon_str settings, tenon_err *err)
     struct webhook *self = NULL;
     int32_t status = make(settings, &self, err);
 
-    free(self);
+    destroy(self);
     return status;
 }
 
@@ -598,7 +630,7 @@ static void describe(tenon_plugin *plugin)
     plugin->flags = TENON_PER_INTEGRATION;
     plugin->validate = validate;
     plugin->create = create;
-    plugin->destroy = free;
+    plugin->destroy = destroy;
     plugin->submitter = &submitter;
 }
 
