@@ -229,32 +229,31 @@ static void became_open(struct lane *lane)
     lane_look(lane);
 }
 
-static void plugin_opened(void *user, enum plugin_status status, const char *words)
+/* One of the two is open, or says why not. */
+static void opened(struct lane *lane, bool *is_open, enum plugin_status status, const char *words)
 {
-    struct lane *lane = user;
-
     if (lane->state != LANE_STARTING)
         return;
     if (status != PLUGIN_OK) {
         lane_fail(lane, words);
         return;
     }
-    lane->is_plugin_open = true;
+    *is_open = true;
     became_open(lane);
+}
+
+static void plugin_opened(void *user, enum plugin_status status, const char *words)
+{
+    struct lane *lane = user;
+
+    opened(lane, &lane->is_plugin_open, status, words);
 }
 
 static void jq_opened(void *user, enum plugin_status status, const char *words)
 {
     struct lane *lane = user;
 
-    if (lane->state != LANE_STARTING)
-        return;
-    if (status != PLUGIN_OK) {
-        lane_fail(lane, words);
-        return;
-    }
-    lane->is_jq_open = true;
-    became_open(lane);
+    opened(lane, &lane->is_jq_open, status, words);
 }
 
 static int open_jq(struct lane *lane, struct err *err)
