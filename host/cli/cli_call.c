@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/cli_call.h"
 
+#include "base/clock.h"
+
 #include "config/config.h"
 #include "http/http_client.h"
 
@@ -173,10 +175,28 @@ int cli_print_table(const struct cli *cli, const struct cli_table *table)
     return cli_print(&out);
 }
 
-int cli_print_more(const struct json_t *page)
+static void print_more(const struct json_t *page)
 {
     if (cli_json_has_number(page, "next")) /* stderr: the list itself stays clean for pipes */
         (void)fprintf(stderr, "there is more: --after %lld\n",
                       (long long)cli_json_number(page, "next"));
-    return CLI_DONE;
+}
+
+int cli_list(struct cli *cli, struct str path, const struct cli_column *columns, cli_row_fn add_row)
+{
+    _answer_ struct cli_answer answer = {0};
+    int code = cli_get(cli, path, &answer);
+
+    if (code != CLI_DONE || cli->is_json)
+        return code != CLI_DONE ? code : cli_print_answer(&answer);
+
+    _table_ struct cli_table *table = cli_table_create(columns);
+    const struct json_t *items = cli_json_member(answer.json, "items");
+    int64_t now_ms = clock_wall_ms();
+    for (size_t i = 0; i < cli_json_count(items); i++)
+        add_row(table, cli_json_item(items, i), now_ms);
+    code = cli_print_table(cli, table);
+    if (code == CLI_DONE)
+        print_more(answer.json);
+    return code;
 }

@@ -42,10 +42,14 @@ void cli_path_put_argument(struct buf *path, const char *name, const char *text)
 int cli_print(const struct buf *text);
 int cli_print_json(const struct json_t *json); /* indented */
 int cli_print_answer(const struct cli_answer *answer);
-int cli_print_more(
-    const struct json_t *page); /* "more: --after N" on stderr when there is a next page */
 int cli_print_table(const struct cli *cli, const struct cli_table *table);
 DEFINE_GUARD(table, struct cli_table *, cli_table_destroy);
 #define _table_ _guard_(table)
+
+/* GETs a page of items and prints it as a table, a row an item, or with --json as it came. Says on
+ * stderr when there is a next page. The exit code. */
+typedef void (*cli_row_fn)(struct cli_table *table, const struct json_t *item, int64_t now_ms);
+int cli_list(struct cli *cli, struct str path, const struct cli_column *columns,
+             cli_row_fn add_row);
 
 #endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/cli_functions.h"
 
-#include "base/clock.h"
 #include "base/json.h"
 #include "cli/cli_call.h"
 #include "cli/cli_input.h"
@@ -155,7 +154,6 @@ int cli_entity_search(struct cli *cli)
         {"UPDATED", false, false}, {"DATA", false, true},  {NULL, false, false},
     };
     _buf_ struct buf path = {0};
-    _answer_ struct cli_answer answer = {0};
     int64_t limit;
 
     if (cli_option_number(cli, "limit", 1, 1000, 50, &limit) < 0)
@@ -164,17 +162,7 @@ int cli_entity_search(struct cli *cli)
     cli_path_put_argument(&path, "type", cli_option_text(cli, "type"));
     cli_path_put_argument(&path, "after", cli_option_text(cli, "after"));
     cli_path_put_argument(&path, "text", cli_argument(cli, 0));
-    int code = cli_get(cli, buf_str(&path), &answer);
-    if (code != CLI_DONE || cli->is_json)
-        return code != CLI_DONE ? code : cli_print_answer(&answer);
-
-    _table_ struct cli_table *table = cli_table_create(columns);
-    const struct json_t *items = cli_json_member(answer.json, "items");
-    int64_t now_ms = clock_wall_ms();
-    for (size_t i = 0; i < cli_json_count(items); i++)
-        add_row(table, cli_json_item(items, i), now_ms);
-    code = cli_print_table(cli, table);
-    return code != CLI_DONE ? code : cli_print_more(answer.json);
+    return cli_list(cli, buf_str(&path), columns, add_row);
 }
 
 int cli_entity_relate(struct cli *cli)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/cli_functions.h"
 
-#include "base/clock.h"
 #include "cli/cli_story.h"
 
 /* Where nobody gave words, the answer's status and class say something. */
@@ -52,7 +51,6 @@ int cli_submission_list(struct cli *cli)
     };
     static const char *const filters[] = {"integration", "entity", "state", "after"};
     _buf_ struct buf path = {0};
-    _answer_ struct cli_answer answer = {0};
     int64_t limit;
 
     if (cli_option_number(cli, "limit", 1, 1000, 50, &limit) < 0)
@@ -60,17 +58,7 @@ int cli_submission_list(struct cli *cli)
     buf_printf(&path, "/api/v1/submissions?limit=%lld", (long long)limit);
     for (size_t i = 0; i < sizeof(filters) / sizeof(filters[0]); i++)
         cli_path_put_argument(&path, filters[i], cli_option_text(cli, filters[i]));
-    int code = cli_get(cli, buf_str(&path), &answer);
-    if (code != CLI_DONE || cli->is_json)
-        return code != CLI_DONE ? code : cli_print_answer(&answer);
-
-    _table_ struct cli_table *table = cli_table_create(columns);
-    const struct json_t *items = cli_json_member(answer.json, "items");
-    int64_t now_ms = clock_wall_ms();
-    for (size_t i = 0; i < cli_json_count(items); i++)
-        add_row(table, cli_json_item(items, i), now_ms);
-    code = cli_print_table(cli, table);
-    return code != CLI_DONE ? code : cli_print_more(answer.json);
+    return cli_list(cli, buf_str(&path), columns, add_row);
 }
 
 int cli_submission_show(struct cli *cli)
