@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * One integration's lane: what it claims, what it has in hand, what it has to write down. Private
- * to the engine room: lane.c decides when to claim, batch.c takes a batch to its verdicts, outbox.c
- * writes them down.
+ * to the engine room: lane_open.c makes and opens it, lane.c decides when to claim, batch.c takes a
+ * batch to its verdicts, outbox.c writes them down.
  *
  *   starting --opened--> active <--> paused (Retry-After, destination not reachable, plugin
  * restarting) |                    |
@@ -64,6 +64,11 @@ void lane_destroy(struct lane *lane);
 /* The store knows it by `number`: opens the plugin's instances, then becomes active or failed. */
 void lane_open(struct lane *lane, uint32_t number);
 void lane_look(struct lane *lane);
+/* Tells the engine that the state changed or the lane went idle. */
+void lane_tell(struct lane *lane);
+/* Its outbox's events: records left the window; their outcomes are written down. */
+void lane_leaving(void *user, size_t count);
+void lane_written(void *user, size_t count, int64_t next_due_ms);
 void lane_stop(struct lane *lane);
 bool lane_is_idle(const struct lane *lane);
 void lane_fail(struct lane *lane, const char *words);
