@@ -20,6 +20,7 @@ enum op_kind {
     OP_CLAIM,
     OP_RECORD,
     OP_ENQUEUE,
+    OP_KEEP,
     OP_RECOVER,
     OP_QUERY
 };
@@ -160,6 +161,8 @@ static int run_write(struct store *store, struct store_op *op, struct err *err)
         return backend->record(store->writer, (struct store_record *)op, err);
     case OP_ENQUEUE:
         return backend->enqueue(store->writer, (struct store_enqueue *)op, err);
+    case OP_KEEP:
+        return backend->keep(store->writer, (struct store_keep *)op, err);
     case OP_RECOVER:
         return backend->recover(store->writer, (struct store_recover *)op, err);
     case OP_QUERY:
@@ -428,6 +431,11 @@ void store_enqueue(struct store *store, struct store_enqueue *enqueue)
     enqueue->count = 0;
     enqueue->rewinds = false;
     submit(store, &enqueue->op, OP_ENQUEUE);
+}
+
+void store_keep(struct store *store, struct store_keep *keep)
+{
+    submit(store, &keep->op, OP_KEEP);
 }
 
 void store_recover(struct store *store, struct store_recover *recover)

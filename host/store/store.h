@@ -211,6 +211,16 @@ struct store_enqueue {
 };
 void store_enqueue(struct store *store, struct store_enqueue *enqueue);
 
+/* Keeps a short text for an integration under a name, for a later life of the daemon: what was
+ * learned of its destination, what was switched by hand. It replaces the former value; an empty one
+ * removes it. A value is at most 64 KiB. Durable when done, as every write. */
+struct store_keep {
+    struct store_op op;
+    uint32_t integration;
+    struct str name, value; /* borrowed until done */
+};
+void store_keep(struct store *store, struct store_keep *keep);
+
 /* Once at start, before the first claim: leases of this daemon's former life are void. What was in
  * flight becomes `unknown`, due now, with an attempt that says so. */
 struct store_recover {
@@ -238,6 +248,7 @@ enum store_query_kind {
     QUERY_COUNTS,  /* submissions by integration and state: row.integration, row.state, row.count */
     QUERY_INTEGRATIONS, /* row.integration, row.name, row.cursor, row.count = entities behind the
                            cursor, about */
+    QUERY_KEPT,   /* of `integration` (0: all): row.integration, row.name, row.data, by name */
     QUERY_TOTALS, /* one row: count = entities, tombstones not counted, seq = last, bytes = file
                      size */
 };

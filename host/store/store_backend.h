@@ -36,6 +36,7 @@ struct store_backend {
     int (*claim)(void *writer, struct store_claim *claim, struct err *err);
     int (*record)(void *writer, struct store_record *record, struct err *err);
     int (*enqueue)(void *writer, struct store_enqueue *enqueue, struct err *err);
+    int (*keep)(void *writer, struct store_keep *keep, struct err *err);
     int (*recover)(void *writer, struct store_recover *recover, struct err *err);
 
     /* queries */

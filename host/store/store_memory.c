@@ -305,6 +305,77 @@ static int memory_integration(void *pointer, struct store_integration *wanted, s
     return 0;
 }
 
+static int kept_compare(const struct store_memory_kept *row, const struct store_keep *keep)
+{
+    struct str name = store_memory_str(&row->name);
+    size_t common = name.len < keep->name.len ? name.len : keep->name.len;
+    int order;
+
+    if (row->integration != keep->integration)
+        return row->integration < keep->integration ? -1 : 1;
+    order = memcmp(name.ptr, keep->name.ptr, common);
+    return order != 0 ? order : (name.len > keep->name.len) - (name.len < keep->name.len);
+}
+
+/* Where a text is kept, or would be. */
+static size_t kept_place(const struct store_memory *memory, const struct store_keep *keep,
+                         bool *out_is_there)
+{
+    size_t i = 0;
+
+    while (i < memory->kept.count && kept_compare(&memory->kept.rows[i], keep) < 0)
+        i++;
+    *out_is_there = i < memory->kept.count && kept_compare(&memory->kept.rows[i], keep) == 0;
+    return i;
+}
+
+static void kept_drop(struct store_memory *memory, size_t place)
+{
+    struct store_memory_kept *row = &memory->kept.rows[place];
+
+    free(row->name.ptr);
+    free(row->value.ptr);
+    memory->kept.count--;
+    memmove(row, row + 1, (memory->kept.count - place) * sizeof *row);
+}
+
+static int memory_keep(void *pointer, struct store_keep *keep, struct err *err)
+{
+    struct store_memory *memory = pointer;
+    struct store_memory_kept fresh = {.integration = keep->integration};
+    bool is_there = false;
+    int status = store_rules_check_keep(keep, err);
+
+    if (status < 0)
+        return status;
+    if (store_memory_integration_get(memory, keep->integration, err) == NULL)
+        return err->code;
+    size_t place = kept_place(memory, keep, &is_there);
+    if (keep->value.len == 0) {
+        if (is_there)
+            kept_drop(memory, place);
+        return 0;
+    }
+    if (STORE_MEMORY_RESERVE(memory->kept, 1, err) < 0)
+        return err->code;
+    bool is_copied = store_memory_copy(keep->value, &fresh.value);
+    is_copied &= is_there || store_memory_copy(keep->name, &fresh.name);
+    if (!is_copied) {
+        free(fresh.name.ptr);
+        free(fresh.value.ptr);
+        return err_set(err, -ENOMEM, "no memory for a text to keep");
+    }
+    struct store_memory_kept *row = &memory->kept.rows[place];
+    if (is_there) {
+        text_move(&row->value, &fresh.value);
+        return 0;
+    }
+    memmove(row + 1, row, (memory->kept.count - place) * sizeof *row);
+    memory->kept.count++;
+    *row = fresh;
+    return 0;
+}
+
 static void memory_close(void *pointer)
 {
     struct store_memory *memory = pointer;
@@ -329,6 +400,9 @@ static void memory_close(void *pointer)
         free(memory->keys.rows[i].external_id.ptr);
     for (size_t i = 0; i < memory->integrations.count; i++)
         free(memory->integrations.rows[i].name.ptr);
+    while (memory->kept.count > 0)
+        kept_drop(memory, memory->kept.count - 1);
+    free(memory->kept.rows);
     free(memory->entities.rows);
     free(memory->signals.rows);
     free(memory->submissions.rows);
@@ -422,6 +496,7 @@ const struct store_backend memory_backend = {
     .claim = store_memory_claim,
     .record = store_memory_record,
     .enqueue = store_memory_enqueue,
+    .keep = memory_keep,
     .recover = store_memory_recover,
     .query = store_memory_query,
 };

@@ -68,6 +68,11 @@ struct store_memory_key {
     struct store_memory_text external_id;
 };
 
+struct store_memory_kept {
+    uint32_t integration;
+    struct store_memory_text name, value;
+};
+
 struct store_memory_integration {
     struct store_memory_text name;
     struct store_by_hand walk;
@@ -93,6 +98,7 @@ struct store_memory {
     STORE_MEMORY_TABLE(struct store_memory_attempt) attempts;
     STORE_MEMORY_TABLE(struct store_memory_relationship) relationships;
     STORE_MEMORY_TABLE(struct store_memory_key) keys;
+    STORE_MEMORY_TABLE(struct store_memory_kept) kept; /* by integration and name */
     STORE_MEMORY_TABLE(struct store_memory_integration) integrations;
 };
 

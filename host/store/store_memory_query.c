@@ -257,6 +257,22 @@ static void answer_totals(struct answer *answer)
     (void)give(answer, &row); /* there is only one */
 }
 
+static void answer_kept(struct answer *answer)
+{
+    const struct store_memory *memory = answer->memory;
+    bool goes_on = true;
+
+    for (size_t i = 0; i < memory->kept.count && goes_on; i++) {
+        const struct store_row row = {
+            .integration = memory->kept.rows[i].integration,
+            .name = store_memory_str(&memory->kept.rows[i].name),
+            .data = store_memory_str(&memory->kept.rows[i].value),
+        };
+        if (answer->query->integration == 0 || answer->query->integration == row.integration)
+            goes_on = give(answer, &row);
+    }
+}
+
 static void (*const answerers[])(struct answer *answer) = {
     [QUERY_ENTITY] = answer_entity,
     [QUERY_ENTITIES] = answer_entities,
@@ -267,6 +283,7 @@ static void (*const answerers[])(struct answer *answer) = {
     [QUERY_SIGNALS] = answer_signals,
     [QUERY_COUNTS] = answer_counts,
     [QUERY_INTEGRATIONS] = answer_integrations,
+    [QUERY_KEPT] = answer_kept,
     [QUERY_TOTALS] = answer_totals,
 };
 

@@ -66,6 +66,14 @@ int store_rules_check_name(struct str name, const char *what, size_t max, struct
     return 0;
 }
 
+int store_rules_check_keep(const struct store_keep *keep, struct err *err)
+{
+    if (keep->value.len > STORE_KEPT_MAX)
+        return err_set(err, E_TOO_LARGE, "the value of '%.*s' has %zu bytes: at most %d are kept",
+                       STR_ARG(keep->name), keep->value.len, (int)STORE_KEPT_MAX);
+    return store_rules_check_name(keep->name, "kept text's name", STORE_TYPE_MAX, err);
+}
+
 int store_rules_check_put(const struct store_put *put, struct err *err)
 {
     for (size_t i = 0; i < put->count; i++) {

@@ -13,7 +13,8 @@ enum {
     STORE_ID_MAX = 1024,
     STORE_TYPE_MAX = 255,
     STORE_DATA_MAX = 256 << 20,
-    STORE_TYPES_MAX = 4096
+    STORE_TYPES_MAX = 4096,
+    STORE_KEPT_MAX = 64 << 10
 };
 /* So many rows of the walk's index one claim looks at before it reports back with has_more. */
 enum { STORE_WALK_MAX = 20000 };
@@ -34,6 +35,7 @@ struct str store_text_superseded(uint64_t version, char space[48]);
 int store_rules_check_put(const struct store_put *put, struct err *err);
 /* Refuses a new state that no verdict can give. */
 int store_rules_check_record(const struct store_record *record, struct err *err);
+int store_rules_check_keep(const struct store_keep *keep, struct err *err);
 int store_rules_check_name(struct str name, const char *what, size_t max, struct err *err);
 
 /* Waits, or is in somebody's hands: not over yet. */

@@ -406,6 +406,7 @@ const struct store_backend sqlite_backend = {
     .claim = store_sqlite_claim,
     .record = store_sqlite_record,
     .enqueue = store_sqlite_enqueue,
+    .keep = store_sqlite_keep,
     .recover = store_sqlite_recover,
     .query = store_sqlite_query,
 };

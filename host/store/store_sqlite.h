@@ -45,6 +45,8 @@ enum store_sqlite_statement {
     S_ATTEMPT_LOST,
     S_KEY,
     S_FAILED,
+    S_KEEP,
+    S_KEEP_NOT,
     S_RECLAIMED,
     S_STATEMENTS
 };
@@ -213,6 +215,7 @@ int store_sqlite_integration(void *writer, struct store_integration *integration
 int store_sqlite_claim(void *writer, struct store_claim *claim, struct err *err);
 int store_sqlite_record(void *writer, struct store_record *record, struct err *err);
 int store_sqlite_enqueue(void *writer, struct store_enqueue *enqueue, struct err *err);
+int store_sqlite_keep(void *writer, struct store_keep *keep, struct err *err);
 int store_sqlite_recover(void *writer, struct store_recover *recover, struct err *err);
 int store_sqlite_query(void *reader, struct store_query *query, struct err *err);
 

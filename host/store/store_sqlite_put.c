@@ -254,3 +254,26 @@ int store_sqlite_integration(void *pointer, struct store_integration *wanted, st
     wanted->cursor = 0;
     return store_sqlite_run(writer, add, "cannot add an integration", err);
 }
+
+int store_sqlite_keep(void *pointer, struct store_keep *keep, struct err *err)
+{
+    struct store_sqlite_writer *writer = pointer;
+    sqlite3_stmt *statement;
+
+    if (store_rules_check_keep(keep, err) < 0)
+        return err->code;
+    if (store_sqlite_integration_find(writer, keep->integration, err) == NULL)
+        return err->code;
+    if (keep->value.len == 0)
+        statement = store_sqlite_use(&writer->handle, S_KEEP_NOT,
+                                     "DELETE FROM kept WHERE integration = ?1 AND name = ?2");
+    else
+        statement = store_sqlite_use(&writer->handle, S_KEEP,
+                                     "INSERT INTO kept (integration, name, value) VALUES (?1, ?2, "
+                                     "?3) ON CONFLICT DO UPDATE SET value = ?3");
+    (void)sqlite3_bind_int64(statement, 1, keep->integration);
+    store_sqlite_bind_text(statement, 2, keep->name);
+    if (keep->value.len > 0)
+        store_sqlite_bind_text(statement, 3, keep->value);
+    return store_sqlite_run(writer, statement, "cannot keep an integration's text", err);
+}

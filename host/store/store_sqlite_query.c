@@ -332,6 +332,24 @@ static void ask_totals(struct question *question, const struct store_query *quer
     question->read = read_totals;
 }
 
+static void read_kept(struct store_sqlite_db *reader, sqlite3_stmt *columns, struct store_row *row)
+{
+    (void)reader;
+    row->integration = (uint32_t)unsigned_column(columns, 0);
+    row->name = store_sqlite_column(columns, 1);
+    row->data = store_sqlite_column(columns, 2);
+}
+
+static void ask_kept(struct question *question, const struct store_query *query)
+{
+    buf_puts(&question->sql, "SELECT integration, name, value FROM kept");
+    if (query->integration != 0)
+        buf_printf(&question->sql, " WHERE integration = ?%d",
+                   number(question, query->integration));
+    buf_puts(&question->sql, " ORDER BY integration, name");
+    question->read = read_kept;
+}
+
 static void (*const askers[])(struct question *question, const struct store_query *query) = {
     [QUERY_ENTITY] = ask_entity,
     [QUERY_ENTITIES] = ask_entities,
@@ -342,6 +360,7 @@ static void (*const askers[])(struct question *question, const struct store_quer
     [QUERY_SIGNALS] = ask_signals,
     [QUERY_COUNTS] = ask_counts,
     [QUERY_INTEGRATIONS] = ask_integrations,
+    [QUERY_KEPT] = ask_kept,
     [QUERY_TOTALS] = ask_totals,
 };
 

@@ -64,6 +64,8 @@ static const char *const steps[] = {
     "CREATE TABLE integration_keys (integration INTEGER NOT NULL, entity INTEGER NOT NULL,"
     " external_id TEXT NOT NULL, PRIMARY KEY (integration, entity)) WITHOUT ROWID;"
     "CREATE UNIQUE INDEX integration_keys_external ON integration_keys (integration, external_id);",
+    "CREATE TABLE kept (integration INTEGER NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL,"
+    " PRIMARY KEY (integration, name)) WITHOUT ROWID;",
 };
 
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };

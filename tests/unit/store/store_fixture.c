@@ -199,6 +199,18 @@ int enqueue(struct fixture *fixture, const char *entity, int selector, uint64_t 
     return enqueue.op.status;
 }
 
+int keep_text(struct fixture *fixture, uint32_t integration, const char *name, const char *value)
+{
+    struct store_keep keep = {.op.done = fixture_stop,
+                              .integration = integration,
+                              .name = str_of(name),
+                              .value = str_of(value)};
+
+    store_keep(fixture->store, &keep);
+    fixture_wait(fixture, &keep.op);
+    return keep.op.status;
+}
+
 uint64_t recover(struct fixture *fixture)
 {
     struct store_recover recover = {.op.done = fixture_stop};

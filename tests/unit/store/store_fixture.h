@@ -50,6 +50,7 @@ int tell(struct fixture *fixture, const struct store_outcome *outcomes, size_t c
 void tell_state(struct fixture *fixture, const struct store_claimed *record,
                 enum submission_state state, int64_t due_ms);
 int enqueue(struct fixture *fixture, const char *entity, int selector, uint64_t *out_count);
+int keep_text(struct fixture *fixture, uint32_t integration, const char *name, const char *value);
 uint64_t recover(struct fixture *fixture);
 /* Rows into a static array; `query` is filled but for its row(). */
 size_t ask(struct fixture *fixture, struct store_query query, const struct kept_row **out);

@@ -254,6 +254,37 @@ static void test_queries_filter_and_page(void **state)
                      0);
 }
 
+static void test_keeps_texts_by_integration_and_name(void **state)
+{
+    static char large[(64 << 10) + 2];
+    struct fixture *f = *state;
+    const struct kept_row *rows;
+    uint32_t other = add_integration(f, "other");
+
+    assert_int_equal(keep_text(f, f->integration, "lane", "one"), 0);
+    assert_int_equal(keep_text(f, other, "lane", "theirs"), 0);
+    assert_int_equal(keep_text(f, f->integration, "lan", "short"), 0);
+    assert_int_equal(keep_text(f, f->integration, "switch", "off"), 0);
+    assert_int_equal(keep_text(f, f->integration, "lane", "two"), 0);
+    assert_int_equal(
+        ask(f, (struct store_query){.query = QUERY_KEPT, .integration = f->integration}, &rows), 3);
+    assert_string_equal(rows[0].name, "lan");
+    assert_string_equal(rows[1].name, "lane");
+    assert_string_equal(rows[1].data, "two");
+    assert_string_equal(rows[2].data, "off");
+    assert_int_equal(keep_text(f, f->integration, "lane", ""), 0);
+    assert_int_equal(keep_text(f, f->integration, "never", ""), 0);
+    assert_int_equal(ask(f, (struct store_query){.query = QUERY_KEPT}, &rows), 3);
+    assert_int_equal(rows[2].row.integration, other);
+    assert_string_equal(rows[2].data, "theirs");
+    assert_int_equal(keep_text(f, 99, "lane", "x"), E_NOT_FOUND);
+    assert_int_equal(keep_text(f, other, "", "x"), -EINVAL);
+    memset(large, 'x', sizeof(large) - 1);
+    assert_int_equal(keep_text(f, other, "large", large), E_TOO_LARGE);
+    large[sizeof(large) - 2] = '\0';
+    assert_int_equal(keep_text(f, other, "large", large), 0);
+}
+
 static void test_close_drains(void **state)
 {
     struct fixture *f = *state;
@@ -278,9 +309,13 @@ static void test_close_drains(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(test_put_tells_what_changed), CASE(test_put_heeds_if_version),
-        CASE(test_put_is_all_or_none),     CASE(test_writes_keep_order_and_fail_alone),
-        CASE(test_relationships),          CASE(test_queries_filter_and_page),
+        CASE(test_put_tells_what_changed),
+        CASE(test_put_heeds_if_version),
+        CASE(test_put_is_all_or_none),
+        CASE(test_writes_keep_order_and_fail_alone),
+        CASE(test_relationships),
+        CASE(test_queries_filter_and_page),
+        CASE(test_keeps_texts_by_integration_and_name),
         CASE(test_close_drains),
     };
     int failures = 0;

@@ -112,7 +112,7 @@ static void test_foreign_files_are_refused(void **state)
     store_close(f->store);
     f->store = NULL;
     run_sql(f->path, "PRAGMA user_version = 99");
-    assert_refused(f, E_REFUSED, "schema version 99", "knows up to 1");
+    assert_refused(f, E_REFUSED, "schema version 99", "knows up to");
     run_sql(f->path, "PRAGMA user_version = 1; PRAGMA application_id = 7");
     assert_refused(f, E_REFUSED, f->path, "another program");
 
@@ -236,6 +236,17 @@ static void test_ids_of_one_hash_stay_apart(void **state)
     assert_int_equal(drop(f, one).outcome, PUT_DELETED);
     assert_int_equal(put(f, other, "2").outcome, PUT_UNCHANGED);
     assert_int_equal(put(f, one, "4").version, 4);
+}
+
+static void test_kept_texts_outlive_the_daemon(void **state)
+{
+    struct fixture *f = *state;
+    const struct kept_row *rows;
+
+    assert_int_equal(keep_text(f, f->integration, "lane", "open"), 0);
+    fixture_reopen(f);
+    assert_int_equal(ask(f, (struct store_query){.query = QUERY_KEPT}, &rows), 1);
+    assert_string_equal(rows[0].data, "open");
 }
 
 /* What malloc has given out; the sanitizers' own says 0. */
@@ -445,6 +456,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_foreign_files_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_piles_up_is_one_commit, setup, teardown),
         cmocka_unit_test_setup_teardown(test_ids_of_one_hash_stay_apart, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_kept_texts_outlive_the_daemon, setup, teardown),
         cmocka_unit_test_setup_teardown(test_memory_is_bounded_by_the_cache, setup, teardown),
         cmocka_unit_test(test_death_loses_nothing_acknowledged),
         cmocka_unit_test(test_a_full_disk_half_stores_nothing),
