@@ -11,7 +11,7 @@ build="gcc libc6-dev meson ninja-build pkg-config python3 libuv1-dev libcurl4-op
     libinih-dev libffi-dev libsqlite3-dev libwebsockets-dev libwebsockets-evlib-uv libjansson-dev
     libjq-dev libsodium-dev ca-certificates"
 tools="g++ clang llvm libclang-rt-dev libcmocka-dev python3-pytest valgrind binutils git procps
-    util-linux nginx openssl"
+    util-linux nginx openssl faketime"
 
 case "${1:-}" in
 run) wanted=$build ;;

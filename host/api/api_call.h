@@ -63,6 +63,8 @@ bool api_percent_decode(struct str raw, struct buf *out); /* false: bad escape o
 
 void api_put_time(struct buf *out, const char *name,
                   int64_t wall_ms); /* RFC 3339; nothing when 0 */
+/* The same for a time by clock_due_ms, shown as the wall clock will show it then. */
+void api_put_due(struct buf *out, const char *name, int64_t due_ms);
 void api_put_bool(struct buf *out, const char *name, bool is_true);
 void api_put_masked(struct buf *out, const char *name, struct str text); /* nothing when empty */
 void api_put_integration(struct buf *out,

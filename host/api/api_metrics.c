@@ -4,6 +4,7 @@
 #include "api/api_figures.h"
 #include "api/api_handlers.h"
 #include "api/api_process.h"
+#include "base/clock.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -93,8 +94,10 @@ static void put_in_flight(struct buf *out, const struct engine_integration *inte
 
 static void put_paused(struct buf *out, const struct engine_integration *integration)
 {
+    int64_t until_ms = integration->figures.paused_until_ms;
+
     put_integration_line(out, "tenon_integration_paused_until_seconds", integration->name, NULL,
-                         NULL, (uint64_t)(integration->figures.paused_until_ms / 1000));
+                         NULL, (uint64_t)(until_ms > 0 ? clock_due_to_wall(until_ms) / 1000 : 0));
 }
 
 static const struct {

@@ -22,6 +22,11 @@ void api_put_time(struct buf *out, const char *name, int64_t wall_ms)
     json_put_member(out, name, str_of(text));
 }
 
+void api_put_due(struct buf *out, const char *name, int64_t due_ms)
+{
+    api_put_time(out, name, due_ms > 0 ? clock_due_to_wall(due_ms) : due_ms);
+}
+
 void api_put_bool(struct buf *out, const char *name, bool is_true)
 {
     json_put_raw(out, name, is_true ? STR("true") : STR("false"));
@@ -76,7 +81,7 @@ static void put_health(struct buf *out, const char *name, const struct plugin_he
     json_put_int(out, "starts", (int64_t)health->starts);
     json_put_int(out, "crashes", (int64_t)health->crashes);
     json_put_int(out, "calls", (int64_t)health->calls);
-    api_put_time(out, "retry_at", health->retry_at_ms);
+    api_put_due(out, "retry_at", health->retry_at_ms);
     api_put_masked(out, "last_crash", str_of(health->last_crash));
     api_put_time(out, "last_crash_at", health->last_crash_ms);
     buf_putc(out, '}');
@@ -95,8 +100,8 @@ static void put_lane(struct buf *out, const struct lane_figures *figures)
     json_put_int(out, "attempts_ms_sum", (int64_t)figures->attempts_ms_sum);
     buf_putc(out, '}');
     json_put_int(out, "in_flight", figures->in_flight);
-    api_put_time(out, "next_due_at", figures->next_due_ms);
-    api_put_time(out, "paused_until", figures->paused_until_ms);
+    api_put_due(out, "next_due_at", figures->next_due_ms);
+    api_put_due(out, "paused_until", figures->paused_until_ms);
 }
 
 void api_put_integration(struct buf *out, const struct engine_integration *integration)
@@ -129,7 +134,7 @@ void api_put_submission(struct buf *out, const struct store_row *row)
     api_put_time(out, "last_attempt_at", row->started_ms);
     if (row->state == SUBMISSION_RETRYING || row->state == SUBMISSION_UNKNOWN ||
         row->state == SUBMISSION_PENDING)
-        api_put_time(out, "next_try_at", row->due_ms);
+        api_put_due(out, "next_try_at", row->due_ms);
     if (row->http_status != 0)
         json_put_int(out, "http_status", row->http_status);
     if (row->error_class != 0)

@@ -96,8 +96,8 @@ static void put_explanation(struct buf *out, const struct why *why,
     json_put_member(out, "next",
                     will_look ? STR("the lane has yet to look at this version")
                               : STR("nothing until the entity or the configuration changes"));
-    if (will_look && integration->figures.paused_until_ms > clock_wall_ms())
-        api_put_time(out, "next_at", integration->figures.paused_until_ms);
+    if (will_look && integration->figures.paused_until_ms > clock_due_ms())
+        api_put_due(out, "next_at", integration->figures.paused_until_ms);
 }
 
 static void put_next(struct buf *out, const struct why *why,
@@ -117,7 +117,7 @@ static void put_next(struct buf *out, const struct why *why,
     if (due_ms < integration->figures.paused_until_ms)
         due_ms = integration->figures.paused_until_ms;
     if (has_time)
-        api_put_time(out, "next_at", due_ms);
+        api_put_due(out, "next_at", due_ms);
 }
 
 static void put_configured(struct buf *out, const struct why *why,

@@ -9,6 +9,9 @@
 static _Atomic int64_t frozen_wall_ms = -1;
 static _Atomic int64_t frozen_mono_us = -1;
 
+#define NO_OFFSET INT64_MIN
+static _Atomic int64_t due_offset_ms = NO_OFFSET;
+
 void clock_freeze(int64_t wall_ms, int64_t mono_us)
 {
     atomic_store(&frozen_wall_ms, wall_ms);
@@ -35,6 +38,48 @@ int64_t clock_mono_us(void)
         return frozen;
     (void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail with a clock that exists */
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static int64_t boot_ms(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_BOOTTIME, &now); /* cannot fail with a clock that exists */
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* What to add to the time since boot; the first look at it sets it, whichever thread's that is. */
+static int64_t due_offset(void)
+{
+    int64_t offset = atomic_load(&due_offset_ms);
+
+    if (offset != NO_OFFSET)
+        return offset;
+    int64_t mine = clock_wall_ms() - boot_ms();
+    return atomic_compare_exchange_strong(&due_offset_ms, &offset, mine) ? mine : offset;
+}
+
+int64_t clock_due_ms(void)
+{
+    int64_t frozen = atomic_load_explicit(&frozen_wall_ms, memory_order_relaxed);
+
+    return frozen >= 0 ? frozen : boot_ms() + due_offset();
+}
+
+int64_t clock_due_to_wall(int64_t due_ms)
+{
+    return due_ms - clock_due_ms() + clock_wall_ms();
+}
+
+void clock_due_from(int64_t due_ms)
+{
+    if (atomic_load_explicit(&frozen_wall_ms, memory_order_relaxed) >= 0)
+        return;
+    int64_t offset = due_offset();
+    int64_t wanted = due_ms - boot_ms();
+
+    while (wanted > offset && !atomic_compare_exchange_weak(&due_offset_ms, &offset, wanted))
+        continue;
 }
 
 /* The inverse of clock_days: the calendar is counted from 1 March of year 0, so that the leap day

@@ -293,7 +293,7 @@ static void delivery_done(void *user, struct plugin_reply *reply)
             settle_released(batch, delivery->indexes[i]);
         lane_pause(lane,
                    reply->retry_at_ms > 0 ? reply->retry_at_ms
-                                          : clock_wall_ms() + UNAVAILABLE_PAUSE_MS,
+                                          : clock_due_ms() + UNAVAILABLE_PAUSE_MS,
                    reply->words != NULL ? reply->words : "the plugin is not running");
         break;
     }

@@ -222,7 +222,7 @@ void engine_integration_at(const struct engine *engine, size_t index,
         plugin_instance_health(lane->plugin, &out->plugin_health);
     if (lane->jq != NULL)
         plugin_instance_health(lane->jq, &out->jq_health);
-    if (lane->state == LANE_FAILED || lane->paused_until_ms > clock_wall_ms())
+    if (lane->state == LANE_FAILED || lane->paused_until_ms > clock_due_ms())
         out->words = lane->words;
     else if (lane->plugin != NULL && strcmp(out->plugin_health.state, "active") != 0)
         out->words = out->plugin_health.words;

@@ -25,7 +25,7 @@ void lane_tell(struct lane *lane)
 /* Sets the timer to when something waits to be done. */
 static void wait_for_due(struct lane *lane)
 {
-    int64_t now = clock_wall_ms();
+    int64_t now = clock_due_ms();
     int64_t until = lane->next_due_ms;
 
     if (lane->paused_until_ms > now && (until == 0 || until < lane->paused_until_ms))
@@ -79,7 +79,7 @@ void lane_look(struct lane *lane)
 {
     uint32_t window = window_of(lane);
     uint32_t chunk = window / 4 > CLAIM_LEAST ? window / 4 : CLAIM_LEAST;
-    int64_t now = clock_wall_ms();
+    int64_t now = clock_due_ms();
 
     if (lane->state != LANE_ACTIVE)
         return;

@@ -48,8 +48,8 @@ struct lane {
     struct batch *batches;
     struct outbox outbox;
     struct loop_timer *timer; /* when to look again */
-    int64_t next_due_ms;      /* wall; what the store said last */
-    int64_t paused_until_ms;  /* wall */
+    int64_t next_due_ms;      /* by clock_due_ms; what the store said last */
+    int64_t paused_until_ms;  /* by clock_due_ms */
     int unreachable_in_a_row;
     uint64_t requests_records; /* records in all requests, to size the window */
     struct lane_figures figures;
@@ -72,7 +72,7 @@ void lane_written(void *user, size_t count, int64_t next_due_ms);
 void lane_stop(struct lane *lane);
 bool lane_is_idle(const struct lane *lane);
 void lane_fail(struct lane *lane, const char *words);
-/* No claims before then (wall); the later of two pauses counts. */
+/* No claims before then (clock_due_ms); the later of two pauses counts. */
 void lane_pause(struct lane *lane, int64_t until_ms, const char *words);
 const char *lane_state_name(const struct lane *lane);
 

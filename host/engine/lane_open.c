@@ -133,7 +133,7 @@ const char *lane_state_name(const struct lane *lane)
     plugin_instance_health(lane->plugin, &health);
     if (strcmp(health.state, "active") != 0)
         return health.state;
-    return lane->paused_until_ms > clock_wall_ms() ? "paused" : "active";
+    return lane->paused_until_ms > clock_due_ms() ? "paused" : "active";
 }
 
 static void became_open(struct lane *lane)

@@ -57,7 +57,7 @@ static void sending_end(struct sending *sending)
  * like another there. */
 static void pause_after(struct lane *lane, const struct http_request *http)
 {
-    int64_t now = clock_wall_ms();
+    int64_t now = clock_due_ms();
     int64_t wait = PAUSE_LEAST_MS;
     char words[400];
 
@@ -241,7 +241,7 @@ void sending_start(struct delivery *delivery, struct plugin_reply *reply)
     struct http_request *first = NULL;
     struct http_request **tail = &first;
 
-    if (lane->paused_until_ms > clock_wall_ms()) { /* since these were claimed */
+    if (lane->paused_until_ms > clock_due_ms()) { /* since these were claimed */
         for (uint32_t i = 0; i < delivery->count; i++)
             settle_released(delivery->batch, delivery->indexes[i]);
         return;

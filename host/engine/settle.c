@@ -66,8 +66,8 @@ void settle(struct batch *batch, uint32_t index, const struct settlement *s)
     batch->is_settled[index] = true;
     batch->open--;
     if (state == SUBMISSION_RETRYING || state == SUBMISSION_UNKNOWN)
-        outcome.due_ms = clock_wall_ms() + retry_delay_ms(&lane->policy, claimed->tries,
-                                                          s->retry_after_ms, random_bits());
+        outcome.due_ms = clock_due_ms() + retry_delay_ms(&lane->policy, claimed->tries,
+                                                         s->retry_after_ms, random_bits());
     if (state == SUBMISSION_FAILED && s->verdict != TENON_REJECTED) {
         words = arena_printf(&batch->arena, "gave up after %u tries: %.*s", claimed->tries,
                              STR_ARG(s->message));

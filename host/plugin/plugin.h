@@ -108,7 +108,7 @@ struct plugin_health {
     const char *words; /* why, when not active: "signal 11 (SIGSEGV) in transform, record evt-3" */
     int pid;           /* 0: none or in-process */
     uint64_t starts, crashes, calls;
-    int64_t retry_at_ms;    /* wall; 0: none */
+    int64_t retry_at_ms;    /* by clock_due_ms; 0: none */
     const char *last_crash; /* words of the last crash, kept after recovery; NULL: never */
     int64_t last_crash_ms;
     const char *confinement; /* what confines its worker, and what is missing; "" while unknown */

@@ -268,7 +268,7 @@ void plugin_worker_kill(struct plugin_worker *worker, enum plugin_status doom, u
 static bool count_crash(struct plugin_worker *worker)
 {
     const struct plugin_host_settings *settings = &worker->host->settings;
-    int64_t now_ms = clock_wall_ms();
+    int64_t now_ms = clock_due_ms();
     size_t limit = (size_t)settings->quarantine_after;
     size_t recent = 0;
 
@@ -295,7 +295,7 @@ static void back_off(struct plugin_worker *worker, bool is_isolated)
         worker->backoff_ms =
             delay_ms * 2 < settings->restart_max_ms ? delay_ms * 2 : settings->restart_max_ms;
     worker->state = WORKER_BACKOFF;
-    worker->retry_at_ms = clock_wall_ms() + delay_ms;
+    worker->retry_at_ms = clock_due_ms() + delay_ms;
     loop_timer_set(worker->restart_timer, delay_ms);
     snprintf(worker->words, sizeof worker->words, "%s", worker->last_crash);
     snprintf(words, sizeof words, "%s; it starts again in %lld ms", worker->last_crash,
@@ -399,7 +399,7 @@ bool plugin_worker_takes_calls(const struct plugin_worker *worker)
     case WORKER_DYING:
         return true;
     case WORKER_BACKOFF:
-        return worker->retry_at_ms - clock_wall_ms() <= HOLD_MS;
+        return worker->retry_at_ms - clock_due_ms() <= HOLD_MS;
     default:
         return false;
     }

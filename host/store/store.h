@@ -154,13 +154,13 @@ struct store_claim {
     size_t type_count;
     uint32_t max;
     size_t max_bytes;
-    int64_t lease_until_ms;
+    int64_t lease_until_ms; /* by clock_due_ms */
     /* out */
     struct store_claimed *records;
     size_t count;
     bool has_more; /* it stopped at a limit, not at the end: claim again, even when count is 0 */
-    int64_t next_due_ms; /* when the next waiting one is due or the next lease ends (wall); may have
-                            passed; 0: neither */
+    int64_t next_due_ms; /* when the next waiting one is due or the next lease ends (clock_due_ms);
+                            may have passed; 0: neither */
     void *arena;         /* freed by store_claim_finish */
 };
 void store_claim(struct store *store, struct store_claim *claim);
@@ -171,7 +171,7 @@ void store_claim_finish(struct store_claim *claim);
 struct store_outcome {
     uint64_t submission;
     enum submission_state state; /* the new one */
-    int64_t due_ms;              /* for RETRYING and UNKNOWN: when to try again (wall) */
+    int64_t due_ms;              /* for RETRYING and UNKNOWN: when to try again (clock_due_ms) */
     bool is_attempt;             /* also write an attempt row (not for selector skips) */
     bool is_released;            /* a claim given back unused: PENDING again, no try counted */
     uint32_t attempt;

@@ -13,7 +13,8 @@ struct run {
     struct store_memory_integration *integration;
     uint32_t number;
     struct store_claim *claim;
-    int64_t now_ms;
+    int64_t now_ms;  /* by clock_due_ms: what is due */
+    int64_t wall_ms; /* for stamps */
 };
 
 static struct store_memory_submission *row_get(struct store_memory *memory, uint64_t number)
@@ -36,7 +37,7 @@ static void set_state(struct run *run, struct store_memory_submission *row,
     run->integration->counts[row->state]--;
     run->integration->counts[state]++;
     row->state = state;
-    row->changed_ms = run->now_ms;
+    row->changed_ms = run->wall_ms;
     set_reason(row, reason);
     if (submission_is_live(state) && index < run->integration->first_live)
         run->integration->first_live = index;
@@ -54,7 +55,7 @@ static struct store_memory_submission *row_add(struct run *run, uint64_t entity,
         .version = owner->version,
         .before = owner->last_submission,
         .integration = run->number,
-        .changed_ms = run->now_ms,
+        .changed_ms = run->wall_ms,
         .state = state,
         .flags = is_delivered ? FLAG_DELIVERED : 0,
     };
@@ -179,7 +180,7 @@ static void lose(struct run *run, uint64_t number, const char *reason)
         .submission = number,
         .attempt = row->attempts,
         .state = SUBMISSION_UNKNOWN,
-        .started_ms = run->now_ms,
+        .started_ms = run->wall_ms,
         .error_class = STORE_ERROR_UNKNOWN,
         .reason = str_of(reason),
     };
@@ -305,8 +306,11 @@ static int64_t next_due(const struct run *run)
 int store_memory_claim(void *pointer, struct store_claim *claim, struct err *err)
 {
     struct store_memory *memory = pointer;
-    struct run run = {
-        .memory = memory, .number = claim->integration, .claim = claim, .now_ms = clock_wall_ms()};
+    struct run run = {.memory = memory,
+                      .number = claim->integration,
+                      .claim = claim,
+                      .now_ms = clock_due_ms(),
+                      .wall_ms = clock_wall_ms()};
     size_t most =
         memory->submissions.count +
         STORE_WALK_MAX; /* what waits may expire; the walk may block as many as it looks at */
@@ -404,7 +408,10 @@ static void record_one(struct run *run, const struct store_outcome *outcome)
 int store_memory_record(void *pointer, struct store_record *record, struct err *err)
 {
     struct store_memory *memory = pointer;
-    struct run run = {.memory = memory, .number = record->integration, .now_ms = clock_wall_ms()};
+    struct run run = {.memory = memory,
+                      .number = record->integration,
+                      .now_ms = clock_due_ms(),
+                      .wall_ms = clock_wall_ms()};
     int status = store_rules_check_record(record, err);
 
     run.integration = store_memory_integration_get(memory, record->integration, err);
@@ -474,7 +481,10 @@ static void enqueue_failed(struct run *run, uint64_t *count)
 int store_memory_enqueue(void *pointer, struct store_enqueue *enqueue, struct err *err)
 {
     struct store_memory *memory = pointer;
-    struct run run = {.memory = memory, .number = enqueue->integration, .now_ms = clock_wall_ms()};
+    struct run run = {.memory = memory,
+                      .number = enqueue->integration,
+                      .now_ms = clock_due_ms(),
+                      .wall_ms = clock_wall_ms()};
     int status = STORE_MEMORY_RESERVE(memory->submissions, 1, err);
 
     run.integration = store_memory_integration_get(memory, enqueue->integration, err);
@@ -494,7 +504,7 @@ int store_memory_enqueue(void *pointer, struct store_enqueue *enqueue, struct er
 int store_memory_recover(void *pointer, struct store_recover *recover, struct err *err)
 {
     struct store_memory *memory = pointer;
-    struct run run = {.memory = memory, .now_ms = clock_wall_ms()};
+    struct run run = {.memory = memory, .now_ms = clock_due_ms(), .wall_ms = clock_wall_ms()};
     int status = STORE_MEMORY_RESERVE(memory->attempts, memory->submissions.count, err);
 
     for (uint64_t number = 1; number <= memory->submissions.count && status == 0; number++) {

@@ -87,6 +87,7 @@ struct store_sqlite_life {
     uint64_t entity;
     uint64_t submission;
     uint64_t entities;
+    int64_t due_ms; /* what clock_due_ms said lately: the next life goes on from there */
 };
 
 struct store_sqlite_type {
@@ -103,7 +104,8 @@ struct store_sqlite_writer {
     bool is_spoiled;
     bool must_reload; /* the cache could not be read back after a rollback */
     int64_t wal_pages;
-    int64_t now_ms; /* wall time of the write under way */
+    int64_t
+        now_ms; /* wall time of the write under way, for stamps; clock_due_ms says what is due */
 
     struct store_sqlite_life life, life_committed;
     struct store_sqlite_integration *integrations;

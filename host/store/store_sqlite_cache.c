@@ -4,7 +4,11 @@
  * written once per commit; a rollback reads all of it back. */
 #include "store/store_sqlite.h"
 
+#include "base/clock.h"
+
 #include <stdlib.h>
+
+enum { DUE_SAVED_EVERY_MS = 1000 };
 
 static uint32_t hash_name(struct str name)
 {
@@ -222,6 +226,8 @@ static int load_life(struct store_sqlite_writer *writer, sqlite3_stmt *row, stru
     writer->life.entity = (uint64_t)sqlite3_column_int64(row, 2);
     writer->life.submission = (uint64_t)sqlite3_column_int64(row, 3);
     writer->life.entities = (uint64_t)sqlite3_column_int64(row, 4);
+    writer->life.due_ms = sqlite3_column_int64(row, 5);
+    clock_due_from(writer->life.due_ms);
     return 0;
 }
 
@@ -293,8 +299,8 @@ static int load_rest(struct store_sqlite_writer *writer, struct err *err)
 
 int store_sqlite_cache_load(struct store_sqlite_writer *writer, struct err *err)
 {
-    int status = each_row(writer, "SELECT uuid, seq, entity, submission, entities FROM life",
-                          load_life, err);
+    int status = each_row(
+        writer, "SELECT uuid, seq, entity, submission, entities, due_ms FROM life", load_life, err);
 
     if (status == 0 && writer->handle.uuid[0] == '\0')
         status = err_set(err, E_SYNTAX, "store %s: its identity is missing; restore a backup",
@@ -341,16 +347,20 @@ static int flush_integration(struct store_sqlite_writer *writer,
 
 int store_sqlite_cache_flush(struct store_sqlite_writer *writer, struct err *err)
 {
+    int64_t due_ms = clock_due_ms();
     int status = 0;
 
+    if (due_ms - writer->life.due_ms >= DUE_SAVED_EVERY_MS)
+        writer->life.due_ms = due_ms;
     if (memcmp(&writer->life, &writer->life_committed, sizeof(writer->life)) != 0) {
         sqlite3_stmt *save = store_sqlite_use(
             &writer->handle, S_LIFE,
-            "UPDATE life SET seq = ?1, entity = ?2, submission = ?3, entities = ?4");
+            "UPDATE life SET seq = ?1, entity = ?2, submission = ?3, entities = ?4, due_ms = ?5");
         (void)sqlite3_bind_int64(save, 1, (int64_t)writer->life.seq);
         (void)sqlite3_bind_int64(save, 2, (int64_t)writer->life.entity);
         (void)sqlite3_bind_int64(save, 3, (int64_t)writer->life.submission);
         (void)sqlite3_bind_int64(save, 4, (int64_t)writer->life.entities);
+        (void)sqlite3_bind_int64(save, 5, writer->life.due_ms);
         status = store_sqlite_run(writer, save, "cannot commit", err);
     }
     for (size_t i = 0; i < writer->integration_count && status == 0; i++)

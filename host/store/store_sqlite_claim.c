@@ -353,12 +353,12 @@ static int claim_walk(struct run *run, struct err *err)
 int store_sqlite_claim(void *pointer, struct store_claim *claim, struct err *err)
 {
     struct store_sqlite_writer *writer = pointer;
-    struct run run = {.writer = writer, .claim = claim, .now_ms = clock_wall_ms()};
+    struct run run = {.writer = writer, .claim = claim, .now_ms = clock_due_ms()};
 
     run.integration = store_sqlite_integration_find(writer, claim->integration, err);
     if (run.integration == NULL)
         return E_NOT_FOUND;
-    writer->now_ms = run.now_ms;
+    writer->now_ms = clock_wall_ms();
     run.born.integration = claim->integration;
     run.born.until_ms = claim->lease_until_ms;
     int status = expire_leases(&run, err);

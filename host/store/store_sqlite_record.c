@@ -189,12 +189,12 @@ int store_sqlite_record(void *pointer, struct store_record *record, struct err *
     struct store_sqlite_writer *writer = pointer;
     struct store_sqlite_integration *integration =
         store_sqlite_integration_find(writer, record->integration, err);
-    int64_t now_ms = clock_wall_ms();
+    int64_t now_ms = clock_due_ms();
     int status = 0;
 
     if (integration == NULL)
         return E_NOT_FOUND;
-    writer->now_ms = now_ms;
+    writer->now_ms = clock_wall_ms();
     status = store_rules_check_record(record, err);
     for (size_t i = 0; i < record->count && status == 0; i++)
         status = record_one(writer, integration, &record->outcomes[i], now_ms, err);
@@ -352,11 +352,11 @@ int store_sqlite_enqueue(void *pointer, struct store_enqueue *enqueue, struct er
     struct store_sqlite_writer *writer = pointer;
     struct store_sqlite_integration *integration =
         store_sqlite_integration_find(writer, enqueue->integration, err);
-    int64_t now_ms = clock_wall_ms();
+    int64_t now_ms = clock_due_ms();
 
     if (integration == NULL)
         return E_NOT_FOUND;
-    writer->now_ms = now_ms;
+    writer->now_ms = clock_wall_ms();
     if (enqueue->entity.len > 0)
         return enqueue_entity(writer, integration, enqueue, now_ms, err);
     if (enqueue->selector == ENQUEUE_FAILED)
@@ -404,10 +404,10 @@ static int recover_reclaimed(struct store_sqlite_writer *writer,
 int store_sqlite_recover(void *pointer, struct store_recover *recover, struct err *err)
 {
     struct store_sqlite_writer *writer = pointer;
-    int64_t now_ms = clock_wall_ms();
+    int64_t now_ms = clock_due_ms();
     int status = 0;
 
-    writer->now_ms = now_ms;
+    writer->now_ms = clock_wall_ms();
     while (writer->lease_count > 0 && status == 0)
         status = store_sqlite_lease_lost(writer, writer->lease_count - 1, store_text_stopped,
                                          now_ms, &recover->count, err);

@@ -11,6 +11,7 @@
  *   lease ends).
  * - submissions_state: all that is neither in flight nor succeeded, for lists and replays.
  * - attempts.num: submission << 16 | attempt, which makes an index unnecessary.
+ * - life.due_ms: about what clock_due_ms said at the last commit, all due_ms being by that clock.
  * - leases: the claims under way, see struct store_sqlite_lease. */
 #include "store/store_sqlite.h"
 
@@ -66,6 +67,7 @@ static const char *const steps[] = {
     "CREATE UNIQUE INDEX integration_keys_external ON integration_keys (integration, external_id);",
     "CREATE TABLE kept (integration INTEGER NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL,"
     " PRIMARY KEY (integration, name)) WITHOUT ROWID;",
+    "ALTER TABLE life ADD COLUMN due_ms INTEGER NOT NULL DEFAULT 0;",
 };
 
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };

@@ -175,7 +175,7 @@ int store_sqlite_submission_lost(struct store_sqlite_writer *writer,
     if (status < 0)
         return status;
     (void)sqlite3_bind_int64(lost, 1, store_sqlite_attempt_number(row->number, row->attempts));
-    (void)sqlite3_bind_int64(lost, 2, now_ms);
+    (void)sqlite3_bind_int64(lost, 2, writer->now_ms);
     store_sqlite_bind_text(lost, 3, str_of(reason));
     (void)sqlite3_bind_int(lost, 4, STORE_ERROR_UNKNOWN);
     (void)sqlite3_bind_int(lost, 5, SUBMISSION_UNKNOWN);

@@ -148,6 +148,27 @@ static void clocks_run_and_freeze(void **state)
     assert_true(clock_wall_ms() > INT64_C(1600000000000));
 }
 
+static void the_due_clock_goes_forward_alone(void **state)
+{
+    (void)state;
+    int64_t before = clock_due_ms();
+    assert_true(before - clock_wall_ms() < 1000 && clock_wall_ms() - before < 1000);
+    clock_due_from(before - 100000);
+    assert_true(clock_due_ms() - before < 10000);
+    clock_due_from(before + 3600000);
+    int64_t ahead = clock_due_ms();
+    assert_true(ahead >= before + 3600000 && ahead < before + 3610000);
+    /* To be shown, it is a time on the wall again. */
+    int64_t shown = clock_due_to_wall(ahead + 5000);
+    assert_true(shown > before && shown < before + 15000);
+    while (clock_due_ms() == ahead)
+        ;
+    assert_true(clock_due_ms() > ahead);
+    clock_freeze(1234, 5678);
+    assert_int_equal(clock_due_ms(), 1234);
+    clock_freeze(-1, -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -157,6 +178,7 @@ int main(void)
         cmocka_unit_test(http_dates_in_all_three_forms),
         cmocka_unit_test(durations),
         cmocka_unit_test(clocks_run_and_freeze),
+        cmocka_unit_test(the_due_clock_goes_forward_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
