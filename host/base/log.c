@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A line is made on the caller's thread; the lock is held for the write and the tap alone. */
+ * A line is made on the caller's thread; the lock is held for the write alone. */
 #include "base/log.h"
 
 #include "base/clock.h"
-#include "base/json.h"
-#include "base/secret.h"
+#include "base/log_journal.h"
+#include "base/log_line.h"
+#include "base/log_ring.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <unistd.h>
 
 static const char *const level_names[] = {
@@ -19,11 +17,11 @@ static const char *const level_names[] = {
 
 static atomic_int current_level = LOG_INFO;
 static atomic_int current_form = LOG_LOGFMT;
+static _Thread_local const char *current_integration;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static int out_fd = 2;      /* under lock */
-static log_tap_fn line_tap; /* under lock */
-static void *tap_user;      /* under lock */
+static int out_fd = 2;     /* under lock */
+static bool is_to_journal; /* under lock */
 
 bool log_is_on(enum log_level level)
 {
@@ -47,12 +45,24 @@ void log_set_fd(int fd)
     pthread_mutex_unlock(&lock);
 }
 
-void log_set_tap(log_tap_fn tap, void *user)
+int log_set_target(enum log_target target, struct err *err)
 {
+    int status = 0;
+
     pthread_mutex_lock(&lock);
-    line_tap = tap;
-    tap_user = user;
+    is_to_journal = target == LOG_TARGET_JOURNALD ||
+                    (target == LOG_TARGET_AUTO && log_journal_is_stream(out_fd));
+    if (is_to_journal && (status = log_journal_open(err)) < 0)
+        is_to_journal = false;
+    if (!is_to_journal)
+        log_journal_close();
     pthread_mutex_unlock(&lock);
+    return status;
+}
+
+const char *log_level_name(enum log_level level)
+{
+    return level_names[level];
 }
 
 int log_level_parse(struct str name, enum log_level *out)
@@ -66,67 +76,36 @@ int log_level_parse(struct str name, enum log_level *out)
     return -EINVAL;
 }
 
-/* A logfmt value stands bare when no reader could take it for anything else. */
-static bool is_bare(struct str text)
+const char *log_integration_enter(const char *name)
 {
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.ptr[i];
-        if (c <= ' ' || c >= 0x7f || c == '"' || c == '=' || c == '\\')
-            return false;
+    const char *before = current_integration;
+
+    current_integration = name;
+    return before;
+}
+
+void log_integration_leave(const char *before)
+{
+    current_integration = before;
+}
+
+bool log_limit_passes(struct log_limit *limit, uint32_t per_second, uint64_t *out_held_back)
+{
+    int64_t second = clock_mono_us() / 1000000;
+
+    *out_held_back = 0;
+    if (second != limit->second) {
+        limit->second = second;
+        limit->count = 0;
     }
-    return text.len > 0;
-}
-
-static void put_text(struct buf *line, enum log_form form, const char *name, struct str text)
-{
-    if (form == LOG_JSON) {
-        json_put_member(line, name, text);
-        return;
+    if (limit->count == per_second) {
+        limit->held_back++;
+        return false;
     }
-    if (line->len > 0)
-        buf_putc(line, ' ');
-    buf_puts(line, name);
-    buf_putc(line, '=');
-    if (is_bare(text))
-        buf_add_str(line, text);
-    else
-        json_put_string(line, text);
-}
-
-static void put_number(struct buf *line, enum log_form form, const char *name, const char *digits)
-{
-    if (form == LOG_JSON)
-        json_put_raw(line, name, str_of(digits));
-    else
-        put_text(line, form, name, str_of(digits));
-}
-
-/* Masked before it is quoted: an escape in the middle would hide a secret from the search. */
-static void put_masked(struct buf *line, enum log_form form, const char *name, struct str text)
-{
-    _buf_ struct buf masked = {0};
-
-    secret_mask(text, &masked);
-    put_text(line, form, name, masked.failed ? STR("(out of memory)") : buf_str(&masked));
-}
-
-static void put_field(struct buf *line, enum log_form form, const struct log_field *field)
-{
-    char digits[40];
-
-    if (field->kind == LOG_FIELD_STR) {
-        put_masked(line, form, field->name, field->text);
-        return;
-    }
-    if (field->kind == LOG_FIELD_INT)
-        (void)snprintf(digits, sizeof(digits), "%" PRId64, field->number); /* fits */
-    else
-        (void)snprintf(digits, sizeof(digits), "%.15g", field->real); /* fits */
-    bool is_number = field->kind == LOG_FIELD_INT || isfinite(field->real);
-    if (is_number && !secret_mask_in_place(digits, strlen(digits)))
-        put_number(line, form, field->name, digits);
-    else
-        put_text(line, form, field->name, str_of(digits));
+    limit->count++;
+    *out_held_back = limit->held_back;
+    limit->held_back = 0;
+    return true;
 }
 
 /* A log that cannot be written has nobody left to tell; the program goes on. */
@@ -143,33 +122,70 @@ static void write_line_locked(struct str line)
     }
 }
 
+static struct str integration_of(const struct log_field *fields)
+{
+    for (; fields->kind != LOG_FIELD_END; fields++)
+        if (strcmp(fields->name, "integration") == 0)
+            return fields->text;
+    return str_of(current_integration);
+}
+
+static void keep(const struct log_line *line)
+{
+    _buf_ struct buf members = {0};
+
+    log_line_put_members(line, &members);
+    if (!members.failed)
+        log_ring_add(line->integration, line->level, line->time_ms, buf_str(&members));
+}
+
+/* Standard error also gets what the journal does not take. */
+static void send_out(const struct log_line *line)
+{
+    enum log_form form = (enum log_form)atomic_load_explicit(&current_form, memory_order_relaxed);
+    _buf_ struct buf text = {0};
+
+    log_line_put(line, form, &text);
+    buf_putc(&text, '\n');
+    pthread_mutex_lock(&lock);
+    if (!is_to_journal || log_journal_send(line) < 0)
+        write_line_locked(text.failed ? STR("level=error msg=\"out of memory for a log line\"\n")
+                                      : buf_str(&text));
+    pthread_mutex_unlock(&lock);
+}
+
+void log_keep(const char *integration, enum log_level level, const char *words,
+              const struct log_field *fields)
+{
+    int saved = errno;
+    const struct log_line line = {
+        .time_ms = clock_wall_ms(),
+        .level = level,
+        .words = str_of(words),
+        .integration = str_of(integration),
+        .fields = fields,
+    };
+
+    if (log_is_on(level))
+        keep(&line);
+    errno = saved;
+}
+
 void log_write(enum log_level level, const char *words, const struct log_field *fields)
 {
     if (!log_is_on(level))
         return;
 
     int saved = errno;
-    enum log_form form = (enum log_form)atomic_load_explicit(&current_form, memory_order_relaxed);
-    _buf_ struct buf line = {0};
-    char time[25];
-    clock_format(clock_wall_ms(), time);
-    if (form == LOG_JSON)
-        buf_putc(&line, '{');
-    put_text(&line, form, "time", str_of(time));
-    put_text(&line, form, "level", str_of(level_names[level]));
-    put_masked(&line, form, "msg", str_of(words));
-    for (const struct log_field *field = fields; field->kind != LOG_FIELD_END; field++)
-        put_field(&line, form, field);
-    if (form == LOG_JSON)
-        buf_putc(&line, '}');
-    buf_putc(&line, '\n');
-
-    struct str whole =
-        line.failed ? STR("level=error msg=\"out of memory for a log line\"\n") : buf_str(&line);
-    pthread_mutex_lock(&lock);
-    write_line_locked(whole);
-    if (line_tap != NULL)
-        line_tap(tap_user, level, (struct str){whole.ptr, whole.len - 1});
-    pthread_mutex_unlock(&lock);
+    const struct log_line line = {
+        .time_ms = clock_wall_ms(),
+        .level = level,
+        .words = str_of(words),
+        .integration = integration_of(fields),
+        .fields = fields,
+    };
+    send_out(&line);
+    if (line.integration.len > 0)
+        keep(&line);
     errno = saved;
 }

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Logging: one event a line, fixed words first, facts as fields. Knows no configuration: main/
- * pushes level, form and secrets into it. Safe on every thread; keeps errno.
+ * pushes level, form, target and secrets into it. Safe on every thread; keeps errno.
  *
- *   log_warn("delivery failed, will retry", F_STR("integration", name), F_INT("wait_ms", ms));
- */
+ *   log_warn("delivery failed, will retry", F_INT("wait_ms", ms));
+ *
+ * Lines of an integration carry its name by themselves, see log_integration_enter. What a line
+ * holds is bounded: a value longer than LOG_VALUE_MAX bytes is cut and ends with "…", and fields
+ * past LOG_LINE_MAX bytes are left out and counted in a field `cut`. */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
@@ -14,6 +17,7 @@
 
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 enum log_form { LOG_LOGFMT, LOG_JSON };
+enum { LOG_VALUE_MAX = 2048, LOG_LINE_MAX = 16384 };
 
 struct log_field {
     const char *name;
@@ -50,14 +54,50 @@ struct log_field {
  * Secrets known to base/secret.h are masked in words and values, before quoting. [any] */
 void log_write(enum log_level level, const char *words, const struct log_field *fields);
 bool log_is_on(enum log_level level);
+/* Writes nothing, keeps the line for this integration alone: where one line concerns several. */
+void log_keep(const char *integration, enum log_level level, const char *words,
+              const struct log_field *fields);
+
+/* ---- whose line it is ---- */
+
+/* From here on this thread's lines carry integration=name, are kept for it (base/log_ring.h) and,
+ * in the journal, have TENON_INTEGRATION. Entered at the doors where an integration's work begins;
+ * nests. `name` is borrowed until the matching leave; NULL: nobody's. A field "integration" on a
+ * line goes before it. */
+const char *log_integration_enter(const char *name); /* what was current, for leave */
+void log_integration_leave(const char *before);
+
+static inline void guard_log_integration(const char **before)
+{
+    log_integration_leave(*before);
+}
+/* `log_integration_scope(lane->name);` holds to the end of the block. */
+#define log_integration_scope(name)                                                                \
+    __attribute__((cleanup(guard_log_integration), unused)) const char *log_integration_before_ =  \
+        log_integration_enter(name)
+
+/* ---- where lines go ---- */
+
+enum log_target { LOG_TARGET_AUTO, LOG_TARGET_STDERR, LOG_TARGET_JOURNALD };
 
 void log_set_level(enum log_level level);
 void log_set_form(enum log_form form);
+/* AUTO is the journal when standard error is its stream, else standard error. 0, or a negative
+ * status when the journal cannot be had: the target is then standard error. */
+int log_set_target(enum log_target target, struct err *err);
 void log_set_fd(int fd);                                   /* default 2; not owned */
 int log_level_parse(struct str name, enum log_level *out); /* error, warn, info, debug */
-/* Whoever else wants the lines (tests, `integration logs`): called under the log's lock, must not
- * log. `line` comes without its line end. */
-typedef void (*log_tap_fn)(void *user, enum log_level level, struct str line);
-void log_set_tap(log_tap_fn tap, void *user);
+const char *log_level_name(enum log_level level);
+
+/* ---- lines that may come in thousands ---- */
+
+/* Lets so many lines a second through; the first one of a later second says how many were held
+ * back. Zero-initialised is ready. One thread. */
+struct log_limit {
+    int64_t second;
+    uint32_t count;
+    uint64_t held_back;
+};
+bool log_limit_passes(struct log_limit *limit, uint32_t per_second, uint64_t *out_held_back);
 
 #endif

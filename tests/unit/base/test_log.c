@@ -31,7 +31,6 @@ static int stop(void **state)
     log_set_fd(2);
     log_set_level(LOG_INFO);
     log_set_form(LOG_LOGFMT);
-    log_set_tap(NULL, NULL);
     secret_forget_all();
     clock_freeze(-1, -1);
     return fclose(file);
@@ -130,26 +129,88 @@ static void secrets_are_masked(void **state)
     assert_non_null(strstr(written(&out).ptr, "\"a\":\"********\",\"pin\":\"********\"}"));
 }
 
-static void keep_line(void *user, enum log_level level, struct str line)
+static void lines_carry_their_integration(void **state)
 {
-    struct buf *kept = user;
-
-    buf_printf(kept, "%d:%.*s;", (int)level, STR_ARG(line));
-}
-
-static void tap_sees_each_line(void **state)
-{
-    _buf_ struct buf kept = {0};
+    _buf_ struct buf out = {0};
 
     (void)state;
-    log_set_tap(keep_line, &kept);
-    log_warn("one");
-    log_debug("none");
-    log_info("two");
-    log_set_tap(NULL, NULL);
-    log_info("three");
-    assert_str(buf_str(&kept), "1:time=2026-11-21T05:24:00.000Z level=warn msg=one;"
-                               "2:time=2026-11-21T05:24:00.000Z level=info msg=two;");
+    {
+        log_integration_scope("stripe-eu");
+        log_info("one");
+        const char *before = log_integration_enter("archive");
+        log_info("two", F_INT("n", 1));
+        log_info("three", F_STR("integration", "other"));
+        const char *inner = log_integration_enter(NULL);
+        log_info("four");
+        log_integration_leave(inner);
+        log_integration_leave(before);
+        log_info("five");
+    }
+    log_info("six");
+    struct str rest = written(&out);
+    static const char *const ends[] = {
+        "msg=one integration=stripe-eu",  "msg=two integration=archive n=1",
+        "msg=three integration=other",    "msg=four",
+        "msg=five integration=stripe-eu", "msg=six"};
+    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+        struct str line;
+        assert_true(str_next(&rest, '\n', &line));
+        size_t lead = strlen("time=2026-11-21T05:24:00.000Z level=info ");
+        assert_str(((struct str){line.ptr + lead, line.len - lead}), ends[i]);
+    }
+}
+
+static void long_lines_are_cut(void **state)
+{
+    enum { MANY = 40 };
+    struct log_field fields[MANY + 1] = {0};
+    _buf_ struct buf out = {0};
+    _buf_ struct buf text = {0};
+
+    (void)state;
+    for (int i = 0; i < LOG_VALUE_MAX; i++)
+        buf_puts(&text, "\xc3\xa9"); /* two bytes a letter, so the cut falls on a border */
+    for (int i = 0; i < MANY; i++)
+        fields[i] = F_TEXT("field", buf_str(&text));
+    fields[MANY].kind = LOG_FIELD_END;
+    log_set_form(LOG_JSON);
+    log_write(LOG_INFO, "long", fields);
+    struct str line = written(&out);
+    assert_int_equal(json_check(line, NULL), 0);
+    assert_in_range(line.len, LOG_LINE_MAX - LOG_VALUE_MAX - 100, LOG_LINE_MAX + 100);
+    assert_non_null(strstr(line.ptr, "\xc3\xa9\xe2\x80\xa6\",\"field\""));
+    assert_non_null(strstr(line.ptr, ",\"cut\":33}"));
+}
+
+static void controls_drive_no_terminal(void **state)
+{
+    _buf_ struct buf out = {0};
+
+    (void)state;
+    log_info("x\x1b[2J", F_STR("del", "a\x7f"),
+             F_STR("csi", "b\xc2\x9b"
+                          "31m"));
+    assert_str(written(&out), "time=2026-11-21T05:24:00.000Z level=info msg=\"x\\u001b[2J\" "
+                              "del=\"a\xef\xbf\xbd\" csi=\"b\xef\xbf\xbd"
+                              "31m\"\n");
+}
+
+static void a_limit_tells_what_it_held_back(void **state)
+{
+    struct log_limit limit = {0};
+    uint64_t held_back = 0;
+
+    (void)state;
+    clock_freeze(0, 5000000);
+    assert_true(log_limit_passes(&limit, 2, &held_back));
+    assert_true(log_limit_passes(&limit, 2, &held_back));
+    for (int i = 0; i < 7; i++)
+        assert_false(log_limit_passes(&limit, 2, &held_back));
+    clock_freeze(0, 6000000);
+    assert_true(log_limit_passes(&limit, 2, &held_back));
+    assert_int_equal(held_back, 7);
+    assert_true(log_limit_passes(&limit, 2, &held_back));
+    assert_int_equal(held_back, 0);
 }
 
 enum { LINES = 200, THREADS = 4 };
@@ -190,7 +251,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(json_lines_are_json, start, stop),
         cmocka_unit_test_setup_teardown(levels_hold_lines_back, start, stop),
         cmocka_unit_test_setup_teardown(secrets_are_masked, start, stop),
-        cmocka_unit_test_setup_teardown(tap_sees_each_line, start, stop),
+        cmocka_unit_test_setup_teardown(lines_carry_their_integration, start, stop),
+        cmocka_unit_test_setup_teardown(long_lines_are_cut, start, stop),
+        cmocka_unit_test_setup_teardown(controls_drive_no_terminal, start, stop),
+        cmocka_unit_test_setup_teardown(a_limit_tells_what_it_held_back, start, stop),
         cmocka_unit_test_setup_teardown(lines_of_threads_stay_whole, start, stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
