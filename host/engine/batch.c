@@ -8,6 +8,7 @@
 #include "engine/batch.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 
 #include <stdlib.h>
 #include <tenon/tenon.h>
@@ -264,6 +265,7 @@ static void delivery_done(void *user, struct plugin_reply *reply)
     struct batch *batch = delivery->batch;
     struct lane *lane = batch->lane;
 
+    log_integration_scope(lane->name);
     batch->is_calling = false;
     switch (reply->status) {
     case PLUGIN_OK:

@@ -129,10 +129,10 @@ static void claim_done(struct store_op *op)
     struct store_claim *claim = &lane->claim;
     bool has_more;
 
+    log_integration_scope(lane->name);
     lane->is_claiming = false;
     if (op->status < 0) {
-        log_error("could not take work from the store, will look again",
-                  F_STR("integration", lane->name), F_ERR(&op->error));
+        log_error("could not take work from the store, will look again", F_ERR(&op->error));
         store_claim_finish(claim);
         loop_timer_set(lane->timer, LOOK_AGAIN_MS);
         return;
@@ -157,8 +157,13 @@ static void claim_done(struct store_op *op)
 
 void lane_pause(struct lane *lane, int64_t until_ms, const char *words)
 {
+    int64_t now = clock_wall_ms();
+
+    log_integration_scope(lane->name);
     if (until_ms <= lane->paused_until_ms)
         return;
+    if (lane->paused_until_ms <= now)
+        log_warn("delivery pauses", F_INT("wait_ms", until_ms - now), F_STR("reason", words));
     lane->paused_until_ms = until_ms;
     lane->figures.paused_until_ms = until_ms;
     (void)snprintf(lane->words, sizeof lane->words, "%s", words); /* cut is fine */

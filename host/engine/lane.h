@@ -10,6 +10,7 @@
 #ifndef ENGINE_LANE_H
 #define ENGINE_LANE_H
 
+#include "base/log.h"
 #include "engine/engine.h"
 #include "engine/outbound.h"
 #include "engine/outbox.h"
@@ -53,6 +54,7 @@ struct lane {
     int unreachable_in_a_row;
     uint64_t requests_records; /* records in all requests, to size the window */
     struct lane_figures figures;
+    struct log_limit failures_told, retries_told;
 
     void (*changed)(void *user, struct lane *lane); /* state changed or went idle */
     void *changed_user;

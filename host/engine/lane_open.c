@@ -10,7 +10,10 @@
 
 static void on_timer(void *user)
 {
-    lane_look(user);
+    struct lane *lane = user;
+
+    log_integration_scope(lane->name);
+    lane_look(lane);
 }
 
 static enum store_walk walk_of(const char *selector, const char **out_plugin_selector)
@@ -118,8 +121,8 @@ void lane_fail(struct lane *lane, const char *words)
 {
     lane->state = LANE_FAILED;
     (void)snprintf(lane->words, sizeof lane->words, "%s", words); /* cut is fine */
-    log_error("integration not started", F_STR("integration", lane->name),
-              F_STR("error", lane->words));
+    log_integration_scope(lane->name);
+    log_error("integration not started", F_STR("error", lane->words));
     lane_tell(lane);
 }
 
@@ -164,7 +167,7 @@ static void became_open(struct lane *lane)
         if (strcmp(lane->facts.selectors[i], config_text(lane->file, "select", "selector")) == 0)
             lane->selector = lane->facts.selectors[i];
     lane->state = LANE_ACTIVE;
-    log_info("integration active", F_STR("integration", lane->name));
+    log_info("integration active");
     lane_tell(lane);
     lane_look(lane);
 }
@@ -172,6 +175,7 @@ static void became_open(struct lane *lane)
 /* One of the two is open, or says why not. */
 static void opened(struct lane *lane, bool *is_open, enum plugin_status status, const char *words)
 {
+    log_integration_scope(lane->name);
     if (lane->state != LANE_STARTING)
         return;
     if (status != PLUGIN_OK) {
@@ -256,8 +260,10 @@ void lane_open(struct lane *lane, uint32_t number)
 {
     struct err err = {0};
 
+    log_integration_scope(lane->name);
     lane->number = number;
     lane->outbox.integration = number;
+    lane->outbox.name = lane->name;
     if (lane->state != LANE_STARTING)
         return;
     if ((lane->has_where || lane->has_transform) && open_jq(lane, &err) < 0)

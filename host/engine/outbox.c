@@ -17,7 +17,10 @@ static void write_done(struct store_op *op);
 
 static void on_timer(void *user)
 {
-    outbox_flush(user);
+    struct outbox *outbox = user;
+
+    log_integration_scope(outbox->name);
+    outbox_flush(outbox);
 }
 
 int outbox_init(struct outbox *outbox, struct loop *loop, struct store *store,
@@ -103,6 +106,7 @@ static void write_done(struct store_op *op)
         (struct outbox *)(void *)((char *)op - offsetof(struct outbox, record.op));
     size_t count = outbox->writing.count;
 
+    log_integration_scope(outbox->name);
     outbox->is_writing = false;
     if (op->status < 0) {
         log_error("verdicts could not be written, will try again", F_INT("count", count),

@@ -25,6 +25,7 @@ struct outbox_events {
 struct outbox {
     struct store *store;
     uint32_t integration;
+    const char *name; /* the integration's, for log lines; borrowed */
     struct outbox_side filling, writing;
     struct store_record record;
     bool is_writing;

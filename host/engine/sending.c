@@ -2,6 +2,7 @@
 #include "engine/batch.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/secret.h"
 #include "rules/judge.h"
 
@@ -95,6 +96,7 @@ static void judge_done(void *user, struct plugin_reply *reply)
     const struct judgement usual = judge_status(sending->http.status);
     struct settlement s = answered(sending, &usual);
 
+    log_integration_scope(batch->lane->name);
     if (reply->status == PLUGIN_OK && reply->outcome_count == sending->record_count) {
         for (uint32_t i = 0; i < sending->record_count; i++) {
             const struct plugin_outcome *outcome = &reply->outcomes[i];
@@ -151,6 +153,7 @@ static void sending_done(struct http_request *http)
     struct settlement s;
     struct judgement judged;
 
+    log_integration_scope(lane->name);
     /* A destination may echo what it got: neither the store nor the plugin's judge is to see a
      * credential. */
     (void)secret_mask_in_place(http->answer.ptr, http->answer.len);

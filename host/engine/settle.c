@@ -2,6 +2,7 @@
 #include "engine/batch.h"
 
 #include "base/clock.h"
+#include "engine/tell.h"
 
 #include <sodium.h>
 #include <tenon/tenon.h>
@@ -75,6 +76,7 @@ void settle(struct batch *batch, uint32_t index, const struct settlement *s)
             outcome.reason = words;
     }
     count_verdict(&lane->figures, state);
+    tell_verdict(batch, index, &outcome);
     outbox_add(&lane->outbox, &outcome);
 }
 
