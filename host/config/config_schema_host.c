@@ -40,14 +40,18 @@ static const char api_rows[] =
 static const char log_rows[] =
     TENON_OPTION("level", "choice", "error,warn,info,debug", "info", "",
                  "The least important lines that are written.")
-    TENON_OPTION("form", "choice", "logfmt,json", "logfmt", "", "How a line looks.");
+    TENON_OPTION("form", "choice", "logfmt,json", "logfmt", "",
+                 "How a line on standard error looks.")
+    TENON_OPTION("target", "choice", "auto,stderr,journald", "auto", "",
+                 "Where lines go. auto: the journal, with a field for each fact, when standard "
+                 "error is its stream (as under systemd), else standard error.");
 /* clang-format on */
 
 static const struct config_section sections[] = {
     {"host", SECTION_ROWS, "The daemon itself.", host_rows},
     {"store", SECTION_ROWS, "Where entities, signals and submissions are kept.", store_rows},
     {"api", SECTION_ROWS, "The REST and live API.", api_rows},
-    {"log", SECTION_ROWS, "The daemon's log, written to standard error.", log_rows},
+    {"log", SECTION_ROWS, "The daemon's log.", log_rows},
 };
 
 /* Beyond loopback a token would be needed, which this version does not have. */

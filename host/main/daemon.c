@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "engine/engine.h"
 #include "http/http_client.h"
+#include "main/logging.h"
 #include "main/settings.h"
 #include "plugin/plugin.h"
 #include "store/store.h"
@@ -31,32 +32,6 @@ struct daemon {
     char *worker_path;
     bool is_stopping;
 };
-
-/* ---- news from plugins ---- */
-
-static void plugin_log(void *user, const char *plugin, const char *integration,
-                       enum log_level level, struct str message, struct str fields)
-{
-    const struct log_field all[] = {
-        F_STR("integration", integration != NULL ? integration : ""),
-        F_STR("plugin", plugin),
-        F_TEXT("message", message),
-        F_TEXT("fields", fields.len > 0 ? fields : STR("{}")),
-        {.kind = LOG_FIELD_END},
-    };
-
-    (void)user;
-    log_write(level, "plugin says", all);
-}
-
-static void plugin_worker(void *user, const char *plugin, bool is_trouble, const char *words)
-{
-    (void)user;
-    if (is_trouble)
-        log_warn("plugin worker", F_STR("plugin", plugin), F_STR("state", words));
-    else
-        log_info("plugin worker", F_STR("plugin", plugin), F_STR("state", words));
-}
 
 /* ---- stopping: from the top down ---- */
 
@@ -118,15 +93,12 @@ static void log_messages(const struct config *config)
 static int read_settings(struct daemon *daemon, const struct options *options, struct err *err)
 {
     const struct config_file *host;
-    enum log_level level;
     int status = settings_load(options->conf, options->state, &daemon->settings, err);
 
     if (status < 0)
         return status;
     host = config_host(daemon->settings.setup.config);
-    if (log_level_parse(str_of(config_text(host, "log", "level")), &level) == 0)
-        log_set_level(level);
-    log_set_form(strcmp(config_text(host, "log", "form"), "json") == 0 ? LOG_JSON : LOG_LOGFMT);
+    logging_apply(host);
     log_messages(daemon->settings.setup.config);
     if (!config_file_is_valid(host))
         return err_set(err, E_REFUSED, "%s has errors: see the lines above, or `tenond --check`",
@@ -159,7 +131,7 @@ static int open_engine(struct daemon *daemon, struct err *err)
     const char *worker = config_text(host, "host", "worker");
     struct plugin_host_settings plugins = {
         .state_dir = daemon->settings.state_dir,
-        .events = {.user = daemon, .log = plugin_log, .worker = plugin_worker},
+        .events = logging_plugin_events(&daemon->engine),
     };
     struct engine_rooms rooms;
 
