@@ -75,7 +75,6 @@ static void ask_next(struct counting *counting)
 {
     counting->query.query = steps[counting->step++];
     counting->query.limit = KNOWN_MAX * SUBMISSION_STATES;
-    counting->query.state = -1;
     store_query(engine_store(counting->call->engine), &counting->query);
 }
 

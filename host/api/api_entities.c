@@ -178,7 +178,6 @@ static void put_with_old_type(struct api_call *call, uint64_t version)
     ask->query.query = QUERY_ENTITY;
     ask->query.id = buf_str(&call->id);
     ask->query.limit = 1;
-    ask->query.state = -1;
     ask->query.row = on_type_row;
     ask->query.op.done = on_type_known;
     store_query(engine_store(call->engine), &ask->query);
@@ -278,7 +277,6 @@ void api_entity_get(struct api_call *call)
     entity->query.query = QUERY_ENTITY;
     entity->query.id = buf_str(&call->id);
     entity->query.limit = 1;
-    entity->query.state = -1;
     entity->query.row = on_entity_row;
     entity->query.op.done = on_entity_done;
     store_query(engine_store(call->engine), &entity->query);

@@ -38,6 +38,8 @@ static void on_done(struct store_op *op)
         buf_putc(&rows->body, ']');
         if (rows->seen > rows->limit && rows->key != NULL)
             json_put_int(&rows->body, "next", (int64_t)rows->last);
+        else if (rows->query.next != 0)
+            json_put_int(&rows->body, "next", (int64_t)rows->query.next);
         else
             json_put_raw(&rows->body, "next", STR("null"));
         buf_puts(&rows->body, "}\n");
@@ -65,7 +67,6 @@ struct api_rows *api_rows_create(struct api_call *call, enum store_query_kind ki
     rows->query.query = kind;
     rows->query.op.done = on_done;
     rows->query.row = on_row;
-    rows->query.state = -1;
     rows->query.after = after;
     rows->query.limit = (uint32_t)limit + 1;
     buf_puts(&rows->body, "{\"items\":[");

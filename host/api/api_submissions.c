@@ -13,31 +13,36 @@ static uint64_t key_of_submission(const struct store_row *row)
     return row->submission;
 }
 
-static bool state_argument(struct api_call *call, int *out)
+/* "failed,unknown" as a set; the empty one takes all. */
+static bool states_argument(struct api_call *call, uint32_t *out)
 {
     _buf_ struct buf text = {0};
     _buf_ struct buf known = {0};
     enum submission_state state;
+    struct str name;
 
-    *out = -1;
-    if (!http_exchange_argument(call->exchange, "state", &text) || text.len == 0)
-        return true;
-    if (submission_state_parse(buf_str(&text), &state)) {
-        *out = (int)state;
-        return true;
+    *out = 0;
+    (void)http_exchange_argument(call->exchange, "state", &text); /* absent: all */
+    struct str rest = buf_str(&text);
+    while (str_next(&rest, ',', &name)) {
+        if (submission_state_parse(name, &state)) {
+            *out |= submission_state_bit(state);
+            continue;
+        }
+        for (int i = 0; i < SUBMISSION_STATES; i++)
+            buf_printf(&known, "%s%s", i > 0 ? ", " : "", submission_state_name(i));
+        api_reply_problem(call, 400, "bad_argument", "Argument state: '%.*s' is none of %s.",
+                          STR_ARG(name), known.ptr);
+        return false;
     }
-    for (int i = 0; i < SUBMISSION_STATES; i++)
-        buf_printf(&known, "%s%s", i > 0 ? ", " : "", submission_state_name(i));
-    api_reply_problem(call, 400, "bad_argument", "Argument state: '%s' is none of %s.", text.ptr,
-                      known.ptr);
-    return false;
+    return true;
 }
 
 static void list(struct api_call *call, uint32_t integration)
 {
-    int state;
+    uint32_t states;
 
-    if (!state_argument(call, &state))
+    if (!states_argument(call, &states))
         return;
     struct api_rows *rows = api_rows_create(call, QUERY_SUBMISSIONS);
     if (rows == NULL)
@@ -45,7 +50,7 @@ static void list(struct api_call *call, uint32_t integration)
     (void)http_exchange_argument(call->exchange, "entity", &rows->id); /* absent: all */
     rows->query.id = buf_str(&rows->id);
     rows->query.integration = integration;
-    rows->query.state = state;
+    rows->query.filter.states = states;
     rows->put = api_put_submission;
     rows->key = key_of_submission;
     api_rows_send(rows);
@@ -151,7 +156,6 @@ void api_submission_get(struct api_call *call)
     submission->query.query = QUERY_SUBMISSION;
     submission->query.number = (uint64_t)number;
     submission->query.limit = 1;
-    submission->query.state = -1;
     submission->query.row = on_submission_row;
     submission->query.op.done = on_submission_done;
     store_query(engine_store(call->engine), &submission->query);

@@ -208,7 +208,6 @@ void api_why(struct api_call *call)
     (void)http_exchange_argument(call->exchange, "integration", &why->only); /* absent: all */
     why->call = call;
     why->query.id = buf_str(&why->entity);
-    why->query.state = -1;
     why->query.row = on_row;
     why->query.op.done = on_done;
     ask(steal(why), QUERY_ENTITY, 1);

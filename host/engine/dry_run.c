@@ -225,7 +225,6 @@ void dry_run_start(struct lane *lane, struct str entity, engine_dry_run_fn done,
         .query = QUERY_ENTITY,
         .integration = lane->number, /* for the idempotency key that it would carry */
         .id = arena_copy(&run->arena, entity),
-        .state = -1,
         .limit = 1,
         .row = take_row,
         .user = run,

@@ -21,6 +21,7 @@ enum op_kind {
     OP_RECORD,
     OP_ENQUEUE,
     OP_KEEP,
+    OP_MOVE,
     OP_RECOVER,
     OP_QUERY
 };
@@ -103,6 +104,8 @@ static uint64_t op_weight(const struct store_op *op)
         weight = ((const struct store_put *)op)->count;
     else if (op->kind == OP_RECORD)
         weight = ((const struct store_record *)op)->count;
+    else if (op->kind == OP_MOVE)
+        weight = ((const struct store_move *)op)->count;
     else if (op->kind == OP_CLAIM)
         weight = ((const struct store_claim *)op)->max;
     return weight > 0 ? weight : 1;
@@ -163,6 +166,8 @@ static int run_write(struct store *store, struct store_op *op, struct err *err)
         return backend->enqueue(store->writer, (struct store_enqueue *)op, err);
     case OP_KEEP:
         return backend->keep(store->writer, (struct store_keep *)op, err);
+    case OP_MOVE:
+        return backend->move(store->writer, (struct store_move *)op, err);
     case OP_RECOVER:
         return backend->recover(store->writer, (struct store_recover *)op, err);
     case OP_QUERY:
@@ -182,6 +187,8 @@ static void op_fail(struct store_op *op, int status, const struct err *error)
         ((struct store_put *)op)->last_seq = 0;
     else if (op->kind == OP_ENQUEUE)
         ((struct store_enqueue *)op)->count = 0;
+    else if (op->kind == OP_MOVE)
+        ((struct store_move *)op)->moved = 0;
     else if (op->kind == OP_RECOVER)
         ((struct store_recover *)op)->count = 0;
 }
@@ -438,6 +445,13 @@ void store_keep(struct store *store, struct store_keep *keep)
     submit(store, &keep->op, OP_KEEP);
 }
 
+void store_move(struct store *store, struct store_move *move)
+{
+    move->moved = 0;
+    memset(move->refused, 0, sizeof(move->refused));
+    submit(store, &move->op, OP_MOVE);
+}
+
 void store_recover(struct store *store, struct store_recover *recover)
 {
     recover->count = 0;
@@ -446,6 +460,7 @@ void store_recover(struct store *store, struct store_recover *recover)
 
 void store_query(struct store *store, struct store_query *query)
 {
+    query->next = 0;
     submit(store, &query->op, OP_QUERY);
 }
 

@@ -221,6 +221,34 @@ struct store_keep {
 };
 void store_keep(struct store *store, struct store_keep *keep);
 
+/* Submissions by number, as somebody asks by hand. MOVE_RETRY: due now, whatever became of it, its
+ * tries counted anew when it had ended; the same key goes out again unless `new_key`. A row of an
+ * older version that is still its entity's last word is taken up as well, and the present version
+ * then goes in its place. MOVE_DISCARD: what waits or failed becomes `skipped` with the reason.
+ * What is refused is counted by why, and is no error. */
+enum store_refusal {
+    REFUSAL_NOT_FOUND,
+    REFUSAL_IN_FLIGHT,  /* or blocked behind an older version that is */
+    REFUSAL_SUPERSEDED, /* a newer version's submission counts */
+    REFUSAL_DELETED,    /* its entity is */
+    REFUSAL_OVER,       /* delivered or skipped: nothing to discard */
+    REFUSALS
+};
+const char *store_refusal_name(enum store_refusal refusal); /* "in_flight" */
+
+struct store_move {
+    struct store_op op;
+    const uint64_t *submissions; /* borrowed until done */
+    size_t count;
+    enum { MOVE_RETRY, MOVE_DISCARD } action;
+    bool new_key;
+    const char *reason; /* of MOVE_DISCARD */
+    /* out */
+    uint64_t moved;
+    uint64_t refused[REFUSALS];
+};
+void store_move(struct store *store, struct store_move *move);
+
 /* Once at start, before the first claim: leases of this daemon's former life are void. What was in
  * flight becomes `unknown`, due now, with an attempt that says so. */
 struct store_recover {
@@ -237,8 +265,8 @@ enum store_query_kind {
     QUERY_ENTITIES,      /* type (empty: all), text (substring of data, empty: all), after (cursor),
                             limit */
     QUERY_SUBMISSIONS,   /* with the last attempt's figures; updated_ms = the last change of state;
-                            integration (0: all), entity id (empty: all), state (-1: all), after,
-                            limit; newest first */
+                            integration (0: all), entity id (empty: all), filter, after, limit;
+                            newest first. Looks at STORE_LOOK_MAX rows at most: see `next` */
     QUERY_SUBMISSION,    /* number */
     QUERY_ATTEMPTS,      /* of submission `number`, oldest first; state = what the attempt itself
                             led to, also when a newer version then went instead */
@@ -273,18 +301,33 @@ struct store_row {
     char key_space[33]; /* the store's: where `key` points to */
 };
 
+/* Which submissions; all zero takes every one. */
+struct store_filter {
+    uint32_t states;            /* set of submission_state_bit(); 0: all */
+    int error_class;            /* TENON_E_... of the last attempt; 0: any */
+    int64_t since_ms, until_ms; /* the last change of state, since <= it < until; 0: no bound */
+};
+static inline uint32_t submission_state_bit(enum submission_state state)
+{
+    return 1u << state;
+}
+enum { STORE_LOOK_MAX = 5000 };
+
 struct store_query {
     struct store_op op;
     enum store_query_kind query;
     uint64_t number;
     uint32_t integration;
     struct str id, type, text; /* borrowed until done */
-    int state;
+    struct store_filter filter;
+    bool with_data; /* QUERY_SUBMISSIONS: row.data is the entity's, as it is now */
     uint64_t after; /* a row's seq/submission number to go on behind; 0: from the start */
     uint32_t limit; /* 0: no limit */
     /* For each row, on the reader thread [pool]; false stops. */
     bool (*row)(struct store_query *query, const struct store_row *row);
     void *user;
+    uint64_t next; /* out, QUERY_SUBMISSIONS: there may be more behind this number, though the
+                      limit was not reached; 0: that was the end */
 };
 void store_query(struct store *store, struct store_query *query);
 

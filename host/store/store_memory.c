@@ -497,6 +497,7 @@ const struct store_backend memory_backend = {
     .record = store_memory_record,
     .enqueue = store_memory_enqueue,
     .keep = memory_keep,
+    .move = store_memory_move,
     .recover = store_memory_recover,
     .query = store_memory_query,
 };

@@ -41,7 +41,7 @@ struct store_memory_submission {
     int64_t due_ms; /* in flight: the lease's end; has_due false: ended or blocked */
     struct store_memory_text reason;
     uint32_t integration;
-    uint32_t attempts, base, flags;
+    uint32_t attempts, base, flags, salt;
     enum submission_state state;
     bool has_due;
 };
@@ -119,6 +119,7 @@ struct store_memory_integration *store_memory_integration_get(struct store_memor
 int store_memory_claim(void *writer, struct store_claim *claim, struct err *err);
 int store_memory_record(void *writer, struct store_record *record, struct err *err);
 int store_memory_enqueue(void *writer, struct store_enqueue *enqueue, struct err *err);
+int store_memory_move(void *writer, struct store_move *move, struct err *err);
 int store_memory_recover(void *writer, struct store_recover *recover, struct err *err);
 int store_memory_query(void *reader, struct store_query *query, struct err *err);
 

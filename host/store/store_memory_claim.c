@@ -119,7 +119,7 @@ static int hand_out(struct run *run, struct store_memory_submission *row)
     record->updated_ms = entity->updated_ms;
     record->was_unknown = (row->flags & FLAG_UNKNOWN) != 0;
     store_rules_key(run->memory->uuid, store_memory_str(&run->integration->name), record->id,
-                    row->version, record->key);
+                    row->version, row->salt, record->key);
     return 0;
 }
 
@@ -433,6 +433,8 @@ static void ask_again(struct run *run, struct store_memory_submission *row, bool
 {
     if (!submission_is_live(row->state))
         row->base = row->attempts;
+    if (row->state == SUBMISSION_SUCCEEDED)
+        row->flags |= FLAG_DELIVERED; /* that it was stays true, whatever becomes of the replay */
     row->due_ms = run->now_ms;
     row->has_due = !is_blocked;
     set_state(run, row, SUBMISSION_PENDING, STR_NONE);
@@ -499,6 +501,55 @@ int store_memory_enqueue(void *pointer, struct store_enqueue *enqueue, struct er
         enqueue->rewinds = true;
     }
     return status;
+}
+
+/* REFUSALS: done. */
+static enum store_refusal move_one(struct run *run, const struct store_move *move, uint64_t number)
+{
+    if (number < 1 || number > run->memory->submissions.count)
+        return REFUSAL_NOT_FOUND;
+    struct store_memory_submission *row = row_get(run->memory, number);
+    const struct store_memory_entity *entity = &run->memory->entities.rows[row->entity];
+    run->number = row->integration;
+    run->integration = &run->memory->integrations.rows[row->integration - 1];
+    struct submission_look look = look_at(run, row->entity, 0);
+    const struct store_move_facts facts = {
+        .number = number,
+        .version = row->version,
+        .present_version = entity->version,
+        .state = row->state,
+        .is_blocked = row->state == SUBMISSION_PENDING && !row->has_due,
+        .is_deleted = entity->is_deleted,
+    };
+    enum store_refusal refusal = store_rules_move(move->action, &facts, &look);
+    if (refusal != REFUSALS)
+        return refusal;
+    if (move->action == MOVE_DISCARD) {
+        row->has_due = false;
+        set_state(run, row, SUBMISSION_SKIPPED, str_of(move->reason));
+        return REFUSALS;
+    }
+    if (move->new_key)
+        row->salt++;
+    if (look.in_flight != 0)
+        row_get(run->memory, look.in_flight)->flags |= FLAG_NEWER_WAITS;
+    ask_again(run, row, look.in_flight != 0);
+    return REFUSALS;
+}
+
+int store_memory_move(void *pointer, struct store_move *move, struct err *err)
+{
+    struct run run = {.memory = pointer, .now_ms = clock_due_ms(), .wall_ms = clock_wall_ms()};
+
+    (void)err; /* nothing here can fail */
+    for (size_t i = 0; i < move->count; i++) {
+        enum store_refusal refusal = move_one(&run, move, move->submissions[i]);
+        if (refusal == REFUSALS)
+            move->moved++;
+        else
+            move->refused[refusal]++;
+    }
+    return 0;
 }
 
 int store_memory_recover(void *pointer, struct store_recover *recover, struct err *err)

@@ -24,6 +24,19 @@ static bool contains(struct str text, struct str part)
            (text.len > 0 && memmem(text.ptr, text.len, part.ptr, part.len) != NULL);
 }
 
+/* Of the present version's submission to it. */
+static uint32_t salt_of(const struct store_memory *memory, const struct store_memory_entity *entity,
+                        uint32_t integration)
+{
+    for (uint64_t number = entity->last_submission; number != 0;) {
+        const struct store_memory_submission *row = &memory->submissions.rows[number - 1];
+        if (row->integration == integration && row->version == entity->version)
+            return row->salt;
+        number = row->before;
+    }
+    return 0;
+}
+
 static bool give_entity(struct answer *answer, const struct store_memory_entity *entity,
                         uint32_t integration)
 {
@@ -42,7 +55,7 @@ static bool give_entity(struct answer *answer, const struct store_memory_entity 
     if (integration >= 1 && integration <= memory->integrations.count) {
         store_rules_key(memory->uuid,
                         store_memory_str(&memory->integrations.rows[integration - 1].name), row.id,
-                        row.version, row.key_space);
+                        row.version, salt_of(memory, entity, integration), row.key_space);
         row.key = (struct str){row.key_space, 32};
     }
     return give(answer, &row);
@@ -103,6 +116,7 @@ static bool give_submission(struct answer *answer, uint64_t number)
         .id = store_memory_str(&entity->id),
         .type = store_memory_str(&entity->type),
         .external_id = external_id_of(memory, submission),
+        .data = answer->query->with_data ? store_memory_str(&entity->data) : STR_NONE,
     };
 
     if (last != NULL && last->attempt == submission->attempts) {
@@ -111,28 +125,43 @@ static bool give_submission(struct answer *answer, uint64_t number)
         row.http_status = last->http_status;
         row.error_class = last->error_class;
     }
-    store_rules_key(memory->uuid, row.name, row.id, row.version, row.key_space);
+    store_rules_key(memory->uuid, row.name, row.id, row.version, submission->salt, row.key_space);
     row.key = (struct str){row.key_space, 32};
     return give(answer, &row);
 }
 
+static int error_class_of(const struct store_memory *memory,
+                          const struct store_memory_submission *row)
+{
+    const struct store_memory_attempt *last =
+        row->last_attempt != 0 ? &memory->attempts.rows[row->last_attempt - 1] : NULL;
+
+    return last != NULL && last->attempt == row->attempts ? last->error_class : 0;
+}
+
 static void answer_submissions(struct answer *answer)
 {
-    const struct store_query *query = answer->query;
+    struct store_query *query = answer->query;
+    const struct store_filter *filter = &query->filter;
     const struct store_memory *memory = answer->memory;
     uint64_t number = memory->submissions.count;
+    uint64_t looked = 0;
 
     if (query->after > 0 && query->after <= number)
         number = query->after - 1;
-    for (bool goes_on = true; number > 0 && goes_on; number--) {
+    for (; number > 0; number--) {
         const struct store_memory_submission *row = &memory->submissions.rows[number - 1];
-        if (query->integration != 0 && row->integration != query->integration)
-            continue;
-        if (query->state >= 0 && (int)row->state != query->state)
-            continue;
-        if (query->id.len == 0 ||
-            str_equals(store_memory_str(&memory->entities.rows[row->entity].id), query->id))
-            goes_on = give_submission(answer, number);
+        bool is_wanted =
+            (query->integration == 0 || row->integration == query->integration) &&
+            store_rules_filter(filter, row->state, row->changed_ms) &&
+            (filter->error_class == 0 || error_class_of(memory, row) == filter->error_class) &&
+            (query->id.len == 0 ||
+             str_equals(store_memory_str(&memory->entities.rows[row->entity].id), query->id));
+        bool goes_on = !is_wanted || give_submission(answer, number);
+        if (!goes_on || ++looked == STORE_LOOK_MAX) {
+            query->next = number > 1 ? number : 0;
+            return;
+        }
     }
 }
 

@@ -151,13 +151,64 @@ void store_rules_rewind(struct store_by_hand *by_hand, const struct store_enqueu
 }
 
 void store_rules_key(const char uuid[33], struct str integration, struct str entity,
-                     uint64_t version, char out[33])
+                     uint64_t version, uint32_t salt, char out[33])
 {
     char digits[24];
+    char salt_digits[12];
     int len = snprintf(digits, sizeof(digits), "%" PRIu64, version);
-    const struct str parts[] = {{uuid, 32}, integration, entity, {digits, (size_t)len}};
+    int salt_len = snprintf(salt_digits, sizeof(salt_digits), "%" PRIu32, salt);
+    const struct str parts[] = {
+        {uuid, 32}, integration, entity, {digits, (size_t)len}, {salt_digits, (size_t)salt_len}};
 
-    digest_key(parts, 4, out);
+    digest_key(parts, salt > 0 ? 5 : 4, out);
+}
+
+static bool is_last_word(const struct store_move_facts *facts, const struct submission_look *look)
+{
+    return look->same == facts->number ||
+           (look->same == 0 && look->in_flight == 0 && look->waiting_count == 0 &&
+            facts->version < facts->present_version);
+}
+
+enum store_refusal store_rules_move(int action, const struct store_move_facts *facts,
+                                    const struct submission_look *look)
+{
+    bool is_retry = action == MOVE_RETRY;
+
+    if (facts->state == SUBMISSION_IN_FLIGHT || (is_retry && facts->is_blocked))
+        return REFUSAL_IN_FLIGHT;
+    if (facts->state == SUBMISSION_SUPERSEDED)
+        return REFUSAL_SUPERSEDED;
+    if (!is_retry)
+        return facts->state == SUBMISSION_SUCCEEDED || facts->state == SUBMISSION_SKIPPED
+                   ? REFUSAL_OVER
+                   : REFUSALS;
+    if (facts->is_deleted)
+        return REFUSAL_DELETED;
+    return submission_is_live(facts->state) || is_last_word(facts, look) ? REFUSALS
+                                                                         : REFUSAL_SUPERSEDED;
+}
+
+const char *store_refusal_name(enum store_refusal refusal)
+{
+    static const char *const names[REFUSALS] = {
+        [REFUSAL_NOT_FOUND] = "not_found",
+        [REFUSAL_IN_FLIGHT] = "in_flight",
+        [REFUSAL_SUPERSEDED] = "superseded",
+        [REFUSAL_DELETED] = "deleted",
+        [REFUSAL_OVER] = "over",
+    };
+
+    return (unsigned)refusal < REFUSALS ? names[refusal] : "?";
+}
+
+bool store_rules_filter(const struct store_filter *filter, enum submission_state state,
+                        int64_t changed_ms)
+{
+    if (filter->states != 0 && (filter->states & submission_state_bit(state)) == 0)
+        return false;
+    return changed_ms >= filter->since_ms &&
+           (filter->until_ms == 0 || changed_ms < filter->until_ms);
 }
 
 static uint64_t hash_bits(const char uuid[33], struct str id, size_t len, int bits)

@@ -92,9 +92,22 @@ struct store_by_hand {
 void store_rules_rewind(struct store_by_hand *by_hand, const struct store_enqueue *enqueue,
                         uint64_t last_seq);
 
-/* The same for every attempt and replay, so it is computed and not stored. */
+/* The same for every attempt and replay, so it is computed and not stored. `salt` counts how often
+ * somebody asked for a new one (MOVE_RETRY with new_key). */
 void store_rules_key(const char uuid[33], struct str integration, struct str entity,
-                     uint64_t version, char out[33]);
+                     uint64_t version, uint32_t salt, char out[33]);
+
+/* May this submission be moved by hand? REFUSALS: yes. `is_blocked`: it waits behind an older
+ * version. */
+struct store_move_facts {
+    uint64_t number, version, present_version;
+    enum submission_state state;
+    bool is_blocked, is_deleted;
+};
+enum store_refusal store_rules_move(int action, const struct store_move_facts *facts,
+                                    const struct submission_look *look);
+bool store_rules_filter(const struct store_filter *filter, enum submission_state state,
+                        int64_t changed_ms); /* all of it but the error class */
 
 /* What the index of ids holds in their place, as a smaller index is a faster one; 0 to 2^47 - 1.
  * Ids that come one after the other, by number or by time, stand close together in it. It is keyed

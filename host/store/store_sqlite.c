@@ -407,6 +407,7 @@ const struct store_backend sqlite_backend = {
     .record = store_sqlite_record,
     .enqueue = store_sqlite_enqueue,
     .keep = store_sqlite_keep,
+    .move = store_sqlite_move,
     .recover = store_sqlite_recover,
     .query = store_sqlite_query,
 };

@@ -48,6 +48,14 @@ enum store_sqlite_statement {
     S_KEEP,
     S_KEEP_NOT,
     S_RECLAIMED,
+    S_READ_BEGIN,
+    S_READ_END,
+    S_LIST_INTEGRATIONS,
+    S_LIST_HEAD,
+    S_LIST_FLIGHT,
+    S_LIST_ENTITY,
+    S_LIST_WALK,
+    S_LIST_ROW,
     S_STATEMENTS
 };
 
@@ -174,6 +182,7 @@ struct store_sqlite_submission {
     uint32_t base; /* attempts at the last replay: tries = attempts - base */
     enum submission_state state;
     uint32_t flags;
+    uint32_t salt; /* of the idempotency key */
     bool has_due;
 };
 
@@ -210,6 +219,24 @@ int store_sqlite_lease_lost(struct store_sqlite_writer *writer, size_t index, co
 int store_sqlite_next_due(struct store_sqlite_writer *writer, uint32_t integration, int64_t *out,
                           struct err *err);
 
+/* ---- store_sqlite_list.c: QUERY_SUBMISSIONS and QUERY_SUBMISSION ---- */
+int store_sqlite_list(struct store_sqlite_db *reader, struct store_query *query, struct err *err);
+
+/* ---- store_sqlite_record.c: what asking by hand shares ---- */
+struct store_sqlite_asked {
+    uint64_t number;
+    uint64_t version;
+    bool is_deleted;
+};
+/* The entity by id, or by asked->number when `id` is empty. 1, 0 when there is none, or an error.
+ */
+int store_sqlite_find_asked(struct store_sqlite_writer *writer, struct str id,
+                            struct store_sqlite_asked *asked, struct err *err);
+/* Makes a row that is there pending and due now, its tries counted anew when it had ended. */
+int store_sqlite_ask_again(struct store_sqlite_writer *writer,
+                           struct store_sqlite_integration *integration,
+                           struct store_sqlite_submission *row, bool is_blocked, struct err *err);
+
 /* ---- the writes and queries of struct store_backend ---- */
 int store_sqlite_put(void *writer, struct store_put *put, struct err *err);
 int store_sqlite_relate(void *writer, struct store_relate *relate, struct err *err);
@@ -218,6 +245,7 @@ int store_sqlite_claim(void *writer, struct store_claim *claim, struct err *err)
 int store_sqlite_record(void *writer, struct store_record *record, struct err *err);
 int store_sqlite_enqueue(void *writer, struct store_enqueue *enqueue, struct err *err);
 int store_sqlite_keep(void *writer, struct store_keep *keep, struct err *err);
+int store_sqlite_move(void *writer, struct store_move *move, struct err *err);
 int store_sqlite_recover(void *writer, struct store_recover *recover, struct err *err);
 int store_sqlite_query(void *reader, struct store_query *query, struct err *err);
 

@@ -41,7 +41,7 @@ static int hand_out(struct run *run, const struct present *entity,
     record->updated_ms = entity->updated_ms;
     record->was_unknown = (row->flags & FLAG_UNKNOWN) != 0;
     store_rules_key(run->writer->handle.uuid, str_of(run->integration->name), entity->id,
-                    entity->version, record->key);
+                    entity->version, row->salt, record->key);
     return 0;
 }
 

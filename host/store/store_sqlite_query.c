@@ -70,11 +70,12 @@ static void read_entity_for(struct store_sqlite_db *reader, sqlite3_stmt *column
                             struct store_row *row)
 {
     struct str integration = store_sqlite_column(columns, 8);
+    uint32_t salt = (uint32_t)sqlite3_column_int64(columns, 9);
 
     read_entity(reader, columns, row);
     if (integration.len == 0)
         return; /* nobody was named, or nobody whom the store knows */
-    store_rules_key(reader->uuid, integration, row->id, row->version, row->key_space);
+    store_rules_key(reader->uuid, integration, row->id, row->version, salt, row->key_space);
     row->key = (struct str){row->key_space, 32};
 }
 
@@ -83,10 +84,11 @@ static void ask_entity(struct question *question, const struct store_query *quer
     int integration = number(question, query->integration);
 
     buf_printf(&question->sql,
-               "SELECT " ENTITY_COLUMNS
-               ", (SELECT name FROM integrations WHERE number = ?%d) FROM entities e"
-               " JOIN types t ON t.num = e.type WHERE ",
-               integration);
+               "SELECT " ENTITY_COLUMNS ", (SELECT name FROM integrations WHERE number = ?%d),"
+               " (SELECT s.salt FROM submissions s INDEXED BY submissions_entity WHERE"
+               " s.entity = e.num AND s.integration = ?%d AND s.version = e.version)"
+               " FROM entities e JOIN types t ON t.num = e.type WHERE ",
+               integration, integration);
     add_id(question, query->id);
     question->read = read_entity_for;
 }
@@ -105,87 +107,6 @@ static void ask_entities(struct question *question, const struct store_query *qu
     buf_puts(&question->sql, " ORDER BY e.seq");
     add_limit(question, query);
     question->read = read_entity;
-}
-
-static void read_submission(struct store_sqlite_db *reader, sqlite3_stmt *columns,
-                            struct store_row *row)
-{
-    row->submission = unsigned_column(columns, 0);
-    row->integration = (uint32_t)unsigned_column(columns, 1);
-    row->version = unsigned_column(columns, 2);
-    row->state = (enum submission_state)sqlite3_column_int(columns, 3);
-    row->attempts = (uint32_t)unsigned_column(columns, 4);
-    row->due_ms = sqlite3_column_int64(columns, 5);
-    row->reason = store_sqlite_column(columns, 6);
-    row->id = store_sqlite_column(columns, 7);
-    row->type = store_sqlite_column(columns, 8);
-    row->name = store_sqlite_column(columns, 9);
-    row->external_id = store_sqlite_column(columns, 10);
-    row->started_ms = sqlite3_column_int64(columns, 11);
-    row->duration_us = sqlite3_column_int64(columns, 12);
-    row->http_status = sqlite3_column_int(columns, 13);
-    row->error_class = sqlite3_column_int(columns, 14);
-    row->updated_ms = sqlite3_column_int64(columns, 15);
-    row->seq = row->submission;
-    store_rules_key(reader->uuid, row->name, row->id, row->version, row->key_space);
-    row->key = (struct str){row->key_space, 32};
-}
-
-/* The joins hang on the submissions that were picked, one look each; the last attempt's figures
- * come along. */
-#define SUBMISSION_COLUMNS                                                                         \
-    "SELECT s.num, s.integration, s.version, s.state, s.attempts, s.due_ms, s.reason, e.id, "      \
-    "t.name, i.name,"                                                                              \
-    " k.external_id, a.started_ms, a.duration_us, a.http_status, a.error_class,"                   \
-    " s.changed_ms FROM submissions s"
-#define SUBMISSION_JOINS                                                                           \
-    " CROSS JOIN entities e ON e.num = s.entity CROSS JOIN types t ON t.num = e.type"              \
-    " CROSS JOIN integrations i ON i.number = s.integration"                                       \
-    " LEFT JOIN integration_keys k ON k.integration = s.integration AND k.entity = s.entity"       \
-    " LEFT JOIN attempts a ON a.num = (s.num << 16 | min(s.attempts, 65535))"
-
-static void ask_submissions(struct question *question, const struct store_query *query)
-{
-    bool is_indexed_state = query->state >= 0 && query->state != SUBMISSION_IN_FLIGHT &&
-                            query->state != SUBMISSION_SUCCEEDED;
-
-    buf_puts(&question->sql, SUBMISSION_COLUMNS);
-    if (query->id.len > 0)
-        buf_puts(&question->sql, " INDEXED BY submissions_entity");
-    else if (is_indexed_state)
-        buf_puts(&question->sql, " INDEXED BY submissions_state");
-    buf_puts(&question->sql, SUBMISSION_JOINS " WHERE true");
-    if (query->id.len > 0) {
-        buf_puts(&question->sql, " AND s.entity = (SELECT num FROM entities WHERE ");
-        add_id(question, query->id);
-        buf_putc(&question->sql, ')');
-    }
-    if (query->integration != 0)
-        buf_printf(&question->sql, " AND s.integration = ?%d",
-                   number(question, query->integration));
-    if (query->state >= 0)
-        buf_printf(&question->sql, " AND s.state = ?%d", number(question, (uint64_t)query->state));
-    if (is_indexed_state)
-        buf_puts(&question->sql, " AND s.state NOT IN (1, 2)");
-    if (query->state == SUBMISSION_IN_FLIGHT && query->id.len == 0)
-        buf_puts(
-            &question->sql,
-            " AND s.num IN (SELECT b.num FROM leases l CROSS JOIN submissions b ON b.num BETWEEN"
-            " l.first AND l.last WHERE b.state = 1 UNION ALL SELECT num FROM submissions d INDEXED "
-            "BY"
-            " submissions_due WHERE d.due_ms IS NOT NULL AND d.state = 1)");
-    if (query->after > 0)
-        buf_printf(&question->sql, " AND s.num < ?%d", number(question, query->after));
-    buf_puts(&question->sql, " ORDER BY s.num DESC");
-    add_limit(question, query);
-    question->read = read_submission;
-}
-
-static void ask_submission(struct question *question, const struct store_query *query)
-{
-    buf_printf(&question->sql, SUBMISSION_COLUMNS SUBMISSION_JOINS " WHERE s.num = ?%d",
-               number(question, query->number));
-    question->read = read_submission;
 }
 
 static void read_attempt(struct store_sqlite_db *reader, sqlite3_stmt *columns,
@@ -353,8 +274,6 @@ static void ask_kept(struct question *question, const struct store_query *query)
 static void (*const askers[])(struct question *question, const struct store_query *query) = {
     [QUERY_ENTITY] = ask_entity,
     [QUERY_ENTITIES] = ask_entities,
-    [QUERY_SUBMISSIONS] = ask_submissions,
-    [QUERY_SUBMISSION] = ask_submission,
     [QUERY_ATTEMPTS] = ask_attempts,
     [QUERY_RELATIONSHIPS] = ask_relationships,
     [QUERY_SIGNALS] = ask_signals,
@@ -391,6 +310,8 @@ static int run_question(struct store_sqlite_db *reader, struct question *questio
 
 int store_sqlite_query(void *pointer, struct store_query *query, struct err *err)
 {
+    if (query->query == QUERY_SUBMISSIONS || query->query == QUERY_SUBMISSION)
+        return store_sqlite_list(pointer, query, err);
     struct question question = {.uuid = ((const struct store_sqlite_db *)pointer)->uuid};
 
     if ((size_t)query->query >= sizeof(askers) / sizeof(askers[0]))

@@ -203,15 +203,8 @@ int store_sqlite_record(void *pointer, struct store_record *record, struct err *
                : store_sqlite_next_due(writer, record->integration, &record->next_due_ms, err);
 }
 
-struct asked {
-    uint64_t number;
-    uint64_t version;
-    bool is_deleted;
-};
-
-/* 1, 0 when there is none, or an error. By number when `id` is empty. */
-static int find_asked(struct store_sqlite_writer *writer, struct str id, struct asked *asked,
-                      struct err *err)
+int store_sqlite_find_asked(struct store_sqlite_writer *writer, struct str id,
+                            struct store_sqlite_asked *asked, struct err *err)
 {
     sqlite3_stmt *find =
         store_sqlite_use(&writer->handle, S_ENTITY_STATE,
@@ -227,9 +220,9 @@ static int find_asked(struct store_sqlite_writer *writer, struct str id, struct 
     (void)sqlite3_bind_int64(find, 3, store_rules_hash(writer->handle.uuid, id));
     int code = find != NULL ? sqlite3_step(find) : SQLITE_ERROR;
     if (code == SQLITE_ROW) {
-        *asked = (struct asked){(uint64_t)sqlite3_column_int64(find, 0),
-                                (uint64_t)sqlite3_column_int64(find, 1),
-                                sqlite3_column_int(find, 2) != 0};
+        *asked = (struct store_sqlite_asked){(uint64_t)sqlite3_column_int64(find, 0),
+                                             (uint64_t)sqlite3_column_int64(find, 1),
+                                             sqlite3_column_int(find, 2) != 0};
         status = 1;
     } else if (code != SQLITE_DONE) {
         status = store_sqlite_spoil(writer, "cannot look for an entity", err);
@@ -238,32 +231,39 @@ static int find_asked(struct store_sqlite_writer *writer, struct str id, struct 
     return status;
 }
 
-/* Makes a row that is there pending and due now, its tries counted anew when it had ended. */
+int store_sqlite_ask_again(struct store_sqlite_writer *writer,
+                           struct store_sqlite_integration *integration,
+                           struct store_sqlite_submission *row, bool is_blocked, struct err *err)
+{
+    enum submission_state from = row->state;
+
+    if (!submission_is_live(from))
+        row->base = row->attempts;
+    if (from == SUBMISSION_SUCCEEDED)
+        row->flags |= FLAG_DELIVERED; /* that it was stays true, whatever becomes of the replay */
+    row->state = SUBMISSION_PENDING;
+    row->due_ms = clock_due_ms();
+    row->has_due = !is_blocked;
+    return store_sqlite_submission_move(writer, integration, row, from, STR_NONE, err);
+}
+
 static int ask_again(struct store_sqlite_writer *writer,
-                     struct store_sqlite_integration *integration, uint64_t number, int64_t now_ms,
-                     bool is_blocked, struct err *err)
+                     struct store_sqlite_integration *integration, uint64_t number, bool is_blocked,
+                     struct err *err)
 {
     struct store_sqlite_submission row;
     int status = store_sqlite_submission_load(writer, number, &row, err);
 
-    if (status < 0)
-        return status;
-    enum submission_state from = row.state;
-    if (!submission_is_live(from))
-        row.base = row.attempts;
-    row.state = SUBMISSION_PENDING;
-    row.due_ms = now_ms;
-    row.has_due = !is_blocked;
-    return store_sqlite_submission_move(writer, integration, &row, from, STR_NONE, err);
+    return status < 0 ? status : store_sqlite_ask_again(writer, integration, &row, is_blocked, err);
 }
 
 static int enqueue_entity(struct store_sqlite_writer *writer,
                           struct store_sqlite_integration *integration,
                           struct store_enqueue *enqueue, int64_t now_ms, struct err *err)
 {
-    struct asked asked = {0};
+    struct store_sqlite_asked asked = {0};
     struct submission_look look;
-    int status = find_asked(writer, enqueue->entity, &asked, err);
+    int status = store_sqlite_find_asked(writer, enqueue->entity, &asked, err);
 
     if (status < 0)
         return status;
@@ -280,7 +280,7 @@ static int enqueue_entity(struct store_sqlite_writer *writer,
     if (status < 0)
         return status;
     if (look.same != 0)
-        return ask_again(writer, integration, look.same, now_ms, look.in_flight != 0, err);
+        return ask_again(writer, integration, look.same, look.in_flight != 0, err);
     const struct store_sqlite_submission row = {
         .entity = asked.number,
         .version = asked.version,
@@ -298,15 +298,15 @@ static int enqueue_entity(struct store_sqlite_writer *writer,
  * place). */
 static int enqueue_failed_one(struct store_sqlite_writer *writer,
                               struct store_sqlite_integration *integration, uint64_t number,
-                              uint64_t *count, int64_t now_ms, struct err *err)
+                              uint64_t *count, struct err *err)
 {
     struct store_sqlite_submission row;
     struct submission_look look = {0};
     int status = store_sqlite_submission_load(writer, number, &row, err);
-    struct asked asked = {.number = row.entity};
+    struct store_sqlite_asked asked = {.number = row.entity};
 
     if (status == 0)
-        status = find_asked(writer, STR_NONE, &asked, err);
+        status = store_sqlite_find_asked(writer, STR_NONE, &asked, err);
     if (status <= 0 || asked.is_deleted)
         return status < 0 ? status : 0;
     status =
@@ -316,12 +316,12 @@ static int enqueue_failed_one(struct store_sqlite_writer *writer,
     if (status < 0 || !is_last)
         return status;
     (*count)++;
-    return ask_again(writer, integration, number, now_ms, false, err);
+    return store_sqlite_ask_again(writer, integration, &row, false, err);
 }
 
 static int enqueue_failed(struct store_sqlite_writer *writer,
                           struct store_sqlite_integration *integration, uint64_t *count,
-                          int64_t now_ms, struct err *err)
+                          struct err *err)
 {
     sqlite3_stmt *next =
         store_sqlite_use(&writer->handle, S_FAILED,
@@ -341,7 +341,7 @@ static int enqueue_failed(struct store_sqlite_writer *writer,
             return code == SQLITE_DONE
                        ? 0
                        : store_sqlite_spoil(writer, "cannot look for failed ones", err);
-        int status = enqueue_failed_one(writer, integration, number, count, now_ms, err);
+        int status = enqueue_failed_one(writer, integration, number, count, err);
         if (status < 0)
             return status;
     }
@@ -360,7 +360,7 @@ int store_sqlite_enqueue(void *pointer, struct store_enqueue *enqueue, struct er
     if (enqueue->entity.len > 0)
         return enqueue_entity(writer, integration, enqueue, now_ms, err);
     if (enqueue->selector == ENQUEUE_FAILED)
-        return enqueue_failed(writer, integration, &enqueue->count, now_ms, err);
+        return enqueue_failed(writer, integration, &enqueue->count, err);
     struct store_by_hand by_hand = {integration->by_hand, integration->cursor,
                                     integration->by_hand_end};
     store_rules_rewind(&by_hand, enqueue, writer->life.seq);

@@ -68,6 +68,8 @@ static const char *const steps[] = {
     "CREATE TABLE kept (integration INTEGER NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL,"
     " PRIMARY KEY (integration, name)) WITHOUT ROWID;",
     "ALTER TABLE life ADD COLUMN due_ms INTEGER NOT NULL DEFAULT 0;",
+    /* How often a new idempotency key was asked for; see store_rules_key. */
+    "ALTER TABLE submissions ADD COLUMN salt INTEGER NOT NULL DEFAULT 0;",
 };
 
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };

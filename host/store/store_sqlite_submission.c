@@ -8,10 +8,11 @@
 int store_sqlite_submission_load(struct store_sqlite_writer *writer, uint64_t number,
                                  struct store_sqlite_submission *out, struct err *err)
 {
-    sqlite3_stmt *load =
-        store_sqlite_use(&writer->handle, S_SUBMISSION_LOAD,
-                         "SELECT integration, entity, version, state, attempts, base, flags, due_ms"
-                         " FROM submissions WHERE num = ?1");
+    sqlite3_stmt *load = store_sqlite_use(
+        &writer->handle, S_SUBMISSION_LOAD,
+        "SELECT integration, entity, version, state, attempts, base, flags, due_ms,"
+        " salt"
+        " FROM submissions WHERE num = ?1");
     int status = 0;
 
     (void)sqlite3_bind_int64(load, 1, (int64_t)number);
@@ -28,6 +29,7 @@ int store_sqlite_submission_load(struct store_sqlite_writer *writer, uint64_t nu
             .flags = (uint32_t)sqlite3_column_int64(load, 6),
             .due_ms = sqlite3_column_int64(load, 7),
             .has_due = sqlite3_column_type(load, 7) != SQLITE_NULL,
+            .salt = (uint32_t)sqlite3_column_int64(load, 8),
         };
     else if (code == SQLITE_DONE)
         status =
@@ -74,7 +76,7 @@ int store_sqlite_submission_move(struct store_sqlite_writer *writer,
     sqlite3_stmt *move =
         store_sqlite_use(&writer->handle, S_SUBMISSION_MOVE,
                          "UPDATE submissions SET state = ?2, attempts = ?3, base = ?4, flags = ?5,"
-                         " due_ms = ?6, reason = ?7, changed_ms = ?8 WHERE num = ?1");
+                         " due_ms = ?6, reason = ?7, changed_ms = ?8, salt = ?9 WHERE num = ?1");
 
     (void)sqlite3_bind_int64(move, 1, (int64_t)row->number);
     (void)sqlite3_bind_int(move, 2, row->state);
@@ -87,6 +89,7 @@ int store_sqlite_submission_move(struct store_sqlite_writer *writer,
         (void)sqlite3_bind_null(move, 6);
     store_sqlite_bind_text(move, 7, reason);
     (void)sqlite3_bind_int64(move, 8, writer->now_ms);
+    (void)sqlite3_bind_int64(move, 9, row->salt);
     store_sqlite_count(integration, (int)from, (int)row->state);
     return store_sqlite_run(writer, move, "cannot change a submission", err);
 }

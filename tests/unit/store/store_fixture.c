@@ -271,7 +271,7 @@ uint64_t count_of(struct fixture *fixture, enum submission_state state)
     size_t counted = ask(fixture,
                          (struct store_query){.query = QUERY_SUBMISSIONS,
                                               .integration = fixture->integration,
-                                              .state = (int)state},
+                                              .filter.states = submission_state_bit(state)},
                          NULL);
     uint64_t count = 0;
 

@@ -237,13 +237,13 @@ static void test_queries_filter_and_page(void **state)
     assert_int_equal(tell(f, outcomes, 10), 0);
     store_claim_finish(&claim);
     struct store_query failed = {
-        .query = QUERY_SUBMISSIONS, .state = SUBMISSION_FAILED, .limit = 3};
+        .query = QUERY_SUBMISSIONS, .filter.states = 1u << SUBMISSION_FAILED, .limit = 3};
     assert_int_equal(ask(f, failed, &rows), 3);
     assert_string_equal(rows[0].id, "e3"); /* newest first */
     failed.after = rows[2].row.submission;
     assert_int_equal(ask(f, failed, &rows), 1);
     assert_string_equal(rows[0].id, "e0");
-    struct store_query all = {.query = QUERY_SUBMISSIONS, .state = -1, .limit = 100};
+    struct store_query all = {.query = QUERY_SUBMISSIONS, .limit = 100};
     assert_int_equal(ask(f, all, &rows), 10);
     assert_string_equal(rows[0].id, "e9");
     all.id = STR("e7");

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Submissions listed, newest first, at a cost that depends on what is shown and not on how many
+ * there are. Where the numbers come from:
+ *
+ * - one entity's: the index of its submissions.
+ * - states that the index by state holds (all but in flight and succeeded): one head per state and
+ *   integration stands in that index at its newest number, and the largest head is the next one.
+ *   What is in flight joins them from the leases.
+ * - everything else: the submissions themselves, from the newest down.
+ *
+ * At most STORE_LOOK_MAX numbers are looked at; then the caller goes on behind query->next. */
+#include "store/store_sqlite.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+enum { STATES_UNINDEXED = 1 << SUBMISSION_IN_FLIGHT | 1 << SUBMISSION_SUCCEEDED };
+
+/* A submission, before its row is read. */
+struct met {
+    uint64_t number; /* 0: none */
+    uint32_t integration;
+    enum submission_state state;
+    int64_t changed_ms;
+};
+
+struct head {
+    int state;
+    uint32_t integration;
+    struct met met;
+};
+
+struct list {
+    struct store_sqlite_db *reader;
+    struct store_query *query;
+    sqlite3_stmt *rows; /* gives the numbers in order; NULL: heads alone do */
+    struct met met;     /* the one that `rows` stands on */
+    struct head *heads;
+    size_t head_count;
+    uint64_t below; /* numbers from here on are done */
+    uint32_t given;
+};
+
+static void list_finish(struct list *list)
+{
+    if (list->rows != NULL)
+        (void)sqlite3_reset(list->rows); /* repeats the step's code */
+    free(list->heads);
+}
+
+static int failed(struct list *list, struct err *err)
+{
+    return store_sqlite_fail(list->reader, "cannot list submissions", err);
+}
+
+/* ---- rows ---- */
+
+static void read_row(struct store_sqlite_db *reader, sqlite3_stmt *columns, struct store_row *row)
+{
+    row->submission = (uint64_t)sqlite3_column_int64(columns, 0);
+    row->integration = (uint32_t)sqlite3_column_int64(columns, 1);
+    row->version = (uint64_t)sqlite3_column_int64(columns, 2);
+    row->state = (enum submission_state)sqlite3_column_int(columns, 3);
+    row->attempts = (uint32_t)sqlite3_column_int64(columns, 4);
+    row->due_ms = sqlite3_column_int64(columns, 5);
+    row->reason = store_sqlite_column(columns, 6);
+    row->id = store_sqlite_column(columns, 7);
+    row->type = store_sqlite_column(columns, 8);
+    row->name = store_sqlite_column(columns, 9);
+    row->external_id = store_sqlite_column(columns, 10);
+    row->started_ms = sqlite3_column_int64(columns, 11);
+    row->duration_us = sqlite3_column_int64(columns, 12);
+    row->http_status = sqlite3_column_int(columns, 13);
+    row->error_class = sqlite3_column_int(columns, 14);
+    row->updated_ms = sqlite3_column_int64(columns, 15);
+    row->data = store_sqlite_column(columns, 17);
+    row->seq = row->submission;
+    store_rules_key(reader->uuid, row->name, row->id, row->version,
+                    (uint32_t)sqlite3_column_int64(columns, 16), row->key_space);
+    row->key = (struct str){row->key_space, 32};
+}
+
+/* The row of one number, with the last attempt's figures. *out_goes_on: the caller wants more. */
+static int give(struct list *list, uint64_t number, bool *out_goes_on, struct err *err)
+{
+    struct store_query *query = list->query;
+    sqlite3_stmt *one = store_sqlite_use(
+        list->reader, S_LIST_ROW,
+        "SELECT s.num, s.integration, s.version, s.state, s.attempts, s.due_ms, s.reason, e.id,"
+        " t.name, i.name, k.external_id, a.started_ms, a.duration_us, a.http_status, a.error_class,"
+        " s.changed_ms, s.salt, CASE WHEN ?2 THEN e.data END FROM submissions s"
+        " CROSS JOIN entities e ON e.num = s.entity CROSS JOIN types t ON t.num = e.type"
+        " CROSS JOIN integrations i ON i.number = s.integration"
+        " LEFT JOIN integration_keys k ON k.integration = s.integration AND k.entity = s.entity"
+        " LEFT JOIN attempts a ON a.num = (s.num << 16 | min(s.attempts, 65535)) WHERE s.num = ?1");
+    int status = 0;
+
+    (void)sqlite3_bind_int64(one, 1, (int64_t)number);
+    (void)sqlite3_bind_int(one, 2, query->with_data);
+    int code = one != NULL ? sqlite3_step(one) : SQLITE_ERROR;
+    if (code == SQLITE_ROW) {
+        struct store_row row = {0};
+        int error_class = query->filter.error_class;
+        read_row(list->reader, one, &row);
+        if (error_class == 0 || row.error_class == error_class) {
+            list->given++;
+            *out_goes_on =
+                query->row(query, &row) && (query->limit == 0 || list->given < query->limit);
+        }
+    } else if (code != SQLITE_DONE) {
+        status = failed(list, err);
+    }
+    (void)sqlite3_reset(one); /* repeats the step's code */
+    return status;
+}
+
+/* ---- numbers in order ---- */
+
+/* The newest below list->below of the head's state and integration. */
+static int head_move(struct list *list, struct head *head, struct err *err)
+{
+    sqlite3_stmt *next = store_sqlite_use(
+        list->reader, S_LIST_HEAD,
+        "SELECT num, changed_ms FROM submissions INDEXED BY submissions_state WHERE state = ?1 AND"
+        " state NOT IN (1, 2) AND integration = ?2 AND num < ?3 ORDER BY num DESC LIMIT 1");
+
+    (void)sqlite3_bind_int(next, 1, head->state);
+    (void)sqlite3_bind_int64(next, 2, head->integration);
+    (void)sqlite3_bind_int64(next, 3, (int64_t)list->below);
+    int code = next != NULL ? sqlite3_step(next) : SQLITE_ERROR;
+    head->met = (struct met){0};
+    if (code == SQLITE_ROW)
+        head->met = (struct met){(uint64_t)sqlite3_column_int64(next, 0), head->integration,
+                                 (enum submission_state)head->state, sqlite3_column_int64(next, 1)};
+    int status = code == SQLITE_ROW || code == SQLITE_DONE ? 0 : failed(list, err);
+    (void)sqlite3_reset(next); /* repeats the step's code */
+    return status;
+}
+
+static int rows_move(struct list *list, struct err *err)
+{
+    int code = sqlite3_step(list->rows);
+
+    list->met = (struct met){0};
+    if (code == SQLITE_ROW)
+        list->met = (struct met){(uint64_t)sqlite3_column_int64(list->rows, 0),
+                                 (uint32_t)sqlite3_column_int64(list->rows, 1),
+                                 (enum submission_state)sqlite3_column_int(list->rows, 2),
+                                 sqlite3_column_int64(list->rows, 3)};
+    return code == SQLITE_ROW || code == SQLITE_DONE ? 0 : failed(list, err);
+}
+
+/* Takes the largest number that is left; number 0: none is. */
+static int list_next(struct list *list, struct met *out, struct err *err)
+{
+    struct head *best = NULL;
+
+    for (size_t i = 0; i < list->head_count; i++)
+        if (list->heads[i].met.number > (best != NULL ? best->met.number : 0))
+            best = &list->heads[i];
+    if (best != NULL && best->met.number > list->met.number) {
+        *out = best->met;
+        list->below = out->number;
+        return head_move(list, best, err);
+    }
+    *out = list->met;
+    list->below = out->number;
+    return out->number != 0 ? rows_move(list, err) : 0;
+}
+
+/* ---- where they come from ---- */
+
+static int add_head(struct list *list, uint32_t integration, struct err *err)
+{
+    struct head *more =
+        realloc(list->heads, (list->head_count + SUBMISSION_STATES) * sizeof(*more));
+    uint32_t states = list->query->filter.states & ~(uint32_t)STATES_UNINDEXED;
+    int status = 0;
+
+    if (more == NULL)
+        return err_set(err, -ENOMEM, "no memory for a list of submissions");
+    list->heads = more;
+    for (int state = 0; state < SUBMISSION_STATES && status == 0; state++) {
+        if ((states & submission_state_bit((enum submission_state)state)) == 0)
+            continue;
+        struct head *head = &list->heads[list->head_count++];
+        *head = (struct head){.state = state, .integration = integration};
+        status = head_move(list, head, err);
+    }
+    return status;
+}
+
+static int add_heads(struct list *list, struct err *err)
+{
+    if (list->query->integration != 0)
+        return add_head(list, list->query->integration, err);
+    sqlite3_stmt *all = store_sqlite_use(list->reader, S_LIST_INTEGRATIONS,
+                                         "SELECT number FROM integrations ORDER BY number");
+    int code = SQLITE_ERROR;
+    int status = 0;
+    while (status == 0 && all != NULL && (code = sqlite3_step(all)) == SQLITE_ROW)
+        status = add_head(list, (uint32_t)sqlite3_column_int64(all, 0), err);
+    if (status == 0 && code != SQLITE_DONE)
+        status = failed(list, err);
+    (void)sqlite3_reset(all); /* repeats the step's code */
+    return status;
+}
+
+/* The statement that gives numbers below ?1, and what more it is about. */
+static sqlite3_stmt *rows_of(struct list *list)
+{
+    const struct store_query *query = list->query;
+
+    if (query->id.len > 0) {
+        sqlite3_stmt *rows = store_sqlite_use(
+            list->reader, S_LIST_ENTITY,
+            "SELECT num, integration, state, changed_ms FROM submissions INDEXED BY"
+            " submissions_entity WHERE entity = (SELECT num FROM entities WHERE id_hash = ?2 AND"
+            " id = ?3) AND num < ?1 ORDER BY num DESC");
+        (void)sqlite3_bind_int64(rows, 2, store_rules_hash(list->reader->uuid, query->id));
+        store_sqlite_bind_text(rows, 3, query->id);
+        return rows;
+    }
+    if (list->head_count > 0 || query->filter.states == 1u << SUBMISSION_IN_FLIGHT)
+        return store_sqlite_use(
+            list->reader, S_LIST_FLIGHT,
+            "SELECT b.num, b.integration, b.state, b.changed_ms FROM leases l CROSS JOIN"
+            " submissions b ON b.num BETWEEN l.first AND l.last WHERE b.state = 1 AND b.due_ms IS"
+            " NULL AND b.num < ?1 UNION ALL"
+            " SELECT num, integration, state, changed_ms FROM submissions d INDEXED BY"
+            " submissions_due WHERE d.due_ms IS NOT NULL AND d.state = 1 AND d.num < ?1"
+            " ORDER BY 1 DESC");
+    return store_sqlite_use(list->reader, S_LIST_WALK,
+                            "SELECT num, integration, state, changed_ms FROM submissions"
+                            " WHERE num < ?1 ORDER BY num DESC");
+}
+
+static int list_start(struct list *list, struct err *err)
+{
+    uint32_t states = list->query->filter.states;
+    bool has_heads = list->query->id.len == 0 && states != 0 &&
+                     (states & submission_state_bit(SUBMISSION_SUCCEEDED)) == 0 &&
+                     (states & ~(uint32_t)STATES_UNINDEXED) != 0;
+    int status = has_heads ? add_heads(list, err) : 0;
+
+    if (status < 0 || (has_heads && (states & STATES_UNINDEXED) == 0))
+        return status;
+    list->rows = rows_of(list);
+    if (list->rows == NULL)
+        return failed(list, err);
+    (void)sqlite3_bind_int64(list->rows, 1, (int64_t)list->below);
+    return rows_move(list, err);
+}
+
+static int run(struct list *list, struct err *err)
+{
+    const struct store_query *query = list->query;
+    struct met met;
+    int status = list_start(list, err);
+
+    for (int looked = 0; status == 0; looked++) {
+        bool goes_on = looked < STORE_LOOK_MAX;
+        status = list_next(list, &met, err);
+        if (status < 0 || met.number == 0)
+            break;
+        if (goes_on && (query->integration == 0 || met.integration == query->integration) &&
+            store_rules_filter(&query->filter, met.state, met.changed_ms))
+            status = give(list, met.number, &goes_on, err);
+        if (status == 0 && !goes_on) {
+            list->query->next = looked < STORE_LOOK_MAX ? met.number : met.number + 1;
+            break;
+        }
+    }
+    return status;
+}
+
+static int read_step(struct list *list, enum store_sqlite_statement which, const char *sql,
+                     struct err *err)
+{
+    sqlite3_stmt *statement = store_sqlite_use(list->reader, which, sql);
+    int code = statement != NULL ? sqlite3_step(statement) : SQLITE_ERROR;
+
+    (void)sqlite3_reset(statement); /* repeats the step's code */
+    return code == SQLITE_DONE ? 0 : failed(list, err);
+}
+
+int store_sqlite_list(struct store_sqlite_db *reader, struct store_query *query, struct err *err)
+{
+    bool unused;
+    struct list list = {.reader = reader, .query = query, .below = INT64_MAX};
+
+    if (query->after > 0)
+        list.below = query->after;
+    if (query->query == QUERY_SUBMISSION)
+        return give(&list, query->number, &unused, err);
+    /* All of it sees one commit. */
+    int status = read_step(&list, S_READ_BEGIN, "BEGIN", err);
+    if (status < 0)
+        return status;
+    status = run(&list, err);
+    list_finish(&list);
+    (void)read_step(&list, S_READ_END, "COMMIT", NULL); /* it only read */
+    return status;
+}
