@@ -4,11 +4,14 @@
 
 #include "base/json.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
 
-enum { PIECE_BYTES = 16 * 1024 };
+enum { TURN_BYTES = 1024 * 1024 }; /* then the others get their turn */
 
-struct http_exchange *http_exchange_create(struct lws *wsi, struct str head)
+struct http_exchange *http_exchange_create(struct http_connection *connection, struct str head)
 {
     struct http_exchange *exchange = calloc(1, sizeof(*exchange));
 
@@ -19,7 +22,7 @@ struct http_exchange *http_exchange_create(struct lws *wsi, struct str head)
         http_exchange_destroy(exchange);
         return NULL;
     }
-    exchange->wsi = wsi;
+    exchange->connection = connection;
     exchange->is_head = str_is(exchange->parsed.method, "HEAD");
     exchange->must_close = exchange->parsed.must_close;
     return exchange;
@@ -182,8 +185,8 @@ void http_exchange_reply(struct http_exchange *exchange, int status, const char 
         exchange->reply = *body;
         *body = (struct buf){0};
     }
-    if (exchange->is_replied ||
-        exchange->wsi == NULL) { /* twice is a mistake of ours, and harmless here */
+    /* Twice is a mistake of ours, and harmless here. */
+    if (exchange->is_replied || exchange->connection == NULL) {
         http_exchange_destroy(exchange);
         return;
     }
@@ -197,10 +200,9 @@ void http_exchange_reply(struct http_exchange *exchange, int status, const char 
                headers != NULL ? headers : "");
     if (has_no_body || exchange->is_head)
         exchange->reply_sent = exchange->reply.len;
-    /* A reply given within the handler is written when that returns, which spares a round of the
-     * loop. */
+    /* A reply given within the handler is written when that returns. */
     if (!exchange->is_in_handler)
-        lws_callback_on_writable(exchange->wsi);
+        http_connection_write_soon(exchange->connection);
 }
 
 void http_exchange_refuse(struct http_exchange *exchange, int status, const char *detail)
@@ -214,37 +216,35 @@ void http_exchange_refuse(struct http_exchange *exchange, int status, const char
     http_exchange_reply(exchange, status, "application/problem+json", NULL, &body);
 }
 
-int http_exchange_write(struct http_exchange *exchange)
+int http_exchange_write(struct http_exchange *exchange, int fd)
 {
-    static unsigned char piece[LWS_PRE + PIECE_BYTES]; /* [loop] alone writes */
     struct buf *head = &exchange->head;
     struct buf *reply = &exchange->reply;
+    size_t written = 0;
 
     if (head->failed || reply->failed)
         return -1;
     while (exchange->head_sent < head->len || exchange->reply_sent < reply->len) {
-        size_t head_take = head->len - exchange->head_sent;
-        size_t take = reply->len - exchange->reply_sent;
+        size_t head_left = head->len - exchange->head_sent;
+        struct iovec parts[2] = {
+            {head->ptr + exchange->head_sent, head_left},
+            {reply->ptr + exchange->reply_sent, reply->len - exchange->reply_sent},
+        };
+        const struct msghdr message = {
+            .msg_iov = parts + (head_left == 0),
+            .msg_iovlen = head_left > 0 && parts[1].iov_len > 0 ? 2 : 1,
+        };
+        ssize_t len = written < TURN_BYTES ? sendmsg(fd, &message, MSG_NOSIGNAL) : 0;
 
-        if (lws_send_pipe_choked(exchange->wsi)) {
-            lws_callback_on_writable(exchange->wsi);
-            return 0;
-        }
-        if (head_take > PIECE_BYTES)
-            head_take = PIECE_BYTES;
-        if (take > PIECE_BYTES - head_take)
-            take = PIECE_BYTES - head_take;
-        if (head_take > 0)
-            memcpy(piece + LWS_PRE, head->ptr + exchange->head_sent, head_take);
-        if (take > 0)
-            memcpy(piece + LWS_PRE + head_take, reply->ptr + exchange->reply_sent, take);
-        /* What the socket does not take of this piece libwebsockets keeps, and then says that it is
-         * choked. */
-        if (lws_write(exchange->wsi, piece + LWS_PRE, head_take + take, LWS_WRITE_RAW) < 0)
+        if (len < 0 && errno == EINTR)
+            continue;
+        if (len < 0 && errno != EAGAIN)
             return -1;
-        exchange->head_sent += head_take;
-        exchange->reply_sent += take;
+        if (len <= 0)
+            return 0;
+        written += (size_t)len;
+        exchange->head_sent += (size_t)len < head_left ? (size_t)len : head_left;
+        exchange->reply_sent += (size_t)len > head_left ? (size_t)len - head_left : 0;
     }
-    exchange->is_written = true;
     return 1;
 }

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What http_server.c and http_exchange.c share: one request on one connection. An exchange belongs
- * to its connection until it is dispatched, and to the handler from then until the reply; the
- * connection may go meanwhile. [loop] */
+ * What http_connection.c and http_exchange.c share: one request on one connection. An exchange
+ * belongs to its connection until it is dispatched, and to the handler from then until the reply;
+ * the connection may go meanwhile. [loop] */
 #ifndef HTTP_EXCHANGE_H
 #define HTTP_EXCHANGE_H
 
 #include "http/http_head.h"
 #include "http/http_server.h"
 
-#include <libwebsockets.h>
+struct http_connection;
 
 struct http_exchange {
-    struct lws *wsi; /* NULL: the peer has gone, or the server */
+    struct http_connection *connection; /* NULL: the peer has gone, or the server */
     struct http_exchange *next;
     struct http_exchange **place; /* what points at us; NULL: off the list */
     struct buf text;              /* the head as it came */
@@ -23,8 +23,7 @@ struct http_exchange {
     bool is_dispatched; /* the handler has it */
     bool is_replied;
     bool is_in_handler; /* the reply is written when it returns */
-    bool is_written;
-    struct buf head; /* of the reply */
+    struct buf head;    /* of the reply */
     struct buf reply;
     size_t head_sent;
     size_t reply_sent;
@@ -33,11 +32,16 @@ struct http_exchange {
 };
 
 /* Copies the head, which is well-formed. NULL: no memory. */
-struct http_exchange *http_exchange_create(struct lws *wsi, struct str head);
+struct http_exchange *http_exchange_create(struct http_connection *connection, struct str head);
 void http_exchange_destroy(struct http_exchange *exchange);
 /* A problem document as the reply. */
 void http_exchange_refuse(struct http_exchange *exchange, int status, const char *detail);
-/* Writes what the connection takes. -1: drop the connection; 0: more later; 1: all is written. */
-int http_exchange_write(struct http_exchange *exchange);
+/* Writes what the connection's socket takes. -1: drop the connection; 0: more later; 1: all is
+ * written. */
+int http_exchange_write(struct http_exchange *exchange, int fd);
+
+/* http_connection.c: the exchange on this connection has its reply; it is written before the loop
+ * waits again. */
+void http_connection_write_soon(struct http_connection *connection);
 
 #endif

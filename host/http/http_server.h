@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The incoming side: libwebsockets on our libuv loop. A whole request in, one reply out; what the
- * paths mean is the api room's. All [loop]. Limits on header size, body size, idle time and
+ * The incoming side, on our libuv loop. A whole request in, one reply out; what the paths mean is
+ * the api room's. All [loop]. Limits on header size, body size, idle time and
  * connections are settings. */
 #ifndef HTTP_SERVER_H
 #define HTTP_SERVER_H
@@ -32,9 +32,8 @@ struct http_server *http_server_create(struct loop *loop,
                                        http_handler_fn handler, void *user, struct err *err);
 int http_server_port(const struct http_server *server);      /* TCP; what port 0 became. 0: none */
 void http_server_stop_listening(struct http_server *server); /* open exchanges go on */
-/* Unanswered exchanges are dropped, a later reply to one is safe. Turns the libuv loop until
- * libwebsockets has closed its handles: to be called when loop_run has returned, and before
- * loop_destroy. */
+/* Unanswered exchanges are dropped, a later reply to one is safe. What the loop still holds of it
+ * goes with the loop's next round, or with loop_destroy. */
 void http_server_destroy(struct http_server *server);
 
 struct str http_exchange_method(const struct http_exchange *exchange);

@@ -12,7 +12,6 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
 LIBRARY_OF_HEADER = {
     "curl/": "curl_dep",
-    "libwebsockets": "lws_dep",
     "sqlite3": "sqlite_dep",
     "ini.h": "inih_dep",
     "uv.h": "uv_dep",

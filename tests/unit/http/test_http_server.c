@@ -533,8 +533,7 @@ static void test_socket_file_is_private_and_its_own(void **state)
     struct err err = {0};
     struct stat facts;
     struct http_server *server;
-    struct loop *loop =
-        loop_create(&err); /* its own: two libwebsockets contexts on one loop do not end well */
+    struct loop *loop = loop_create(&err);
     FILE *file;
 
     (void)state;

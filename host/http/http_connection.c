@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * One connection: requests in, replies out, on the loop's own poll handles. One read and one write
+ * a request, and no other call of the kernel, since what to wait for changes only when a write does
+ * not fit. One exchange at a time; what the peer sends ahead is kept. (libwebsockets, which stood
+ * here, made five calls more a request, and its HTTP role decodes paths before anyone sees them and
+ * spins for ever on some pipelined requests.) */
+#include "http/http_connection.h"
+
+#include "base/clock.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    READ_BYTES = 16 * 1024,
+    DISCARD_BYTES_MAX = 256 * 1024 * 1024,
+    AHEAD_BYTES_MAX = 1024 * 1024, /* sent while an earlier request is still being answered */
+    LINGER_MS = 5000,
+    STALL_MS = 30000, /* without a byte in or out while there is something to move */
+};
+
+static void connection_wait(struct http_connection *connection, int64_t ms)
+{
+    connection->deadline_ms = ms > 0 ? clock_mono_us() / 1000 + ms : 0;
+}
+
+static void connection_idle(struct http_connection *connection)
+{
+    connection->state = READS_HEAD;
+    connection_wait(connection, connection->server->idle_ms);
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events);
+
+static void watch(struct http_connection *connection, bool wants_room)
+{
+    if (connection->waits_to_write == wants_room && uv_is_active((uv_handle_t *)&connection->poll))
+        return;
+    connection->waits_to_write = wants_room;
+    (void)uv_poll_start(&connection->poll, UV_READABLE | (wants_room ? UV_WRITABLE : 0),
+                        on_poll); /* fails for a closing handle only */
+}
+
+/* A few bytes ahead of the reply. What the socket has no room for now is not worth keeping a
+ * connection for. */
+static int write_text(const struct http_connection *connection, const char *text)
+{
+    size_t len = strlen(text);
+
+    return send(connection->fd, text, len, MSG_NOSIGNAL) == (ssize_t)len ? 0 : -1;
+}
+
+/* The reply is with the kernel: says so to the peer, who may still be sending. Closing
+ * on it now could make its side throw our reply away. */
+static int linger(struct http_connection *connection)
+{
+    connection->state = LINGERS;
+    connection->discarded_bytes = 0;
+    connection_wait(connection, LINGER_MS);
+    (void)shutdown(connection->fd, SHUT_WR); /* a peer that is gone shows by itself */
+    return 0;
+}
+
+/* Writes on; when all is written the connection is ready for the next head. -1: drop it. */
+static int write_reply(struct http_connection *connection)
+{
+    struct http_exchange *exchange = connection->exchange;
+    bool must_close = exchange->must_close;
+    int status = http_exchange_write(exchange, connection->fd);
+
+    connection->state = WRITES;
+    connection_wait(connection, STALL_MS);
+    if (status < 0)
+        return status;
+    watch(connection, status == 0);
+    if (status == 0)
+        return 0;
+    connection->exchange = NULL;
+    exchange->connection = NULL;
+    http_exchange_destroy(exchange);
+    if (must_close)
+        return linger(connection);
+    connection_idle(connection);
+    return 0;
+}
+
+static void adopt(struct http_connection *connection, struct http_exchange *exchange)
+{
+    struct http_server *server = connection->server;
+
+    exchange->is_local = connection->is_local;
+    exchange->must_close |= !server->is_listening;
+    exchange->next = server->exchanges;
+    if (exchange->next != NULL)
+        exchange->next->place = &exchange->next;
+    exchange->place = &server->exchanges;
+    server->exchanges = exchange;
+    connection->exchange = exchange;
+}
+
+static int refuse(struct http_connection *connection, int status, const char *detail)
+{
+    if (connection->exchange == NULL) {
+        /* What came is not a request; a made-up one carries the answer. */
+        struct http_exchange *exchange =
+            http_exchange_create(connection, STR("GET / HTTP/1.0\r\n\r\n"));
+
+        if (exchange == NULL)
+            return -1;
+        adopt(connection, exchange);
+    }
+    buf_clear(&connection->in);
+    connection->exchange->is_dispatched = true;
+    connection->exchange->must_close = true;
+    connection->exchange->is_in_handler = true;
+    http_exchange_refuse(connection->exchange, status, detail);
+    return write_reply(connection);
+}
+
+static int refuse_size(struct http_connection *connection)
+{
+    char detail[128];
+
+    (void)snprintf(detail, sizeof(detail),
+                   "the body is larger than the %lld bytes that are taken; send it in parts",
+                   (long long)connection->server->max_body_bytes);
+    return refuse(connection, 413, detail);
+}
+
+static const char *explain(int status)
+{
+    switch (status) {
+    case 431:
+        return "the head is longer than 8192 bytes or has more than 100 headers";
+    case 501:
+        return "no transfer coding but 'chunked' is known here";
+    case 505:
+        return "HTTP/1.1 and HTTP/1.0 are spoken here";
+    default:
+        return "this is not a well-formed HTTP/1.1 request";
+    }
+}
+
+static int dispatch(struct http_connection *connection)
+{
+    struct http_server *server = connection->server;
+    struct http_exchange *exchange = connection->exchange;
+
+    connection->state = WAITS;
+    connection_wait(connection, 0); /* how long the handler takes is its own affair */
+    exchange->is_dispatched = true;
+    exchange->is_in_handler = true;
+    server->handler(server->user, exchange);
+    if (connection->exchange == NULL || !exchange->is_replied) {
+        exchange->is_in_handler = false;
+        return 0;
+    }
+    return write_reply(connection);
+}
+
+static int read_head(struct http_connection *connection, struct str *bytes)
+{
+    struct http_head head;
+    int len = http_head_parse(*bytes, &head);
+    struct http_exchange *exchange;
+
+    if (len < 0)
+        return refuse(connection, -len, explain(-len));
+    if (len == 0)
+        return 0;
+    exchange = http_exchange_create(connection, (struct str){bytes->ptr, (size_t)len});
+    if (exchange == NULL)
+        return -1;
+    bytes->ptr += len;
+    bytes->len -= (size_t)len;
+    adopt(connection, exchange);
+    if (head.content_length > connection->server->max_body_bytes)
+        return refuse_size(connection);
+    if (head.content_length <= 0 && !head.is_chunked)
+        return dispatch(connection);
+    connection->state = READS_BODY;
+    connection->chunks = (struct http_chunks){0};
+    connection_wait(connection, STALL_MS);
+    return head.expects_continue && bytes->len == 0
+               ? write_text(connection, "HTTP/1.1 100 Continue\r\n\r\n")
+               : 0;
+}
+
+static int read_body(struct http_connection *connection, struct str *bytes)
+{
+    struct http_exchange *exchange = connection->exchange;
+    int status;
+
+    if (exchange->parsed.is_chunked) {
+        status = http_chunks_read(&connection->chunks, bytes,
+                                  (size_t)connection->server->max_body_bytes, &exchange->body);
+    } else {
+        size_t missing = (size_t)exchange->parsed.content_length - exchange->body.len;
+        size_t take = bytes->len < missing ? bytes->len : missing;
+
+        if (exchange->body.ptr == NULL && exchange->parsed.content_length <= READ_BYTES)
+            (void)buf_reserve(&exchange->body, missing); /* failing shows when bytes are added */
+        buf_add(&exchange->body, bytes->ptr, take);
+        bytes->ptr += take;
+        bytes->len -= take;
+        status = take == missing ? 1 : 0;
+    }
+    if (exchange->body.failed)
+        return refuse(connection, 503, "there is no memory for the body just now");
+    if (status == -413)
+        return refuse_size(connection);
+    if (status < 0)
+        return refuse(connection, -status, "the chunks of the body are malformed");
+    connection_wait(connection, STALL_MS);
+    return status == 1 ? dispatch(connection) : 0;
+}
+
+/* Goes on with what is there until more is needed, from the peer or from the handler. */
+static int advance(struct http_connection *connection, struct str *bytes)
+{
+    for (;;) {
+        size_t before = bytes->len;
+        int status = 0;
+
+        if (connection->state == READS_HEAD && before > 0)
+            status = read_head(connection, bytes);
+        else if (connection->state == READS_BODY && before > 0)
+            status = read_body(connection, bytes);
+        if (status < 0)
+            return -1;
+        if (bytes->len == before)
+            return 0;
+        if (connection->state == LINGERS ||
+            (connection->exchange != NULL && connection->exchange->must_close &&
+             connection->state == WRITES)) {
+            bytes->len = 0; /* no request behind the last one is read */
+            return 0;
+        }
+    }
+}
+
+/* Keeps what could not be used yet. */
+static int keep_rest(struct http_connection *connection, struct str rest)
+{
+    if (rest.len == 0) {
+        buf_finish(&connection->in); /* an idle connection costs no buffer */
+        return 0;
+    }
+    if (rest.ptr >= connection->in.ptr && rest.ptr < connection->in.ptr + connection->in.len) {
+        memmove(connection->in.ptr, rest.ptr, rest.len);
+        connection->in.len = rest.len;
+        connection->in.ptr[rest.len] = '\0';
+        return 0;
+    }
+    buf_add_str(&connection->in, rest);
+    return connection->in.failed ? -1 : 0;
+}
+
+static int on_bytes(struct http_connection *connection, const char *bytes, size_t len)
+{
+    struct str rest = {bytes, len};
+
+    if (connection->state ==
+        LINGERS) { /* thrown away, within reason: a peer may send without ever reading */
+        connection->discarded_bytes += len;
+        return connection->discarded_bytes > DISCARD_BYTES_MAX ? -1 : 0;
+    }
+    if (connection->exchange != NULL && connection->exchange->is_dispatched &&
+        connection->exchange->must_close)
+        return 0;
+    if (connection->in.len > 0) {
+        if (connection->in.len + len > AHEAD_BYTES_MAX)
+            return -1;
+        buf_add(&connection->in, bytes, len);
+        if (connection->in.failed)
+            return -1;
+        rest = buf_str(&connection->in);
+    }
+    return advance(connection, &rest) < 0 ? -1 : keep_rest(connection, rest);
+}
+
+/* Goes on where a reply had no room, or came from outside the handler. */
+static int write_on(struct http_connection *connection)
+{
+    struct str rest;
+
+    if (connection->exchange == NULL || !connection->exchange->is_replied)
+        return 0;
+    if (write_reply(connection) < 0)
+        return -1;
+    rest = connection->state == READS_HEAD ? buf_str(&connection->in) : STR_NONE;
+    if (rest.len == 0)
+        return 0;
+    return advance(connection, &rest) < 0 ? -1 : keep_rest(connection, rest);
+}
+
+static void forget_ready(struct http_connection *connection)
+{
+    struct http_connection **place = &connection->server->ready;
+
+    if (!connection->is_ready)
+        return;
+    while (*place != connection)
+        place = &(*place)->next_ready;
+    *place = connection->next_ready;
+    connection->is_ready = false;
+}
+
+static void free_handle(uv_handle_t *handle)
+{
+    free(handle);
+}
+
+void http_connection_close(struct http_connection *connection)
+{
+    struct http_exchange *exchange = connection->exchange;
+
+    forget_ready(connection);
+    connection->server->connection_count--;
+    *connection->place = connection->next;
+    if (connection->next != NULL)
+        connection->next->place = connection->place;
+    if (exchange != NULL) {
+        exchange->connection = NULL;
+        if (!exchange->is_dispatched || exchange->is_replied)
+            http_exchange_destroy(exchange); /* else the handler still has it */
+    }
+    buf_finish(&connection->in);
+    uv_close((uv_handle_t *)&connection->poll, free_handle);
+    (void)close(connection->fd); /* what was to be written is written, or nobody wants it */
+}
+
+static int read_on(struct http_connection *connection)
+{
+    static char bytes[READ_BYTES]; /* [loop] alone reads */
+    ssize_t len = recv(connection->fd, bytes, sizeof(bytes), 0);
+
+    if (len < 0)
+        return errno == EAGAIN || errno == EINTR ? 0 : -1;
+    return len == 0 ? -1 : on_bytes(connection, bytes, (size_t)len);
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events)
+{
+    struct http_connection *connection = (struct http_connection *)(void *)poll;
+
+    if (status == 0 && (events & UV_WRITABLE) != 0)
+        status = write_on(connection);
+    if (status == 0 && (events & UV_READABLE) != 0)
+        status = read_on(connection);
+    if (status < 0)
+        http_connection_close(connection);
+}
+
+/* Replies of one round of the loop go out behind it: the handler's work on others comes first, and
+ * whoever replies is never called back from within. */
+void http_connection_write_ready(uv_prepare_t *writer)
+{
+    struct http_server *server = writer->data;
+    struct http_connection *connection;
+
+    (void)uv_prepare_stop(writer); /* cannot fail */
+    while ((connection = server->ready) != NULL) {
+        server->ready = connection->next_ready;
+        connection->is_ready = false;
+        if (write_on(connection) < 0)
+            http_connection_close(connection);
+    }
+}
+
+void http_connection_write_soon(struct http_connection *connection)
+{
+    struct http_server *server = connection->server;
+
+    if (connection->is_ready)
+        return;
+    connection->is_ready = true;
+    connection->next_ready = server->ready;
+    server->ready = connection;
+    (void)uv_prepare_start(server->writer, http_connection_write_ready); /* cannot fail */
+}
+
+bool http_connection_open(struct http_server *server, int fd, bool is_local)
+{
+    struct http_connection *connection = calloc(1, sizeof(*connection));
+    int yes = 1;
+
+    if (connection == NULL || uv_poll_init(loop_uv(server->loop), &connection->poll, fd) < 0) {
+        free(connection);
+        (void)close(fd); /* nothing was written */
+        return false;
+    }
+    if (!is_local)
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes)); /* slower without */
+    connection->fd = fd;
+    connection->is_local = is_local;
+    connection->server = server;
+    connection->next = server->connections;
+    if (connection->next != NULL)
+        connection->next->place = &connection->next;
+    connection->place = &server->connections;
+    server->connections = connection;
+    server->connection_count++;
+    connection_idle(connection);
+    watch(connection, false);
+    return true;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What http_server.c and http_connection.c share: the first listens, accepts and keeps the time
+ * limits; the second reads requests and writes replies. Private to the http room. [loop] */
+#ifndef HTTP_CONNECTION_H
+#define HTTP_CONNECTION_H
+
+#include "http/http_exchange.h"
+
+/* READS_HEAD -> (READS_BODY ->) WAITS for the handler -> WRITES -> READS_HEAD, or LINGERS until the
+ * peer closes. */
+enum connection_state { READS_HEAD, READS_BODY, WAITS, WRITES, LINGERS };
+
+struct http_connection {
+    uv_poll_t poll; /* first: the same address serves both */
+    int fd;
+    bool waits_to_write; /* the poll handle waits for room, too */
+    bool is_local;
+    struct http_server *server;
+    struct http_exchange *exchange; /* NULL while there is no request */
+    enum connection_state state;
+    struct http_chunks chunks;
+    struct buf in; /* came, and not used yet */
+    size_t discarded_bytes;
+    int64_t deadline_ms;                   /* monotonic; 0: none */
+    struct http_connection *next, **place; /* the list of all */
+    struct http_connection *next_ready;    /* with a reply to be written */
+    bool is_ready;
+};
+
+struct listener;
+
+struct http_server {
+    struct loop *loop;
+    struct listener *local, *tcp; /* NULL: none */
+    int port;
+    http_handler_fn handler;
+    void *user;
+    char *unix_socket;
+    struct http_exchange *exchanges;
+    struct http_connection *connections;
+    struct http_connection *ready; /* replies that came from outside the handler */
+    uv_prepare_t *writer;          /* writes them before the loop waits again */
+    struct loop_timer *sweeper;
+    int64_t max_body_bytes;
+    int64_t idle_ms;
+    int max_connections;
+    int connection_count;
+    bool is_sweeping;
+    bool is_listening;
+};
+
+/* Takes `fd`. False when memory is short; the descriptor is closed then. */
+bool http_connection_open(struct http_server *server, int fd, bool is_local);
+void http_connection_close(struct http_connection *connection);
+/* Writes the replies that came from outside the handler. */
+void http_connection_write_ready(uv_prepare_t *writer);
+
+#endif

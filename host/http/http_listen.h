@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The sockets that the server listens at, opened and explained. Private to the http room. Sockets
+ * are non-blocking and the caller's to close. [any] */
+#ifndef HTTP_LISTEN_H
+#define HTTP_LISTEN_H
+
+#include "base/err.h"
+
+/* `address`: "127.0.0.1:8642" or "[::1]:8642"; port 0 takes any. 0 or a negative status. */
+int http_listen_tcp(const char *address, int *out_fd, int *out_port, struct err *err);
+/* A socket file that nobody answers at is replaced; the new one has mode 0600. */
+int http_listen_unix(const char *path, int *out_fd, struct err *err);
+
+#endif
