@@ -116,8 +116,7 @@ static void give_back(struct lane *lane, const struct store_claim *claim)
         const struct store_outcome outcome = {
             .submission = claim->records[i].submission,
             .attempt = claim->records[i].attempt,
-            .state = SUBMISSION_PENDING,
-            .is_released = true,
+            .event = EVENT_RELEASED,
         };
         outbox_add(&lane->outbox, &outcome);
     }

@@ -15,20 +15,20 @@ static uint64_t random_bits(void)
     return bits;
 }
 
-static enum submission_state state_after(const struct lane *lane, const struct settlement *s,
-                                         uint32_t tries)
+static enum submission_event event_of(const struct lane *lane, const struct settlement *s,
+                                      uint32_t tries)
 {
     switch (s->verdict) {
     case TENON_ACCEPTED:
-        return SUBMISSION_SUCCEEDED;
+        return EVENT_ACCEPTED;
     case TENON_SKIPPED:
-        return SUBMISSION_SKIPPED;
+        return EVENT_SKIPPED;
     case TENON_REJECTED:
-        return SUBMISSION_FAILED;
+        return EVENT_REJECTED;
     default:
         if (retry_is_exhausted(&lane->policy, tries))
-            return SUBMISSION_FAILED;
-        return s->verdict == TENON_RETRY ? SUBMISSION_RETRYING : SUBMISSION_UNKNOWN;
+            return EVENT_OUT_OF_TRIES;
+        return s->verdict == TENON_RETRY ? EVENT_RETRY : EVENT_UNSURE;
     }
 }
 
@@ -45,11 +45,12 @@ void settle(struct batch *batch, uint32_t index, const struct settlement *s)
 {
     struct lane *lane = batch->lane;
     const struct store_claimed *claimed = &batch->claim.records[index];
-    enum submission_state state = state_after(lane, s, claimed->tries);
+    enum submission_event event = event_of(lane, s, claimed->tries);
+    enum submission_state state = SUBMISSION_IN_FLIGHT;
     struct store_outcome outcome = {
         .submission = claimed->submission,
         .attempt = claimed->attempt,
-        .state = state,
+        .event = event,
         .is_attempt = s->is_attempt,
         .started_ms = s->started_ms > 0 ? s->started_ms : clock_wall_ms(),
         .duration_us = s->duration_us,
@@ -66,10 +67,11 @@ void settle(struct batch *batch, uint32_t index, const struct settlement *s)
         return; /* a plugin may give two verdicts: the first counts */
     batch->is_settled[index] = true;
     batch->open--;
-    if (state == SUBMISSION_RETRYING || state == SUBMISSION_UNKNOWN)
+    (void)submission_step(&state, event); /* the table has every verdict on what is in flight */
+    if (submission_is_waiting(state))
         outcome.due_ms = clock_due_ms() + retry_delay_ms(&lane->policy, claimed->tries,
                                                          s->retry_after_ms, random_bits());
-    if (state == SUBMISSION_FAILED && s->verdict != TENON_REJECTED) {
+    if (event == EVENT_OUT_OF_TRIES) {
         words = arena_printf(&batch->arena, "gave up after %u tries: %.*s", claimed->tries,
                              STR_ARG(s->message));
         if (words.ptr != NULL)
@@ -86,8 +88,7 @@ void settle_released(struct batch *batch, uint32_t index)
     const struct store_outcome outcome = {
         .submission = claimed->submission,
         .attempt = claimed->attempt,
-        .state = SUBMISSION_PENDING,
-        .is_released = true,
+        .event = EVENT_RELEASED,
     };
 
     if (batch->is_settled[index])

@@ -33,9 +33,10 @@ static void log_outcome(enum log_level level, const char *words, uint64_t held_b
 void tell_verdict(const struct batch *batch, uint32_t index, const struct store_outcome *outcome)
 {
     struct lane *lane = batch->lane;
-    enum submission_state state = outcome->state;
+    enum submission_state state = SUBMISSION_IN_FLIGHT;
     uint64_t held_back;
 
+    (void)submission_step(&state, outcome->event); /* the table has every verdict */
     if (state == SUBMISSION_FAILED && log_is_on(LOG_WARN) &&
         log_limit_passes(&lane->failures_told, LINES_PER_SECOND, &held_back))
         log_outcome(LOG_WARN, "record failed and is parked", held_back, batch, index, outcome);

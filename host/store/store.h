@@ -19,6 +19,7 @@
 #include "base/err.h"
 #include "base/loop.h"
 #include "base/str.h"
+#include "store/store_states.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -102,20 +103,6 @@ struct store_integration {
 };
 void store_integration(struct store *store, struct store_integration *integration);
 
-enum submission_state {
-    SUBMISSION_PENDING,
-    SUBMISSION_IN_FLIGHT,
-    SUBMISSION_SUCCEEDED,
-    SUBMISSION_RETRYING,
-    SUBMISSION_FAILED,
-    SUBMISSION_UNKNOWN,
-    SUBMISSION_SKIPPED,
-    SUBMISSION_SUPERSEDED,
-    SUBMISSION_STATES
-};
-const char *submission_state_name(enum submission_state state);
-bool submission_state_parse(struct str name, enum submission_state *out);
-
 /* How the walk behind the cursor picks (the built-in selectors). */
 enum store_walk {
     WALK_NONE,        /* only what waits: retries and what was asked for by hand */
@@ -170,10 +157,9 @@ void store_claim_finish(struct store_claim *claim);
  * held any more: the row is not in flight, or on a later attempt. */
 struct store_outcome {
     uint64_t submission;
-    enum submission_state state; /* the new one */
-    int64_t due_ms;              /* for RETRYING and UNKNOWN: when to try again (clock_due_ms) */
+    enum submission_event event; /* a verdict: EVENT_RELEASED ... EVENT_OUT_OF_TRIES */
+    int64_t due_ms;              /* with RETRY and UNSURE: when to try again (clock_due_ms) */
     bool is_attempt;             /* also write an attempt row (not for selector skips) */
-    bool is_released;            /* a claim given back unused: PENDING again, no try counted */
     uint32_t attempt;
     int64_t started_ms;
     int64_t duration_us;

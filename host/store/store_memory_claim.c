@@ -29,22 +29,27 @@ static void set_reason(struct store_memory_submission *row, struct str reason)
         reason, &row->reason); /* without memory for it the row stands without its reason */
 }
 
-static void set_state(struct run *run, struct store_memory_submission *row,
-                      enum submission_state state, struct str reason)
+/* False: the table of states has no such way, and the row is as before. */
+static bool step(struct run *run, struct store_memory_submission *row, enum submission_event event,
+                 struct str reason)
 {
     uint64_t index = (uint64_t)(row - run->memory->submissions.rows);
+    enum submission_state from = row->state;
 
-    run->integration->counts[row->state]--;
-    run->integration->counts[state]++;
-    row->state = state;
+    if (!submission_step(&row->state, event))
+        return false;
+    if (from != SUBMISSION_NONE)
+        run->integration->counts[from]--;
+    run->integration->counts[row->state]++;
     row->changed_ms = run->wall_ms;
     set_reason(row, reason);
-    if (submission_is_live(state) && index < run->integration->first_live)
+    if (submission_is_live(row->state) && index < run->integration->first_live)
         run->integration->first_live = index;
+    return true;
 }
 
-static struct store_memory_submission *row_add(struct run *run, uint64_t entity,
-                                               enum submission_state state, bool is_delivered)
+/* The caller takes its first step at once. */
+static struct store_memory_submission *row_add(struct run *run, uint64_t entity, bool is_delivered)
 {
     struct store_memory_entity *owner = &run->memory->entities.rows[entity];
     struct store_memory_submission *row =
@@ -55,12 +60,10 @@ static struct store_memory_submission *row_add(struct run *run, uint64_t entity,
         .version = owner->version,
         .before = owner->last_submission,
         .integration = run->number,
-        .changed_ms = run->wall_ms,
-        .state = state,
+        .state = SUBMISSION_NONE,
         .flags = is_delivered ? FLAG_DELIVERED : 0,
     };
     owner->last_submission = run->memory->submissions.count;
-    run->integration->counts[state]++;
     return row;
 }
 
@@ -77,7 +80,8 @@ static struct submission_look look_at(struct run *run, uint64_t entity, uint64_t
                 look.has_succeeded = true;
             if (number != except)
                 store_look_add(&look, owner->version, number, row->version, row->state);
-            if (row->state != SUBMISSION_SUPERSEDED && !is_blocked)
+            if (row->state != SUBMISSION_SUPERSEDED && !is_blocked &&
+                (row->flags & FLAG_WAS_BLOCKED) == 0)
                 break;
         }
         number = row->before;
@@ -89,8 +93,8 @@ static void supersede(struct run *run, struct store_memory_submission *row, uint
 {
     char space[48];
 
-    row->has_due = false;
-    set_state(run, row, SUBMISSION_SUPERSEDED, store_text_superseded(version, space));
+    if (step(run, row, EVENT_NEWER_VERSION, store_text_superseded(version, space)))
+        row->has_due = false;
 }
 
 static void supersede_waiting(struct run *run, const struct submission_look *look, uint64_t version)
@@ -125,28 +129,33 @@ static int hand_out(struct run *run, struct store_memory_submission *row)
 
 static int take_new(struct run *run, uint64_t entity, const struct submission_look *look)
 {
-    return hand_out(run, row_add(run, entity, SUBMISSION_IN_FLIGHT, look->has_succeeded));
+    struct store_memory_submission *row = row_add(run, entity, look->has_succeeded);
+
+    (void)step(run, row, EVENT_CLAIMED, STR_NONE); /* it is born by it */
+    return hand_out(run, row);
 }
 
 static int take_again(struct run *run, struct store_memory_submission *row)
 {
-    if (!submission_is_live(row->state))
+    bool is_over = !submission_is_live(row->state);
+
+    if (!step(run, row, is_over ? EVENT_REWOUND : EVENT_CLAIMED, STR_NONE))
+        return 0;
+    if (is_over)
         row->base = row->attempts;
-    set_state(run, row, SUBMISSION_IN_FLIGHT, STR_NONE);
     return hand_out(run, row);
 }
 
 static void block(struct run *run, uint64_t entity, const struct submission_look *look)
 {
-    if (look->same != 0) {
-        struct store_memory_submission *row = row_get(run->memory, look->same);
-        row->base = row->attempts;
-        row->has_due = false;
-        set_state(run, row, SUBMISSION_PENDING, STR_NONE);
-    } else {
-        (void)row_add(run, entity, SUBMISSION_PENDING,
-                      look->has_succeeded); /* blocked: nothing more to set */
-    }
+    struct store_memory_submission *row = look->same != 0
+                                              ? row_get(run->memory, look->same)
+                                              : row_add(run, entity, look->has_succeeded);
+
+    if (!step(run, row, EVENT_BLOCKED, STR_NONE))
+        return;
+    row->base = row->attempts;
+    row->has_due = false;
     row_get(run->memory, look->in_flight)->flags |= FLAG_NEWER_WAITS;
 }
 
@@ -154,14 +163,16 @@ static void add_attempt(struct store_memory *memory, const struct store_outcome 
 {
     struct store_memory_submission *row = row_get(memory, outcome->submission);
     struct store_memory_attempt *attempt = &memory->attempts.rows[memory->attempts.count++];
+    enum submission_state state = SUBMISSION_IN_FLIGHT;
 
+    (void)submission_step(&state, outcome->event); /* a verdict: the caller has taken it */
     *attempt = (struct store_memory_attempt){
         .submission = outcome->submission,
         .before = row->last_attempt,
         .started_ms = outcome->started_ms,
         .duration_us = outcome->duration_us,
         .attempt = outcome->attempt,
-        .state = outcome->state,
+        .state = state,
         .http_status = outcome->http_status,
         .error_class = outcome->error_class,
     };
@@ -173,22 +184,23 @@ static void add_attempt(struct store_memory *memory, const struct store_outcome 
 }
 
 /* The caller has reserved room for the attempt. */
-static void lose(struct run *run, uint64_t number, const char *reason)
+static void lose(struct run *run, uint64_t number, enum submission_event event)
 {
     struct store_memory_submission *row = row_get(run->memory, number);
     const struct store_outcome outcome = {
         .submission = number,
         .attempt = row->attempts,
-        .state = SUBMISSION_UNKNOWN,
+        .event = event,
         .started_ms = run->wall_ms,
         .error_class = STORE_ERROR_UNKNOWN,
-        .reason = str_of(reason),
+        .reason = store_text_lost(event),
     };
 
+    if (!step(run, row, event, outcome.reason))
+        return;
     row->flags |= FLAG_UNKNOWN;
     row->due_ms = run->now_ms;
     row->has_due = true;
-    set_state(run, row, SUBMISSION_UNKNOWN, str_of(reason));
     add_attempt(run->memory, &outcome);
 }
 
@@ -198,10 +210,10 @@ static int take_due(struct run *run, uint64_t number)
     const struct store_memory_entity *entity = &run->memory->entities.rows[row->entity];
 
     if (row->state == SUBMISSION_IN_FLIGHT)
-        lose(run, number, store_text_lease);
+        lose(run, number, EVENT_LEASE_RAN_OUT);
     if (entity->is_deleted) {
-        row->has_due = false;
-        set_state(run, row, SUBMISSION_SKIPPED, str_of(store_text_deleted));
+        if (step(run, row, EVENT_ENTITY_DELETED, str_of(store_text_deleted)))
+            row->has_due = false;
         return 0;
     }
     struct submission_look look = look_at(run, row->entity, number);
@@ -378,30 +390,28 @@ static void record_one(struct run *run, const struct store_outcome *outcome)
     if (row == NULL || row->state != SUBMISSION_IN_FLIGHT || row->attempts != outcome->attempt ||
         row->integration != run->number)
         return;
-    enum submission_state state = outcome->is_released ? SUBMISSION_PENDING : outcome->state;
-    int64_t due_ms = outcome->is_released ? run->now_ms : outcome->due_ms;
-    row->has_due = submission_is_waiting(state);
-    row->due_ms = due_ms;
-    if (outcome->is_released)
+    struct str reason = outcome->event == EVENT_ACCEPTED ? STR_NONE : outcome->reason;
+    if (!step(run, row, outcome->event, reason))
+        return;
+    row->has_due = submission_is_waiting(row->state);
+    row->due_ms = outcome->event == EVENT_RELEASED ? run->now_ms : outcome->due_ms;
+    if (outcome->event == EVENT_RELEASED)
         row->attempts--;
-    if (state == SUBMISSION_UNKNOWN)
+    if (row->state == SUBMISSION_UNKNOWN)
         row->flags |= FLAG_UNKNOWN;
     struct store_memory_submission *newer =
         (row->flags & FLAG_NEWER_WAITS) != 0 ? find_blocked(run, row->entity) : NULL;
     row->flags &= ~(uint32_t)FLAG_NEWER_WAITS;
     if (newer != NULL) {
-        newer->due_ms = row->has_due ? due_ms : run->now_ms;
+        newer->due_ms = row->has_due ? row->due_ms : run->now_ms;
         newer->has_due = true;
-        newer->flags |=
-            (row->flags & FLAG_DELIVERED) | (state == SUBMISSION_SUCCEEDED ? FLAG_DELIVERED : 0);
-    }
-    if (newer != NULL && row->has_due)
+        newer->flags |= (row->flags & FLAG_DELIVERED) |
+                        (row->state == SUBMISSION_SUCCEEDED ? FLAG_DELIVERED : 0);
         supersede(run, row, newer->version);
-    else
-        set_state(run, row, state, state == SUBMISSION_SUCCEEDED ? STR_NONE : outcome->reason);
+    }
     if (outcome->external_id.len > 0)
         keep_key(run->memory, row, outcome->external_id);
-    if (outcome->is_attempt && !outcome->is_released)
+    if (outcome->is_attempt && outcome->event != EVENT_RELEASED)
         add_attempt(run->memory, outcome);
 }
 
@@ -431,13 +441,16 @@ int store_memory_record(void *pointer, struct store_record *record, struct err *
 
 static void ask_again(struct run *run, struct store_memory_submission *row, bool is_blocked)
 {
-    if (!submission_is_live(row->state))
+    enum submission_state from = row->state;
+
+    if (!step(run, row, submission_asking(from), STR_NONE))
+        return;
+    if (!submission_is_live(from))
         row->base = row->attempts;
-    if (row->state == SUBMISSION_SUCCEEDED)
+    if (from == SUBMISSION_SUCCEEDED)
         row->flags |= FLAG_DELIVERED; /* that it was stays true, whatever becomes of the replay */
     row->due_ms = run->now_ms;
     row->has_due = !is_blocked;
-    set_state(run, row, SUBMISSION_PENDING, STR_NONE);
 }
 
 static int enqueue_entity(struct run *run, struct store_enqueue *enqueue, struct err *err)
@@ -455,8 +468,7 @@ static int enqueue_entity(struct run *run, struct store_enqueue *enqueue, struct
     if (look.in_flight != 0)
         row_get(run->memory, look.in_flight)->flags |= FLAG_NEWER_WAITS;
     struct store_memory_submission *row =
-        look.same != 0 ? row_get(run->memory, look.same)
-                       : row_add(run, index, SUBMISSION_PENDING, look.has_succeeded);
+        look.same != 0 ? row_get(run->memory, look.same) : row_add(run, index, look.has_succeeded);
     ask_again(run, row, look.in_flight != 0);
     return 0;
 }
@@ -525,8 +537,10 @@ static enum store_refusal move_one(struct run *run, const struct store_move *mov
     if (refusal != REFUSALS)
         return refusal;
     if (move->action == MOVE_DISCARD) {
-        row->has_due = false;
-        set_state(run, row, SUBMISSION_SKIPPED, str_of(move->reason));
+        if (step(run, row, EVENT_DISCARDED, str_of(move->reason)))
+            row->has_due = false;
+        if (facts.is_blocked)
+            row->flags |= FLAG_WAS_BLOCKED;
         return REFUSALS;
     }
     if (move->new_key)
@@ -564,7 +578,7 @@ int store_memory_recover(void *pointer, struct store_recover *recover, struct er
             continue;
         run.number = row->integration;
         run.integration = &memory->integrations.rows[row->integration - 1];
-        lose(&run, number, store_text_stopped);
+        lose(&run, number, EVENT_RECOVERED);
         recover->count++;
     }
     return status;

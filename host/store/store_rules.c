@@ -9,32 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-const char *const store_text_stopped = "sent, answer never seen: the daemon stopped";
-const char *const store_text_lease = "sent, answer never seen: the lease ran out";
 const char *const store_text_deleted = "the entity was deleted";
-
-static const char *const state_names[SUBMISSION_STATES] = {
-    [SUBMISSION_PENDING] = "pending",     [SUBMISSION_IN_FLIGHT] = "in_flight",
-    [SUBMISSION_SUCCEEDED] = "succeeded", [SUBMISSION_RETRYING] = "retrying",
-    [SUBMISSION_FAILED] = "failed",       [SUBMISSION_UNKNOWN] = "unknown",
-    [SUBMISSION_SKIPPED] = "skipped",     [SUBMISSION_SUPERSEDED] = "superseded",
-};
-
-const char *submission_state_name(enum submission_state state)
-{
-    return (unsigned)state < SUBMISSION_STATES ? state_names[state] : "?";
-}
-
-bool submission_state_parse(struct str name, enum submission_state *out)
-{
-    for (int i = 0; i < SUBMISSION_STATES; i++) {
-        if (str_is(name, state_names[i])) {
-            *out = (enum submission_state)i;
-            return true;
-        }
-    }
-    return false;
-}
 
 struct str store_signal_name(int signal)
 {
@@ -46,6 +21,12 @@ struct str store_signal_name(int signal)
     };
 
     return signal >= 0 && signal <= SIGNAL_RELATED ? str_of(names[signal]) : STR("?");
+}
+
+struct str store_text_lost(enum submission_event event)
+{
+    return event == EVENT_RECOVERED ? STR("sent, answer never seen: the daemon stopped")
+                                    : STR("sent, answer never seen: the lease ran out");
 }
 
 struct str store_text_superseded(uint64_t version, char space[48])
@@ -95,10 +76,10 @@ int store_rules_check_put(const struct store_put *put, struct err *err)
 int store_rules_check_record(const struct store_record *record, struct err *err)
 {
     for (size_t i = 0; i < record->count; i++) {
-        enum submission_state state = record->outcomes[i].state;
-        if ((unsigned)state >= SUBMISSION_STATES || state == SUBMISSION_IN_FLIGHT)
+        enum submission_event event = record->outcomes[i].event;
+        if (!submission_event_is_verdict(event))
             return err_set(err, -EINVAL, "outcome %zu of %zu: '%s' is no verdict", i, record->count,
-                           submission_state_name(state));
+                           submission_event_name(event));
     }
     return 0;
 }
@@ -179,10 +160,11 @@ enum store_refusal store_rules_move(int action, const struct store_move_facts *f
         return REFUSAL_IN_FLIGHT;
     if (facts->state == SUBMISSION_SUPERSEDED)
         return REFUSAL_SUPERSEDED;
+    if (submission_transition_find(facts->state, is_retry ? submission_asking(facts->state)
+                                                          : EVENT_DISCARDED) == NULL)
+        return REFUSAL_OVER;
     if (!is_retry)
-        return facts->state == SUBMISSION_SUCCEEDED || facts->state == SUBMISSION_SKIPPED
-                   ? REFUSAL_OVER
-                   : REFUSALS;
+        return REFUSALS;
     if (facts->is_deleted)
         return REFUSAL_DELETED;
     return submission_is_live(facts->state) || is_last_word(facts, look) ? REFUSALS

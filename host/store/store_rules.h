@@ -22,39 +22,28 @@ enum { STORE_WALK_MAX = 20000 };
 enum store_signal { SIGNAL_CREATED, SIGNAL_UPDATED, SIGNAL_DELETED, SIGNAL_RELATED };
 struct str store_signal_name(int signal);
 
-/* Reasons: of an attempt that recover() found unanswered, of one whose lease ran out, of a waiting
- * submission whose entity was deleted. */
-extern const char *const store_text_stopped;
-extern const char *const store_text_lease;
+/* The reason of a waiting submission whose entity was deleted. */
 extern const char *const store_text_deleted;
+/* Of an attempt that is lost: EVENT_RECOVERED or EVENT_LEASE_RAN_OUT. */
+struct str store_text_lost(enum submission_event event);
 /* "version 7 goes instead" */
 struct str store_text_superseded(uint64_t version, char space[48]);
 
 /* Checks every entity of a put; the index of the first bad one is in the sentence. 0, -EINVAL,
  * E_TOO_LARGE. */
 int store_rules_check_put(const struct store_put *put, struct err *err);
-/* Refuses a new state that no verdict can give. */
+/* Refuses an event that is no verdict. */
 int store_rules_check_record(const struct store_record *record, struct err *err);
 int store_rules_check_keep(const struct store_keep *keep, struct err *err);
 int store_rules_check_name(struct str name, const char *what, size_t max, struct err *err);
-
-/* Waits, or is in somebody's hands: not over yet. */
-static inline bool submission_is_live(enum submission_state state)
-{
-    return state == SUBMISSION_PENDING || state == SUBMISSION_IN_FLIGHT ||
-           state == SUBMISSION_RETRYING || state == SUBMISSION_UNKNOWN;
-}
-
-static inline bool submission_is_waiting(enum submission_state state)
-{
-    return submission_is_live(state) && state != SUBMISSION_IN_FLIGHT;
-}
 
 /* Flags of a submission's row. */
 enum {
     FLAG_NEWER_WAITS = 1, /* another version stands blocked behind this one, which is in flight */
     FLAG_UNKNOWN = 2,     /* some attempt's answer was never seen; never cleared */
     FLAG_DELIVERED = 4,   /* an earlier version was delivered: spares looking at all of them */
+    FLAG_WAS_BLOCKED =
+        8, /* discarded while it stood behind what is in flight: look below it, too */
 };
 
 enum { STORE_ERROR_UNKNOWN = TENON_E_UNKNOWN };

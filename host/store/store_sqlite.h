@@ -162,8 +162,8 @@ int store_sqlite_type_intern(struct store_sqlite_writer *writer, struct str name
                              struct err *err);
 struct store_sqlite_integration *store_sqlite_integration_find(struct store_sqlite_writer *writer,
                                                                uint32_t number, struct err *err);
-void store_sqlite_count(struct store_sqlite_integration *integration, int from,
-                        int to); /* -1: not there */
+void store_sqlite_count(struct store_sqlite_integration *integration, enum submission_state from,
+                        enum submission_state to);
 int store_sqlite_lease_add(struct store_sqlite_writer *writer,
                            const struct store_sqlite_lease *lease, struct err *err);
 int store_sqlite_lease_drop(struct store_sqlite_writer *writer, size_t index, struct err *err);
@@ -208,14 +208,15 @@ int store_sqlite_supersede_waiting(struct store_sqlite_writer *writer,
                                    struct store_sqlite_integration *integration,
                                    const struct submission_look *look, uint64_t version,
                                    struct err *err);
-/* In flight no longer, and nobody knows the answer: UNKNOWN, due at now_ms, with an attempt row
- * that says so. */
+/* In flight no longer, and nobody knows the answer (EVENT_LEASE_RAN_OUT or EVENT_RECOVERED): due at
+ * now_ms, with an attempt row that says so. */
 int store_sqlite_submission_lost(struct store_sqlite_writer *writer,
                                  struct store_sqlite_integration *integration,
-                                 struct store_sqlite_submission *row, const char *reason,
+                                 struct store_sqlite_submission *row, enum submission_event event,
                                  int64_t now_ms, struct err *err);
-int store_sqlite_lease_lost(struct store_sqlite_writer *writer, size_t index, const char *reason,
-                            int64_t now_ms, uint64_t *count, struct err *err);
+int store_sqlite_lease_lost(struct store_sqlite_writer *writer, size_t index,
+                            enum submission_event event, int64_t now_ms, uint64_t *count,
+                            struct err *err);
 int store_sqlite_next_due(struct store_sqlite_writer *writer, uint32_t integration, int64_t *out,
                           struct err *err);
 

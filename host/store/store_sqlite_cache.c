@@ -109,14 +109,14 @@ struct store_sqlite_integration *store_sqlite_integration_find(struct store_sqli
     return NULL;
 }
 
-void store_sqlite_count(struct store_sqlite_integration *integration, int from, int to)
+void store_sqlite_count(struct store_sqlite_integration *integration, enum submission_state from,
+                        enum submission_state to)
 {
     if (from == to)
         return;
-    if (from >= 0)
+    if (from != SUBMISSION_NONE)
         integration->deltas[from]--;
-    if (to >= 0)
-        integration->deltas[to]++;
+    integration->deltas[to]++;
     integration->is_counted = true;
 }
 

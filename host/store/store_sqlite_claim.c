@@ -51,10 +51,13 @@ static int take_new(struct run *run, const struct present *entity,
     struct store_sqlite_submission row = {
         .entity = entity->number,
         .version = entity->version,
-        .state = SUBMISSION_IN_FLIGHT,
+        .state = SUBMISSION_NONE,
         .attempts = 1,
         .flags = look->has_succeeded ? FLAG_DELIVERED : 0,
     };
+
+    if (!submission_step(&row.state, EVENT_CLAIMED))
+        return 0;
     int status = store_sqlite_submission_add(run->writer, run->integration, &row, &row.number, err);
 
     if (run->born.first == 0)
@@ -74,9 +77,11 @@ static int take_again(struct run *run, const struct present *entity, uint64_t nu
     if (status < 0)
         return status;
     enum submission_state from = row.state;
-    if (!submission_is_live(from))
+    bool is_over = !submission_is_live(from);
+    if (!submission_step(&row.state, is_over ? EVENT_REWOUND : EVENT_CLAIMED))
+        return 0;
+    if (is_over)
         row.base = row.attempts;
-    row.state = SUBMISSION_IN_FLIGHT;
     row.attempts++;
     row.due_ms = run->claim->lease_until_ms;
     row.has_due = true;
@@ -92,24 +97,22 @@ static int block(struct run *run, const struct present *entity, const struct sub
     struct store_sqlite_submission row = {
         .entity = entity->number,
         .version = entity->version,
-        .state = SUBMISSION_PENDING,
+        .state = SUBMISSION_NONE,
         .flags = look->has_succeeded ? FLAG_DELIVERED : 0,
     };
-    int status;
+    int status = 0;
 
-    if (look->same != 0) {
+    if (look->same != 0)
         status = store_sqlite_submission_load(run->writer, look->same, &row, err);
-        if (status < 0)
-            return status;
-        enum submission_state from = row.state;
-        row.base = row.attempts;
-        row.state = SUBMISSION_PENDING;
-        row.has_due = false;
-        status =
-            store_sqlite_submission_move(run->writer, run->integration, &row, from, STR_NONE, err);
-    } else {
-        status = store_sqlite_submission_add(run->writer, run->integration, &row, &row.number, err);
-    }
+    enum submission_state from = row.state;
+    if (status < 0 || !submission_step(&row.state, EVENT_BLOCKED))
+        return status;
+    row.base = row.attempts;
+    row.has_due = false;
+    status =
+        from != SUBMISSION_NONE
+            ? store_sqlite_submission_move(run->writer, run->integration, &row, from, STR_NONE, err)
+            : store_sqlite_submission_add(run->writer, run->integration, &row, &row.number, err);
     return status < 0
                ? status
                : store_sqlite_submission_flag(run->writer, look->in_flight, FLAG_NEWER_WAITS, err);
@@ -117,11 +120,12 @@ static int block(struct run *run, const struct present *entity, const struct sub
 
 /* What waited is over without being sent. */
 static int end_waiting(struct run *run, struct store_sqlite_submission *row,
-                       enum submission_state state, struct str reason, struct err *err)
+                       enum submission_event event, struct str reason, struct err *err)
 {
     enum submission_state from = row->state;
 
-    row->state = state;
+    if (!submission_step(&row->state, event))
+        return 0;
     row->has_due = false;
     return store_sqlite_submission_move(run->writer, run->integration, row, from, reason, err);
 }
@@ -138,10 +142,10 @@ static int take_due(struct run *run, uint64_t number, const struct present *enti
     if (status < 0)
         return status;
     if (row.state == SUBMISSION_IN_FLIGHT)
-        status = store_sqlite_submission_lost(run->writer, run->integration, &row, store_text_lease,
-                                              run->now_ms, err);
+        status = store_sqlite_submission_lost(run->writer, run->integration, &row,
+                                              EVENT_LEASE_RAN_OUT, run->now_ms, err);
     if (status == 0 && entity->is_deleted)
-        return end_waiting(run, &row, SUBMISSION_SKIPPED, str_of(store_text_deleted), err);
+        return end_waiting(run, &row, EVENT_ENTITY_DELETED, str_of(store_text_deleted), err);
     if (status == 0)
         status = store_sqlite_look(run->writer, run->integration->number, entity->number,
                                    entity->version, number, &look, err);
@@ -154,7 +158,7 @@ static int take_due(struct run *run, uint64_t number, const struct present *enti
         return take_again(run, entity, number, err);
     if ((row.flags & FLAG_DELIVERED) != 0)
         look.has_succeeded = true;
-    status = end_waiting(run, &row, SUBMISSION_SUPERSEDED,
+    status = end_waiting(run, &row, EVENT_NEWER_VERSION,
                          store_text_superseded(entity->version, space), err);
     if (status < 0)
         return status;
@@ -173,8 +177,8 @@ static int expire_leases(struct run *run, struct err *err)
     for (size_t i = 0; i < run->writer->lease_count && status == 0;) {
         const struct store_sqlite_lease *lease = &run->writer->leases[i];
         if (lease->integration == run->integration->number && lease->until_ms <= run->now_ms)
-            status =
-                store_sqlite_lease_lost(run->writer, i, store_text_lease, run->now_ms, &count, err);
+            status = store_sqlite_lease_lost(run->writer, i, EVENT_LEASE_RAN_OUT, run->now_ms,
+                                             &count, err);
         else
             i++;
     }

@@ -9,7 +9,10 @@ static int discard(struct store_sqlite_writer *writer, struct store_sqlite_integ
 {
     enum submission_state from = row->state;
 
-    row->state = SUBMISSION_SKIPPED;
+    if (from == SUBMISSION_PENDING && !row->has_due)
+        row->flags |= FLAG_WAS_BLOCKED;
+    if (!submission_step(&row->state, EVENT_DISCARDED))
+        return 0;
     row->has_due = false;
     return store_sqlite_submission_move(writer, integration, row, from, str_of(reason), err);
 }

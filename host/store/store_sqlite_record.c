@@ -7,12 +7,14 @@
 static int add_attempt(struct store_sqlite_writer *writer, const struct store_outcome *outcome,
                        struct err *err)
 {
+    enum submission_state state = SUBMISSION_IN_FLIGHT;
     sqlite3_stmt *add = store_sqlite_use(
         &writer->handle, S_ATTEMPT,
         "INSERT OR REPLACE INTO attempts (num, started_ms, duration_us, http_status,"
         " error_class, reason, request, answer, state)"
         " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)");
 
+    (void)submission_step(&state, outcome->event); /* a verdict: the caller has taken it */
     (void)sqlite3_bind_int64(add, 1,
                              store_sqlite_attempt_number(outcome->submission, outcome->attempt));
     (void)sqlite3_bind_int64(add, 2, outcome->started_ms);
@@ -22,7 +24,7 @@ static int add_attempt(struct store_sqlite_writer *writer, const struct store_ou
     store_sqlite_bind_text(add, 6, outcome->reason);
     store_sqlite_bind_text(add, 7, outcome->request);
     store_sqlite_bind_text(add, 8, outcome->answer);
-    (void)sqlite3_bind_int(add, 9, outcome->state);
+    (void)sqlite3_bind_int(add, 9, state);
     return store_sqlite_run(writer, add, "cannot add an attempt", err);
 }
 
@@ -49,18 +51,23 @@ static int record_delivered(struct store_sqlite_writer *writer,
 {
     sqlite3_stmt *done = store_sqlite_use(
         &writer->handle, S_SUBMISSION_DONE,
-        "UPDATE submissions SET state = 2, changed_ms = ?4 WHERE num = ?1 AND state = 1"
+        "UPDATE submissions SET state = ?5, changed_ms = ?4 WHERE num = ?1 AND state = 1"
         " AND attempts = ?2 AND integration = ?3 AND due_ms IS NULL AND flags & 1 = 0");
 
+    enum submission_state state = SUBMISSION_IN_FLIGHT;
+
+    if (!submission_step(&state, outcome->event))
+        return 0;
     (void)sqlite3_bind_int64(done, 1, (int64_t)outcome->submission);
     (void)sqlite3_bind_int64(done, 2, outcome->attempt);
     (void)sqlite3_bind_int64(done, 3, integration->number);
     (void)sqlite3_bind_int64(done, 4, writer->now_ms);
+    (void)sqlite3_bind_int(done, 5, state);
     int status = store_sqlite_run(writer, done, "cannot record a verdict", err);
     if (status < 0 || sqlite3_changes(writer->handle.db) == 0)
         return status;
     *out_is_done = true;
-    store_sqlite_count(integration, SUBMISSION_IN_FLIGHT, SUBMISSION_SUCCEEDED);
+    store_sqlite_count(integration, SUBMISSION_IN_FLIGHT, state);
     return store_sqlite_lease_release(writer, outcome->submission, err);
 }
 
@@ -117,8 +124,7 @@ static int settle_newer(struct store_sqlite_writer *writer, struct store_sqlite_
         return status;
     uint32_t flags = row->state == SUBMISSION_SUCCEEDED ? FLAG_DELIVERED : 0;
     flags |= row->flags & FLAG_DELIVERED;
-    if (submission_is_waiting(row->state)) {
-        row->state = SUBMISSION_SUPERSEDED;
+    if (submission_step(&row->state, EVENT_NEWER_VERSION)) {
         row->has_due = false;
         *reason = store_text_superseded(version, space);
     }
@@ -130,17 +136,17 @@ static int record_move(struct store_sqlite_writer *writer,
                        const struct store_outcome *outcome, struct store_sqlite_submission *row,
                        int64_t now_ms, struct err *err)
 {
-    struct str reason = outcome->state == SUBMISSION_SUCCEEDED ? STR_NONE : outcome->reason;
+    struct str reason = outcome->event == EVENT_ACCEPTED ? STR_NONE : outcome->reason;
+    enum submission_state from = row->state;
     bool is_walk_born = !row->has_due;
     char space[48];
     int status = 0;
 
-    row->state = outcome->state;
-    row->has_due = submission_is_waiting(outcome->state);
+    if (!submission_step(&row->state, outcome->event))
+        return 0;
+    row->has_due = submission_is_waiting(row->state);
     row->due_ms = outcome->due_ms;
-    if (outcome->is_released) {
-        row->state = SUBMISSION_PENDING;
-        row->has_due = true;
+    if (outcome->event == EVENT_RELEASED) {
         row->due_ms = now_ms;
         row->attempts--;
     }
@@ -149,8 +155,7 @@ static int record_move(struct store_sqlite_writer *writer,
     if ((row->flags & FLAG_NEWER_WAITS) != 0)
         status = settle_newer(writer, row, &reason, space, now_ms, err);
     if (status == 0)
-        status = store_sqlite_submission_move(writer, integration, row, SUBMISSION_IN_FLIGHT,
-                                              reason, err);
+        status = store_sqlite_submission_move(writer, integration, row, from, reason, err);
     if (status == 0 && is_walk_born)
         status = store_sqlite_lease_release(writer, row->number, err);
     return status;
@@ -165,7 +170,7 @@ static int record_one(struct store_sqlite_writer *writer,
     bool has_key = outcome->external_id.len > 0;
     int status = 0;
 
-    if (outcome->state == SUBMISSION_SUCCEEDED && !outcome->is_released && !has_key)
+    if (outcome->event == EVENT_ACCEPTED && !has_key)
         status = record_delivered(writer, integration, outcome, &is_done, err);
     if (status == 0 && !is_done) {
         status = store_sqlite_submission_load(writer, outcome->submission, &row, err);
@@ -179,7 +184,7 @@ static int record_one(struct store_sqlite_writer *writer,
         if (status == 0 && has_key)
             status = keep_key(writer, &row, outcome->external_id, err);
     }
-    if (status == 0 && outcome->is_attempt && !outcome->is_released)
+    if (status == 0 && outcome->is_attempt && outcome->event != EVENT_RELEASED)
         status = add_attempt(writer, outcome, err);
     return status;
 }
@@ -237,11 +242,12 @@ int store_sqlite_ask_again(struct store_sqlite_writer *writer,
 {
     enum submission_state from = row->state;
 
+    if (!submission_step(&row->state, submission_asking(from)))
+        return 0;
     if (!submission_is_live(from))
         row->base = row->attempts;
     if (from == SUBMISSION_SUCCEEDED)
         row->flags |= FLAG_DELIVERED; /* that it was stays true, whatever becomes of the replay */
-    row->state = SUBMISSION_PENDING;
     row->due_ms = clock_due_ms();
     row->has_due = !is_blocked;
     return store_sqlite_submission_move(writer, integration, row, from, STR_NONE, err);
@@ -281,16 +287,17 @@ static int enqueue_entity(struct store_sqlite_writer *writer,
         return status;
     if (look.same != 0)
         return ask_again(writer, integration, look.same, look.in_flight != 0, err);
-    const struct store_sqlite_submission row = {
+    struct store_sqlite_submission row = {
         .entity = asked.number,
         .version = asked.version,
-        .state = SUBMISSION_PENDING,
+        .state = SUBMISSION_NONE,
         .flags = look.has_succeeded ? FLAG_DELIVERED : 0,
         .due_ms = now_ms,
         .has_due = look.in_flight == 0,
     };
-    uint64_t number;
-    return store_sqlite_submission_add(writer, integration, &row, &number, err);
+    if (!submission_step(&row.state, submission_asking(row.state)))
+        return 0;
+    return store_sqlite_submission_add(writer, integration, &row, &row.number, err);
 }
 
 /* A failed one is worth another try when it is still the last word on its entity: the present
@@ -391,7 +398,7 @@ static int recover_reclaimed(struct store_sqlite_writer *writer,
         status = store_sqlite_submission_load(writer, (uint64_t)sqlite3_column_int64(rows, 0), &row,
                                               err);
         if (status == 0)
-            status = store_sqlite_submission_lost(writer, integration, &row, store_text_stopped,
+            status = store_sqlite_submission_lost(writer, integration, &row, EVENT_RECOVERED,
                                                   now_ms, err);
         (*count)++;
     }
@@ -409,8 +416,8 @@ int store_sqlite_recover(void *pointer, struct store_recover *recover, struct er
 
     writer->now_ms = clock_wall_ms();
     while (writer->lease_count > 0 && status == 0)
-        status = store_sqlite_lease_lost(writer, writer->lease_count - 1, store_text_stopped,
-                                         now_ms, &recover->count, err);
+        status = store_sqlite_lease_lost(writer, writer->lease_count - 1, EVENT_RECOVERED, now_ms,
+                                         &recover->count, err);
     for (size_t i = 0; i < writer->integration_count && status == 0; i++)
         status = recover_reclaimed(writer, &writer->integrations[i], &recover->count, now_ms, err);
     return status;

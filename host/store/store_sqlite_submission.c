@@ -63,7 +63,7 @@ int store_sqlite_submission_add(struct store_sqlite_writer *writer,
     else
         (void)sqlite3_bind_null(add, 8);
     (void)sqlite3_bind_int64(add, 9, writer->now_ms);
-    store_sqlite_count(integration, -1, row->state);
+    store_sqlite_count(integration, SUBMISSION_NONE, row->state);
     *out_number = number;
     return store_sqlite_run(writer, add, "cannot add a submission", err);
 }
@@ -90,7 +90,7 @@ int store_sqlite_submission_move(struct store_sqlite_writer *writer,
     store_sqlite_bind_text(move, 7, reason);
     (void)sqlite3_bind_int64(move, 8, writer->now_ms);
     (void)sqlite3_bind_int64(move, 9, row->salt);
-    store_sqlite_count(integration, (int)from, (int)row->state);
+    store_sqlite_count(integration, from, row->state);
     return store_sqlite_run(writer, move, "cannot change a submission", err);
 }
 
@@ -129,7 +129,8 @@ int store_sqlite_look(struct store_sqlite_writer *writer, uint32_t integration, 
             out->has_succeeded = true;
         if (number != except)
             store_look_add(out, version, number, (uint64_t)sqlite3_column_int64(look, 1), state);
-        is_enough = state != SUBMISSION_SUPERSEDED && !is_blocked;
+        is_enough = state != SUBMISSION_SUPERSEDED && !is_blocked &&
+                    (sqlite3_column_int64(look, 3) & FLAG_WAS_BLOCKED) == 0;
     }
     (void)sqlite3_reset(look); /* repeats the step's code */
     if (!is_enough && code != SQLITE_DONE)
@@ -151,7 +152,8 @@ int store_sqlite_supersede_waiting(struct store_sqlite_writer *writer,
         if (status < 0)
             break;
         enum submission_state from = row.state;
-        row.state = SUBMISSION_SUPERSEDED;
+        if (!submission_step(&row.state, EVENT_NEWER_VERSION))
+            continue;
         row.has_due = false;
         status = store_sqlite_submission_move(writer, integration, &row, from,
                                               store_text_superseded(version, space), err);
@@ -161,7 +163,7 @@ int store_sqlite_supersede_waiting(struct store_sqlite_writer *writer,
 
 int store_sqlite_submission_lost(struct store_sqlite_writer *writer,
                                  struct store_sqlite_integration *integration,
-                                 struct store_sqlite_submission *row, const char *reason,
+                                 struct store_sqlite_submission *row, enum submission_event event,
                                  int64_t now_ms, struct err *err)
 {
     sqlite3_stmt *lost = store_sqlite_use(
@@ -169,19 +171,21 @@ int store_sqlite_submission_lost(struct store_sqlite_writer *writer,
         "INSERT OR IGNORE INTO attempts (num, started_ms, duration_us, http_status,"
         " error_class, reason, state) VALUES (?1, ?2, 0, 0, ?4, ?3, ?5)");
     enum submission_state from = row->state;
+    struct str reason = store_text_lost(event);
 
-    row->state = SUBMISSION_UNKNOWN;
+    if (!submission_step(&row->state, event))
+        return 0;
     row->flags |= FLAG_UNKNOWN;
     row->due_ms = now_ms;
     row->has_due = true;
-    int status = store_sqlite_submission_move(writer, integration, row, from, str_of(reason), err);
+    int status = store_sqlite_submission_move(writer, integration, row, from, reason, err);
     if (status < 0)
         return status;
     (void)sqlite3_bind_int64(lost, 1, store_sqlite_attempt_number(row->number, row->attempts));
     (void)sqlite3_bind_int64(lost, 2, writer->now_ms);
-    store_sqlite_bind_text(lost, 3, str_of(reason));
+    store_sqlite_bind_text(lost, 3, reason);
     (void)sqlite3_bind_int(lost, 4, STORE_ERROR_UNKNOWN);
-    (void)sqlite3_bind_int(lost, 5, SUBMISSION_UNKNOWN);
+    (void)sqlite3_bind_int(lost, 5, row->state);
     return store_sqlite_run(writer, lost, "cannot add an attempt", err);
 }
 
@@ -206,8 +210,9 @@ static int lease_next(struct store_sqlite_writer *writer, uint64_t first, uint64
     return status;
 }
 
-int store_sqlite_lease_lost(struct store_sqlite_writer *writer, size_t index, const char *reason,
-                            int64_t now_ms, uint64_t *count, struct err *err)
+int store_sqlite_lease_lost(struct store_sqlite_writer *writer, size_t index,
+                            enum submission_event event, int64_t now_ms, uint64_t *count,
+                            struct err *err)
 {
     struct store_sqlite_lease lease = writer->leases[index];
     struct store_sqlite_integration *integration =
@@ -219,7 +224,7 @@ int store_sqlite_lease_lost(struct store_sqlite_writer *writer, size_t index, co
         struct store_sqlite_submission row;
         status = store_sqlite_submission_load(writer, number, &row, err);
         if (status == 0)
-            status = store_sqlite_submission_lost(writer, integration, &row, reason, now_ms, err);
+            status = store_sqlite_submission_lost(writer, integration, &row, event, now_ms, err);
         if (status < 0)
             break;
         (*count)++;

@@ -156,7 +156,7 @@ static void record(struct bench *bench, const struct store_claim *claimed)
         outcomes[i] = (struct store_outcome){
             .submission = claimed->records[i].submission,
             .attempt = claimed->records[i].attempt,
-            .state = SUBMISSION_SUCCEEDED,
+            .event = EVENT_ACCEPTED,
             .is_attempt = true,
             .started_ms = clock_wall_ms(),
             .duration_us = 1500,

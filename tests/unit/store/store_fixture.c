@@ -171,13 +171,13 @@ int tell(struct fixture *fixture, const struct store_outcome *outcomes, size_t c
     return record.op.status;
 }
 
-void tell_state(struct fixture *fixture, const struct store_claimed *record,
-                enum submission_state state, int64_t due_ms)
+void tell_event(struct fixture *fixture, const struct store_claimed *record,
+                enum submission_event event, int64_t due_ms)
 {
     const struct store_outcome outcome = {
         .submission = record->submission,
         .attempt = record->attempt,
-        .state = state,
+        .event = event,
         .due_ms = due_ms,
         .is_attempt = true,
         .started_ms = clock_wall_ms(),

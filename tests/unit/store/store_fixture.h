@@ -47,8 +47,8 @@ struct store_claimed take_one(struct fixture *fixture, enum store_walk walk, con
                               uint64_t version);
 void take_none(struct fixture *fixture, enum store_walk walk);
 int tell(struct fixture *fixture, const struct store_outcome *outcomes, size_t count);
-void tell_state(struct fixture *fixture, const struct store_claimed *record,
-                enum submission_state state, int64_t due_ms);
+void tell_event(struct fixture *fixture, const struct store_claimed *record,
+                enum submission_event event, int64_t due_ms);
 int enqueue(struct fixture *fixture, const char *entity, int selector, uint64_t *out_count);
 int keep_text(struct fixture *fixture, uint32_t integration, const char *name, const char *value);
 uint64_t recover(struct fixture *fixture);

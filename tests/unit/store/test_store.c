@@ -230,10 +230,9 @@ static void test_queries_filter_and_page(void **state)
     assert_int_equal(claim.count, 10);
     struct store_outcome outcomes[10];
     for (size_t i = 0; i < 10; i++)
-        outcomes[i] =
-            (struct store_outcome){.submission = claim.records[i].submission,
-                                   .attempt = 1,
-                                   .state = i < 4 ? SUBMISSION_FAILED : SUBMISSION_SUCCEEDED};
+        outcomes[i] = (struct store_outcome){.submission = claim.records[i].submission,
+                                             .attempt = 1,
+                                             .event = i < 4 ? EVENT_REJECTED : EVENT_ACCEPTED};
     assert_int_equal(tell(f, outcomes, 10), 0);
     store_claim_finish(&claim);
     struct store_query failed = {

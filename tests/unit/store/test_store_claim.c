@@ -56,7 +56,7 @@ static void test_claim_hands_out_and_record_ends(void **state)
     struct store_outcome outcomes[2] = {
         {.submission = claim.records[0].submission,
          .attempt = 1,
-         .state = SUBMISSION_SUCCEEDED,
+         .event = EVENT_ACCEPTED,
          .is_attempt = true,
          .started_ms = NOW_MS + 1,
          .duration_us = 1234,
@@ -66,7 +66,7 @@ static void test_claim_hands_out_and_record_ends(void **state)
          .external_id = STR("ext-1")},
         {.submission = claim.records[1].submission,
          .attempt = 1,
-         .state = SUBMISSION_SKIPPED,
+         .event = EVENT_SKIPPED,
          .reason = STR("type 'event' is not wanted")},
     };
     assert_int_equal(tell(f, outcomes, 2), 0);
@@ -97,7 +97,7 @@ static void test_claim_hands_out_and_record_ends(void **state)
         0);
     store_claim_finish(&claim);
     struct store_claimed third = take_one(f, WALK_UNSUBMITTED, "c", 1);
-    tell_state(f, &third, SUBMISSION_SUCCEEDED, 0);
+    tell_event(f, &third, EVENT_ACCEPTED, 0);
     take_none(f, WALK_UNSUBMITTED);
     assert_false(f->has_more);
     assert_int_equal(count_of(f, SUBMISSION_SUCCEEDED), 2);
@@ -187,19 +187,19 @@ static void test_walks_pick_as_named(void **state)
     drop(f, "gone");
     take_none(f, WALK_NONE);
     record = take_one(f, WALK_UNSUBMITTED, "a", 1);
-    tell_state(f, &record, SUBMISSION_SUCCEEDED, 0);
+    tell_event(f, &record, EVENT_ACCEPTED, 0);
     put(f, "a", "2");
     take_none(f, WALK_UNSUBMITTED); /* delivered once is delivered */
     put(f, "a", "3");
     record = take_one(f, WALK_CHANGED, "a", 3);
-    tell_state(f, &record, SUBMISSION_FAILED, 0);
+    tell_event(f, &record, EVENT_REJECTED, 0);
     take_none(f, WALK_CHANGED); /* a version that failed is not taken up again by itself */
     put(f, "a", "4");
     take_none(f,
               WALK_UNSUBMITTED); /* the failure of a later version does not make it undelivered */
     put(f, "a", "5");
     record = take_one(f, WALK_ALL, "a", 5);
-    tell_state(f, &record, SUBMISSION_SUCCEEDED, 0);
+    tell_event(f, &record, EVENT_ACCEPTED, 0);
     take_none(f, WALK_ALL);
 }
 
@@ -209,7 +209,7 @@ static void test_retry_waits_for_its_time(void **state)
 
     put(f, "a", "1");
     struct store_claimed first = take_one(f, WALK_UNSUBMITTED, "a", 1);
-    tell_state(f, &first, SUBMISSION_RETRYING, NOW_MS + 500);
+    tell_event(f, &first, EVENT_RETRY, NOW_MS + 500);
     assert_int_equal(f->next_due_ms, NOW_MS + 500);
     take_none(f, WALK_UNSUBMITTED);
     assert_int_equal(f->next_due_ms, NOW_MS + 500);
@@ -223,11 +223,11 @@ static void test_retry_waits_for_its_time(void **state)
     assert_string_equal(second.key, first.key);
     assert_false(second.was_unknown);
     assert_int_equal(count_of(f, SUBMISSION_IN_FLIGHT), 1);
-    tell_state(f, &second, SUBMISSION_UNKNOWN, NOW_MS + 600);
+    tell_event(f, &second, EVENT_UNSURE, NOW_MS + 600);
     fixture_at(NOW_MS + 600);
     struct store_claimed third = take_one(f, WALK_NONE, "a", 1);
     assert_true(third.was_unknown);
-    tell_state(f, &third, SUBMISSION_SUCCEEDED, 0);
+    tell_event(f, &third, EVENT_ACCEPTED, 0);
     assert_int_equal(
         ask(f, (struct store_query){.query = QUERY_ATTEMPTS, .number = first.submission}, NULL), 3);
     assert_int_equal(count_of(f, SUBMISSION_SUCCEEDED), 1);
@@ -243,14 +243,14 @@ static void test_release_counts_no_try(void **state)
     struct store_outcome back = none;
     back.submission = record.submission;
     back.attempt = record.attempt;
-    back.is_released = true;
+    back.event = EVENT_RELEASED;
     assert_int_equal(tell(f, &back, 1), 0);
     assert_int_equal(ask_submission(f, record.submission).row.state, SUBMISSION_PENDING);
     assert_int_equal(f->next_due_ms, NOW_MS);
     record = take_one(f, WALK_NONE, "a", 1);
     assert_int_equal(record.attempt, 1);
     assert_int_equal(record.tries, 1);
-    tell_state(f, &record, SUBMISSION_SUCCEEDED, 0);
+    tell_event(f, &record, EVENT_ACCEPTED, 0);
     assert_int_equal(
         ask(f, (struct store_query){.query = QUERY_ATTEMPTS, .number = record.submission}, NULL),
         1);
@@ -270,13 +270,13 @@ static void test_lease_runs_out(void **state)
     assert_int_equal(second.submission, first.submission);
     assert_int_equal(second.attempt, 2);
     assert_true(second.was_unknown);
-    tell_state(f, &first, SUBMISSION_FAILED, 0); /* too late: it is another's now */
+    tell_event(f, &first, EVENT_REJECTED, 0); /* too late: it is another's now */
     assert_int_equal(ask_submission(f, first.submission).row.state, SUBMISSION_IN_FLIGHT);
     fixture_at(NOW_MS + 2 * LEASE_MS); /* a second attempt's lease runs out as well */
     struct store_claimed third = take_one(f, WALK_UNSUBMITTED, "a", 1);
     assert_int_equal(third.attempt, 3);
-    tell_state(f, &third, SUBMISSION_SUCCEEDED, 0);
-    tell_state(f, &third, SUBMISSION_FAILED, 0); /* told twice */
+    tell_event(f, &third, EVENT_ACCEPTED, 0);
+    tell_event(f, &third, EVENT_REJECTED, 0); /* told twice */
     assert_int_equal(ask_submission(f, first.submission).row.state, SUBMISSION_SUCCEEDED);
     assert_int_equal(
         ask(f, (struct store_query){.query = QUERY_ATTEMPTS, .number = first.submission}, &rows),
@@ -302,12 +302,12 @@ static void test_newer_version_waits_for_the_older(void **state)
     assert_int_equal(count_of(f, SUBMISSION_SUPERSEDED), 1);
     assert_int_equal(f->next_due_ms,
                      NOW_MS + LEASE_MS); /* the blocked one has no time of its own */
-    tell_state(f, &first, SUBMISSION_SUCCEEDED, 0);
+    tell_event(f, &first, EVENT_ACCEPTED, 0);
     assert_int_equal(f->next_due_ms, NOW_MS);
     struct store_claimed third = take_one(f, WALK_CHANGED, "a", 3);
     assert_int_equal(third.attempt, 1);
     assert_string_not_equal(third.key, first.key);
-    tell_state(f, &third, SUBMISSION_SUCCEEDED, 0);
+    tell_event(f, &third, EVENT_ACCEPTED, 0);
     take_none(f, WALK_CHANGED);
     assert_int_equal(count_of(f, SUBMISSION_SUCCEEDED), 2);
 }
@@ -320,7 +320,7 @@ static void test_newer_goes_in_place_of_a_retry(void **state)
     struct store_claimed first = take_one(f, WALK_CHANGED, "a", 1);
     put(f, "a", "2");
     take_none(f, WALK_CHANGED);
-    tell_state(f, &first, SUBMISSION_RETRYING, NOW_MS + 100);
+    tell_event(f, &first, EVENT_RETRY, NOW_MS + 100);
     struct kept_row row = ask_submission(f, first.submission);
     assert_int_equal(row.row.state, SUBMISSION_SUPERSEDED);
     assert_string_equal(row.reason, "version 2 goes instead");
@@ -328,16 +328,16 @@ static void test_newer_goes_in_place_of_a_retry(void **state)
     assert_int_equal(f->next_due_ms, NOW_MS + 100);
     fixture_at(NOW_MS + 100);
     struct store_claimed second = take_one(f, WALK_CHANGED, "a", 2);
-    tell_state(f, &second, SUBMISSION_RETRYING, NOW_MS + 200);
+    tell_event(f, &second, EVENT_RETRY, NOW_MS + 200);
     put(f, "a", "3"); /* met by the walk while the older waits */
     struct store_claimed third = take_one(f, WALK_CHANGED, "a", 3);
     assert_string_equal(ask_submission(f, second.submission).reason, "version 3 goes instead");
-    tell_state(f, &third, SUBMISSION_RETRYING, NOW_MS + 300);
+    tell_event(f, &third, EVENT_RETRY, NOW_MS + 300);
     put(f, "a", "4");
     fixture_at(NOW_MS +
                300); /* met first as one that is due, whose version is not the present one */
     struct store_claimed fourth = take_one(f, WALK_CHANGED, "a", 4);
-    tell_state(f, &fourth, SUBMISSION_SUCCEEDED, 0);
+    tell_event(f, &fourth, EVENT_ACCEPTED, 0);
     take_none(f, WALK_CHANGED);
     assert_int_equal(count_of(f, SUBMISSION_SUPERSEDED), 3);
     assert_int_equal(count_of(f, SUBMISSION_SUCCEEDED), 1);
@@ -355,7 +355,7 @@ static void test_newer_goes_when_the_older_is_lost(void **state)
     fixture_at(NOW_MS + LEASE_MS);
     struct store_claimed second = take_one(f, WALK_CHANGED, "a", 2);
     assert_int_equal(ask_submission(f, first.submission).row.state, SUBMISSION_SUPERSEDED);
-    tell_state(f, &second, SUBMISSION_SUCCEEDED, 0);
+    tell_event(f, &second, EVENT_ACCEPTED, 0);
     take_none(f, WALK_CHANGED);
     assert_int_equal(count_of(f, SUBMISSION_PENDING), 0);
 }
@@ -376,19 +376,19 @@ static void test_attempts_keep_their_verdict(void **state)
 
     put(f, "a", "1");
     struct store_claimed first = take_one(f, WALK_CHANGED, "a", 1);
-    tell_state(f, &first, SUBMISSION_RETRYING, NOW_MS);
+    tell_event(f, &first, EVENT_RETRY, NOW_MS);
     first = take_one(f, WALK_CHANGED, "a", 1);
     fixture_at(NOW_MS + LEASE_MS); /* the second is lost */
     first = take_one(f, WALK_CHANGED, "a", 1);
     put(f, "a", "2");
     take_none(f, WALK_CHANGED);
-    tell_state(f, &first, SUBMISSION_RETRYING, NOW_MS + LEASE_MS);
+    tell_event(f, &first, EVENT_RETRY, NOW_MS + LEASE_MS);
     assert_int_equal(ask_submission(f, first.submission).row.state, SUBMISSION_SUPERSEDED);
     assert_int_equal(attempt_state(f, first.submission, 0), SUBMISSION_RETRYING);
     assert_int_equal(attempt_state(f, first.submission, 1), SUBMISSION_UNKNOWN);
     assert_int_equal(attempt_state(f, first.submission, 2), SUBMISSION_RETRYING);
     struct store_claimed second = take_one(f, WALK_CHANGED, "a", 2);
-    tell_state(f, &second, SUBMISSION_SUCCEEDED, 0);
+    tell_event(f, &second, EVENT_ACCEPTED, 0);
     assert_int_equal(attempt_state(f, second.submission, 0), SUBMISSION_SUCCEEDED);
 }
 
@@ -415,7 +415,7 @@ static void test_submissions_tell_when_they_changed(void **state)
     struct store_claimed first = take_one(f, WALK_CHANGED, "a", 1);
     assert_int_equal(changed_ms(f, first.submission), NOW_MS + 1);
     fixture_at(NOW_MS + 2);
-    tell_state(f, &first, SUBMISSION_RETRYING, NOW_MS + 3);
+    tell_event(f, &first, EVENT_RETRY, NOW_MS + 3);
     assert_int_equal(changed_ms(f, first.submission), NOW_MS + 2);
     fixture_at(NOW_MS + 3);
     first = take_one(f, WALK_CHANGED, "a", 1);
@@ -428,7 +428,7 @@ static void test_submissions_tell_when_they_changed(void **state)
     struct store_claimed second = take_one(f, WALK_CHANGED, "a", 2);
     assert_int_equal(changed_ms(f, first.submission), NOW_MS + 5); /* superseded */
     fixture_at(NOW_MS + 6);
-    tell_state(f, &second, SUBMISSION_SUCCEEDED, 0);
+    tell_event(f, &second, EVENT_ACCEPTED, 0);
     assert_int_equal(changed_ms(f, second.submission), NOW_MS + 6);
     fixture_at(NOW_MS + 7);
     assert_int_equal(enqueue(f, "a", ENQUEUE_UNSUBMITTED, &count), 0);
@@ -466,7 +466,7 @@ static void test_waiting_one_of_a_deleted_entity_is_skipped(void **state)
 
     put(f, "a", "1");
     struct store_claimed first = take_one(f, WALK_CHANGED, "a", 1);
-    tell_state(f, &first, SUBMISSION_RETRYING, NOW_MS);
+    tell_event(f, &first, EVENT_RETRY, NOW_MS);
     drop(f, "a");
     take_none(f, WALK_CHANGED);
     struct kept_row row = ask_submission(f, first.submission);
@@ -486,7 +486,7 @@ static void test_enqueue_one_entity(void **state)
     struct store_claimed first = take_one(f, WALK_NONE, "a", 1);
     assert_int_equal(enqueue(f, "a", ENQUEUE_ALL, &count), 0);
     assert_int_equal(count, 0); /* it is on its way */
-    tell_state(f, &first, SUBMISSION_SUCCEEDED, 0);
+    tell_event(f, &first, EVENT_ACCEPTED, 0);
     take_none(f, WALK_ALL); /* the walk meets a version that has its submission */
     assert_int_equal(enqueue(f, "a", ENQUEUE_ALL, &count), 0);
     struct store_claimed again = take_one(f, WALK_NONE, "a", 1);
@@ -497,9 +497,9 @@ static void test_enqueue_one_entity(void **state)
     put(f, "a", "2");
     assert_int_equal(enqueue(f, "a", ENQUEUE_ALL, &count), 0);
     take_none(f, WALK_NONE); /* one version at a time, also by hand */
-    tell_state(f, &again, SUBMISSION_FAILED, 0);
+    tell_event(f, &again, EVENT_REJECTED, 0);
     struct store_claimed newer = take_one(f, WALK_NONE, "a", 2);
-    tell_state(f, &newer, SUBMISSION_SUCCEEDED, 0);
+    tell_event(f, &newer, EVENT_ACCEPTED, 0);
     assert_int_equal(count_of(f, SUBMISSION_FAILED), 1);
     assert_int_equal(count_of(f, SUBMISSION_SUCCEEDED), 1);
 }
@@ -513,11 +513,11 @@ static void test_enqueue_failed_ones(void **state)
     put(f, "b", "1");
     struct store_claimed a = take_one(f, WALK_CHANGED, "a", 1);
     struct store_claimed b = take_one(f, WALK_CHANGED, "b", 1);
-    tell_state(f, &a, SUBMISSION_FAILED, 0);
-    tell_state(f, &b, SUBMISSION_FAILED, 0);
+    tell_event(f, &a, EVENT_REJECTED, 0);
+    tell_event(f, &b, EVENT_REJECTED, 0);
     put(f, "b", "2");
     struct store_claimed b2 = take_one(f, WALK_CHANGED, "b", 2);
-    tell_state(f, &b2, SUBMISSION_SUCCEEDED, 0);
+    tell_event(f, &b2, EVENT_ACCEPTED, 0);
     assert_int_equal(count_of(f, SUBMISSION_FAILED), 2);
     assert_int_equal(enqueue(f, NULL, ENQUEUE_FAILED, &count), 0);
     assert_int_equal(count, 1); /* b's failure is history: version 2 was delivered */
@@ -526,7 +526,7 @@ static void test_enqueue_failed_ones(void **state)
     assert_int_equal(again.attempt, 2);
     assert_int_equal(again.tries, 1);
     assert_string_equal(again.key, a.key);
-    tell_state(f, &again, SUBMISSION_SUCCEEDED, 0);
+    tell_event(f, &again, EVENT_ACCEPTED, 0);
     take_none(f, WALK_CHANGED);
 }
 
@@ -540,13 +540,13 @@ static void test_enqueue_rewinds(void **state)
     put(f, "skipped", "1");
     struct store_claimed done = take_one(f, WALK_UNSUBMITTED, "done", 1);
     struct store_claimed skipped = take_one(f, WALK_UNSUBMITTED, "skipped", 1);
-    tell_state(f, &done, SUBMISSION_SUCCEEDED, 0);
-    tell_state(f, &skipped, SUBMISSION_SKIPPED, 0);
+    tell_event(f, &done, EVENT_ACCEPTED, 0);
+    tell_event(f, &skipped, EVENT_SKIPPED, 0);
     assert_int_equal(enqueue(f, NULL, ENQUEUE_UNSUBMITTED, &count), 0);
     skipped =
         take_one(f, WALK_NONE, "skipped", 1); /* asked for by hand, so it is looked at again */
     assert_int_equal(skipped.tries, 1);
-    tell_state(f, &skipped, SUBMISSION_SKIPPED, 0);
+    tell_event(f, &skipped, EVENT_SKIPPED, 0);
     take_none(f, WALK_UNSUBMITTED);
     assert_int_equal(enqueue(f, NULL, ENQUEUE_ALL, &count), 0);
     take(f, WALK_UNSUBMITTED, 1, &claim);
@@ -558,16 +558,16 @@ static void test_enqueue_rewinds(void **state)
     store_claim_finish(&claim);
     assert_int_equal(enqueue(f, NULL, ENQUEUE_UNSUBMITTED, &count),
                      0); /* less than what is under way: no start anew */
-    tell_state(f, &done, SUBMISSION_SUCCEEDED, 0);
+    tell_event(f, &done, EVENT_ACCEPTED, 0);
     skipped = take_one(f, WALK_UNSUBMITTED, "skipped", 1);
-    tell_state(f, &skipped, SUBMISSION_SUCCEEDED, 0);
+    tell_event(f, &skipped, EVENT_ACCEPTED, 0);
     take_none(f, WALK_UNSUBMITTED);
     put(f, "done",
         "2"); /* behind the end of the walk by hand the integration's own selector holds again */
     take_none(f, WALK_UNSUBMITTED);
     assert_int_equal(enqueue(f, NULL, ENQUEUE_CHANGED, &count), 0);
     done = take_one(f, WALK_UNSUBMITTED, "done", 2);
-    tell_state(f, &done, SUBMISSION_SUCCEEDED, 0);
+    tell_event(f, &done, EVENT_ACCEPTED, 0);
     take_none(f, WALK_UNSUBMITTED);
 }
 
@@ -580,7 +580,7 @@ static void test_recover_makes_unknown(void **state)
     put(f, "b", "1");
     struct store_claimed a = take_one(f, WALK_UNSUBMITTED, "a", 1);
     struct store_claimed b = take_one(f, WALK_UNSUBMITTED, "b", 1);
-    tell_state(f, &b, SUBMISSION_RETRYING, NOW_MS);
+    tell_event(f, &b, EVENT_RETRY, NOW_MS);
     b = take_one(f, WALK_UNSUBMITTED, "b", 1);
     if (strcmp(scheme, "sqlite") == 0)
         fixture_reopen(f);
@@ -615,9 +615,9 @@ static void test_integrations_do_not_share(void **state)
     f->integration = other;
     struct store_claimed second = take_one(f, WALK_UNSUBMITTED, "a", 1);
     assert_string_not_equal(first.key, second.key);
-    tell_state(f, &first, SUBMISSION_FAILED, 0); /* not this one's: ignored */
+    tell_event(f, &first, EVENT_REJECTED, 0); /* not this one's: ignored */
     assert_int_equal(ask_submission(f, first.submission).row.state, SUBMISSION_IN_FLIGHT);
-    tell_state(f, &second, SUBMISSION_SUCCEEDED, 0);
+    tell_event(f, &second, EVENT_ACCEPTED, 0);
     assert_int_equal(ask(f, (struct store_query){.query = QUERY_SUBMISSIONS, .id = STR("a")}, NULL),
                      2);
     f->integration = 99;

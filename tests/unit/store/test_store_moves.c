@@ -35,12 +35,18 @@ static int teardown(void **state)
 static struct store_claimed made(struct fixture *f, const char *id, enum submission_state state,
                                  int error_class)
 {
+    static const enum submission_event verdicts[SUBMISSION_STATES] = {
+        [SUBMISSION_SUCCEEDED] = EVENT_ACCEPTED, [SUBMISSION_RETRYING] = EVENT_RETRY,
+        [SUBMISSION_FAILED] = EVENT_REJECTED,    [SUBMISSION_UNKNOWN] = EVENT_UNSURE,
+        [SUBMISSION_SKIPPED] = EVENT_SKIPPED,
+    };
+
     put(f, id, "{\"n\":1}");
     struct store_claimed record = take_one(f, WALK_CHANGED, id, 1);
     const struct store_outcome outcome = {
         .submission = record.submission,
         .attempt = record.attempt,
-        .state = state,
+        .event = verdicts[state],
         .due_ms = clock_wall_ms() + 1000,
         .is_attempt = true,
         .started_ms = clock_wall_ms(),
@@ -106,7 +112,7 @@ static void test_filters_pick(void **state)
     struct store_claim all;
     take(f, WALK_CHANGED, 10, &all);
     assert_int_equal(all.count, 6);
-    tell_state(f, &all.records[1], SUBMISSION_FAILED, 0); /* bad */
+    tell_event(f, &all.records[1], EVENT_REJECTED, 0); /* bad */
     uint64_t other = all.records[1].submission;
     store_claim_finish(&all);
 
@@ -214,7 +220,7 @@ static void test_list_is_bounded_and_goes_on(void **state)
                                                  .attempt = 1,
                                                  .is_attempt = true,
                                                  .error_class = TENON_E_VALIDATION,
-                                                 .state = SUBMISSION_FAILED};
+                                                 .event = EVENT_REJECTED};
         assert_int_equal(tell(f, outcomes, GROUP), 0);
         store_claim_finish(&claim);
     }
@@ -252,7 +258,7 @@ static void test_retry_takes_up_what_ended(void **state)
         assert_int_equal(again.tries, was_over ? 1 : 2);
         assert_string_equal(again.key, first.key);
         assert_int_equal(again.was_unknown, ended[i] == SUBMISSION_UNKNOWN);
-        tell_state(f, &again, SUBMISSION_SUCCEEDED, 0);
+        tell_event(f, &again, EVENT_ACCEPTED, 0);
     }
     assert_int_equal(count_of(f, SUBMISSION_SUCCEEDED), 5);
 }
@@ -275,11 +281,11 @@ static void test_a_new_key_is_kept(void **state)
                          &rows),
                      1);
     assert_string_equal(rows[0].key, again.key);
-    tell_state(f, &again, SUBMISSION_FAILED, 0);
+    tell_event(f, &again, EVENT_REJECTED, 0);
     assert_int_equal(move(f, MOVE_RETRY, false, &first.submission, 1).moved, 1);
     struct store_claimed third = take_one(f, WALK_NONE, "a", 1);
     assert_string_equal(third.key, again.key); /* the last one asked for stays */
-    tell_state(f, &third, SUBMISSION_FAILED, 0);
+    tell_event(f, &third, EVENT_REJECTED, 0);
     assert_int_equal(move(f, MOVE_RETRY, true, &first.submission, 1).moved, 1);
     assert_string_not_equal(take_one(f, WALK_NONE, "a", 1).key, again.key);
 }
@@ -314,12 +320,12 @@ static void test_moves_refuse(void **state)
     assert_refused(&done, REFUSAL_IN_FLIGHT);
     done = move(f, MOVE_DISCARD, false, &away.submission, 1);
     assert_refused(&done, REFUSAL_IN_FLIGHT);
-    tell_state(f, &away, SUBMISSION_SUCCEEDED, 0);
+    tell_event(f, &away, EVENT_ACCEPTED, 0);
     done = move(f, MOVE_DISCARD, false, &away.submission, 1);
     assert_refused(&done, REFUSAL_OVER);
     put(f, "a", "2");
     struct store_claimed newer = take_one(f, WALK_CHANGED, "a", 2);
-    tell_state(f, &newer, SUBMISSION_RETRYING, NOW_MS + 50);
+    tell_event(f, &newer, EVENT_RETRY, NOW_MS + 50);
     done = move(f, MOVE_RETRY, false, &away.submission, 1);
     assert_refused(&done, REFUSAL_SUPERSEDED);
     put(f, "a", "3");
@@ -328,7 +334,7 @@ static void test_moves_refuse(void **state)
     assert_refused(&done, REFUSAL_SUPERSEDED);
     done = move(f, MOVE_DISCARD, false, &newer.submission, 1);
     assert_refused(&done, REFUSAL_SUPERSEDED);
-    tell_state(f, &newest, SUBMISSION_FAILED, 0);
+    tell_event(f, &newest, EVENT_REJECTED, 0);
     drop(f, "a");
     done = move(f, MOVE_RETRY, false, &newest.submission, 1);
     assert_refused(&done, REFUSAL_DELETED);
@@ -357,7 +363,11 @@ static void test_retry_leaves_the_blocked_alone(void **state)
     struct store_move done = move(f, MOVE_RETRY, false, &blocked, 1);
     assert_refused(&done, REFUSAL_IN_FLIGHT);
     assert_int_equal(move(f, MOVE_DISCARD, false, &blocked, 1).moved, 1);
-    tell_state(f, &first, SUBMISSION_SUCCEEDED, 0);
+    put(f, "a", "3");
+    take_none(f, WALK_CHANGED); /* the discarded one does not hide the one in flight below it */
+    tell_event(f, &first, EVENT_ACCEPTED, 0);
+    struct store_claimed third = take_one(f, WALK_CHANGED, "a", 3);
+    tell_event(f, &third, EVENT_ACCEPTED, 0);
     take_none(f, WALK_CHANGED);
 }
 
@@ -370,7 +380,7 @@ static void test_retry_of_an_older_last_word_sends_the_present(void **state)
     put(f, "a", "2");
     assert_int_equal(move(f, MOVE_RETRY, false, &first.submission, 1).moved, 1);
     struct store_claimed second = take_one(f, WALK_NONE, "a", 2);
-    tell_state(f, &second, SUBMISSION_FAILED, 0);
+    tell_event(f, &second, EVENT_REJECTED, 0);
     put(f, "a", "3");
     take_none(f, WALK_UNSUBMITTED); /* version 1 had been delivered: that stays true */
 }

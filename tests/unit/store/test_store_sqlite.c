@@ -91,7 +91,7 @@ static void test_everything_is_there_after_a_restart(void **state)
 
     put(f, "a", "{}");
     struct store_claimed before = take_one(f, WALK_UNSUBMITTED, "a", 1);
-    tell_state(f, &before, SUBMISSION_RETRYING, NOW_MS + 10);
+    tell_event(f, &before, EVENT_RETRY, NOW_MS + 10);
     put(f, "b", "{}");
     drop(f, "b"); /* the last number of the sequence belongs to nothing that can be seen */
     fixture_reopen(f);
@@ -228,7 +228,7 @@ static void test_ids_of_one_hash_stay_apart(void **state)
     assert_string_equal(rows[0].data, "3");
     assert_int_equal(enqueue(f, other, ENQUEUE_UNSUBMITTED, &count), 0);
     struct store_claimed record = take_one(f, WALK_NONE, other, 2);
-    tell_state(f, &record, SUBMISSION_SUCCEEDED, 0);
+    tell_event(f, &record, EVENT_ACCEPTED, 0);
     struct store_query submissions = {.query = QUERY_SUBMISSIONS, .id = str_of(one)};
     assert_int_equal(ask(f, submissions, NULL), 0);
     submissions.id = str_of(other);
