@@ -91,6 +91,10 @@ void lane_look(struct lane *lane)
         wait_for_due(lane);
         return;
     }
+    if (lane->paused_until_ms != 0) {
+        lane->paused_until_ms = 0;
+        http_destination_limit(lane->destination, lane->concurrency);
+    }
     if (lane->in_flight + chunk > window)
         return; /* lane_written looks again */
     lane->is_claiming = true;
@@ -164,6 +168,7 @@ void lane_pause(struct lane *lane, int64_t until_ms, const char *words)
     if (lane->paused_until_ms <= now)
         log_warn("delivery pauses", F_INT("wait_ms", until_ms - now), F_STR("reason", words));
     lane->paused_until_ms = until_ms;
+    http_destination_limit(lane->destination, 0); /* what waits for a connection comes back */
     lane->figures.paused_until_ms = until_ms;
     (void)snprintf(lane->words, sizeof lane->words, "%s", words); /* cut is fine */
     wait_for_due(lane);

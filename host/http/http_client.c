@@ -23,7 +23,8 @@ struct http_destination {
     struct http_destination *next_of_client;
     struct http_share *shares[THREADS_MAX];
     size_t share_count;
-    size_t next; /* takes the next request */
+    size_t used_count; /* of them: those whose limit is not 0, but one at least */
+    size_t next;       /* takes the next request */
 };
 
 struct http_client *http_client_create(struct loop *loop, struct err *err)
@@ -104,7 +105,7 @@ struct http_destination *http_destination_create(struct http_client *client,
         size_t i = destination->share_count;
         struct http_share *share;
 
-        part.max_connections = (settings->max_connections + (int)i) / (int)count;
+        part.max_connections = (settings->max_connections + (int)(count - 1 - i)) / (int)count;
         share = http_share_create(client->threads[(first + i) % client->thread_count], &part, err);
         if (share == NULL) {
             http_destination_release(destination);
@@ -112,7 +113,19 @@ struct http_destination *http_destination_create(struct http_client *client,
         }
         destination->shares[destination->share_count++] = share;
     }
+    destination->used_count = count;
     return destination;
+}
+
+void http_destination_limit(struct http_destination *destination, int connections)
+{
+    size_t count = destination->share_count;
+
+    destination->used_count = (size_t)connections < count ? (size_t)connections : count;
+    if (destination->used_count == 0)
+        destination->used_count = 1; /* which then refuses */
+    for (size_t i = 0; i < count; i++)
+        http_share_limit(destination->shares[i], (connections + (int)(count - 1 - i)) / (int)count);
 }
 
 void http_destination_release(struct http_destination *destination)
@@ -133,7 +146,7 @@ void http_client_send(struct http_destination *destination, struct http_request 
     for (size_t i = 0; i < destination->share_count; i++)
         last[i] = &first[i];
     for (struct http_request *each = requests; each != NULL; each = next) {
-        size_t i = destination->next++ % destination->share_count;
+        size_t i = destination->next++ % destination->used_count;
 
         next = each->next;
         each->next = NULL;
@@ -148,4 +161,5 @@ void http_request_finish(struct http_request *request)
 {
     buf_finish(&request->answer);
     buf_finish(&request->answer_headers);
+    buf_finish(&request->rate_headers);
 }

@@ -17,6 +17,7 @@ struct http_destination;
 
 struct http_destination_settings {
     int max_connections; /* at once; further requests wait in order. About 16 is best */
+    int not_reached_max; /* see http_client_send; 0: 5 */
     int64_t timeout_ms;  /* whole exchange */
     int64_t connect_timeout_ms;
     int64_t max_response_bytes; /* more is cut; the connection is then dropped */
@@ -54,6 +55,7 @@ struct http_request {
     struct buf answer; /* body, cut at max_response_bytes */
     bool is_cut;
     struct buf answer_headers; /* "name: value\n", lower-case names, of the last answer */
+    struct buf rate_headers;   /* those named [X-]RateLimit..., as "name: value\n"; mostly empty */
     int64_t retry_after_ms;    /* from Retry-After (seconds or date); -1: none */
     int64_t started_ms;        /* wall */
     int64_t duration_us;
@@ -73,10 +75,13 @@ struct http_destination *http_destination_create(struct http_client *client,
                                                  struct err *err);
 /* Waits for nothing: the destination goes when its last request is done. */
 void http_destination_release(struct http_destination *destination);
-/* Hands over requests linked by `next`; one lock and at most one wake-up for all. When one of them
- * is answered 429 or 503 with Retry-After, or does not reach its destination, those that still wait
- * for a connection end HTTP_REFUSED_LOCALLY: they would only fare the same. Over TLS the first of a
- * burst goes alone until its connection stands. [loop] */
+/* At most so many at once from now on, up to max_connections; those under way go on. 0: none, and
+ * what waits for a connection ends HTTP_REFUSED_LOCALLY, as does what is sent meanwhile. [loop] */
+void http_destination_limit(struct http_destination *destination, int connections);
+/* Hands over requests linked by `next`; one lock and at most one wake-up for all. When
+ * `not_reached_max` of them in a row do not reach their destination, those that still wait for a
+ * connection end HTTP_REFUSED_LOCALLY: they would only fare the same. Over TLS the first of a burst
+ * goes alone until its connection stands. [loop] */
 void http_client_send(struct http_destination *destination, struct http_request *requests);
 void http_request_finish(struct http_request *request); /* frees the out part */
 

@@ -18,6 +18,7 @@ void http_outcome_refuse(struct http_request *request, const char *why)
     request->started_ms = clock_wall_ms();
     buf_clear(&request->answer);
     buf_clear(&request->answer_headers);
+    buf_clear(&request->rate_headers);
     (void)snprintf(request->error, sizeof(request->error), "not sent: %s", why); /* may be cut */
 }
 

@@ -10,6 +10,7 @@
 #include "http/http_thread.h"
 
 #include "base/clock.h"
+#include "http/http_queue.h"
 #include "http/http_transfer.h"
 
 #include <pthread.h>
@@ -21,12 +22,8 @@ enum {
     TIMEOUT_MS_DEFAULT = 30000,
     CONNECT_TIMEOUT_MS_DEFAULT = 10000,
     IDLE_CONNECTIONS_MAX = 1024, /* kept open over all shares */
-    SWEEP_MS = 30000,            /* slots unused for this long are given back */
-};
-
-struct queue {
-    struct http_request *first;
-    struct http_request **last;
+    NOT_REACHED_MAX_DEFAULT = 5,
+    SWEEP_MS = 30000, /* slots unused for this long are given back */
 };
 
 struct http_share {
@@ -35,17 +32,20 @@ struct http_share {
 
     struct http_share *next;       /* under lock: the list of all */
     struct http_share *previous;   /* under lock */
-    struct queue inbox;            /* under lock */
+    struct http_queue inbox;       /* under lock */
+    int limit;                     /* under lock */
     bool is_released;              /* under lock */
     bool is_dirty;                 /* under lock */
     struct http_share *next_dirty; /* under lock */
 
     /* The thread's. */
-    struct queue waiting;
+    struct http_queue waiting;
     struct http_transfer **slots; /* all of them */
     size_t slot_count;
     struct http_transfer **idle; /* a stack, so that the warmest is taken */
     size_t idle_count;
+    int limit_now;
+    int not_reached_in_a_row;
     struct http_transfer *scout; /* opens the first connection; the others wait for it */
     bool is_busy_since_sweep;
     bool may_go; /* released, and the thread has seen it */
@@ -69,55 +69,19 @@ struct http_thread {
     struct news *news;
 
     pthread_mutex_t lock;
-    struct http_share *shares; /* under lock */
-    struct http_share *dirty;  /* under lock: with something in the inbox, or released */
-    struct queue finished;     /* under lock */
-    bool has_news;             /* under lock: the message is in the loop's queue */
-    bool is_asleep;            /* under lock: a wake-up is needed */
-    bool is_stopping;          /* under lock */
+    struct http_share *shares;  /* under lock */
+    struct http_share *dirty;   /* under lock: with something in the inbox, or released */
+    struct http_queue finished; /* under lock */
+    bool has_news;              /* under lock: the message is in the loop's queue */
+    bool is_asleep;             /* under lock: a wake-up is needed */
+    bool is_stopping;           /* under lock */
 
     /* The thread's. */
-    struct queue done;
+    struct http_queue done;
     struct http_share *slotted;
     struct http_share *scouting;
     int64_t swept_us;
 };
-
-static void queue_init(struct queue *queue)
-{
-    queue->first = NULL;
-    queue->last = &queue->first;
-}
-
-static void queue_put(struct queue *queue, struct http_request *request)
-{
-    request->next = NULL;
-    *queue->last = request;
-    queue->last = &request->next;
-}
-
-static struct http_request *queue_take(struct queue *queue)
-{
-    struct http_request *request = queue->first;
-
-    if (request == NULL)
-        return NULL;
-    queue->first = request->next;
-    if (queue->first == NULL)
-        queue->last = &queue->first;
-    request->next = NULL;
-    return request;
-}
-
-/* All of `from` behind all of `to`. */
-static void queue_move(struct queue *to, struct queue *from)
-{
-    if (from->first == NULL)
-        return;
-    *to->last = from->first;
-    to->last = from->last;
-    queue_init(from);
-}
 
 static void share_free(struct http_share *share)
 {
@@ -151,11 +115,18 @@ static void share_forget(struct http_share *share)
     share_free(share);
 }
 
+static int busy_of(const struct http_share *share)
+{
+    return (int)(share->slot_count - share->idle_count);
+}
+
 static struct http_transfer *take_slot(struct http_share *share)
 {
     struct http_transfer *transfer;
 
     share->is_busy_since_sweep = true;
+    if (busy_of(share) >= share->limit_now)
+        return NULL;
     if (share->idle_count > 0)
         return share->idle[--share->idle_count];
     if (share->slot_count == (size_t)share->settings.max_connections)
@@ -178,16 +149,17 @@ static void slot_continue(struct http_share *share, struct http_transfer *transf
     struct http_thread *thread = share->thread;
     struct http_request *request;
 
-    while ((request = queue_take(&share->waiting)) != NULL) {
+    while (busy_of(share) <= share->limit_now &&
+           (request = http_queue_take(&share->waiting)) != NULL) {
         if (!http_transfer_prepare(transfer, request)) {
-            queue_put(&thread->done, request);
+            http_queue_put(&thread->done, request);
             continue;
         }
         request->slot = transfer;
         if (curl_multi_add_handle(thread->multi, http_transfer_easy(transfer)) == CURLM_OK)
             return;
         request = http_transfer_complete(transfer, CURLE_OUT_OF_MEMORY);
-        queue_put(&thread->done, request);
+        http_queue_put(&thread->done, request);
     }
     share->idle[share->idle_count++] = transfer;
 }
@@ -211,19 +183,32 @@ static void start_scouting(struct http_share *share, struct http_transfer *scout
     share->thread->scouting = share;
 }
 
+static void give_back_waiting(struct http_share *share)
+{
+    struct http_request *request;
+
+    while ((request = http_queue_take(&share->waiting)) != NULL) {
+        http_outcome_refuse(request,
+                            "held back: the destination asked for quiet or cannot be reached");
+        http_queue_put(&share->thread->done, request);
+    }
+}
+
 static void share_start(struct http_share *share)
 {
+    if (share->limit_now == 0)
+        give_back_waiting(share);
     while (share->waiting.first != NULL && share->scout == NULL) {
         bool is_scout = wants_scout(share);
         struct http_transfer *transfer = take_slot(share);
 
-        if (transfer == NULL && share->slot_count > 0)
+        if (transfer == NULL && busy_of(share) > 0)
             return; /* a slot that ends takes the next */
         if (transfer == NULL) {
-            struct http_request *request = queue_take(&share->waiting);
+            struct http_request *request = http_queue_take(&share->waiting);
 
             http_outcome_refuse(request, "out of memory");
-            queue_put(&share->thread->done, request);
+            http_queue_put(&share->thread->done, request);
             continue;
         }
         slot_continue(share, transfer);
@@ -263,23 +248,16 @@ static void share_drop_slots(struct http_share *share)
     share->idle_count = 0;
 }
 
-/* The share asked for quiet or is not to be reached: what still waits would only fare the
- * same. */
-static bool asks_for_quiet(const struct http_request *request)
+/* Not to be reached, as the last few have shown: what still waits would only fare the same. The
+ * loop cannot decide this: a refused connection takes microseconds, and all that waits would have
+ * failed before it hears of the first. */
+static bool is_lost(struct http_share *share, const struct http_request *request)
 {
-    if (request->failure == HTTP_ANSWERED)
-        return (request->status == 429 || request->status == 503) && request->retry_after_ms > 0;
-    return request->failure == HTTP_NOT_SENT;
-}
-
-static void give_back_waiting(struct http_share *share)
-{
-    struct http_request *request;
-
-    while ((request = queue_take(&share->waiting)) != NULL) {
-        http_outcome_refuse(request, "held back: the share asked for quiet or cannot be reached");
-        queue_put(&share->thread->done, request);
+    if (request->failure != HTTP_NOT_SENT) {
+        share->not_reached_in_a_row = 0;
+        return false;
     }
+    return ++share->not_reached_in_a_row >= share->settings.not_reached_max;
 }
 
 /* Gives back handles that stood idle, and shares that were released and are done. */
@@ -320,8 +298,9 @@ static bool take_inboxes(struct http_thread *thread)
     for (struct http_share *each = is_stopping ? NULL : thread->dirty; each != NULL;
          each = each->next_dirty) {
         each->is_dirty = false;
-        queue_move(&each->waiting, &each->inbox);
+        http_queue_move(&each->waiting, &each->inbox);
         each->may_go = each->is_released;
+        each->limit_now = each->limit;
         each->next_started = started;
         started = each;
     }
@@ -348,7 +327,7 @@ static void report_done(struct http_thread *thread)
     if (thread->done.first == NULL)
         return;
     pthread_mutex_lock(&thread->lock);
-    queue_move(&thread->finished, &thread->done);
+    http_queue_move(&thread->finished, &thread->done);
     must_post = !thread->has_news;
     thread->has_news = true;
     pthread_mutex_unlock(&thread->lock);
@@ -370,9 +349,9 @@ static void collect_done(struct http_thread *thread)
         struct http_request *request = http_transfer_complete(transfer, result);
         bool was_scout = transfer == share->scout;
 
-        queue_put(&thread->done, request);
+        http_queue_put(&thread->done, request);
         curl_multi_remove_handle(thread->multi, http_transfer_easy(transfer));
-        if (asks_for_quiet(request))
+        if (is_lost(share, request) || (was_scout && request->failure == HTTP_NOT_SENT))
             give_back_waiting(share);
         if (was_scout)
             stop_scouting(share);
@@ -423,15 +402,15 @@ static void *thread_run(void *user)
 
 static void run_finished(struct http_thread *thread)
 {
-    struct queue finished;
+    struct http_queue finished;
     struct http_request *request;
 
-    queue_init(&finished);
+    http_queue_init(&finished);
     pthread_mutex_lock(&thread->lock);
-    queue_move(&finished, &thread->finished);
+    http_queue_move(&finished, &thread->finished);
     thread->has_news = false;
     pthread_mutex_unlock(&thread->lock);
-    while ((request = queue_take(&finished)) != NULL)
+    while ((request = http_queue_take(&finished)) != NULL)
         request->done(request);
 }
 
@@ -485,8 +464,8 @@ struct http_thread *http_thread_create(struct loop *loop, struct err *err)
     }
     thread->loop = loop;
     pthread_mutex_init(&thread->lock, NULL);
-    queue_init(&thread->finished);
-    queue_init(&thread->done);
+    http_queue_init(&thread->finished);
+    http_queue_init(&thread->done);
     thread->news = calloc(1, sizeof(*thread->news));
     thread->multi = curl_multi_init();
     if (thread->news == NULL || thread->multi == NULL) {
@@ -529,12 +508,15 @@ struct http_share *http_share_create(struct http_thread *thread,
         own->timeout_ms = TIMEOUT_MS_DEFAULT;
     if (own->connect_timeout_ms <= 0)
         own->connect_timeout_ms = CONNECT_TIMEOUT_MS_DEFAULT;
+    if (own->not_reached_max <= 0)
+        own->not_reached_max = NOT_REACHED_MAX_DEFAULT;
     slots = (size_t)own->max_connections;
+    share->limit = share->limit_now = own->max_connections;
     share->thread = thread;
     share->slots = calloc(slots, sizeof(struct http_transfer *));
     share->idle = calloc(slots, sizeof(struct http_transfer *));
-    queue_init(&share->inbox);
-    queue_init(&share->waiting);
+    http_queue_init(&share->inbox);
+    http_queue_init(&share->waiting);
     if (share->slots == NULL || share->idle == NULL ||
         (settings->ca_file != NULL && own->ca_file == NULL) ||
         (settings->proxy != NULL && own->proxy == NULL) ||
@@ -583,18 +565,32 @@ void http_share_release(struct http_share *share)
         curl_multi_wakeup(thread->multi);
 }
 
+void http_share_limit(struct http_share *share, int connections)
+{
+    struct http_thread *thread = share->thread;
+    bool must_wake;
+
+    pthread_mutex_lock(&thread->lock);
+    share->limit = connections < share->settings.max_connections ? connections
+                                                                 : share->settings.max_connections;
+    must_wake = mark_dirty_locked(share);
+    pthread_mutex_unlock(&thread->lock);
+    if (must_wake)
+        curl_multi_wakeup(thread->multi);
+}
+
 /* Puts requests to the finished as refused; they run with the others. */
-static void refuse_locked(struct http_thread *thread, struct queue *requests)
+static void refuse_locked(struct http_thread *thread, struct http_queue *requests)
 {
     for (struct http_request *each = requests->first; each != NULL; each = each->next)
         http_outcome_refuse(each, "the HTTP client is shutting down");
-    queue_move(&thread->finished, requests);
+    http_queue_move(&thread->finished, requests);
 }
 
 void http_thread_send(struct http_share *share, struct http_request *requests)
 {
     struct http_thread *thread = share->thread;
-    struct queue all = {requests, NULL};
+    struct http_queue all = {requests, NULL};
     bool must_wake = false;
 
     if (requests == NULL)
@@ -605,7 +601,7 @@ void http_thread_send(struct http_share *share, struct http_request *requests)
     if (thread->is_stopping) {
         refuse_locked(thread, &all);
     } else {
-        queue_move(&share->inbox, &all);
+        http_queue_move(&share->inbox, &all);
         must_wake = mark_dirty_locked(share);
     }
     pthread_mutex_unlock(&thread->lock);
@@ -632,7 +628,7 @@ static void give_up_all(struct http_thread *thread)
             if (request == NULL)
                 continue;
             curl_multi_remove_handle(thread->multi, http_transfer_easy(each->slots[i]));
-            queue_put(&thread->finished, request);
+            http_queue_put(&thread->finished, request);
         }
         refuse_locked(thread, &each->waiting);
         refuse_locked(thread, &each->inbox);

@@ -17,6 +17,7 @@ struct http_share *http_share_create(struct http_thread *thread,
                                      const struct http_destination_settings *settings,
                                      struct err *err);
 void http_share_release(struct http_share *share);
+void http_share_limit(struct http_share *share, int connections);
 void http_thread_send(struct http_share *share, struct http_request *requests);
 
 #endif

@@ -335,6 +335,7 @@ bool http_transfer_prepare(struct http_transfer *transfer, struct http_request *
     }
     buf_clear(&request->answer);
     buf_clear(&request->answer_headers);
+    buf_clear(&request->rate_headers);
     request->answer.failed = false;
     request->answer_headers.failed = false;
     request->failure = HTTP_ANSWERED;
@@ -368,6 +369,24 @@ static void copy_headers(CURL *easy, struct buf *out)
     }
 }
 
+/* Looked up by name: few destinations send any, and a walk over all headers would cost more. */
+static void copy_rate_headers(CURL *easy, struct buf *out)
+{
+    static const char *const names[][3] = {
+        {"RateLimit", "", ""}, /* the most important of a family first: without it none is read */
+        {"RateLimit-Remaining", "RateLimit-Reset", "RateLimit-Limit"},
+        {"X-RateLimit-Remaining", "X-RateLimit-Reset", "X-RateLimit-Limit"},
+    };
+    struct curl_header *header;
+
+    for (size_t family = 0; family < sizeof names / sizeof *names; family++)
+        for (size_t i = 0; i < 3; i++) {
+            if (curl_easy_header(easy, names[family][i], 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
+                break;
+            buf_printf(out, "%s: %.200s\n", names[family][i], header->value);
+        }
+}
+
 struct http_request *http_transfer_complete(struct http_transfer *transfer, CURLcode result)
 {
     struct http_request *request = transfer->request;
@@ -389,6 +408,7 @@ struct http_request *http_transfer_complete(struct http_transfer *transfer, CURL
     if (status >= 300 &&
         curl_easy_header(transfer->easy, "Retry-After", 0, CURLH_HEADER, -1, &header) == CURLHE_OK)
         request->retry_after_ms = http_outcome_retry_after(str_of(header->value), clock_wall_ms());
+    copy_rate_headers(transfer->easy, &request->rate_headers);
     if (request->keep_headers)
         copy_headers(transfer->easy, &request->answer_headers);
     return request;

@@ -190,6 +190,125 @@ static void fail_with(const char *script, enum http_failure failure, const char 
     expect_failure(&request, failure, words);
 }
 
+static void test_rate_headers_are_kept(void **state)
+{
+    struct str body = {"hello!", 6};
+    struct http_request request = post(&body);
+
+    (void)state;
+    scene->script = "HTTP/1.1 200 OK\r\nRateLimit-Remaining: 5\r\nratelimit-reset: 3\r\n"
+                    "X-Other: x\r\nX-RateLimit-Reset: 9\r\nContent-Length: 0\r\n\r\n";
+    run(&request, 1, &plain);
+    assert_int_equal(request.status, 200);
+    assert_string_equal(request.rate_headers.ptr, "RateLimit-Remaining: 5\nRateLimit-Reset: 3\n");
+    http_request_finish(&request);
+}
+
+/* Sends `count` and lets the loop run until `wanted` of all are done. */
+static void send_some(struct http_request *requests, int count, int wanted)
+{
+    for (int i = 0; i + 1 < count; i++)
+        requests[i].next = &requests[i + 1];
+    scene->done = 0;
+    scene->wanted = wanted;
+    http_client_send(scene->destination, requests);
+    if (wanted > 0)
+        loop_run(scene->loop);
+}
+
+static int accept_one(void)
+{
+    struct timeval patience = {.tv_sec = PEER_PATIENCE_S};
+    int fd = accept(scene->listener, NULL, NULL);
+
+    assert_true(fd >= 0);
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+    assert_true(peer_read(fd, &scene->request, "!", 1));
+    return fd;
+}
+
+static void test_a_limit_holds_and_can_be_moved(void **state)
+{
+    enum { REQUESTS = 6 };
+    static const char ok[] = "HTTP/1.1 204 No\r\nConnection: close\r\n\r\n";
+    struct http_destination_settings wide = plain;
+    struct str body = {"hello!", 6};
+    struct http_request requests[REQUESTS];
+    struct err err = {0};
+    int fds[2];
+
+    (void)state;
+    wide.max_connections = 4;
+    scene->destination = http_destination_create(scene->client, &wide, &err);
+    http_destination_limit(scene->destination, 2);
+    for (int i = 0; i < REQUESTS; i++)
+        requests[i] = post(&body);
+    send_some(requests, REQUESTS, 0);
+    fds[0] = accept_one();
+    fds[1] = accept_one();
+    /* Two are on the wire; with none allowed the other four come back. */
+    scene->wanted = REQUESTS - 2;
+    http_destination_limit(scene->destination, 0);
+    loop_run(scene->loop);
+    scene->done = 0;
+    scene->wanted = 2;
+    for (int i = 0; i < 2; i++) {
+        peer_send(fds[i], ok);
+        close(fds[i]);
+    }
+    loop_run(scene->loop);
+    int answered = 0;
+    for (int i = 0; i < REQUESTS; i++) {
+        answered += requests[i].failure == HTTP_ANSWERED;
+        if (requests[i].failure != HTTP_ANSWERED)
+            expect_failure(&requests[i], HTTP_REFUSED_LOCALLY, "held back");
+        else
+            http_request_finish(&requests[i]);
+    }
+    assert_int_equal(answered, 2);
+    /* With one allowed, they go one by one, whatever thread they are given to. */
+    http_destination_limit(scene->destination, 1);
+    for (int i = 0; i < 3; i++)
+        requests[i] = post(&body);
+    send_some(requests, 3, 0);
+    for (int i = 0; i < 3; i++) {
+        fds[0] = accept_one();
+        scene->done = 0;
+        scene->wanted = 1;
+        peer_send(fds[0], ok);
+        close(fds[0]);
+        loop_run(scene->loop);
+        assert_int_equal(requests[i].status, 204);
+        http_request_finish(&requests[i]);
+    }
+    http_destination_release(scene->destination);
+}
+
+static void test_those_behind_a_row_of_failures_come_back(void **state)
+{
+    enum { REQUESTS = 50 };
+    struct http_destination_settings settings = plain;
+    struct str body = {"hello!", 6};
+    struct http_request requests[REQUESTS];
+    struct err err = {0};
+    int failed = 0;
+
+    (void)state;
+    close(scene->listener);
+    scene->listener = -1;
+    settings.not_reached_max = 3;
+    scene->destination = http_destination_create(scene->client, &settings, &err);
+    for (int i = 0; i < REQUESTS; i++)
+        requests[i] = post(&body);
+    send_some(requests, REQUESTS, REQUESTS);
+    for (int i = 0; i < REQUESTS; i++) {
+        failed += requests[i].failure == HTTP_NOT_SENT;
+        http_request_finish(&requests[i]);
+    }
+    assert_int_equal(failed, 3);
+    http_destination_release(scene->destination);
+}
+
 static void test_closed_without_answer(void **state)
 {
     (void)state;
@@ -363,6 +482,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CLIENT_TEST(test_answer_is_taken_whole),
+        CLIENT_TEST(test_rate_headers_are_kept),
+        CLIENT_TEST(test_a_limit_holds_and_can_be_moved),
+        CLIENT_TEST(test_those_behind_a_row_of_failures_come_back),
         CLIENT_TEST(test_closed_without_answer),
         CLIENT_TEST(test_reset_without_answer),
         CLIENT_TEST(test_closed_after_headers),
