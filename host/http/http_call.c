@@ -10,25 +10,40 @@ enum {
     ANSWER_BYTES_MAX = 256 * 1024 * 1024, /* a listing may be long; what is longer is a mistake */
 };
 
-static void guard_easy(CURL **easy)
-{
-    curl_easy_cleanup(*easy);
-}
-
 static void guard_list(struct curl_slist **list)
 {
     curl_slist_free_all(*list);
 }
 
+struct answer {
+    CURL *easy;
+    struct buf body;
+    http_take_fn take; /* NULL: the whole body is wanted */
+    void *user;
+    bool is_enough;
+};
+
+static void guard_answer(struct answer *answer)
+{
+    curl_easy_cleanup(answer->easy);
+    buf_finish(&answer->body);
+}
+
 static size_t on_body(char *bytes, size_t size, size_t count, void *user)
 {
-    struct buf *body = user;
+    struct answer *answer = user;
     size_t len = size * count;
+    long status = 0;
 
-    if (len > ANSWER_BYTES_MAX - body->len)
+    (void)curl_easy_getinfo(answer->easy, CURLINFO_RESPONSE_CODE, &status); /* 0: no stream */
+    if (answer->take != NULL && status >= 200 && status < 300) {
+        answer->is_enough = !answer->take(answer->user, (struct str){bytes, len});
+        return answer->is_enough ? CURL_WRITEFUNC_ERROR : len;
+    }
+    if (len > ANSWER_BYTES_MAX - answer->body.len)
         return CURL_WRITEFUNC_ERROR;
-    buf_add(body, bytes, len);
-    return body->failed ? CURL_WRITEFUNC_ERROR : len;
+    buf_add(&answer->body, bytes, len);
+    return answer->body.failed ? CURL_WRITEFUNC_ERROR : len;
 }
 
 static bool add_header(struct curl_slist **list, const char *name, const char *value)
@@ -109,26 +124,28 @@ static int explain(const struct http_call *call, CURL *easy, CURLcode result, co
                    call->url, why);
 }
 
-static CURLcode perform(CURL *easy, const struct http_call *call, struct buf *body)
+static CURLcode perform(const struct http_call *call, struct answer *answer)
 {
+    CURL *easy = answer->easy;
+
     curl_easy_setopt(easy, CURLOPT_URL, call->url);
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_PROXY, "");
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "tenon/" TENON_VERSION);
-    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)call->timeout_ms);
+    curl_easy_setopt(easy, answer->take == NULL ? CURLOPT_TIMEOUT_MS : CURLOPT_CONNECTTIMEOUT_MS,
+                     (long)call->timeout_ms);
     if (call->unix_socket != NULL)
         curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, call->unix_socket);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
-    curl_easy_setopt(easy, CURLOPT_WRITEDATA, body);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, answer);
     return curl_easy_perform(easy);
 }
 
-int http_call(const struct http_call *given, int *out_status, struct buf *out_body, struct err *err)
+static int call_with(const struct http_call *given, struct answer *answer, int *out_status,
+                     struct buf *out_body, struct err *err)
 {
-    __attribute__((cleanup(guard_easy))) CURL *easy = NULL;
     __attribute__((cleanup(guard_list))) struct curl_slist *headers = NULL;
-    _buf_ struct buf body = {0};
     struct http_call call = *given;
     char detail[CURL_ERROR_SIZE] = "";
     long status = 0;
@@ -136,20 +153,36 @@ int http_call(const struct http_call *given, int *out_status, struct buf *out_bo
 
     if (call.timeout_ms <= 0)
         call.timeout_ms = TIMEOUT_MS_DEFAULT;
-    easy = curl_easy_init();
-    if (easy == NULL)
+    answer->easy = curl_easy_init();
+    if (answer->easy == NULL)
         return err_set(err, -ENOMEM, "libcurl does not start");
-    if (set_headers(easy, &call, &headers, err) < 0)
+    if (set_headers(answer->easy, &call, &headers, err) < 0)
         return -EINVAL;
-    set_method(easy, &call);
-    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, detail);
-    result = perform(easy, &call, &body);
-    if (result != CURLE_OK)
-        return explain(&call, easy, result, detail, err);
-    (void)curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status); /* an HTTP answer has one */
+    set_method(answer->easy, &call);
+    curl_easy_setopt(answer->easy, CURLOPT_ERRORBUFFER, detail);
+    result = perform(&call, answer);
+    if (result != CURLE_OK && !answer->is_enough)
+        return explain(&call, answer->easy, result, detail, err);
+    (void)curl_easy_getinfo(answer->easy, CURLINFO_RESPONSE_CODE,
+                            &status); /* an HTTP answer has one */
     *out_status = (int)status;
     buf_finish(out_body);
-    *out_body = body;
-    body = (struct buf){0};
+    *out_body = answer->body;
+    answer->body = (struct buf){0};
     return 0;
+}
+
+int http_call(const struct http_call *call, int *out_status, struct buf *out_body, struct err *err)
+{
+    __attribute__((cleanup(guard_answer))) struct answer answer = {0};
+
+    return call_with(call, &answer, out_status, out_body, err);
+}
+
+int http_call_stream(const struct http_call *call, http_take_fn take, void *user, int *out_status,
+                     struct buf *out_body, struct err *err)
+{
+    __attribute__((cleanup(guard_answer))) struct answer answer = {.take = take, .user = user};
+
+    return call_with(call, &answer, out_status, out_body, err);
 }

@@ -97,5 +97,11 @@ struct http_call {
     int64_t timeout_ms;
 };
 int http_call(const struct http_call *call, int *out_status, struct buf *out_body, struct err *err);
+/* The same for an answer that goes on: each piece of a 2xx answer's body is given as it comes, and
+ * `take` says whether it wants more; of another answer the body comes at the end, as above.
+ * timeout_ms is for the connecting alone. 0 also when `take` had enough. */
+typedef bool (*http_take_fn)(void *user, struct str piece);
+int http_call_stream(const struct http_call *call, http_take_fn take, void *user, int *out_status,
+                     struct buf *out_body, struct err *err);
 
 #endif

@@ -74,10 +74,11 @@ static int write_reply(struct http_connection *connection)
     int status = http_exchange_write(exchange, connection->fd);
 
     connection->state = WRITES;
-    connection_wait(connection, STALL_MS);
+    /* A live view may be looked at again after a while; what waits for it is bounded. */
+    connection_wait(connection, exchange->is_stream && !exchange->is_ended ? 0 : STALL_MS);
     if (status < 0)
         return status;
-    watch(connection, status == 0);
+    watch(connection, http_exchange_has_rest(exchange));
     if (status == 0)
         return 0;
     connection->exchange = NULL;
@@ -156,10 +157,9 @@ static int dispatch(struct http_connection *connection)
     exchange->is_dispatched = true;
     exchange->is_in_handler = true;
     server->handler(server->user, exchange);
-    if (connection->exchange == NULL || !exchange->is_replied) {
-        exchange->is_in_handler = false;
+    exchange->is_in_handler = false;
+    if (connection->exchange == NULL || !exchange->is_replied)
         return 0;
-    }
     return write_reply(connection);
 }
 

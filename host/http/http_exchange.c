@@ -176,6 +176,13 @@ static const char *reason_of(int status)
     return "Status";
 }
 
+void http_exchange_put_head(struct http_exchange *exchange, int status, const char *content_type)
+{
+    buf_printf(&exchange->head, "HTTP/1.1 %d %s\r\n", status, reason_of(status));
+    if (content_type != NULL)
+        buf_printf(&exchange->head, "content-type: %s\r\n", content_type);
+}
+
 void http_exchange_reply(struct http_exchange *exchange, int status, const char *content_type,
                          const char *headers, struct buf *body)
 {
@@ -191,9 +198,7 @@ void http_exchange_reply(struct http_exchange *exchange, int status, const char 
         return;
     }
     exchange->is_replied = true;
-    buf_printf(&exchange->head, "HTTP/1.1 %d %s\r\n", status, reason_of(status));
-    if (content_type != NULL)
-        buf_printf(&exchange->head, "content-type: %s\r\n", content_type);
+    http_exchange_put_head(exchange, status, content_type);
     if (!has_no_body)
         buf_printf(&exchange->head, "content-length: %zu\r\n", exchange->reply.len);
     buf_printf(&exchange->head, "%s%s\r\n", exchange->must_close ? "connection: close\r\n" : "",
@@ -216,6 +221,24 @@ void http_exchange_refuse(struct http_exchange *exchange, int status, const char
     http_exchange_reply(exchange, status, "application/problem+json", NULL, &body);
 }
 
+bool http_exchange_has_rest(const struct http_exchange *exchange)
+{
+    return exchange->head_sent < exchange->head.len || exchange->reply_sent < exchange->reply.len;
+}
+
+/* All of a stream so far is written: its memory goes, and who was refused may send again. */
+static int stream_on(struct http_exchange *exchange)
+{
+    bool was_choked = exchange->is_choked;
+
+    buf_finish(&exchange->reply);
+    exchange->reply_sent = 0;
+    exchange->is_choked = false;
+    if (was_choked && exchange->drained != NULL && !exchange->is_ended)
+        exchange->drained(exchange->user);
+    return exchange->is_ended && !http_exchange_has_rest(exchange) ? 1 : 0;
+}
+
 int http_exchange_write(struct http_exchange *exchange, int fd)
 {
     struct buf *head = &exchange->head;
@@ -224,7 +247,7 @@ int http_exchange_write(struct http_exchange *exchange, int fd)
 
     if (head->failed || reply->failed)
         return -1;
-    while (exchange->head_sent < head->len || exchange->reply_sent < reply->len) {
+    while (http_exchange_has_rest(exchange)) {
         size_t head_left = head->len - exchange->head_sent;
         struct iovec parts[2] = {
             {head->ptr + exchange->head_sent, head_left},
@@ -246,5 +269,5 @@ int http_exchange_write(struct http_exchange *exchange, int fd)
         exchange->head_sent += (size_t)len < head_left ? (size_t)len : head_left;
         exchange->reply_sent += (size_t)len > head_left ? (size_t)len - head_left : 0;
     }
-    return 1;
+    return exchange->is_stream ? stream_on(exchange) : 1;
 }

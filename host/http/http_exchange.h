@@ -23,7 +23,11 @@ struct http_exchange {
     bool is_dispatched; /* the handler has it */
     bool is_replied;
     bool is_in_handler; /* the reply is written when it returns */
-    struct buf head;    /* of the reply */
+    bool is_stream;     /* the reply goes on until is_ended */
+    bool is_ended;
+    bool is_choked; /* a piece found no room: `drained` is to be called */
+    void (*drained)(void *user);
+    struct buf head; /* of the reply */
     struct buf reply;
     size_t head_sent;
     size_t reply_sent;
@@ -36,8 +40,11 @@ struct http_exchange *http_exchange_create(struct http_connection *connection, s
 void http_exchange_destroy(struct http_exchange *exchange);
 /* A problem document as the reply. */
 void http_exchange_refuse(struct http_exchange *exchange, int status, const char *detail);
+/* "HTTP/1.1 200 OK" and the content type, as the reply's first lines. */
+void http_exchange_put_head(struct http_exchange *exchange, int status, const char *content_type);
+bool http_exchange_has_rest(const struct http_exchange *exchange); /* not written yet */
 /* Writes what the connection's socket takes. -1: drop the connection; 0: more later; 1: all is
- * written. */
+ * written. Of a stream that goes on, 0 with nothing left. */
 int http_exchange_write(struct http_exchange *exchange, int fd);
 
 /* http_connection.c: the exchange on this connection has its reply; it is written before the loop

@@ -84,7 +84,7 @@ static int read_request_line(struct str line, struct http_head *out)
     if (str_is(line, "HTTP/1.1"))
         out->must_close = false;
     else if (str_is(line, "HTTP/1.0"))
-        out->must_close = true;
+        out->must_close = out->is_http10 = true;
     else
         return str_starts_with(line, "HTTP/") ? -505 : -400;
     return 0;

@@ -20,6 +20,7 @@ struct http_head {
     int64_t content_length; /* -1: none given */
     bool is_chunked;
     bool must_close;
+    bool is_http10; /* knows no chunks */
     bool expects_continue;
 };
 
