@@ -4,7 +4,9 @@
 #include "api/api_access.h"
 #include "api/api_call.h"
 #include "api/api_figures.h"
+#include "api/api_logs.h"
 #include "api/api_routes.h"
+#include "api/api_stream.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 
@@ -16,12 +18,20 @@ struct api {
     struct http_server *server;
     char *token;
     struct api_figures figures;
-    struct api_call *calls; /* under way */
+    struct api_call *calls;          /* under way */
+    struct api_followers *followers; /* NULL: nobody followed a log yet */
     bool is_stopping;
     struct loop_timer *grace;
     void (*stopped)(void *user);
     void *stopped_user;
 };
+
+struct api_followers *api_followers(struct api *api)
+{
+    if (api->followers == NULL)
+        api->followers = api_followers_create(api->loop);
+    return api->followers;
+}
 
 const struct api_figures *api_figures(const struct api *api)
 {
@@ -34,6 +44,8 @@ static void on_exchange_end(void *user)
     struct api_call *call = user;
 
     call->exchange = NULL;
+    if (call->stream != NULL)
+        api_stream_gone(call);
 }
 
 static void tell_stopped(struct api *api)
@@ -59,6 +71,11 @@ static void unlink_call(struct api *api, struct api_call *call)
         api->calls = call->next;
     if (call->next != NULL)
         call->next->previous = call->previous;
+}
+
+void api_call_streams(struct api_call *call, int change)
+{
+    call->api->figures.streams += (uint32_t)change;
 }
 
 void api_call_end(struct api_call *call, int status)
@@ -194,8 +211,21 @@ struct api *api_create(struct loop *loop, struct engine *engine,
     return api;
 }
 
+/* Nothing else would end them. */
+static void end_streams(struct api *api)
+{
+    struct api_call *next;
+
+    for (struct api_call *call = api->calls; call != NULL; call = next) {
+        next = call->next;
+        if (call->stream != NULL)
+            api_stream_gone(call);
+    }
+}
+
 void api_stop(struct api *api, int64_t grace_ms, void (*done)(void *user), void *user)
 {
+    end_streams(api);
     api->is_stopping = true;
     api->stopped = done;
     api->stopped_user = user;
@@ -218,6 +248,7 @@ void api_destroy(struct api *api)
         call->api = NULL;
         call->exchange = NULL;
     }
+    api_followers_release(api->followers);
     loop_timer_destroy(api->grace);
     free(api->token);
     free(api);

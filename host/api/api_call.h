@@ -16,14 +16,17 @@
 
 struct api;
 struct api_route;
+struct api_stream_events;
 
 struct api_call {
     struct api *api; /* NULL: gone; the call lives on until its answer */
     struct engine *engine;
     struct http_exchange *exchange; /* NULL: the peer's connection is gone for good */
     const struct api_route *route;
-    struct buf id;                    /* the decoded {id} of the path */
-    struct buf type;                  /* ?type=, kept for whoever borrows it until done */
+    struct buf id;                          /* the decoded {id} of the path */
+    struct buf type;                        /* ?type=, kept for whoever borrows it until done */
+    const struct api_stream_events *stream; /* NULL: not answered by a stream (api_stream.h) */
+    void *stream_user;
     struct api_call *previous, *next; /* the api's list */
 };
 

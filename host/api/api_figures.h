@@ -12,10 +12,12 @@ struct api_call;
 struct api_figures {
     uint64_t answers[6]; /* by the first digit of the status */
     uint32_t under_way;
+    uint32_t streams;   /* of them */
     int64_t started_ms; /* wall */
 };
 const struct api_figures *api_figures(const struct api *api);
 
-void api_call_end(struct api_call *call, int status); /* counts and frees; api_reply does it */
+void api_call_streams(struct api_call *call, int change); /* counts its live view */
+void api_call_end(struct api_call *call, int status);     /* counts and frees; api_reply does it */
 
 #endif

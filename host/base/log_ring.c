@@ -14,6 +14,7 @@ struct ring {
     struct ring *next; /* the one used last comes first */
     struct line *first, **last;
     size_t count, bytes;
+    uint64_t last_number;
     size_t name_len;
     char name[];
 };
@@ -108,7 +109,13 @@ static void append_locked(struct ring *ring, enum log_level level, int64_t time_
     memcpy(line->text, members.ptr, members.len);
     line->text[members.len] = '\0';
     line->next = NULL;
-    line->is = (struct log_ring_line){++last_seq, time_ms, level, 0, {line->text, members.len}};
+    line->is = (struct log_ring_line){
+        .seq = ++last_seq,
+        .number = ++ring->last_number,
+        .time_ms = time_ms,
+        .level = level,
+        .members = {line->text, members.len},
+    };
     *ring->last = line;
     ring->last = &line->next;
     ring->count++;

@@ -12,6 +12,7 @@ enum { LOG_RING_LINES_MAX = 256, LOG_RING_BYTES_MAX = 64 * 1024, LOG_RINGS_MAX =
 
 struct log_ring_line {
     uint64_t seq;    /* of one sequence for all; a repeated line takes a new one */
+    uint64_t number; /* this integration's, from 1: a gap is lines that gave way */
     int64_t time_ms; /* wall, of the last repetition */
     enum log_level level;
     uint32_t repeats;   /* how often it came again, 0 mostly */

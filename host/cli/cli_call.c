@@ -9,7 +9,10 @@
 #include <errno.h>
 #include <string.h>
 
-enum { TIMEOUT_MS = 120000 }; /* a large import may wait for the disk */
+enum {
+    TIMEOUT_MS = 120000, /* a large import may wait for the disk */
+    LINE_BYTES_MAX = 1 << 20,
+};
 
 /* Broken files of others do not matter here. */
 static int socket_of_configuration(struct cli *cli, struct err *err)
@@ -78,6 +81,80 @@ int cli_exchange(struct cli *cli, const char *method, struct str path, const cha
         return status;
     out->json = cli_json_parse(buf_str(&out->body));
     return 0;
+}
+
+struct lines {
+    struct buf rest; /* of a line that is not whole yet */
+    cli_line_fn line;
+    void *user;
+    bool is_enough;
+};
+
+static bool take_piece(void *user, struct str piece)
+{
+    struct lines *lines = user;
+
+    while (piece.len > 0 && !lines->is_enough) {
+        const char *end = memchr(piece.ptr, '\n', piece.len);
+        size_t len = end != NULL ? (size_t)(end - piece.ptr) : piece.len;
+
+        buf_add(&lines->rest, piece.ptr, len);
+        if (lines->rest.failed || lines->rest.len > LINE_BYTES_MAX)
+            return false;
+        piece = (struct str){piece.ptr + len, piece.len - len};
+        if (end == NULL)
+            break;
+        piece = (struct str){piece.ptr + 1, piece.len - 1};
+        if (lines->rest.len > 0)
+            lines->is_enough = !lines->line(lines->user, buf_str(&lines->rest));
+        buf_clear(&lines->rest);
+    }
+    (void)fflush(stdout); /* a reader that is gone ends us by its signal */
+    return !lines->is_enough;
+}
+
+static int stream_ended(const struct cli *cli, const struct lines *lines,
+                        const struct cli_answer *answer)
+{
+    if (answer->status < 200 || answer->status > 299)
+        return cli_exchange_failed(answer);
+    if (lines->is_enough)
+        return CLI_DONE;
+    if (lines->rest.failed || lines->rest.len > LINE_BYTES_MAX)
+        return cli_fail(CLI_REFUSED,
+                        "a line of more than %d bytes came; is something else "
+                        "listening at %s?",
+                        LINE_BYTES_MAX, cli->socket.ptr);
+    return cli_fail(CLI_UNREACHABLE, "tenond has stopped");
+}
+
+int cli_stream(struct cli *cli, struct str path, cli_line_fn line, void *user)
+{
+    _buf_ struct buf url = {0};
+    _answer_ struct cli_answer answer = {0};
+    struct lines lines = {.line = line, .user = user};
+    struct err err = {0};
+    int status = resolve_socket(cli, &err);
+
+    buf_puts(&url, "http://localhost");
+    buf_add_str(&url, path);
+    if (status == 0 && url.failed)
+        status = err_set(&err, -ENOMEM, "out of memory");
+    const struct http_call call = {
+        .unix_socket = cli->socket.ptr,
+        .url = url.ptr,
+        .method = "GET",
+        .timeout_ms = TIMEOUT_MS,
+    };
+    if (status == 0)
+        status = http_call_stream(&call, take_piece, &lines, &answer.status, &answer.body, &err);
+    if (status == 0 && (answer.status < 200 || answer.status > 299))
+        answer.json = cli_json_parse(buf_str(&answer.body));
+    int code = status < 0 ? cli_fail(status == E_UNREACHABLE ? CLI_UNREACHABLE : CLI_REFUSED, "%s",
+                                     err.text)
+                          : stream_ended(cli, &lines, &answer);
+    buf_finish(&lines.rest);
+    return code;
 }
 
 struct str cli_answer_detail(const struct cli_answer *answer)

@@ -33,6 +33,11 @@ int cli_exchange_failed(
     const struct cli_answer *answer); /* prints the problem's sentence; CLI_REFUSED */
 struct str cli_answer_detail(const struct cli_answer *answer);
 
+/* An answer that goes on: `line` gets each line of it, without its end, until it says false, or the
+ * daemon ends. The exit code; CLI_DONE when `line` had enough. */
+typedef bool (*cli_line_fn)(void *user, struct str line);
+int cli_stream(struct cli *cli, struct str path, cli_line_fn line, void *user);
+
 /* Path pieces: percent-encodes `text`; `argument` gives "?name=" or "&name=" before it, nothing
  * when NULL. */
 void cli_path_put(struct buf *path, const char *text);

@@ -10,6 +10,13 @@ static const struct cli_option plugin_list_options[] = {
     {"offline", NULL, "look at the plugin directories, ask no daemon"},
     END_OF_OPTIONS,
 };
+static const struct cli_option integration_logs_options[] = {
+    {"follow", NULL, "go on with the lines that come, until interrupted"},
+    {"level", "LEVEL", "no lesser lines than this: error, warn, info, debug"},
+    {"since", "WHEN", "lines from this time on, or of the last such as 10m"},
+    {"limit", "N", "the last so many lines at most; short: -n N"},
+    END_OF_OPTIONS,
+};
 static const struct cli_option entity_add_options[] = {
     {"type", "TYPE", "the entities' type; else their own \"type\""},
     {"id", "ID", "store one object under this id; else its own \"id\""},
@@ -70,6 +77,11 @@ const struct cli_command cli_commands[] = {
      "List the configured integrations", NULL},
     {"integration show", "NAME", NULL, CLI_ONLINE, cli_integration_show,
      "Show one integration with its figures", NULL},
+    {"integration logs", "NAME", integration_logs_options, CLI_ONLINE, cli_integration_logs,
+     "Show an integration's last log lines, those of its plugin included",
+     "The daemon keeps the last 256 lines of each integration in memory, of the levels that [log] "
+     "level\n"
+     "lets through. With --follow and --json each line is one JSON object."},
     {"entity add", "[FILE|-|JSON]", entity_add_options, CLI_ONLINE, cli_entity_add,
      "Store entities: one JSON object, an array or NDJSON",
      "Takes a file, '-' for standard input, or the JSON itself:\n"

@@ -5,12 +5,13 @@
 
 #include "cli/cli.h"
 
-/* cli_status.c, cli_plugin.c, cli_inspect.c, cli_integration.c */
+/* cli_status.c, cli_plugin.c, cli_inspect.c, cli_integration.c, cli_logs.c */
 int cli_status(struct cli *cli);
 int cli_plugin_list(struct cli *cli);
 int cli_plugin_inspect(struct cli *cli);
 int cli_integration_list(struct cli *cli);
 int cli_integration_show(struct cli *cli);
+int cli_integration_logs(struct cli *cli);
 
 /* cli_entity.c, cli_import.c */
 int cli_entity_add(struct cli *cli);

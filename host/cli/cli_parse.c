@@ -125,6 +125,8 @@ static int take_option(struct cli *cli, const char *text, const char *next, bool
     *out_took_next = false;
     if (strcmp(text, "-h") == 0)
         name = STR("help");
+    if (strcmp(text, "-n") == 0)
+        name = STR("limit");
     const struct cli_option *option = option_in(cli_common_options, name);
     if (option == NULL && cli->command != NULL)
         option = option_in(cli->command->options, name);
@@ -148,7 +150,7 @@ static int take_option(struct cli *cli, const char *text, const char *next, bool
 /* A lone "-" is a file name, and a negative number or JSON never starts with two dashes. */
 static bool is_option(const char *word)
 {
-    return strncmp(word, "--", 2) == 0 || strcmp(word, "-h") == 0;
+    return strncmp(word, "--", 2) == 0 || strcmp(word, "-h") == 0 || strcmp(word, "-n") == 0;
 }
 
 /* "entity" for "entit": the first word of a command. */

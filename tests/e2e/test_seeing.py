@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What happens can be seen while it happens: log lines that know their integration."""
+import contextlib
+import json
+import os
+import signal
+import socket
+import struct
+import subprocess
+import time
+
+from daemon import BUILD, PATIENCE, UnixConnection, build_plugin, wait_for
+
+PARK = "[retry]\nmax_attempts = 1\n"
+
+
+def logs(tenon, name, **arguments):
+    query = "&".join("%s=%s" % pair for pair in arguments.items())
+    answer = tenon.get("/api/v1/integrations/%s/logs?%s" % (name, query))
+    assert answer.status == 200, answer
+    return answer.json["items"]
+
+
+def fields_of(line):
+    """A logfmt line as a dict, values as they stand."""
+    found = {}
+    while line:
+        name, line = line.split("=", 1)
+        if line.startswith('"'):
+            value, end = json.JSONDecoder().raw_decode(line)
+            line = line[end + 1 :]
+        else:
+            value, _, line = line.partition(" ")
+        found[name] = value
+    return found
+
+
+@contextlib.contextmanager
+def following(tenon, *arguments):
+    """The client with an answer that goes on; gives its lines as they come."""
+    process = subprocess.Popen(
+        [str(BUILD / "host/tenon"), *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TENON_SOCKET": str(tenon.socket)},
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        process.stderr.close()
+
+
+def read_json(process, wanted, timeout=30):
+    """JSON lines of the client until one is wanted; all of them."""
+    seen = []
+    deadline = time.monotonic() + timeout * PATIENCE
+    while time.monotonic() < deadline:
+        line = process.stdout.readline()
+        assert line, (process.stderr.read(), seen)
+        seen.append(json.loads(line))
+        if wanted(seen[-1]):
+            return seen
+    raise AssertionError("waited %g s; came: %r" % (timeout, seen))
+
+
+# ---- logs --------------------------------------------------------------------------------------
+
+
+def test_a_failure_is_a_line_of_its_integration(tenon, receiver, make_receiver):
+    good = make_receiver()
+    receiver.break_it(status=400)
+    tenon.webhook("broken", receiver.url("/in"), retry=PARK)
+    tenon.webhook("good", good.url("/in"))
+    tenon.start()
+    tenon.add({"id": "evt-1"})
+    wait_for(lambda: tenon.submissions(state="failed"), "the submission to fail")
+    wait_for(lambda: tenon.submissions(state="succeeded"), "the other to succeed")
+    line = next(one for one in logs(tenon, "broken") if "failed" in one["msg"])
+    assert (line["entity"], line["status"], line["level"]) == ("evt-1", 400, "warn")
+    assert "integration active" in [one["msg"] for one in logs(tenon, "good")]
+    assert not [one for one in logs(tenon, "good") if one["level"] in ("warn", "error")]
+    written = [fields_of(one) for one in tenon.log_text().splitlines()]
+    assert [one["integration"] for one in written if one["msg"] == line["msg"]] == ["broken"]
+    shown = tenon.cli("integration", "logs", "broken", "--level", "warn").stdout
+    assert shown.count("\n") == 1 and "entity=evt-1" in shown and "status=400" in shown, shown
+    assert tenon.cli("integration", "logs", "broken", "-n", "1", "--since", "10m").stdout == shown
+    assert tenon.cli("integration", "logs", "broken", "--since", "0ms").stdout == ""
+    missing = tenon.cli("integration", "logs", "brokn", check=False)
+    assert missing.returncode == 1 and "perhaps 'broken' was meant" in missing.stderr
+    bad = tenon.cli("integration", "logs", "broken", "--level", "loud", check=False)
+    assert bad.returncode == 1 and "error, warn, info, debug" in bad.stderr
+
+
+def test_a_flood_of_failures_is_a_few_lines(tenon, receiver):
+    receiver.break_it(status=400)
+    tenon.webhook("broken", receiver.url("/in"), retry=PARK)
+    tenon.start()
+    tenon.add(*({"id": "evt-%d" % number} for number in range(2000)))
+    wait_for(lambda: receiver.stats()["requests"] >= 2000, "all to be tried", timeout=60)
+    wait_for(
+        lambda: tenon.integration("broken")["submissions"]["failed"] == 2000, "all to have failed"
+    )
+    assert tenon.log_text().count("record failed") < 500
+    time.sleep(1.1)  # a later second says what was held back; nothing else makes one
+    tenon.add({"id": "one-more"})
+    last = wait_for(
+        lambda: [one for one in logs(tenon, "broken") if one.get("entity") == "one-more"],
+        "the line after them",
+    )
+    held_back = sum(
+        int(fields_of(one).get("held_back", 0)) for one in tenon.log_text().splitlines()
+    )
+    assert last and tenon.log_text().count("record failed") + held_back == 2001
+
+
+def test_follow_gives_lines_as_they_come(tenon, receiver):
+    receiver.break_it(status=400)
+    tenon.webhook("hooks", receiver.url("/in"), retry=PARK)
+    tenon.start()
+    with following(tenon, "integration", "logs", "hooks", "--follow", "--json") as client:
+        seen = read_json(client, lambda line: line["msg"] == "integration active")
+        tenon.add({"id": "evt-1"})
+        seen += read_json(client, lambda line: line.get("entity") == "evt-1")
+        assert [one["time"] for one in seen] == sorted(one["time"] for one in seen)
+        assert tenon.stop() == 0  # a follower does not hold the daemon up
+        assert client.wait(20 * PATIENCE) == 3
+        assert "tenond has stopped" in client.stderr.read()
+
+
+def test_a_secret_is_in_no_line(tenon, receiver):
+    tenon.environment["HOOK_TOKEN"] = "s3cr3t-t0ken-value"
+    receiver.break_it(status=400)
+    tenon.webhook(
+        "hooks",
+        receiver.url("/in"),
+        retry=PARK,
+        more="[auth]\ntype = bearer\ntoken = ${env:HOOK_TOKEN}\n",
+    )
+    tenon.start()
+    tenon.add({"id": "s3cr3t-t0ken-value"})
+    wait_for(lambda: tenon.submissions(state="failed"), "the submission to fail")
+    line = next(one for one in logs(tenon, "hooks") if "failed" in one["msg"])
+    assert line["entity"] == "********", line
+    assert "s3cr3t" not in json.dumps(logs(tenon, "hooks")) + tenon.log_text()
+
+
+# ---- journald ----------------------------------------------------------------------------------
+
+
+class Journal:
+    """The journal's side of its native protocol: a datagram socket of the test's own."""
+
+    def __init__(self, path):
+        self.path = path
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(str(path))
+        self.socket.settimeout(30 * PATIENCE)
+        self.entries = []
+
+    def read(self):
+        """The next entry; name -> value."""
+        data = self.socket.recv(1 << 20)
+        found = {}
+        while data:
+            line, _, data = data.partition(b"\n")
+            name, equals, value = line.partition(b"=")
+            if not equals:
+                size = struct.unpack("<Q", data[:8])[0]
+                value, data = data[8 : 8 + size], data[9 + size :]
+            found[name.decode()] = value.decode()
+        self.entries.append(found)
+        return found
+
+    def wait(self, wanted):
+        while True:
+            entry = self.read()
+            if wanted(entry):
+                return entry
+
+
+def test_the_journal_gets_fields(tenon, receiver):
+    journal = Journal(tenon.folder / "journal")
+    receiver.break_it(status=400)
+    tenon.environment["TENON_JOURNAL_SOCKET"] = str(journal.path)
+    tenon.host_ini(log="level = info\ntarget = journald\n")
+    tenon.webhook("hooks", receiver.url("/in"), retry=PARK)
+    tenon.start()
+    tenon.add({"id": "evt-1"})
+    entry = journal.wait(lambda entry: entry.get("TENON_ENTITY") == "evt-1")
+    assert entry["TENON_INTEGRATION"] == "hooks"
+    assert entry["PRIORITY"] == "4" and entry["SYSLOG_IDENTIFIER"] == "tenond"
+    assert entry["TENON_STATUS"] == "400" and entry["MESSAGE"].startswith("record failed")
+    assert tenon.log_text() == ""
+    assert "TENON_VERSION" in journal.entries[0] or any(
+        "TENON_VERSION" in one for one in journal.entries
+    )
+
+
+def test_without_a_journal_standard_error_gets_the_lines(tenon, receiver):
+    tenon.environment["TENON_JOURNAL_SOCKET"] = str(tenon.folder / "nobody")
+    tenon.host_ini(log="target = journald\n")
+    tenon.webhook("hooks", receiver.url("/in"))
+    tenon.start()
+    assert "log goes to standard error" in tenon.log_text()
+    assert str(tenon.folder / "nobody") in tenon.log_text()
+    assert "integration active" in tenon.log_text()
