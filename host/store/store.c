@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "store/store_backend.h"
 #include "store/store_rules.h"
+#include "store/store_upkeep.h"
 
 #include <pthread.h>
 
@@ -23,6 +24,7 @@ enum op_kind {
     OP_KEEP,
     OP_MOVE,
     OP_RECOVER,
+    OP_COMPACT,
     OP_QUERY
 };
 
@@ -48,13 +50,17 @@ struct store {
     bool has_writer_thread;
     bool has_reader_thread;
     struct delivery *delivery;
+    struct store_upkeep upkeep; /* the writer thread's */
 
     pthread_mutex_t lock;
     pthread_cond_t has_writes;
     pthread_cond_t has_queries;
     struct op_queue writes; /* these under lock */
     struct op_queue queries;
+    struct op_queue compacts;
     struct op_queue finished;
+    struct store_retention retention;
+    int64_t query_since_us; /* 0: none is under way */
     bool is_posted;
     bool is_closing;
     struct store_figures figures;
@@ -170,6 +176,7 @@ static int run_write(struct store *store, struct store_op *op, struct err *err)
         return backend->move(store->writer, (struct store_move *)op, err);
     case OP_RECOVER:
         return backend->recover(store->writer, (struct store_recover *)op, err);
+    case OP_COMPACT:
     case OP_QUERY:
         break;
     }
@@ -243,35 +250,112 @@ static struct op_queue take_group_locked(struct store *store, uint64_t *out_writ
     return group;
 }
 
+static void commit_group(struct store *store, struct op_queue *group, uint64_t writes)
+{
+    int64_t started_us = clock_mono_us();
+    run_group(store, group->head);
+    int64_t took_us = clock_mono_us() - started_us;
+    int64_t wal_bytes = store->backend->wal_bytes(store->writer);
+
+    pthread_mutex_lock(&store->lock);
+    store->figures.commits++;
+    store->figures.writes += writes;
+    if (writes > store->figures.largest_group)
+        store->figures.largest_group = writes;
+    store->figures.commit_us_sum += took_us > 0 ? (uint64_t)took_us : 0;
+    store->figures.wal_bytes = wal_bytes;
+    pthread_mutex_unlock(&store->lock);
+    finish_ops(store, group);
+}
+
+static void take_upkeep_figures_locked(struct store *store)
+{
+    const struct store_figures *from = &store->upkeep.figures;
+    struct store_figures *to = &store->figures;
+
+    to->wal_bytes = from->wal_bytes;
+    to->file_bytes = from->file_bytes;
+    to->free_bytes = from->free_bytes;
+    to->oldest_reader_ms = from->oldest_reader_ms;
+    to->checkpoint_ms = from->checkpoint_ms;
+    to->removed = from->removed;
+    to->trimmed = from->trimmed;
+    to->signals = from->signals;
+    to->slices = from->slices;
+    to->slice_us_sum = from->slice_us_sum;
+}
+
+/* A slice of upkeep, when one is due. */
+static void keep_up(struct store *store)
+{
+    struct store_upkeep *upkeep = &store->upkeep;
+    struct store_op *ended = NULL;
+
+    pthread_mutex_lock(&store->lock);
+    if (upkeep->compact == NULL)
+        upkeep->compact = (struct store_compact *)queue_take(&store->compacts);
+    struct store_retention retention = store->retention;
+    int64_t query_since_us = store->query_since_us;
+    pthread_mutex_unlock(&store->lock);
+    if (upkeep->compact == NULL && upkeep->next_us > clock_mono_us())
+        return;
+    ended = store_upkeep_step(upkeep, &retention, query_since_us);
+    pthread_mutex_lock(&store->lock);
+    take_upkeep_figures_locked(store);
+    pthread_mutex_unlock(&store->lock);
+    if (ended != NULL) {
+        struct op_queue one = {ended, ended};
+        finish_ops(store, &one);
+    }
+}
+
+/* Until there is something to write, or upkeep is due. False: the store closes and all is
+ * written. */
+static bool wait_for_work_locked(struct store *store)
+{
+    while (store->writes.head == NULL && !store->is_closing) {
+        int64_t wait_us = store->upkeep.next_us - clock_mono_us();
+        struct timespec until;
+
+        if (wait_us <= 0 || store->compacts.head != NULL || store->upkeep.compact != NULL)
+            return true;
+        (void)clock_gettime(CLOCK_MONOTONIC, &until); /* cannot fail with a clock that exists */
+        until.tv_sec += wait_us / 1000000;
+        until.tv_nsec += wait_us % 1000000 * 1000;
+        if (until.tv_nsec >= 1000000000) {
+            until.tv_sec++;
+            until.tv_nsec -= 1000000000;
+        }
+        (void)pthread_cond_timedwait(&store->has_writes, &store->lock,
+                                     &until); /* the loop looks why it returned */
+    }
+    return store->writes.head != NULL;
+}
+
 static void *writer_main(void *argument)
 {
     struct store *store = argument;
+    bool is_on = true;
 
-    for (;;) {
-        uint64_t writes;
+    while (is_on) {
+        uint64_t writes = 0;
         pthread_mutex_lock(&store->lock);
-        while (store->writes.head == NULL && !store->is_closing)
-            pthread_cond_wait(&store->has_writes, &store->lock);
+        is_on = wait_for_work_locked(store);
         struct op_queue group = take_group_locked(store, &writes);
         pthread_mutex_unlock(&store->lock);
-        if (group.head == NULL)
-            return NULL;
-
-        int64_t started_us = clock_mono_us();
-        run_group(store, group.head);
-        int64_t took_us = clock_mono_us() - started_us;
-        int64_t wal_bytes = store->backend->wal_bytes(store->writer);
-
-        pthread_mutex_lock(&store->lock);
-        store->figures.commits++;
-        store->figures.writes += writes;
-        if (writes > store->figures.largest_group)
-            store->figures.largest_group = writes;
-        store->figures.commit_us_sum += took_us > 0 ? (uint64_t)took_us : 0;
-        store->figures.wal_bytes = wal_bytes;
-        pthread_mutex_unlock(&store->lock);
-        finish_ops(store, &group);
+        if (group.head != NULL)
+            commit_group(store, &group, writes);
+        if (is_on)
+            keep_up(store);
     }
+    return NULL;
+}
+
+static void reader_since(struct store *store, int64_t since_us)
+{
+    pthread_mutex_lock(&store->lock);
+    store->query_since_us = since_us;
+    pthread_mutex_unlock(&store->lock);
 }
 
 static void *reader_main(void *argument)
@@ -287,7 +371,9 @@ static void *reader_main(void *argument)
         if (op == NULL)
             return NULL;
         op->error = (struct err){0};
+        reader_since(store, clock_mono_us());
         op->status = store->backend->query(store->reader, (struct store_query *)op, &op->error);
+        reader_since(store, 0);
         struct op_queue one = {op, op};
         finish_ops(store, &one);
     }
@@ -296,12 +382,15 @@ static void *reader_main(void *argument)
 static void submit(struct store *store, struct store_op *op, enum op_kind kind)
 {
     bool is_query = kind == OP_QUERY;
+    struct op_queue *queue = is_query             ? &store->queries
+                             : kind == OP_COMPACT ? &store->compacts
+                                                  : &store->writes;
 
     op->kind = kind;
     op->status = 0;
     pthread_mutex_lock(&store->lock);
     if (!store->is_closing) {
-        queue_add(is_query ? &store->queries : &store->writes, op);
+        queue_add(queue, op);
         pthread_cond_signal(is_query ? &store->has_queries : &store->has_writes);
         pthread_mutex_unlock(&store->lock);
         return;
@@ -310,6 +399,18 @@ static void submit(struct store *store, struct store_op *op, enum op_kind kind)
     op->status = err_set(&op->error, E_STOPPED, "the store is closing: nothing more is taken");
     struct op_queue one = {op, op};
     finish_ops(store, &one);
+}
+
+/* Waits on has_writes are for spans of the clock that never steps. */
+static void init_conditions(struct store *store)
+{
+    pthread_condattr_t attributes;
+
+    pthread_condattr_init(&attributes);
+    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC); /* Linux has it */
+    pthread_cond_init(&store->has_writes, &attributes);
+    pthread_cond_init(&store->has_queries, NULL);
+    pthread_condattr_destroy(&attributes);
 }
 
 static int start_threads(struct store *store, struct err *err)
@@ -348,15 +449,19 @@ struct store *store_open(const struct store_settings *settings, struct loop *loo
     delivery->store = store;
     store->delivery = delivery;
     pthread_mutex_init(&store->lock, NULL);
-    pthread_cond_init(&store->has_writes, NULL);
-    pthread_cond_init(&store->has_queries, NULL);
-    if (backend->open(settings, place, &store->writer, err) < 0 ||
-        backend->open_reader(store->writer, &store->reader, err) < 0 ||
-        start_threads(store, err) < 0) {
-        store_close(store);
-        return NULL;
+    init_conditions(store);
+    store->retention = settings->retention;
+    int status = backend->open(settings, place, &store->writer, err);
+    if (status == 0)
+        status = backend->open_reader(store->writer, &store->reader, err);
+    if (status == 0) {
+        store_upkeep_start(&store->upkeep, backend, store->writer);
+        status = start_threads(store, err);
     }
-    return store;
+    if (status == 0)
+        return store;
+    store_close(store);
+    return NULL;
 }
 
 /* Runs the last done callbacks; what they ask for is refused, and told at once. */
@@ -369,6 +474,19 @@ static void deliver_rest(struct store *store)
         if (op == NULL)
             return;
         op->done(op);
+    }
+}
+
+/* The threads are gone. */
+static void end_compacts(struct store *store)
+{
+    struct store_op *op =
+        store->upkeep.compact != NULL ? &store->upkeep.compact->op : queue_take(&store->compacts);
+
+    while (op != NULL) {
+        op->status = err_set(&op->error, E_STOPPED, "the store closes before all is compacted");
+        queue_add(&store->finished, op);
+        op = queue_take(&store->compacts);
     }
 }
 
@@ -385,6 +503,7 @@ void store_close(struct store *store)
         pthread_join(store->writer_thread, NULL);
     if (store->has_reader_thread)
         pthread_join(store->reader_thread, NULL);
+    end_compacts(store);
     deliver_rest(store);
     if (store->reader != NULL)
         store->backend->close_reader(store->reader);
@@ -456,6 +575,20 @@ void store_recover(struct store *store, struct store_recover *recover)
 {
     recover->count = 0;
     submit(store, &recover->op, OP_RECOVER);
+}
+
+void store_retain(struct store *store, const struct store_retention *retention)
+{
+    pthread_mutex_lock(&store->lock);
+    store->retention = *retention;
+    pthread_mutex_unlock(&store->lock);
+}
+
+void store_compact(struct store *store, struct store_compact *compact)
+{
+    compact->removed = compact->trimmed = 0;
+    compact->freed_bytes = 0;
+    submit(store, &compact->op, OP_COMPACT);
 }
 
 void store_query(struct store *store, struct store_query *query)

@@ -26,12 +26,22 @@
 
 struct store;
 
+/* How long is kept what nobody waits for any more, in ms; 0: forever. Of an ended submission of age
+ * go its attempts and its reason, and the submission itself when a later one of the same entity and
+ * integration stands behind it. The last one stays, so that nothing is delivered again for being
+ * old. */
+struct store_retention {
+    int64_t keep_ms[SUBMISSION_STATES]; /* of the live ones it is not asked */
+    int64_t signals_ms;
+};
+
 struct store_settings {
     const char *url;   /* "sqlite:/var/lib/tenon/tenon.db" or "memory:" */
     bool is_sync_full; /* false: sync = normal, the bargain of losing the last moments at power loss
                         */
     int64_t cache_bytes; /* page cache of the writer; the reader has a quarter */
     int64_t group_max;   /* most writes in one commit; 0: the backend's choice */
+    struct store_retention retention;
 };
 
 struct store *store_open(const struct store_settings *settings, struct loop *loop, struct err *err);
@@ -243,6 +253,20 @@ struct store_recover {
 };
 void store_recover(struct store *store, struct store_recover *recover);
 
+/* ---- upkeep: what retention removes goes in small slices between the groups of writes ---- */
+
+/* Other ages, from the next slice on. [any] */
+void store_retain(struct store *store, const struct store_retention *retention);
+
+/* All that is due goes now, the file gives back what is free in it, and the log is folded in. In
+ * slices, so that other writes go on between them; several go one after the other. */
+struct store_compact {
+    struct store_op op;
+    uint64_t removed, trimmed; /* out: submissions */
+    int64_t freed_bytes;       /* out */
+};
+void store_compact(struct store *store, struct store_compact *compact);
+
 /* ---- queries ---- */
 
 enum store_query_kind {
@@ -278,6 +302,7 @@ struct store_row {
     struct str name; /* integration's name */
     enum submission_state state;
     uint32_t attempts;
+    bool is_trimmed; /* submission: of age; earlier attempts and reasons were removed */
     int64_t due_ms;
     struct str reason, request, answer, external_id, key;
     int http_status, error_class;
@@ -322,6 +347,11 @@ struct store_figures {
     uint64_t commits, writes, largest_group;
     uint64_t commit_us_sum;
     int64_t wal_bytes;
+    int64_t file_bytes, free_bytes;     /* free: inside the file */
+    int64_t oldest_reader_ms;           /* who holds the log back, and for how long; 0: nobody */
+    int64_t checkpoint_ms;              /* wall time of the last complete one; 0: none yet */
+    uint64_t removed, trimmed, signals; /* by retention, since the start */
+    uint64_t slices, slice_us_sum;
 };
 void store_figures(struct store *store, struct store_figures *out);
 

@@ -7,6 +7,25 @@
 
 #include "store/store.h"
 
+/* One bounded piece of upkeep, as much as fits a few milliseconds. */
+struct store_slice {
+    struct store_retention retention;
+    int64_t until_us; /* of clock_mono_us: it ends then */
+    uint32_t most;    /* rows to look at, or pages to give back */
+    /* out */
+    uint32_t looked;
+    uint64_t removed, trimmed, signals;
+    bool has_more;
+};
+
+struct store_space {
+    int64_t bytes, free_bytes, page_bytes;
+    int64_t wal_bytes;
+    int64_t
+        held_since_us; /* since when a reader keeps the log from being folded in; 0: none does */
+    int64_t checkpoint_ms; /* wall time of the last complete one; 0: none yet */
+};
+
 struct store_backend {
     const char *scheme; /* of the URL: "sqlite" */
 
@@ -39,6 +58,15 @@ struct store_backend {
     int (*keep)(void *writer, struct store_keep *keep, struct err *err);
     int (*move)(void *writer, struct store_move *move, struct err *err);
     int (*recover)(void *writer, struct store_recover *recover, struct err *err);
+
+    /* Upkeep, on the writer's thread outside of begin ... commit: each is a transaction of its own,
+     * durable with the next commit. */
+    int (*clean)(void *writer, struct store_slice *slice, struct err *err);
+    int (*shrink)(void *writer, struct store_slice *slice, struct err *err);
+    /* Folds the log in and starts it anew, waiting a little for readers. -EBUSY: one is in the way.
+     */
+    int (*checkpoint)(void *writer, struct err *err);
+    void (*space)(void *writer, struct store_space *out);
 
     /* queries */
     int (*query)(void *reader, struct store_query *query, struct err *err);

@@ -103,7 +103,10 @@ static uint64_t add_signal(struct store_memory *memory, enum store_signal kind, 
                            int64_t now_ms)
 {
     memory->signals.rows[memory->signals.count++] =
-        (struct store_memory_signal){kind, entity, memory->entities.rows[entity].version, now_ms};
+        (struct store_memory_signal){.kind = kind,
+                                     .entity = entity,
+                                     .version = memory->entities.rows[entity].version,
+                                     .at_ms = now_ms};
     return memory->signals.count;
 }
 
@@ -479,6 +482,27 @@ static int64_t memory_wal_bytes(void *writer)
     return 0;
 }
 
+static int memory_shrink(void *writer, struct store_slice *slice, struct err *err)
+{
+    (void)writer;
+    (void)slice; /* there is no file */
+    (void)err;
+    return 0;
+}
+
+static int memory_checkpoint(void *writer, struct err *err)
+{
+    (void)writer;
+    (void)err;
+    return 0;
+}
+
+static void memory_space(void *writer, struct store_space *out)
+{
+    (void)writer;
+    *out = (struct store_space){.bytes = 0};
+}
+
 const struct store_backend memory_backend = {
     .scheme = "memory",
     .open = memory_open,
@@ -499,5 +523,9 @@ const struct store_backend memory_backend = {
     .keep = memory_keep,
     .move = store_memory_move,
     .recover = store_memory_recover,
+    .clean = store_memory_clean,
+    .shrink = memory_shrink,
+    .checkpoint = memory_checkpoint,
+    .space = memory_space,
     .query = store_memory_query,
 };

@@ -30,6 +30,7 @@ struct store_memory_signal {
     uint64_t entity; /* index */
     uint64_t version;
     int64_t at_ms;
+    bool is_removed; /* by retention; its number is still the walk's */
 };
 
 struct store_memory_submission {
@@ -44,6 +45,7 @@ struct store_memory_submission {
     uint32_t attempts, base, flags, salt;
     enum submission_state state;
     bool has_due;
+    bool is_removed; /* by retention */
 };
 
 struct store_memory_attempt {
@@ -121,6 +123,7 @@ int store_memory_record(void *writer, struct store_record *record, struct err *e
 int store_memory_enqueue(void *writer, struct store_enqueue *enqueue, struct err *err);
 int store_memory_move(void *writer, struct store_move *move, struct err *err);
 int store_memory_recover(void *writer, struct store_recover *recover, struct err *err);
+int store_memory_clean(void *writer, struct store_slice *slice, struct err *err);
 int store_memory_query(void *reader, struct store_query *query, struct err *err);
 
 #endif

@@ -387,8 +387,8 @@ static void record_one(struct run *run, const struct store_outcome *outcome)
             ? row_get(run->memory, outcome->submission)
             : NULL;
 
-    if (row == NULL || row->state != SUBMISSION_IN_FLIGHT || row->attempts != outcome->attempt ||
-        row->integration != run->number)
+    if (row == NULL || row->is_removed || row->state != SUBMISSION_IN_FLIGHT ||
+        row->attempts != outcome->attempt || row->integration != run->number)
         return;
     struct str reason = outcome->event == EVENT_ACCEPTED ? STR_NONE : outcome->reason;
     if (!step(run, row, outcome->event, reason))
@@ -478,7 +478,7 @@ static void enqueue_failed(struct run *run, uint64_t *count)
     for (uint64_t number = 1; number <= run->memory->submissions.count; number++) {
         struct store_memory_submission *row = row_get(run->memory, number);
         const struct store_memory_entity *entity = &run->memory->entities.rows[row->entity];
-        if (row->integration != run->number || row->state != SUBMISSION_FAILED ||
+        if (row->is_removed || row->integration != run->number || row->state != SUBMISSION_FAILED ||
             entity->is_deleted)
             continue;
         struct submission_look look = look_at(run, row->entity, 0);

@@ -111,6 +111,7 @@ static bool give_submission(struct answer *answer, uint64_t number)
         .state = submission->state,
         .attempts = submission->attempts,
         .updated_ms = submission->changed_ms,
+        .is_trimmed = (submission->flags & FLAG_TRIMMED) != 0,
         .due_ms = submission->has_due ? submission->due_ms : 0,
         .reason = store_memory_str(&submission->reason),
         .id = store_memory_str(&entity->id),
@@ -152,6 +153,7 @@ static void answer_submissions(struct answer *answer)
     for (; number > 0; number--) {
         const struct store_memory_submission *row = &memory->submissions.rows[number - 1];
         bool is_wanted =
+            !row->is_removed &&
             (query->integration == 0 || row->integration == query->integration) &&
             store_rules_filter(filter, row->state, row->changed_ms) &&
             (filter->error_class == 0 || error_class_of(memory, row) == filter->error_class) &&
@@ -169,7 +171,8 @@ static void answer_submission(struct answer *answer)
 {
     uint64_t number = answer->query->number;
 
-    if (number >= 1 && number <= answer->memory->submissions.count)
+    if (number >= 1 && number <= answer->memory->submissions.count &&
+        !answer->memory->submissions.rows[number - 1].is_removed)
         (void)give_submission(answer, number); /* there is only one */
 }
 
@@ -179,7 +182,7 @@ static void answer_attempts(struct answer *answer)
 
     for (size_t i = 0; i < answer->memory->attempts.count && goes_on; i++) {
         const struct store_memory_attempt *attempt = &answer->memory->attempts.rows[i];
-        if (attempt->submission != answer->query->number)
+        if (attempt->submission != answer->query->number || attempt->submission == 0)
             continue;
         const struct store_row row = {
             .submission = attempt->submission,
@@ -226,6 +229,8 @@ static void answer_signals(struct answer *answer)
 
     for (uint64_t i = answer->query->after; i < memory->signals.count && goes_on; i++) {
         const struct store_memory_signal *signal = &memory->signals.rows[i];
+        if (signal->is_removed)
+            continue;
         const struct store_memory_entity *entity = &memory->entities.rows[signal->entity];
         const struct store_row row = {
             .seq = i + 1,

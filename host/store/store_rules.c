@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/store_rules.h"
 
+#include "base/clock.h"
 #include "base/digest.h"
 
 #include <errno.h>
@@ -142,6 +143,14 @@ void store_rules_key(const char uuid[33], struct str integration, struct str ent
         {uuid, 32}, integration, entity, {digits, (size_t)len}, {salt_digits, (size_t)salt_len}};
 
     digest_key(parts, salt > 0 ? 5 : 4, out);
+}
+
+int64_t store_rules_age_ms(void)
+{
+    int64_t wall_ms = clock_wall_ms();
+    int64_t due_ms = clock_due_ms();
+
+    return wall_ms < due_ms ? wall_ms : due_ms;
 }
 
 static bool is_last_word(const struct store_move_facts *facts, const struct submission_look *look)

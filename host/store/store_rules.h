@@ -43,7 +43,8 @@ enum {
     FLAG_UNKNOWN = 2,     /* some attempt's answer was never seen; never cleared */
     FLAG_DELIVERED = 4,   /* an earlier version was delivered: spares looking at all of them */
     FLAG_WAS_BLOCKED =
-        8, /* discarded while it stood behind what is in flight: look below it, too */
+        8,             /* discarded while it stood behind what is in flight: look below it, too */
+    FLAG_TRIMMED = 16, /* retention removed attempts and a reason; never cleared */
 };
 
 enum { STORE_ERROR_UNKNOWN = TENON_E_UNKNOWN };
@@ -85,6 +86,9 @@ void store_rules_rewind(struct store_by_hand *by_hand, const struct store_enqueu
  * somebody asked for a new one (MOVE_RETRY with new_key). */
 void store_rules_key(const char uuid[33], struct str integration, struct str entity,
                      uint64_t version, uint32_t salt, char out[33]);
+
+/* What retention goes by: a clock that was set ahead makes nothing old before its time. */
+int64_t store_rules_age_ms(void);
 
 /* May this submission be moved by hand? REFUSALS: yes. `is_blocked`: it waits behind an older
  * version. */

@@ -4,6 +4,7 @@
 #include "store/store_sqlite.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/digest.h"
 #include "base/file.h"
 
@@ -17,8 +18,9 @@ enum {
     READER_CACHE_MIN = 256 << 10,
     CHECKPOINT_PAGES = 2000,   /* 16 MB of log: a page rewritten meanwhile is copied once */
     WAL_KEEP_BYTES = 32 << 20, /* what a burst left behind is given back */
-    BUSY_MS = 5000,            /* only against foreign tools that read along */
-    PAGE_BYTES = 8192, /* larger ones are fewer to look up and to write, and waste more of each */
+    READER_WAIT_MS = 20, /* how long a checkpoint that starts the log anew waits for readers */
+    BUSY_MS = 5000,      /* only against foreign tools that read along */
+    PAGE_BYTES = 8192,   /* larger ones are fewer to look up and to write, and waste more of each */
 };
 
 int store_sqlite_status(struct store_sqlite_db *handle)
@@ -227,16 +229,50 @@ static int prepare_place(const char *path, int *out_lock_fd, struct err *err)
     return 0;
 }
 
+/* Copies the log into the file, as far as no reader needs the old pages. */
+static int fold(struct store_sqlite_writer *writer, int how)
+{
+    int pages = 0;
+    int folded = 0;
+    int code = sqlite3_wal_checkpoint_v2(writer->handle.db, NULL, how, &pages, &folded);
+
+    if (folded < pages) {
+        if (writer->held_since_us == 0)
+            writer->held_since_us = clock_mono_us();
+    } else if (code == SQLITE_OK) {
+        writer->held_since_us = 0;
+        writer->checkpoint_ms = clock_wall_ms();
+    }
+    return code;
+}
+
 /* After each commit: the log's length is watched here, and folded back when long enough. */
 static int on_wal(void *user, sqlite3 *db, const char *name, int pages)
 {
     struct store_sqlite_writer *writer = user;
 
+    (void)db;
+    (void)name;
     writer->wal_pages = pages;
     if (pages >= CHECKPOINT_PAGES)
-        (void)sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_PASSIVE, NULL,
-                                        NULL); /* tried again next time */
+        (void)fold(writer, SQLITE_CHECKPOINT_PASSIVE); /* tried again next time */
     return SQLITE_OK;
+}
+
+/* Without a reader in the way the next write would start the log anew by itself; readers that take
+ * turns can put that off forever. */
+static int sqlite_checkpoint(void *pointer, struct err *err)
+{
+    struct store_sqlite_writer *writer = pointer;
+
+    (void)sqlite3_busy_timeout(writer->handle.db, READER_WAIT_MS);
+    int code = fold(writer, SQLITE_CHECKPOINT_TRUNCATE);
+    (void)sqlite3_busy_timeout(writer->handle.db, BUSY_MS);
+    if (code == SQLITE_OK) {
+        writer->wal_pages = 0;
+        return 0;
+    }
+    return store_sqlite_fail(&writer->handle, "cannot fold its log in", err);
 }
 
 static void sql_wanted(sqlite3_context *context, int count, sqlite3_value **values)
@@ -296,6 +332,7 @@ static int sqlite_open(const struct store_settings *settings, const char *place,
         return err_set(err, -ENOMEM, "no memory for the store");
     (void)pthread_once(&once, configure_library); /* fails only for a broken `once` */
     writer->lock_fd = -1;
+    writer->is_sync_full = settings->is_sync_full;
     writer->cache_bytes = settings->cache_bytes > 0 ? settings->cache_bytes : CACHE_BYTES_DEFAULT;
     int status = digest_init() < 0 ? err_set(err, -EIO, "libsodium does not start") : 0;
     if (status == 0)
@@ -409,5 +446,9 @@ const struct store_backend sqlite_backend = {
     .keep = store_sqlite_keep,
     .move = store_sqlite_move,
     .recover = store_sqlite_recover,
+    .clean = store_sqlite_clean,
+    .shrink = store_sqlite_shrink,
+    .checkpoint = sqlite_checkpoint,
+    .space = store_sqlite_space,
     .query = store_sqlite_query,
 };

@@ -56,6 +56,21 @@ enum store_sqlite_statement {
     S_LIST_ENTITY,
     S_LIST_WALK,
     S_LIST_ROW,
+    S_AGING_ADD,
+    S_AGING_NEXT,
+    S_AGING_DROP,
+    S_CLEAN_NEXT,
+    S_CLEAN_SUCCESSOR,
+    S_CLEAN_BEFORE,
+    S_CLEAN_ATTEMPTS,
+    S_CLEAN_ROW,
+    S_CLEAN_TRIM,
+    S_CLEAN_SIGNALS_FIND,
+    S_CLEAN_SIGNALS,
+    S_CLEAN_SAVE,
+    S_PAGE_SIZE,
+    S_PAGE_COUNT,
+    S_FREE_COUNT,
     S_STATEMENTS
 };
 
@@ -109,11 +124,15 @@ struct store_sqlite_writer {
     struct store_sqlite_db handle; /* first: the same address serves both */
     int lock_fd;
     int64_t cache_bytes;
+    bool is_sync_full;
     bool is_spoiled;
     bool must_reload; /* the cache could not be read back after a rollback */
     int64_t wal_pages;
     int64_t
         now_ms; /* wall time of the write under way, for stamps; clock_due_ms says what is due */
+    int64_t held_since_us; /* a checkpoint could not fold all of the log in; 0: it could */
+    int64_t checkpoint_ms;
+    uint64_t cleaned[SUBMISSION_STATES], cleaned_committed[SUBMISSION_STATES]; /* retention's */
 
     struct store_sqlite_life life, life_committed;
     struct store_sqlite_integration *integrations;
@@ -237,6 +256,13 @@ int store_sqlite_find_asked(struct store_sqlite_writer *writer, struct str id,
 int store_sqlite_ask_again(struct store_sqlite_writer *writer,
                            struct store_sqlite_integration *integration,
                            struct store_sqlite_submission *row, bool is_blocked, struct err *err);
+/* ---- store_sqlite_clean.c ---- */
+/* A submission has ended; notes it when retention's cursor for that state has passed it. */
+int store_sqlite_age(struct store_sqlite_writer *writer, enum submission_state state,
+                     uint64_t number, int64_t ended_ms, struct err *err);
+int store_sqlite_clean(void *writer, struct store_slice *slice, struct err *err);
+int store_sqlite_shrink(void *writer, struct store_slice *slice, struct err *err);
+void store_sqlite_space(void *writer, struct store_space *out);
 
 /* ---- the writes and queries of struct store_backend ---- */
 int store_sqlite_put(void *writer, struct store_put *put, struct err *err);

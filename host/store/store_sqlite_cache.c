@@ -116,7 +116,8 @@ void store_sqlite_count(struct store_sqlite_integration *integration, enum submi
         return;
     if (from != SUBMISSION_NONE)
         integration->deltas[from]--;
-    integration->deltas[to]++;
+    if (to != SUBMISSION_NONE)
+        integration->deltas[to]++;
     integration->is_counted = true;
 }
 
@@ -272,6 +273,16 @@ static int load_lease(struct store_sqlite_writer *writer, sqlite3_stmt *row, str
     return lease_keep(writer, &lease, err);
 }
 
+static int load_cleaned(struct store_sqlite_writer *writer, sqlite3_stmt *row, struct err *err)
+{
+    int64_t state = sqlite3_column_int64(row, 0);
+
+    (void)err;
+    if (state >= 0 && state < SUBMISSION_STATES)
+        writer->cleaned[state] = (uint64_t)sqlite3_column_int64(row, 1);
+    return 0;
+}
+
 static void integrations_forget(struct store_sqlite_writer *writer)
 {
     for (size_t i = 0; i < writer->integration_count; i++)
@@ -307,6 +318,8 @@ int store_sqlite_cache_load(struct store_sqlite_writer *writer, struct err *err)
                          writer->handle.path);
     if (status == 0)
         status = each_row(writer, "SELECT num, name FROM types ORDER BY num", load_type, err);
+    if (status == 0)
+        status = each_row(writer, "SELECT state, submission FROM cleaned", load_cleaned, err);
     if (status == 0)
         status = load_rest(writer, err);
     store_sqlite_cache_committed(writer);
@@ -373,6 +386,7 @@ void store_sqlite_cache_committed(struct store_sqlite_writer *writer)
     writer->life_committed = writer->life;
     writer->types_committed = writer->type_count;
     writer->leases_changed = false;
+    memcpy(writer->cleaned_committed, writer->cleaned, sizeof(writer->cleaned));
     for (size_t i = 0; i < writer->integration_count; i++) {
         struct store_sqlite_integration *integration = &writer->integrations[i];
         integration->is_changed = false;
@@ -384,6 +398,7 @@ void store_sqlite_cache_committed(struct store_sqlite_writer *writer)
 int store_sqlite_cache_rollback(struct store_sqlite_writer *writer, struct err *err)
 {
     writer->life = writer->life_committed;
+    memcpy(writer->cleaned, writer->cleaned_committed, sizeof(writer->cleaned));
     types_forget(writer, writer->types_committed);
     int status = load_rest(writer, err);
     store_sqlite_cache_committed(writer);

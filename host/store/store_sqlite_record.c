@@ -68,7 +68,8 @@ static int record_delivered(struct store_sqlite_writer *writer,
         return status;
     *out_is_done = true;
     store_sqlite_count(integration, SUBMISSION_IN_FLIGHT, state);
-    return store_sqlite_lease_release(writer, outcome->submission, err);
+    status = store_sqlite_age(writer, state, outcome->submission, writer->now_ms, err);
+    return status < 0 ? status : store_sqlite_lease_release(writer, outcome->submission, err);
 }
 
 /* The version that stood blocked behind `row`; 0: none any more. */

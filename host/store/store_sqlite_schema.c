@@ -12,7 +12,9 @@
  * - submissions_state: all that is neither in flight nor succeeded, for lists and replays.
  * - attempts.num: submission << 16 | attempt, which makes an index unnecessary.
  * - life.due_ms: about what clock_due_ms said at the last commit, all due_ms being by that clock.
- * - leases: the claims under way, see struct store_sqlite_lease. */
+ * - leases: the claims under way, see struct store_sqlite_lease.
+ * - cleaned, aging: how far retention has looked, and what ended behind that; see
+ *   store_sqlite_clean.c. */
 #include "store/store_sqlite.h"
 
 #include <inttypes.h>
@@ -70,6 +72,9 @@ static const char *const steps[] = {
     "ALTER TABLE life ADD COLUMN due_ms INTEGER NOT NULL DEFAULT 0;",
     /* How often a new idempotency key was asked for; see store_rules_key. */
     "ALTER TABLE submissions ADD COLUMN salt INTEGER NOT NULL DEFAULT 0;",
+    "CREATE TABLE cleaned (state INTEGER PRIMARY KEY, submission INTEGER NOT NULL);"
+    "CREATE TABLE aging (state INTEGER NOT NULL, ended_ms INTEGER NOT NULL, submission INTEGER NOT "
+    "NULL, PRIMARY KEY (state, ended_ms, submission)) WITHOUT ROWID;",
 };
 
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };

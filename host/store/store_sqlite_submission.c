@@ -91,7 +91,10 @@ int store_sqlite_submission_move(struct store_sqlite_writer *writer,
     (void)sqlite3_bind_int64(move, 8, writer->now_ms);
     (void)sqlite3_bind_int64(move, 9, row->salt);
     store_sqlite_count(integration, from, row->state);
-    return store_sqlite_run(writer, move, "cannot change a submission", err);
+    int status = store_sqlite_run(writer, move, "cannot change a submission", err);
+    return status < 0 || submission_is_live(row->state)
+               ? status
+               : store_sqlite_age(writer, row->state, row->number, writer->now_ms, err);
 }
 
 int store_sqlite_submission_flag(struct store_sqlite_writer *writer, uint64_t number,

@@ -221,6 +221,18 @@ uint64_t recover(struct fixture *fixture)
     return recover.count;
 }
 
+struct store_compact compact(struct fixture *fixture, const struct store_retention *retention)
+{
+    struct store_compact compact = {.op.done = fixture_stop};
+
+    store_retain(fixture->store, retention);
+    store_compact(fixture->store, &compact);
+    fixture_wait(fixture, &compact.op);
+    if (compact.op.status < 0)
+        fail_msg("%s", compact.op.error.text);
+    return compact;
+}
+
 static void keep(char *to, size_t size, struct str text)
 {
     snprintf(to, size, "%.*s", STR_ARG(text));

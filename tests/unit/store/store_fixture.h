@@ -52,6 +52,8 @@ void tell_event(struct fixture *fixture, const struct store_claimed *record,
 int enqueue(struct fixture *fixture, const char *entity, int selector, uint64_t *out_count);
 int keep_text(struct fixture *fixture, uint32_t integration, const char *name, const char *value);
 uint64_t recover(struct fixture *fixture);
+/* Sets these ages, and removes all that is due by now. */
+struct store_compact compact(struct fixture *fixture, const struct store_retention *retention);
 /* Rows into a static array; `query` is filled but for its row(). */
 size_t ask(struct fixture *fixture, struct store_query query, const struct kept_row **out);
 struct kept_row ask_submission(struct fixture *fixture, uint64_t number);

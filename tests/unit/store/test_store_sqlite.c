@@ -447,6 +447,89 @@ static void test_a_full_disk_half_stores_nothing(void **state)
     fixture_close(&f);
 }
 
+/* Delivers 4,000 entities with long answers. */
+static void deliver_many(struct fixture *f)
+{
+    static char ids[1000][16];
+    static char answer[1000];
+    static struct store_entity entities[1000];
+    static struct store_put_result results[1000];
+    static struct store_outcome outcomes[1000];
+    struct store_claim claim;
+
+    memset(answer, 'x', sizeof(answer));
+    for (int group = 0; group < 4; group++) {
+        for (int i = 0; i < 1000; i++) {
+            snprintf(ids[i], sizeof(ids[i]), "n-%d-%d", group, i);
+            entities[i] = (struct store_entity){str_of(ids[i]), STR("event"), STR("{}"), false, 0};
+        }
+        assert_int_equal(put_many(f, entities, 1000, results), 0);
+        take(f, WALK_CHANGED, 1000, &claim);
+        assert_int_equal(claim.count, 1000);
+        for (size_t i = 0; i < 1000; i++)
+            outcomes[i] = (struct store_outcome){.submission = claim.records[i].submission,
+                                                 .attempt = 1,
+                                                 .is_attempt = true,
+                                                 .event = EVENT_ACCEPTED,
+                                                 .answer = {answer, sizeof(answer)}};
+        assert_int_equal(tell(f, outcomes, 1000), 0);
+        store_claim_finish(&claim);
+    }
+}
+
+static void test_what_is_removed_makes_the_file_smaller(void **state)
+{
+    struct fixture *f = *state;
+    const struct store_retention a_second = {.keep_ms = {[SUBMISSION_SUCCEEDED] = 1000}};
+    struct store_figures figures;
+    struct stat before;
+    struct stat after;
+
+    deliver_many(f);
+    compact(f, &(struct store_retention){.signals_ms = 0}); /* folds the log in */
+    assert_int_equal(stat(f->path, &before), 0);
+    fixture_at(NOW_MS + 1000);
+    struct store_compact done = compact(f, &a_second);
+    assert_int_equal(done.trimmed, 4000);
+    assert_true(done.freed_bytes > 4000 * 1000);
+    assert_int_equal(stat(f->path, &after), 0);
+    assert_int_equal(before.st_size - after.st_size, done.freed_bytes);
+    store_figures(f->store, &figures);
+    assert_int_equal(figures.free_bytes, 0);
+    assert_int_equal(figures.file_bytes, after.st_size);
+    assert_int_equal(figures.wal_bytes, 0);
+    assert_int_equal(figures.checkpoint_ms, NOW_MS + 1000);
+
+    fixture_reopen(f); /* how far it had come is on disk */
+    assert_int_equal(compact(f, &a_second).trimmed, 0);
+    assert_int_equal(count_of(f, SUBMISSION_SUCCEEDED), 4000);
+}
+
+static void test_a_reader_that_holds_the_log_is_seen(void **state)
+{
+    struct fixture *f = *state;
+    struct store_figures figures;
+    sqlite3 *foreign;
+
+    put(f, "a", "{}");
+    assert_int_equal(sqlite3_open(f->path, &foreign), SQLITE_OK);
+    assert_int_equal(
+        sqlite3_exec(foreign, "BEGIN; SELECT count(*) FROM entities", NULL, NULL, NULL), SQLITE_OK);
+    put(f, "b", "{}");
+    compact(f, &(struct store_retention){.signals_ms = 0}); /* cannot fold the log in, and ends */
+    fixture_at(NOW_MS + 5000);
+    compact(f, &(struct store_retention){.signals_ms = 0});
+    store_figures(f->store, &figures);
+    assert_int_equal(figures.oldest_reader_ms, 5000);
+    assert_true(figures.wal_bytes > 0);
+    assert_int_equal(sqlite3_exec(foreign, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
+    compact(f, &(struct store_retention){.signals_ms = 0});
+    store_figures(f->store, &figures);
+    assert_int_equal(figures.oldest_reader_ms, 0);
+    assert_int_equal(figures.wal_bytes, 0);
+    assert_int_equal(sqlite3_close(foreign), SQLITE_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -458,6 +541,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_ids_of_one_hash_stay_apart, setup, teardown),
         cmocka_unit_test_setup_teardown(test_kept_texts_outlive_the_daemon, setup, teardown),
         cmocka_unit_test_setup_teardown(test_memory_is_bounded_by_the_cache, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_what_is_removed_makes_the_file_smaller, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_a_reader_that_holds_the_log_is_seen, setup, teardown),
         cmocka_unit_test(test_death_loses_nothing_acknowledged),
         cmocka_unit_test(test_a_full_disk_half_stores_nothing),
     };

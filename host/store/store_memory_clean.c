@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The memory backend: what retention removes, by the same rules as store_sqlite_clean.c. Each run
+ * looks at everything, as everything is in memory. */
+#include "store/store_memory.h"
+
+#include <stdlib.h>
+
+static struct store_memory_submission *row_get(struct store_memory *memory, uint64_t number)
+{
+    return &memory->submissions.rows[number - 1];
+}
+
+static void drop_text(struct store_memory_text *text)
+{
+    free(text->ptr);
+    *text = (struct store_memory_text){NULL, 0};
+}
+
+/* An attempt without a submission is nobody's, and no query finds it. */
+static void drop_attempts(struct store_memory *memory, struct store_memory_submission *row)
+{
+    uint64_t number = row->last_attempt;
+
+    while (number != 0) {
+        struct store_memory_attempt *attempt = &memory->attempts.rows[number - 1];
+        drop_text(&attempt->reason);
+        drop_text(&attempt->request);
+        drop_text(&attempt->answer);
+        attempt->submission = 0;
+        number = attempt->before;
+    }
+    row->last_attempt = 0;
+}
+
+static bool is_stop(const struct store_memory_submission *row)
+{
+    bool is_blocked = row->state == SUBMISSION_PENDING && !row->has_due;
+
+    return row->state != SUBMISSION_SUPERSEDED && !is_blocked &&
+           (row->flags & FLAG_WAS_BLOCKED) == 0;
+}
+
+/* Takes the row out of its entity's chain; its number stays empty. */
+static void drop_row(struct store_memory *memory, uint64_t number)
+{
+    struct store_memory_submission *row = row_get(memory, number);
+    uint64_t *link = &memory->entities.rows[row->entity].last_submission;
+
+    while (*link != 0 && *link != number)
+        link = &row_get(memory, *link)->before;
+    if (*link == number)
+        *link = row->before;
+    memory->integrations.rows[row->integration - 1].counts[row->state]--;
+    drop_text(&row->reason);
+    row->is_removed = true;
+}
+
+static bool is_followed(struct store_memory *memory, uint64_t number)
+{
+    const struct store_memory_submission *row = row_get(memory, number);
+    uint64_t newer = memory->entities.rows[row->entity].last_submission;
+
+    while (newer > number) {
+        const struct store_memory_submission *other = row_get(memory, newer);
+        if (other->integration == row->integration && is_stop(other))
+            return true;
+        newer = other->before;
+    }
+    return false;
+}
+
+static bool is_of_age(const struct store_memory_submission *row,
+                      const struct store_retention *retention, int64_t now_ms)
+{
+    int64_t keep_ms = retention->keep_ms[row->state];
+
+    return !row->is_removed && !submission_is_live(row->state) && keep_ms > 0 &&
+           row->changed_ms <= now_ms - keep_ms;
+}
+
+static void clean_submissions(struct store_memory *memory, struct store_slice *slice,
+                              int64_t now_ms)
+{
+    for (uint64_t number = 1; number <= memory->submissions.count; number++) {
+        struct store_memory_submission *row = row_get(memory, number);
+        if (!is_of_age(row, &slice->retention, now_ms))
+            continue;
+        bool is_trimmed = (row->flags & FLAG_TRIMMED) != 0 && row->last_attempt == 0;
+        slice->looked++;
+        drop_attempts(memory, row);
+        if (is_followed(memory, number)) {
+            drop_row(memory, number);
+            slice->removed++;
+        } else if (!is_trimmed || row->reason.len > 0) {
+            row->flags |= FLAG_TRIMMED;
+            drop_text(&row->reason);
+            slice->trimmed++;
+        }
+    }
+}
+
+int store_memory_clean(void *pointer, struct store_slice *slice, struct err *err)
+{
+    struct store_memory *memory = pointer;
+    int64_t now_ms = store_rules_age_ms();
+
+    (void)err;
+    pthread_mutex_lock(&memory->lock);
+    clean_submissions(memory, slice, now_ms);
+    for (size_t i = 0; i < memory->signals.count && slice->retention.signals_ms > 0; i++) {
+        struct store_memory_signal *signal = &memory->signals.rows[i];
+        if (signal->is_removed || signal->at_ms > now_ms - slice->retention.signals_ms)
+            continue;
+        signal->is_removed = true;
+        slice->signals++;
+    }
+    pthread_mutex_unlock(&memory->lock);
+    return 0;
+}
