@@ -160,6 +160,23 @@ static void put_store(struct buf *out, struct store *store, const struct api_cou
               (double)figures.writes);
     put_plain(out, "tenon_store_commit_seconds_total", "counter", "Time in commits.",
               (double)figures.commit_us_sum / 1e6);
+    put_plain(out, "tenon_store_free_bytes", "gauge", "Free places inside the store's file.",
+              (double)figures.free_bytes);
+    put_plain(out, "tenon_store_oldest_reader_seconds", "gauge",
+              "For how long somebody reading has held the write-ahead log back; 0: nobody does.",
+              (double)figures.oldest_reader_ms / 1000.0);
+    put_plain(out, "tenon_store_checkpoint_timestamp_seconds", "gauge",
+              "Unix time when the log was last folded in whole; 0: not yet.",
+              (double)figures.checkpoint_ms / 1000.0);
+    put_head(out, "tenon_store_retired_total", "counter", "What retention removed, by kind.");
+    buf_printf(out, "tenon_store_retired_total{kind=\"submission\"} %llu\n",
+               (unsigned long long)figures.removed);
+    buf_printf(out, "tenon_store_retired_total{kind=\"details\"} %llu\n",
+               (unsigned long long)figures.trimmed);
+    buf_printf(out, "tenon_store_retired_total{kind=\"signal\"} %llu\n",
+               (unsigned long long)figures.signals);
+    put_plain(out, "tenon_store_upkeep_seconds_total", "counter",
+              "Time in slices of retention and shrinking.", (double)figures.slice_us_sum / 1e6);
 }
 
 struct workers {

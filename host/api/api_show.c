@@ -140,6 +140,8 @@ void api_put_submission(struct buf *out, const struct store_row *row)
     if (row->error_class != 0)
         json_put_member(out, "error_class", str_of(api_error_class_name(row->error_class)));
     api_put_masked(out, "reason", row->reason);
+    if (row->is_trimmed)
+        api_put_bool(out, "details_removed", true);
     api_put_masked(out, "external_id", row->external_id);
     if (row->key.len > 0)
         json_put_member(out, "idempotency_key", row->key);

@@ -20,6 +20,12 @@ static void put_store(struct buf *out, struct store *store, const struct api_cou
     json_put_int(out, "last_seq", (int64_t)counts->last_seq);
     json_put_int(out, "bytes", (int64_t)counts->bytes);
     json_put_int(out, "wal_bytes", figures.wal_bytes);
+    json_put_int(out, "free_bytes", figures.free_bytes);
+    json_put_int(out, "oldest_reader_ms", figures.oldest_reader_ms);
+    api_put_time(out, "checkpoint_at", figures.checkpoint_ms);
+    json_put_int(out, "removed_submissions", (int64_t)figures.removed);
+    json_put_int(out, "removed_details", (int64_t)figures.trimmed);
+    json_put_int(out, "removed_signals", (int64_t)figures.signals);
     json_put_int(out, "commits", (int64_t)figures.commits);
     json_put_int(out, "writes", (int64_t)figures.writes);
     json_put_int(out, "largest_group", (int64_t)figures.largest_group);

@@ -75,6 +75,7 @@ static bool take_submission(struct why *why, const struct store_row *row)
         .integration = row->integration,
         .state = row->state,
         .due_ms = row->due_ms,
+        .is_trimmed = row->is_trimmed,
         .name = str_dup(row->name),
     };
     api_put_submission(&submission->members, row);

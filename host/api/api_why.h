@@ -15,6 +15,7 @@ struct why_submission {
     uint32_t integration;
     enum submission_state state;
     int64_t due_ms;
+    bool is_trimmed;
     char *name;          /* the integration's */
     struct buf members;  /* of its JSON object */
     struct buf attempts; /* JSON objects */

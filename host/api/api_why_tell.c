@@ -24,6 +24,31 @@ static const struct why_submission *newest_of(const struct why *why, uint32_t nu
     return NULL;
 }
 
+/* Which setting it was that took the history away. */
+static void put_removed(struct buf *out, const struct why *why,
+                        const struct why_submission *submission)
+{
+    static const char *const keys[SUBMISSION_STATES] = {
+        [SUBMISSION_SUCCEEDED] = "keep_succeeded",
+        [SUBMISSION_FAILED] = "keep_failed",
+        [SUBMISSION_SKIPPED] = "keep_skipped",
+        [SUBMISSION_SUPERSEDED] = "keep_superseded",
+    };
+    const struct config *config = engine_rooms(why->call->engine)->config;
+    const char *key = keys[submission->state];
+    _buf_ struct buf words = {0};
+
+    if (!submission->is_trimmed)
+        return;
+    if (key == NULL || config == NULL)
+        buf_puts(&words, "earlier attempts were removed when they were of age");
+    else
+        buf_printf(&words, "%s; its details were removed after %s = %s",
+                   submission_state_name(submission->state), key,
+                   config_text(config_host(config), "store", key));
+    json_put_member(out, "details", buf_str(&words));
+}
+
 static void put_submissions(struct buf *out, const struct why *why, uint32_t number,
                             const char *name)
 {
@@ -36,6 +61,7 @@ static void put_submissions(struct buf *out, const struct why *why, uint32_t num
         api_put_comma(out);
         buf_putc(out, '{');
         buf_add_str(out, buf_str(&submission->members));
+        put_removed(out, why, submission);
         buf_puts(out, ",\"history\":[");
         buf_add_str(out, buf_str(&submission->attempts));
         buf_puts(out, "]}");

@@ -20,6 +20,10 @@ static void put_overview(const struct cli *cli, const struct json_t *json, struc
     cli_text_put_count(out, cli_json_number(store, "entities"));
     buf_puts(out, " entities, ");
     cli_text_put_bytes(out, cli_json_number(store, "bytes"));
+    if (cli_json_number(store, "wal_bytes") > 0) {
+        buf_puts(out, ", log ");
+        cli_text_put_bytes(out, cli_json_number(store, "wal_bytes"));
+    }
     buf_puts(out, "\nsocket: ");
     cli_text_put(out, buf_str(&cli->socket));
     buf_puts(out, "\n");

@@ -73,6 +73,10 @@ void cli_story_put_submission(const struct cli *cli, const struct json_t *submis
     buf_putc(out, '\n');
     put_line(out, indent, "  ", cli_json_text(submission, "reason"));
     put_line(out, indent, "  known there as ", cli_json_text(submission, "external_id"));
+    if (cli_json_text(submission, "details")[0] == '\0' &&
+        cli_json_is_true(submission, "details_removed"))
+        put_line(out, indent, "  ", "older details were removed when they were of age");
+    put_line(out, indent, "  ", cli_json_text(submission, "details"));
     for (size_t i = 0; i < cli_json_count(history); i++)
         put_attempt(cli, cli_json_item(history, i), indent, out);
 }

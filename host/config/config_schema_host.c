@@ -24,7 +24,20 @@ static const char store_rows[] =
     TENON_OPTION("sync", "choice", "full,normal", "full", "",
                  "full: what was acknowledged survives a power cut. normal: it survives a crash of "
                  "tenond, and is faster.")
-    TENON_OPTION("cache", "size", "1MB..64GB", "4MB", "", "Memory for the store's own cache.");
+    TENON_OPTION("cache", "size", "1MB..64GB", "4MB", "", "Memory for the store's own cache.")
+    TENON_OPTION("keep_succeeded", "duration", "0..36500d", "30d", "",
+                 "How long the details of a delivered submission are kept: attempts, answers, "
+                 "older versions' submissions. That it was delivered is never forgotten. 0: "
+                 "forever.")
+    TENON_OPTION("keep_failed", "duration", "0..36500d", "90d", "",
+                 "The same for failed ones; they can be submitted again even after that. 0: "
+                 "forever.")
+    TENON_OPTION("keep_skipped", "duration", "0..36500d", "30d", "",
+                 "The same for skipped ones. 0: forever.")
+    TENON_OPTION("keep_superseded", "duration", "0..36500d", "7d", "",
+                 "The same for versions that a newer one replaced before they went. 0: forever.")
+    TENON_OPTION("keep_signals", "duration", "0..36500d", "30d", "",
+                 "How long signals are kept. 0: forever.");
 
 static const char api_rows[] =
     TENON_OPTION("socket", "path", "", "", "",

@@ -31,6 +31,17 @@ int settings_load(const char *conf, const char *state, struct settings *out, str
     return status;
 }
 
+struct store_retention settings_retention(const struct config_file *host)
+{
+    return (struct store_retention){
+        .keep_ms = {[SUBMISSION_SUCCEEDED] = config_integer(host, "store", "keep_succeeded"),
+                    [SUBMISSION_FAILED] = config_integer(host, "store", "keep_failed"),
+                    [SUBMISSION_SKIPPED] = config_integer(host, "store", "keep_skipped"),
+                    [SUBMISSION_SUPERSEDED] = config_integer(host, "store", "keep_superseded")},
+        .signals_ms = config_integer(host, "store", "keep_signals"),
+    };
+}
+
 void settings_finish(struct settings *settings)
 {
     setup_finish(&settings->setup);

@@ -4,6 +4,7 @@
 #define MAIN_SETTINGS_H
 
 #include "catalog/setup.h"
+#include "store/store.h"
 
 struct settings {
     struct setup setup;
@@ -14,6 +15,8 @@ struct settings {
 
 /* 0, also when files have errors: see config_error_count. `state`: --state or NULL. */
 int settings_load(const char *conf, const char *state, struct settings *out, struct err *err);
+/* What [store] says of how long things are kept. */
+struct store_retention settings_retention(const struct config_file *host);
 void settings_finish(struct settings *settings);
 
 #endif

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is of age goes by itself, `why` says so, and nothing is delivered again because of it."""
+from daemon import wait_for
+
+
+def details_of(tenon, entity):
+    answer = tenon.why(entity)
+    assert answer.status == 200, answer
+    return answer.json["integrations"][0]["submissions"][0]
+
+
+def test_details_of_delivered_ones_go_and_nothing_is_sent_again(tenon, receiver):
+    tenon.webhook("hooks", receiver.url("/in"))
+    tenon.host_ini(store="keep_succeeded = 1s\nkeep_signals = 1s\n")
+    tenon.start()
+    tenon.add(*({"id": "evt-%d" % number} for number in range(50)))
+    wait_for(lambda: receiver.stats()["records"] >= 50, "50 records at the receiver")
+    row = wait_for(
+        lambda: (found := details_of(tenon, "evt-7")).get("details") and found,
+        "the details to go",
+    )
+    assert row["state"] == "succeeded" and row["history"] == []
+    assert row["details"] == "succeeded; its details were removed after keep_succeeded = 1s"
+    assert "removed after keep_succeeded = 1s" in tenon.cli("why", "evt-7").stdout
+    status = wait_for(
+        lambda: (found := tenon.get("/api/v1/status").json["store"])["removed_details"] >= 50
+        and found["removed_signals"] >= 50
+        and found,
+        "the figures",
+    )
+    assert status["free_bytes"] >= 0 and status["oldest_reader_ms"] >= 0
+    metrics = tenon.get("/metrics").body.decode()
+    assert 'tenon_store_retired_total{kind="details"} 50' in metrics
+
+    assert tenon.stop() == 0
+    tenon.start()
+    tenon.cli("submit", "hooks")  # what was never submitted: nothing
+    tenon.add({"id": "evt-last"})
+    wait_for(lambda: receiver.stats()["records"] >= 51, "the last record")
+    assert receiver.stats()["records"] == 51
+    assert tenon.states("hooks") == {"succeeded": 51}
+
+
+def test_zero_keeps_forever(tenon, receiver):
+    tenon.webhook("hooks", receiver.url("/in"))
+    tenon.host_ini(store="keep_succeeded = 0\nkeep_signals = 1s\n")
+    tenon.start()
+    tenon.add({"id": "evt-1"})
+    wait_for(lambda: tenon.states("hooks") == {"succeeded": 1}, "the delivery")
+    wait_for(
+        lambda: tenon.get("/api/v1/status").json["store"]["removed_signals"] >= 1, "a signal to go"
+    )
+    assert len(details_of(tenon, "evt-1")["history"]) == 1
