@@ -238,6 +238,7 @@ struct store_move {
     size_t count;
     enum { MOVE_RETRY, MOVE_DISCARD } action;
     bool new_key;
+    bool is_dry_run;    /* only counts what would be moved or refused */
     const char *reason; /* of MOVE_DISCARD */
     /* out */
     uint64_t moved;

@@ -534,7 +534,7 @@ static enum store_refusal move_one(struct run *run, const struct store_move *mov
         .is_deleted = entity->is_deleted,
     };
     enum store_refusal refusal = store_rules_move(move->action, &facts, &look);
-    if (refusal != REFUSALS)
+    if (refusal != REFUSALS || move->is_dry_run)
         return refusal;
     if (move->action == MOVE_DISCARD) {
         if (step(run, row, EVENT_DISCARDED, str_of(move->reason)))

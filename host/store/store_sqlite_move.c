@@ -60,7 +60,7 @@ static int move_one(struct store_sqlite_writer *writer, const struct store_move 
     *out_refusal = store_rules_move(move->action, &facts, &look);
     struct store_sqlite_integration *integration =
         store_sqlite_integration_find(writer, row.integration, err);
-    if (*out_refusal != REFUSALS || integration == NULL)
+    if (*out_refusal != REFUSALS || integration == NULL || move->is_dry_run)
         return integration == NULL ? E_NOT_FOUND : 0;
     if (move->action == MOVE_DISCARD)
         return discard(writer, integration, &row, move->reason, err);

@@ -77,6 +77,25 @@ static struct store_move move(struct fixture *f, int action, bool new_key,
     return move;
 }
 
+static void test_dry_run_only_counts(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t both[] = {made(f, "a", SUBMISSION_FAILED, 0).submission,
+                       made(f, "b", SUBMISSION_IN_FLIGHT, 0).submission};
+    struct store_move dry = {.op.done = fixture_stop,
+                             .submissions = both,
+                             .count = 2,
+                             .new_key = true,
+                             .is_dry_run = true};
+
+    store_move(f->store, &dry);
+    fixture_wait(f, &dry.op);
+    assert_int_equal(dry.op.status, 0);
+    assert_int_equal(dry.moved, 1);
+    assert_int_equal(dry.refused[REFUSAL_IN_FLIGHT], 1);
+    assert_int_equal(ask_submission(f, both[0]).row.state, SUBMISSION_FAILED);
+}
+
 static void assert_refused(const struct store_move *move, enum store_refusal refusal)
 {
     assert_int_equal(move->moved, 0);
@@ -397,6 +416,7 @@ int main(void)
         CASE(test_a_new_key_is_kept),
         CASE(test_discard_ends_what_waits_or_failed),
         CASE(test_moves_refuse),
+        CASE(test_dry_run_only_counts),
         CASE(test_retry_leaves_the_blocked_alone),
         CASE(test_retry_of_an_older_last_word_sends_the_present),
     };
