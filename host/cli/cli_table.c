@@ -3,7 +3,12 @@
 
 #include "base/cleanup.h"
 
-enum { GAP = 2, LEAST = 6 };
+enum {
+    GAP = 2,
+    LEAST = 6,
+    READABLE = 8, /* columns are left out before others are narrower than this */
+    OUT = SIZE_MAX > UINT32_MAX ? 0 : 0
+};
 
 struct cell {
     char *text;
@@ -87,29 +92,49 @@ static void natural_widths(const struct cli_table *table, size_t *widths)
             widths[i % table->column_count] = table->cells[i].columns;
 }
 
-/* The widest column that may still give way, or column_count. */
-static size_t widest(const struct cli_table *table, const size_t *widths, bool only_willing)
+/* The width of the gaps and the columns that are shown, none wider than `most`. */
+static size_t total_of(const struct cli_table *table, const size_t *widths, size_t most)
+{
+    size_t total = 0;
+
+    for (size_t i = 0; i < table->column_count; i++)
+        if (widths[i] > 0)
+            total += GAP + (widths[i] < most ? widths[i] : most);
+    return total > 0 ? total - GAP : 0;
+}
+
+/* The widest column above `least` that may still give way, or column_count. */
+static size_t widest(const struct cli_table *table, const size_t *widths, size_t least,
+                     bool only_willing)
 {
     size_t best = table->column_count;
 
     for (size_t i = 0; i < table->column_count; i++) {
-        bool may = widths[i] > LEAST && (!only_willing || table->columns[i].gives_way);
+        bool may = widths[i] > least && (!only_willing || table->columns[i].gives_way == true);
         if (may && (best == table->column_count || widths[i] > widths[best]))
             best = i;
     }
     return best;
 }
 
+/* A width of 0 is a column left out. */
+static void leave_out(const struct cli_table *table, size_t *widths, size_t width)
+{
+    for (size_t i = table->column_count; i > 0; i--)
+        if (table->columns[i - 1].gives_way == CLI_LEFT_OUT &&
+            total_of(table, widths, READABLE) > width)
+            widths[i - 1] = 0;
+}
+
 static void fit(const struct cli_table *table, size_t *widths, size_t width)
 {
-    size_t total = GAP * (table->column_count - 1);
-
-    for (size_t i = 0; i < table->column_count; i++)
-        total += widths[i];
-    for (; total > width; total--) {
-        size_t column = widest(table, widths, true);
+    leave_out(table, widths, width);
+    for (size_t total = total_of(table, widths, SIZE_MAX); total > width; total--) {
+        size_t column = widest(table, widths, LEAST, true);
         if (column == table->column_count)
-            column = widest(table, widths, false);
+            column = widest(table, widths, LEAST, false);
+        if (column == table->column_count)
+            column = widest(table, widths, 1, false);
         if (column == table->column_count)
             return;
         widths[column]--;
@@ -119,6 +144,8 @@ static void fit(const struct cli_table *table, size_t *widths, size_t width)
 static void put_cell(const struct cli_table *table, size_t column, size_t width, struct str text,
                      size_t columns, enum cli_color color, struct buf *out)
 {
+    if (width == 0)
+        return;
     bool is_last = column + 1 == table->column_count;
     size_t pad = columns < width ? width - columns : 0;
 

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A table that fits the terminal: the widest columns give way first and show "…" where they were
- * cut. */
+ * cut; on a narrow one some are left out. */
 #ifndef CLI_TABLE_H
 #define CLI_TABLE_H
 
 #include "cli/cli_text.h"
 
+enum { CLI_LEFT_OUT = 2 };
+
 struct cli_column {
     const char *head; /* NULL ends a list */
     bool is_right;    /* numbers */
-    bool gives_way;   /* long texts: cut before the others */
+    int gives_way;    /* true: long texts, cut before the others; CLI_LEFT_OUT: not shown when the
+                         terminal is narrow, the last such column first */
 };
 
 enum { CLI_COLUMNS_MAX = 16 };

@@ -70,6 +70,39 @@ static void never_exceeds_the_width(void **state)
     }
 }
 
+static const struct cli_column many[] = {{"N", true, false},
+                                         {"INTEGRATION", false, false},
+                                         {"ENTITY", false, false},
+                                         {"VERSION", true, CLI_LEFT_OUT},
+                                         {"STATE", false, false},
+                                         {"TRIES", true, CLI_LEFT_OUT},
+                                         {"CHANGED", false, CLI_LEFT_OUT},
+                                         {"NEXT", false, CLI_LEFT_OUT},
+                                         {"REASON", false, true},
+                                         {NULL, false, false}};
+
+static void leaves_columns_out_rather_than_run_over(void **state)
+{
+    (void)state;
+    for (size_t width = 13; width <= 120; width++) {
+        struct cli_table *table = cli_table_create(many);
+        struct buf out = {0};
+        struct str line;
+        for (int i = 0; i < 9; i++)
+            cli_table_add_text(table, i == 8 ? "the destination did not like it at all"
+                                             : "a-middling-cell");
+        assert_true(cli_table_render(table, width, false, &out));
+        struct str rest = buf_str(&out);
+        while (str_next(&rest, '\n', &line))
+            assert_true(cli_text_columns(line) <= width);
+        assert_int_equal(strstr(out.ptr, "NEXT") != NULL, width >= 88);
+        assert_int_equal(strstr(out.ptr, "VERS") != NULL, width >= 58);
+        assert_non_null(strchr(out.ptr, 'N'));
+        buf_finish(&out);
+        cli_table_destroy(table);
+    }
+}
+
 static void colours_only_when_asked(void **state)
 {
     struct cli_table *table = sample();
@@ -106,6 +139,7 @@ int main(void)
         cmocka_unit_test(shows_whole_cells_without_a_limit),
         cmocka_unit_test(cuts_what_gives_way_first),
         cmocka_unit_test(never_exceeds_the_width),
+        cmocka_unit_test(leaves_columns_out_rather_than_run_over),
         cmocka_unit_test(colours_only_when_asked),
         cmocka_unit_test(keeps_control_characters_out),
     };
