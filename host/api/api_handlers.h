@@ -23,8 +23,10 @@ void api_integration_trigger(struct api_call *call);
 void api_reply_no_integration(struct api_call *call,
                               const char *name); /* 404 with the names that there are */
 
-/* api_submissions.c, api_why.c, api_signals.c */
+/* api_submissions.c, api_moves.c, api_why.c, api_signals.c */
 void api_submissions_list(struct api_call *call);
+void api_submissions_retry(struct api_call *call);
+void api_submissions_discard(struct api_call *call);
 void api_submission_get(struct api_call *call);
 void api_why(struct api_call *call);
 void api_signals_list(struct api_call *call);

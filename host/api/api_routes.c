@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/api_routes.h"
 
+#include "api/api_filter.h"
 #include "api/api_handlers.h"
 #include "base/cleanup.h"
 
@@ -37,7 +38,13 @@ const struct api_route api_routes[] = {
     {"POST", "/trigger-integration/{id}", api_integration_trigger, "operate", "",
      "The same trigger under its short name"},
     {"GET", "/api/v1/submissions", api_submissions_list, "read",
-     "integration,entity,state,after,limit", "List submissions, newest first"},
+     API_FILTER_ARGUMENTS ",after,limit",
+     "List submissions, newest first; fewer than limit with a next: there may be more behind it"},
+    {"POST", "/api/v1/submissions/retry", api_submissions_retry, "operate", "",
+     "Try submissions again: {\"numbers\"} or the names of the list, all, new_key, dry_run, limit, "
+     "after"},
+    {"POST", "/api/v1/submissions/discard", api_submissions_discard, "operate", "",
+     "Give submissions up: the same body; they end as skipped"},
     {"GET", "/api/v1/submissions/{id}", api_submission_get, "read", "",
      "Show one submission with its attempts"},
     {"GET", "/api/v1/why", api_why, "read", "entity,integration",

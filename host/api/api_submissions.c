@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "api/api_counts.h"
+#include "api/api_filter.h"
 #include "api/api_handlers.h"
 #include "api/api_rows.h"
-#include "base/cleanup.h"
 #include "base/json.h"
 
 #include <errno.h>
@@ -13,80 +12,79 @@ static uint64_t key_of_submission(const struct store_row *row)
     return row->submission;
 }
 
-/* "failed,unknown" as a set; the empty one takes all. */
-static bool states_argument(struct api_call *call, uint32_t *out)
-{
-    _buf_ struct buf text = {0};
-    _buf_ struct buf known = {0};
-    enum submission_state state;
-    struct str name;
+/* ---- the list ---- */
 
-    *out = 0;
-    (void)http_exchange_argument(call->exchange, "state", &text); /* absent: all */
-    struct str rest = buf_str(&text);
-    while (str_next(&rest, ',', &name)) {
-        if (submission_state_parse(name, &state)) {
-            *out |= submission_state_bit(state);
-            continue;
-        }
-        for (int i = 0; i < SUBMISSION_STATES; i++)
-            buf_printf(&known, "%s%s", i > 0 ? ", " : "", submission_state_name(i));
-        api_reply_problem(call, 400, "bad_argument", "Argument state: '%.*s' is none of %s.",
-                          STR_ARG(name), known.ptr);
-        return false;
+static void list_plainly(struct api_filter *filter)
+{
+    struct api_rows *rows = api_rows_create(filter->call, QUERY_SUBMISSIONS);
+
+    if (rows != NULL) {
+        buf_add_str(&rows->id, filter->query.entity);
+        rows->query.id = buf_str(&rows->id);
+        rows->query.integration = filter->query.integration;
+        rows->query.filter = filter->query.filter;
+        rows->put = api_put_submission;
+        rows->key = key_of_submission;
+        api_rows_send(rows);
     }
-    return true;
+    api_filter_destroy(filter);
 }
 
-static void list(struct api_call *call, uint32_t integration)
+static void on_found(struct by_query *query)
 {
-    uint32_t states;
+    struct api_filter *filter = (struct api_filter *)query;
+    struct buf body = {0};
 
-    if (!states_argument(call, &states))
-        return;
-    struct api_rows *rows = api_rows_create(call, QUERY_SUBMISSIONS);
-    if (rows == NULL)
-        return;
-    (void)http_exchange_argument(call->exchange, "entity", &rows->id); /* absent: all */
-    rows->query.id = buf_str(&rows->id);
-    rows->query.integration = integration;
-    rows->query.filter.states = states;
-    rows->put = api_put_submission;
-    rows->key = key_of_submission;
-    api_rows_send(rows);
+    if (query->status < 0) {
+        api_reply_error(filter->call, query->status, &query->error);
+    } else {
+        buf_puts(&body, "{\"items\":[");
+        buf_add_str(&body, buf_str(&query->shown));
+        buf_putc(&body, ']');
+        api_put_by_query(&body, query);
+        buf_puts(&body, "}\n");
+        api_reply_json(filter->call, 200, &body);
+    }
+    api_filter_destroy(filter);
 }
 
-/* The integration's ini may be gone while the store still has its submissions: the store knows the
- * number. */
-static void list_of_former(struct api_call *call, const struct api_counts *counts)
+static void list_by_query(struct api_filter *filter)
 {
-    _buf_ struct buf name = {0};
+    struct by_query *query = &filter->query;
+    struct api_call *call = filter->call;
+    uint64_t limit;
 
-    if (call->exchange == NULL) {
-        api_reply_problem(call, 503, "stopping", "The daemon is stopping.");
+    if (!api_argument_number(call, "limit", 1, API_LIMIT_MAX, API_LIMIT_DEFAULT, &limit) ||
+        !api_argument_number(call, "after", 0, INT64_MAX, 0, &query->after)) {
+        api_filter_destroy(filter);
         return;
     }
-    (void)http_exchange_argument(call->exchange, "integration",
-                                 &name); /* present, or we would not be here */
-    const struct api_count *count = api_counts_find(counts, buf_str(&name).ptr);
-    if (count == NULL)
-        api_reply_no_integration(call, buf_str(&name).ptr);
-    else
-        list(call, count->integration);
+    query->limit = query->show_max = (uint32_t)limit;
+    query->show = api_put_submission;
+    query->is_cancelled = api_filter_is_gone;
+    query->done = on_found;
+    query->user = filter;
+    by_query_start(call->engine, query);
+}
+
+static void list(struct api_filter *filter)
+{
+    if (filter->call->exchange == NULL) {
+        api_reply_problem(filter->call, 503, "stopping", "The daemon is stopping.");
+        api_filter_destroy(filter);
+    } else if (filter->query.where.len > 0) {
+        list_by_query(filter);
+    } else {
+        list_plainly(filter);
+    }
 }
 
 void api_submissions_list(struct api_call *call)
 {
-    _buf_ struct buf name = {0};
-    struct engine_integration integration;
+    struct api_filter *filter = api_filter_of_arguments(call);
 
-    if (!http_exchange_argument(call->exchange, "integration", &name) || name.len == 0)
-        list(call, 0);
-    else if (engine_integration_find(call->engine, name.ptr, &integration) &&
-             integration.number != 0)
-        list(call, integration.number);
-    else
-        api_counts_ask(call, list_of_former);
+    if (filter != NULL)
+        api_filter_resolve(filter, list);
 }
 
 /* ---- one with its attempts ---- */

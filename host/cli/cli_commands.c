@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/cli_filter.h"
 #include "cli/cli_functions.h"
 
 #define END_OF_OPTIONS                                                                             \
@@ -50,12 +51,22 @@ static const struct cli_option submit_options[] = {
     END_OF_OPTIONS,
 };
 static const struct cli_option submission_list_options[] = {
-    {"integration", "NAME", "only of this integration"},
-    {"entity", "ID", "only of this entity"},
-    {"state", "STATE",
-     "pending, in_flight, succeeded, retrying, failed, unknown, skipped, superseded"},
+    CLI_FILTER_OPTIONS,
     {"limit", "N", "at most this many, 1 to 1000 (50)"},
     {"after", "N", "go on behind this number"},
+    END_OF_OPTIONS,
+};
+static const struct cli_option submission_retry_options[] = {
+    CLI_FILTER_OPTIONS,
+    {"all", NULL, "every failed one, with no filter"},
+    {"new-key", NULL, "under a new idempotency key: the destination takes it for another record"},
+    {"dry-run", NULL, "tell how many it would be, and the first few; change nothing"},
+    END_OF_OPTIONS,
+};
+static const struct cli_option submission_discard_options[] = {
+    CLI_FILTER_OPTIONS,
+    {"all", NULL, "every failed one, with no filter"},
+    {"dry-run", NULL, "tell how many it would be, and the first few; change nothing"},
     END_OF_OPTIONS,
 };
 static const struct cli_option config_show_options[] = {
@@ -112,6 +123,17 @@ const struct cli_command cli_commands[] = {
      "List submissions, newest first", NULL},
     {"submission show", "N", NULL, CLI_ONLINE, cli_submission_show,
      "Show one submission with its attempts", NULL},
+    {"submission retry", "[N...]", submission_retry_options, CLI_ONLINE, cli_submission_retry,
+     "Try submissions again, by number or by filter",
+     "Without --state: those that failed. '--state succeeded' replays what was delivered, under "
+     "the "
+     "same idempotency\n"
+     "key unless --new-key says otherwise. What is in flight, or stands behind a newer version, is "
+     "left and counted."},
+    {"submission discard", "[N...]", submission_discard_options, CLI_ONLINE, cli_submission_discard,
+     "Give submissions up, by number or by filter",
+     "They end as skipped, \"discarded by hand\", and can still be tried again by number. Without "
+     "--state: those that failed."},
     {"why", "ENTITY [INTEGRATION]", NULL, CLI_ONLINE, cli_why,
      "Tell what became of an entity, why, and what comes next", NULL},
     {"config check", "", NULL, CLI_OFFLINE, cli_config_check,

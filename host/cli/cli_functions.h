@@ -22,8 +22,10 @@ int cli_entity_delete(struct cli *cli);
 int cli_entity_relate(struct cli *cli);
 int cli_entity_import(struct cli *cli);
 
-/* cli_submit.c, cli_submission.c, cli_why.c */
+/* cli_submit.c, cli_submission.c, cli_moves.c, cli_why.c */
 int cli_submit(struct cli *cli);
+int cli_submission_retry(struct cli *cli);
+int cli_submission_discard(struct cli *cli);
 int cli_submission_list(struct cli *cli);
 int cli_submission_show(struct cli *cli);
 int cli_why(struct cli *cli);
