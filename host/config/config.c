@@ -9,6 +9,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 static const char host_file[] = "tenon.ini";
 
@@ -48,10 +49,10 @@ static bool is_integration_name(struct str name)
 static bool is_reserved(const char *name)
 {
     static const char *const words[] = {
-        "action",     "call",     "config",       "entity",  "health", "help",
-        "host",       "import",   "integration",  "list",    "mcp",    "pipeline",
-        "plugin",     "register", "relationship", "signal",  "status", "store",
-        "submission", "submit",   "tenon",        "version", "why"};
+        "action", "call",       "config",      "entity",       "health",  "help",
+        "host",   "import",     "integration", "list",         "mcp",     "pipeline",
+        "plugin", "register",   "reload",      "relationship", "signal",  "status",
+        "store",  "submission", "submit",      "tenon",        "version", "why"};
 
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strcmp(words[i], name) == 0)
@@ -137,11 +138,14 @@ static void load_file(struct config *config, const char *base, bool may_be_missi
     struct config_file *file = new_file(config, base);
     _buf_ struct buf text = {0};
     struct err why = {0};
+    struct stat info;
 
     if (file == NULL) {
         config->has_failed = true;
         return;
     }
+    if (stat(file->path, &info) == 0) /* before it is read: what comes later is another look's */
+        file->modified_ms = (int64_t)info.st_mtim.tv_sec * 1000 + info.st_mtim.tv_nsec / 1000000;
     int status = file_read(file->path, CONFIG_FILE_BYTES_MAX, &text, &why);
     if (status < 0 && !(may_be_missing && status == -ENOENT))
         config_complain(config, file, NULL, 0, status == E_TOO_LARGE ? C002 : C001, "%s", why.text);

@@ -56,7 +56,19 @@ const struct config_file *config_find(const struct config *config, const char *n
 const char *config_file_name(const struct config_file *file); /* "stripe-eu" */
 const char *config_file_path(const struct config_file *file);
 enum config_kind config_file_kind(const struct config_file *file);
-bool config_file_is_valid(const struct config_file *file); /* no errors in it */
+bool config_file_is_valid(const struct config_file *file);       /* no errors in it */
+int64_t config_file_modified_ms(const struct config_file *file); /* wall; 0: it is not there */
+
+/* ---- two readings of one file (config_compare.c) ---- */
+
+/* They say the same: effective values, secrets and [settings] included; comments do not count. */
+bool config_file_same(const struct config_file *one, const struct config_file *other);
+/* The next key from *at on (start with 0) that `other` has otherwise, or not; false: no more. */
+bool config_file_difference(const struct config_file *one, const struct config_file *other,
+                            size_t *at, const char **out_section, const char **out_key);
+/* Its first error as "conf.d/x.ini:14: ..." and how many more there are; nothing when valid. */
+void config_file_problem(const struct config *config, const struct config_file *file,
+                         struct buf *out);
 
 /* Values by section and key of the schema; the schema's default when the file does not set it.
  * Asking for a key that no schema row has is our own mistake (assert). Text belongs to the config;

@@ -42,6 +42,7 @@ struct config_file {
     char *settings_json;
     bool needs_net;
     size_t error_count;
+    int64_t modified_ms;
 };
 
 struct config {
