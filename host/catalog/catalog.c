@@ -2,6 +2,7 @@
 #include "catalog/catalog.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/digest.h"
 #include "base/file.h"
 #include "catalog/catalog_paths.h"
@@ -25,6 +26,7 @@ struct catalog {
     size_t count, room;
     char *path;
     struct buf problems;
+    const struct catalog *former; /* while it is scanned; or NULL */
 };
 
 static void entry_finish(struct catalog_entry *entry)
@@ -75,8 +77,41 @@ static int refuse(struct catalog_entry *entry, enum catalog_state state, const c
     return 0;
 }
 
+static int64_t nanoseconds(struct timespec time)
+{
+    return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
+static void note_file(struct catalog_entry *entry, const struct stat *info)
+{
+    entry->size_bytes = info->st_size;
+    entry->device = info->st_dev;
+    entry->inode = info->st_ino;
+    entry->mtime_ns = nanoseconds(info->st_mtim);
+    entry->ctime_ns = nanoseconds(info->st_ctim);
+    entry->mtime_ms = entry->mtime_ns / 1000000;
+    entry->looked_ms = clock_wall_ms();
+}
+
+/* The digest of a file that was not touched since it was taken. A file changed shortly before the
+ * former look may have changed again within one tick of its clock, so it is read anew. */
+static bool has_known_digest(const struct catalog *former, struct catalog_entry *entry)
+{
+    enum { TICK_MS = 1000 };
+    const struct catalog_entry *known =
+        former != NULL ? catalog_find_path(former, entry->path) : NULL;
+
+    if (known == NULL || known->sha256[0] == '\0' || known->device != entry->device ||
+        known->inode != entry->inode || known->size_bytes != entry->size_bytes ||
+        known->mtime_ns != entry->mtime_ns || known->ctime_ns != entry->ctime_ns ||
+        known->looked_ms - known->ctime_ns / 1000000 < TICK_MS)
+        return false;
+    memcpy(entry->sha256, known->sha256, sizeof entry->sha256);
+    return true;
+}
+
 /* Everything is read from the one descriptor that the trust check has opened. */
-static int inspect(struct catalog_entry *entry)
+static int inspect(const struct catalog *catalog, struct catalog_entry *entry)
 {
     struct err why = {0};
     struct stat info;
@@ -90,10 +125,8 @@ static int inspect(struct catalog_entry *entry)
         if (fd < 0)
             return refuse(entry, CATALOG_REFUSED, why.text);
     }
-    if (fstat(fd, &info) == 0) {
-        entry->size_bytes = info.st_size;
-        entry->mtime_ms = (int64_t)info.st_mtim.tv_sec * 1000 + info.st_mtim.tv_nsec / 1000000;
-    }
+    if (fstat(fd, &info) == 0)
+        note_file(entry, &info);
     struct err problem = {0};
     int status = plugin_note_read(fd, &entry->note, &problem);
     if (status == -ENOMEM)
@@ -104,7 +137,8 @@ static int inspect(struct catalog_entry *entry)
         return refuse(entry, CATALOG_REFUSED, why.text);
     if (status == 0)
         status = plugin_note_judge(&entry->note, &problem);
-    if (status == 0 && digest_file_sha256(fd, entry->sha256) < 0)
+    if (status == 0 && !has_known_digest(catalog->former, entry) &&
+        digest_file_sha256(fd, entry->sha256) < 0)
         status = err_set(&problem, E_REFUSED, "cannot be read to its end");
     return status < 0 ? refuse(entry, CATALOG_REFUSED, problem.text) : 0;
 }
@@ -126,7 +160,7 @@ static int add_file(struct catalog *catalog, size_t directory, const char *path,
     slot->entry.path = file_join(path, name);
     if (slot->entry.path == NULL)
         return -ENOMEM;
-    return inspect(&slot->entry);
+    return inspect(catalog, &slot->entry);
 }
 
 static int by_name(const struct dirent **a, const struct dirent **b)
@@ -263,17 +297,31 @@ static int scan_all(struct catalog *catalog, const char *plugin_path)
 
 struct catalog *catalog_scan(const char *plugin_path, struct err *err)
 {
+    return catalog_scan_again(plugin_path, NULL, err);
+}
+
+struct catalog *catalog_scan_again(const char *plugin_path, const struct catalog *former,
+                                   struct err *err)
+{
     _guard_(catalog) struct catalog *catalog = calloc(1, sizeof *catalog);
 
-    if (catalog != NULL)
+    if (catalog != NULL) {
+        catalog->former = former;
         catalog->path = strdup(plugin_path);
+    }
     if (catalog == NULL || catalog->path == NULL || scan_all(catalog, plugin_path) < 0 ||
         settle_twins(catalog, true) < 0 || settle_twins(catalog, false) < 0 ||
         catalog->problems.failed) {
         (void)err_set(err, -ENOMEM, "out of memory while reading the plugin path");
         return NULL;
     }
+    catalog->former = NULL;
     return steal(catalog);
+}
+
+const char *catalog_path(const struct catalog *catalog)
+{
+    return catalog->path;
 }
 
 const char *catalog_problems(const struct catalog *catalog)
@@ -301,6 +349,37 @@ static bool goes_by(const struct catalog_entry *entry, const char *name)
     if (entry->note.name[0] != '\0')
         return strcmp(entry->note.name, name) == 0;
     return strlen(base) == strlen(name) + 3 && strncmp(base, name, strlen(name)) == 0;
+}
+
+const struct catalog_entry *catalog_find_path(const struct catalog *catalog, const char *path)
+{
+    for (size_t i = 0; i < catalog->count; i++)
+        if (strcmp(catalog->slots[i].entry.path, path) == 0)
+            return &catalog->slots[i].entry;
+    return NULL;
+}
+
+bool catalog_entry_is_settling(const struct catalog_entry *entry, int64_t now_ms)
+{
+    int64_t age_ms = now_ms - entry->mtime_ms;
+
+    /* A time to come was set by hand, which is done last. */
+    return age_ms >= 0 &&
+           age_ms < (entry->state == CATALOG_USABLE ? CATALOG_QUIET_MS : CATALOG_SETTLE_MS);
+}
+
+const struct catalog_entry *catalog_find_settling(const struct catalog *catalog, const char *name,
+                                                  const char *former_path, int64_t now_ms)
+{
+    for (size_t i = 0; i < catalog->count; i++) {
+        const struct catalog_entry *entry = catalog_at(catalog, i);
+
+        if (catalog_entry_is_settling(entry, now_ms) &&
+            (goes_by(entry, name) ||
+             (former_path != NULL && strcmp(entry->path, former_path) == 0)))
+            return entry;
+    }
+    return NULL;
 }
 
 static void say_what_there_is(const struct catalog *catalog, const char *name, struct err *out)

@@ -63,7 +63,16 @@ struct catalog_entry {
     struct plugin_note note; /* valid when usable, as far as read otherwise */
     char sha256[65];         /* of usable files */
     int64_t size_bytes, mtime_ms;
+    /* Which file this was, to tell that it is untouched. */
+    uint64_t device, inode;
+    int64_t mtime_ns, ctime_ns, looked_ms; /* wall */
 };
+
+/* It was written to so lately that the writer may not be through: a usable file a moment ago, one
+ * that cannot be used for CATALOG_SETTLE_MS. Such a file is looked at again before anything is
+ * concluded from it. */
+enum { CATALOG_QUIET_MS = 200, CATALOG_SETTLE_MS = 2000 };
+bool catalog_entry_is_settling(const struct catalog_entry *entry, int64_t now_ms);
 
 struct catalog;
 /* Scans directories separated by ':' for *.so (hidden ones are left out), in order, each directory
@@ -71,6 +80,9 @@ struct catalog;
  * refused, each with the other's path. A directory that cannot be read is noted (catalog_problems),
  * not fatal. NULL: no memory. */
 struct catalog *catalog_scan(const char *plugin_path, struct err *err);
+/* The same after `former`, whose digests serve for files that nobody touched since. */
+struct catalog *catalog_scan_again(const char *plugin_path, const struct catalog *former,
+                                   struct err *err);
 /* Directories of the path that are missing or cannot be read, a sentence per line; "" when all is
  * well. */
 const char *catalog_problems(const struct catalog *catalog);
@@ -81,6 +93,13 @@ const struct catalog_entry *catalog_at(const struct catalog *catalog, size_t ind
  */
 const struct catalog_entry *catalog_find(const struct catalog *catalog, const char *name,
                                          struct err *out_problem);
+/* Is a file that goes by this name settling? Also when its note cannot be read yet. */
+const struct catalog_entry *catalog_find_settling(const struct catalog *catalog, const char *name,
+                                                  const char *former_path, int64_t now_ms);
+/* By path; or NULL. */
+const struct catalog_entry *catalog_find_path(const struct catalog *catalog, const char *path);
+/* The directories it read, absolute, separated by ':'. */
+const char *catalog_path(const struct catalog *catalog);
 /* Where plugins are when `[host] plugin_path` is empty: the installed directory, relative to the
  * program. Caller frees; NULL: no memory. */
 char *catalog_default_path(void);

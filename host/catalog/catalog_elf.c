@@ -94,6 +94,20 @@ static int check_header(struct elf *elf, const Elf64_Ehdr *header, struct err *e
     return 0;
 }
 
+/* The section headers serve linkers and debuggers, not us; but they stand at the end of the file,
+ * so a copy that broke off, or is not through, is told by them. */
+static int check_end(const struct elf *elf, const Elf64_Ehdr *header, struct err *err)
+{
+    uint64_t bytes = (uint64_t)header->e_shnum * header->e_shentsize;
+
+    if (header->e_shoff == 0 ||
+        (header->e_shoff <= elf->size && bytes <= elf->size - header->e_shoff))
+        return 0;
+    return err_set(err, E_SYNTAX,
+                   "cut short: the section headers at byte %llu are not in the file of %llu bytes",
+                   (unsigned long long)header->e_shoff, (unsigned long long)elf->size);
+}
+
 static int read_headers(struct elf *elf, struct err *err)
 {
     Elf64_Ehdr header;
@@ -127,7 +141,7 @@ static int read_headers(struct elf *elf, struct err *err)
                 (unsigned long long)(segment->p_offset + segment->p_filesz),
                 (unsigned long long)elf->size);
     }
-    return 0;
+    return check_end(elf, &header, err);
 }
 
 int elf_open_fd(struct elf *elf, int fd, struct err *err)

@@ -24,7 +24,8 @@ static bool plugin_facts(void *user, const char *plugin, struct config_plugin_fa
 }
 
 /* tenon.ini is read before the plugins, the rest after them. */
-static int scan_plugins(const char *conf, bool needs_config, struct setup *setup, struct err *err)
+static int scan_plugins(const char *conf, bool needs_config, const struct catalog *former,
+                        struct setup *setup, struct err *err)
 {
     struct config *first = config_load(setup->dir, NULL, NULL, err);
     _free_ char *plugin_path = NULL;
@@ -37,18 +38,19 @@ static int scan_plugins(const char *conf, bool needs_config, struct setup *setup
     config_destroy(first);
     if (plugin_path == NULL)
         return err_set(err, -ENOMEM, "out of memory");
-    setup->catalog = catalog_scan(plugin_path, err);
+    setup->catalog = catalog_scan_again(plugin_path, former, err);
     return setup->catalog != NULL ? 0 : err->code;
 }
 
-int setup_load(const char *conf, bool needs_config, struct setup *out, struct err *err)
+static int load(const char *conf, bool needs_config, const struct catalog *former,
+                struct setup *out, struct err *err)
 {
     int status;
 
     *out = (struct setup){.dir = config_dir(conf)};
     if (out->dir == NULL)
         return err_set(err, -ENOMEM, "out of memory");
-    status = scan_plugins(conf, needs_config, out, err);
+    status = scan_plugins(conf, needs_config, former, out, err);
     if (status == 0 && needs_config) {
         out->config = config_load(out->dir, plugin_facts, out->catalog, err);
         status = out->config != NULL ? 0 : err->code;
@@ -56,6 +58,16 @@ int setup_load(const char *conf, bool needs_config, struct setup *out, struct er
     if (status < 0)
         setup_finish(out);
     return status;
+}
+
+int setup_load(const char *conf, bool needs_config, struct setup *out, struct err *err)
+{
+    return load(conf, needs_config, NULL, out, err);
+}
+
+int setup_load_again(const struct setup *former, struct setup *out, struct err *err)
+{
+    return load(former->dir, true, former->catalog, out, err);
 }
 
 void setup_finish(struct setup *setup)

@@ -18,6 +18,9 @@ struct setup {
  * not there is no hindrance unless `conf` names it. 0 also when files have errors, see
  * config_error_count; on failure *out is empty. */
 int setup_load(const char *conf, bool needs_config, struct setup *out, struct err *err);
+/* The same places once more, in a later state; digests of untouched files are taken over. [any],
+ * one thread at a time. */
+int setup_load_again(const struct setup *former, struct setup *out, struct err *err);
 void setup_finish(struct setup *setup);
 
 #endif
