@@ -100,8 +100,9 @@ static void put_records(struct wire_out *out, const struct plugin_record *record
 
 static void put_load(struct wire_out *out, const struct plugin_worker *worker)
 {
+    char image[PLUGIN_IMAGE_PATH_MAX];
     struct wire_load load = {
-        .path = tenon_text(worker->is_pinned ? "/proc/self/fd/5" : worker->path),
+        .path = tenon_text(plugin_image_path(worker, image)),
         .real_path = tenon_text(worker->path),
         .name = tenon_text(worker->plugin),
         .version = tenon_text(worker->version),

@@ -25,6 +25,7 @@ enum {
     PLUGIN_START_MS = 10000,   /* least deadline of load, create, activate */
     PLUGIN_CLOSE_MS = 5000,
     PLUGIN_CRASHES_KEPT = 32,
+    PLUGIN_IMAGE_PATH_MAX = 32,
 };
 
 struct plugin_call;
@@ -114,6 +115,7 @@ struct plugin_worker {
     size_t crash_count;
     uint64_t starts, crashes;
 
+    int image_fd; /* what it is loaded from; -1: not opened yet, or the file itself */
     struct plugin_process process;
     bool is_ending;          /* no instance needs it; stays set while it dies */
     enum plugin_status doom; /* why we killed it; PLUGIN_OK: we did not */
@@ -243,6 +245,15 @@ int plugin_process_page(struct plugin_process *process, int *out_fd, struct err 
 void plugin_process_kill(struct plugin_process *process);
 void plugin_process_finish(
     struct plugin_worker *worker); /* closes everything; a live process is killed */
+
+/* plugin_image.c */
+int plugin_image_open(struct plugin_worker *worker, struct err *err); /* once is enough */
+void plugin_image_close(struct plugin_worker *worker);
+/* What to dlopen, seen from where the code runs. */
+const char *plugin_image_path(const struct plugin_worker *worker, char out[PLUGIN_IMAGE_PATH_MAX]);
+/* Above the numbers that a child's descriptors get, so that no dup2 there runs over one still
+ * needed. Close-on-exec; `take_fd` is closed. */
+int plugin_raise_fd(int take_fd);
 
 /* plugin_thread.c: isolation = inprocess. */
 int plugin_thread_start(struct plugin_worker *worker, int take_fd, struct err *err);

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Starts a tenon-worker: a socket pair, a shared page, a pipe for what it prints, and for a pinned
- * plugin a sealed copy whose digest was checked, so that what runs is what was pinned. posix_spawn
- * copies no page tables. */
+ * Starts a tenon-worker: a socket pair, a shared page, a pipe for what it prints, and the plugin's
+ * image. posix_spawn copies no page tables. */
 #include "plugin/plugin_internal.h"
 
 #include "base/cleanup.h"
-#include "base/digest.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -15,24 +13,11 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-enum { SAFE_FD = 10, SOCKET_FD = 3, PAGE_FD = 4, SEALED_FD = 5, PLUGIN_BYTES_MAX = 1 << 30 };
-
-/* Above the numbers that the child's descriptors get, so that no dup2 there runs over one still
- * needed. */
-static int raise_fd(int fd)
-{
-    int raised = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, SAFE_FD);
-    int saved = errno;
-
-    if (fd >= 0)
-        close(fd);
-    errno = saved;
-    return raised;
-}
+enum { SOCKET_FD = 3, PAGE_FD = 4, IMAGE_FD = 5 };
 
 int plugin_process_page(struct plugin_process *process, int *out_fd, struct err *err)
 {
-    _close_ int fd = raise_fd(memfd_create("tenon-page", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+    _close_ int fd = plugin_raise_fd(memfd_create("tenon-page", MFD_CLOEXEC | MFD_ALLOW_SEALING));
 
     /* Sealed: a worker that shrinks the file would have us read past its end. */
     if (fd < 0 || ftruncate(fd, WIRE_PAGE_BYTES) < 0 ||
@@ -47,65 +32,16 @@ int plugin_process_page(struct plugin_process *process, int *out_fd, struct err 
     return 0;
 }
 
-static int copy_sealed(int from, int to)
-{
-    char bytes[65536];
-    off_t at = 0;
-    ssize_t count;
-
-    while ((count = pread(from, bytes, sizeof bytes, at)) > 0) {
-        if (write(to, bytes, (size_t)count) != count)
-            return errno != 0 ? -errno : -EIO;
-        at += count;
-        if (at > PLUGIN_BYTES_MAX)
-            return -EFBIG;
-    }
-    if (count < 0 ||
-        fcntl(to, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) < 0)
-        return -errno;
-    return 0;
-}
-
-/* Is the file still the one that was listed? With a pin, *out_sealed is a copy that nobody can
- * change. */
-static int check_file(const struct plugin_worker *worker, int *out_sealed, struct err *err)
-{
-    char sha256[65];
-    _close_ int fd = open(worker->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    _close_ int sealed = -1;
-
-    if (fd < 0)
-        return err_set(err, -errno, "'%s' cannot be opened: %s", worker->path, strerror(errno));
-    if (worker->is_pinned) {
-        sealed = raise_fd(memfd_create("tenon-plugin", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-        int status = sealed < 0 ? -errno : copy_sealed(fd, sealed);
-        if (status < 0)
-            return err_set(err, status, "no sealed copy of '%s': %s", worker->path,
-                           strerror(-status));
-    }
-    int status = digest_file_sha256(sealed >= 0 ? sealed : fd, sha256);
-    if (status < 0)
-        return err_set(err, status, "'%s' cannot be read: %s", worker->path, err_name(status));
-    if (worker->sha256[0] != '\0' && strcmp(sha256, worker->sha256) != 0)
-        return err_set(
-            err, E_CONFLICT,
-            "'%s' is no longer the file that was listed (sha256 %.16s..., now %.16s...); "
-            "it is loaded when it has been listed again",
-            worker->path, worker->sha256, sha256);
-    *out_sealed = steal_fd(sealed);
-    return 0;
-}
-
-static int spawn(struct plugin_worker *worker, int socket, int page, int output, int sealed,
-                 struct err *err)
+static int spawn(struct plugin_worker *worker, int socket, int page, int output, struct err *err)
 {
     char program[] = "tenon-worker", socket_number[] = "3", page_number[] = "4",
-         sealed_number[] = "5";
+         image_number[] = "5";
     char parent[16], zone[128], language[128];
     const char *tz = getenv("TZ");
     const char *lang = getenv("LANG");
-    char *argv[] = {program, socket_number, page_number, parent, sealed >= 0 ? sealed_number : NULL,
-                    NULL};
+    char *argv[] = {
+        program, socket_number, page_number, parent, worker->image_fd >= 0 ? image_number : NULL,
+        NULL};
     char *envp[3] = {NULL, NULL, NULL};
     size_t variables = 0;
     posix_spawn_file_actions_t actions;
@@ -130,8 +66,8 @@ static int spawn(struct plugin_worker *worker, int socket, int page, int output,
     posix_spawn_file_actions_adddup2(&actions, output, STDERR_FILENO);
     posix_spawn_file_actions_adddup2(&actions, socket, SOCKET_FD);
     posix_spawn_file_actions_adddup2(&actions, page, PAGE_FD);
-    if (sealed >= 0)
-        posix_spawn_file_actions_adddup2(&actions, sealed, SEALED_FD);
+    if (worker->image_fd >= 0)
+        posix_spawn_file_actions_adddup2(&actions, worker->image_fd, IMAGE_FD);
     pid_t pid = 0;
     int status = posix_spawn(&pid, worker->host->worker_path, &actions, &attributes, argv, envp);
     posix_spawn_file_actions_destroy(&actions);
@@ -178,21 +114,20 @@ static int start_process(struct plugin_worker *worker, int socket, struct err *e
 {
     int pipes[2] = {-1, -1};
     _close_ int page = -1;
-    _close_ int sealed = -1;
-    _close_ int theirs = raise_fd(socket);
+    _close_ int theirs = plugin_raise_fd(socket);
 
-    int status = check_file(worker, &sealed, err);
+    int status = plugin_image_open(worker, err);
     if (status < 0)
         return status;
     if (theirs < 0 || pipe2(pipes, O_CLOEXEC) < 0)
         return err_set(err, -errno, "no pipe for the worker: %s", strerror(errno));
-    _close_ int output = raise_fd(pipes[1]);
+    _close_ int output = plugin_raise_fd(pipes[1]);
     (void)fcntl(pipes[0], F_SETFL, O_NONBLOCK); /* a fresh pipe: cannot fail */
     worker->process.output = plugin_output_create(worker, pipes[0]);
     if (output < 0 || worker->process.output == NULL)
         return err_set(err, -ENOMEM, "no pipe for the worker");
     if ((status = plugin_process_page(&worker->process, &page, err)) < 0 ||
-        (status = spawn(worker, theirs, page, output, sealed, err)) < 0)
+        (status = spawn(worker, theirs, page, output, err)) < 0)
         return status;
     return watch_process(worker, err);
 }

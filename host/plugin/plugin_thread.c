@@ -34,15 +34,22 @@ int plugin_thread_start(struct plugin_worker *worker, int take_fd, struct err *e
 {
     struct plugin_thread *thread = calloc(1, sizeof *thread);
     sigset_t all, before;
+    int status;
 
     if (thread == NULL) {
         close(take_fd);
         return err_set(err, -ENOMEM, "no memory for the plugin's thread");
     }
+    status = plugin_image_open(worker, err);
+    if (status < 0) {
+        close(take_fd);
+        free(thread);
+        return status;
+    }
     thread->fd = take_fd;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before); /* signals belong to the loop's thread */
-    int status = pthread_create(&thread->pthread, NULL, thread_main, thread);
+    status = pthread_create(&thread->pthread, NULL, thread_main, thread);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (status != 0) {
         close(take_fd);

@@ -86,6 +86,7 @@ static int copy_settings(struct plugin_worker *worker,
     worker->is_inprocess = settings->is_inprocess;
     worker->allow_net = settings->allow_net;
     worker->is_pinned = settings->sha256_pin != NULL && !settings->is_inprocess;
+    worker->has_origin = strstr(entry->note.run_path, "$ORIGIN") != NULL;
     return 0;
 }
 
@@ -110,14 +111,16 @@ static int check_settings(const struct plugin_host *host,
             "'%s' finds libraries beside itself (run path %s), which a pinned plugin "
             "cannot: it is loaded from a sealed copy; remove the pin, or link the libraries in",
             entry->path, entry->note.run_path);
-    for (const struct plugin_worker *each = host->workers; settings->is_inprocess && each != NULL;
+    /* The dynamic linker would give the code that is there under that path. */
+    for (const struct plugin_worker *each = host->workers;
+         settings->is_inprocess && strstr(entry->note.run_path, "$ORIGIN") != NULL && each != NULL;
          each = each->next)
         if (each->is_inprocess && strcmp(each->path, entry->path) == 0 &&
             strcmp(each->sha256, entry->sha256) != 0)
             return err_set(
                 err, E_CONFLICT,
-                "an older '%s' is in this process and cannot leave it; restart tenond, or set "
-                "isolation = worker",
+                "an older '%s' is in this process, finds libraries beside itself and cannot leave "
+                "it; restart tenond, or set isolation = worker",
                 entry->path);
     return 0;
 }
@@ -135,6 +138,7 @@ struct plugin_worker *plugin_worker_get(struct plugin_host *host,
     if (worker != NULL) {
         worker->host = host;
         worker->process = (struct plugin_process){.fd = -1, .pidfd = -1};
+        worker->image_fd = -1;
         worker->deadline_timer = loop_timer_create(host->loop, plugin_call_on_deadline, worker);
         worker->restart_timer = loop_timer_create(host->loop, on_restart, worker);
     }
@@ -154,6 +158,7 @@ void plugin_worker_destroy(struct plugin_worker *worker)
     if (worker == NULL)
         return;
     plugin_process_finish(worker);
+    plugin_image_close(worker);
     loop_timer_destroy(worker->deadline_timer);
     loop_timer_destroy(worker->restart_timer);
     wire_reader_finish(&worker->reader);
