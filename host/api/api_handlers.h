@@ -31,6 +31,9 @@ void api_submission_get(struct api_call *call);
 void api_why(struct api_call *call);
 void api_signals_list(struct api_call *call);
 
+/* api_reload.c */
+void api_reload(struct api_call *call);
+
 /* api_plugins.c, api_status.c, api_metrics.c, api_openapi.c */
 void api_plugins_list(struct api_call *call);
 void api_status(struct api_call *call);

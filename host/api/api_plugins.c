@@ -58,11 +58,12 @@ static void put_worker(void *user, const struct plugin_worker_info *info)
 void api_plugins_list(struct api_call *call)
 {
     const struct engine_rooms *rooms = engine_rooms(call->engine);
+    const struct catalog *catalog = engine_catalog(call->engine);
     struct buf body = {0};
 
     buf_puts(&body, "{\"items\":[");
-    for (size_t i = 0; rooms->catalog != NULL && i < catalog_count(rooms->catalog); i++)
-        put_entry(&body, catalog_at(rooms->catalog, i));
+    for (size_t i = 0; catalog != NULL && i < catalog_count(catalog); i++)
+        put_entry(&body, catalog_at(catalog, i));
     buf_puts(&body, "],\"workers\":[");
     if (rooms->plugins != NULL)
         plugin_host_each(rooms->plugins, put_worker, &body);

@@ -51,6 +51,8 @@ const struct api_route api_routes[] = {
      "Tell what became of an entity at each integration, why, and what comes next"},
     {"GET", "/api/v1/signals", api_signals_list, "read", "after,limit",
      "List signals, oldest first"},
+    {"POST", "/api/v1/reload", api_reload, "operate", "",
+     "Look at the configuration and the plugins now, take what changed; answers per file"},
     {"GET", "/api/v1/plugins", api_plugins_list, "read", "",
      "List plugin files and the workers that run them"},
     {"GET", "/api/v1/status", api_status, "read", "",

@@ -92,7 +92,7 @@ static void status_with(struct api_call *call, const struct api_counts *counts)
     json_put_int(&body, "memory_bytes", process.rss_bytes);
     put_store(&body, engine_store(call->engine), counts);
     put_integrations(&body, call->engine, counts);
-    put_configuration(&body, engine_rooms(call->engine)->config);
+    put_configuration(&body, engine_config(call->engine));
     buf_puts(&body, "}\n");
     api_reply_json(call, 200, &body);
 }

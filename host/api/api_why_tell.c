@@ -34,7 +34,7 @@ static void put_removed(struct buf *out, const struct why *why,
         [SUBMISSION_SKIPPED] = "keep_skipped",
         [SUBMISSION_SUPERSEDED] = "keep_superseded",
     };
-    const struct config *config = engine_rooms(why->call->engine)->config;
+    const struct config *config = engine_config(why->call->engine);
     const char *key = keys[submission->state];
     _buf_ struct buf words = {0};
 

@@ -136,6 +136,12 @@ const struct cli_command cli_commands[] = {
      "--state: those that failed."},
     {"why", "ENTITY [INTEGRATION]", NULL, CLI_ONLINE, cli_why,
      "Tell what became of an entity, why, and what comes next", NULL},
+    {"reload", "", NULL, CLI_ONLINE, cli_reload,
+     "Look at conf.d and the plugins now and take what changed",
+     "tenond notices changes by itself; this waits for them and says what became of each file. "
+     "Exit "
+     "code 1 when one\n"
+     "was refused: what ran before then goes on."},
     {"config check", "", NULL, CLI_OFFLINE, cli_config_check,
      "Check all files of the configuration",
      "Shows every error of every file. Exit code 1 when there is one."},

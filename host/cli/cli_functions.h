@@ -30,6 +30,9 @@ int cli_submission_list(struct cli *cli);
 int cli_submission_show(struct cli *cli);
 int cli_why(struct cli *cli);
 
+/* cli_reload.c */
+int cli_reload(struct cli *cli);
+
 /* cli_config.c */
 int cli_config_check(struct cli *cli);
 int cli_config_show(struct cli *cli);

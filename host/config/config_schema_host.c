@@ -14,6 +14,9 @@ static const char host_rows[] =
     TENON_OPTION("state", "path", "", "", "",
                  "Where the store, the socket and the quarantine list live. Empty: /var/lib/tenon "
                  "for root, else ~/.local/state/tenon.")
+    TENON_OPTION("watch", "boolean", "", "yes", "",
+                 "Notice by itself when an ini or a plugin is added, changed or removed. no: look "
+                 "only when told to, by `tenon reload` or SIGHUP.")
     TENON_OPTION("plain_secrets", "boolean", "", "no", "",
                  "Accept secrets written into the files as they are, instead of ${env:NAME}, "
                  "${file:/path} or ${cred:NAME}.");

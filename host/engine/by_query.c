@@ -204,7 +204,7 @@ static void where_opened(void *user, enum plugin_status status, const char *word
 static int open_where(struct run *run, struct err *err)
 {
     const struct engine_rooms *rooms = engine_rooms(run->engine);
-    const struct catalog_entry *entry = catalog_find(rooms->catalog, "jq", err);
+    const struct catalog_entry *entry = catalog_find(engine_catalog(run->engine), "jq", err);
     struct buf settings = {0};
 
     if (entry == NULL)

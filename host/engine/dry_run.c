@@ -33,6 +33,7 @@ static void finish(struct dry_run *run, int status, const struct err *err)
     buf_finish(&masked);
     buf_finish(&run->json);
     arena_finish(&run->arena);
+    lane_release(run->lane);
     free(run);
 }
 
@@ -217,6 +218,7 @@ void dry_run_start(struct lane *lane, struct str entity, engine_dry_run_fn done,
         return;
     }
     run->lane = lane;
+    lane_hold(lane);
     run->done = done;
     run->user = user;
     run->is_jq_next = lane->jq != NULL;

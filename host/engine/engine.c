@@ -4,22 +4,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "engine/dry_run.h"
-#include "engine/lane.h"
+#include "engine/engine_internal.h"
 
 #include <stdlib.h>
-
-struct engine {
-    struct engine_rooms rooms;
-    struct lane **lanes;
-    size_t lane_count;
-    struct store_recover recover;
-    struct opening *openings; /* one per lane: its number asked of the store */
-    size_t opened;
-    bool is_stopping;
-    struct loop_timer *grace;
-    void (*stopped)(void *user);
-    void *stopped_user;
-};
 
 struct opening {
     struct store_integration ask;
@@ -27,47 +14,92 @@ struct opening {
     struct lane *lane;
 };
 
-static void lane_changed(void *user, struct lane *lane);
+static void lanes_changed(void *user);
 static void grace_over(void *user);
 
 /* ---- life ---- */
 
-static int add_lane(struct engine *engine, const struct config_file *file, struct err *err)
+static void number_known(struct store_op *op)
 {
-    struct lane *lane = lane_create(&engine->rooms, file, err);
+    struct opening *opening =
+        (struct opening *)(void *)((char *)op - offsetof(struct opening, ask.op));
+    struct lane *lane = opening->lane;
 
-    if (lane == NULL)
-        return err->code;
-    lane->changed = lane_changed;
-    lane->changed_user = engine;
-    engine->lanes[engine->lane_count++] = lane;
+    opening->engine->opening--;
+    if (op->status < 0)
+        lane_fail(lane, op->error.text);
+    else
+        lane_open(lane, opening->ask.number);
+    lane_release(lane);
+    free(opening);
+}
+
+static void open_lane(struct engine *engine, struct lane *lane)
+{
+    struct opening *opening = calloc(1, sizeof *opening);
+
+    if (opening == NULL) {
+        lane_fail(lane, "out of memory");
+        return;
+    }
+    *opening = (struct opening){.engine = engine, .lane = lane};
+    opening->ask.op.done = number_known;
+    opening->ask.name = str_of(lane->name);
+    engine->opening++;
+    lane_hold(lane);
+    store_integration(engine->rooms.store, &opening->ask);
+}
+
+int engine_add_lane(struct engine *engine, struct lane *lane)
+{
+    if (roster_add(&engine->roster, lane) < 0)
+        return -ENOMEM;
+    if (engine->is_recovered)
+        open_lane(engine, lane);
     return 0;
+}
+
+static int add_lanes(struct engine *engine, struct err *err)
+{
+    const struct config *config = engine_config(engine);
+
+    for (size_t i = 0; i < config_file_count(config); i++) {
+        const struct config_file *file = config_file_at(config, i);
+        struct lane *lane;
+
+        if (config_file_kind(file) != CONFIG_INTEGRATION)
+            continue;
+        lane = lane_create(&engine->rooms, engine->generation, file, err);
+        if (lane == NULL || engine_add_lane(engine, lane) < 0)
+            return err_set(err, -ENOMEM, "out of memory");
+    }
+    return 0;
+}
+
+static int fill(struct engine *engine, const struct engine_rooms *rooms, struct err *err)
+{
+    engine->rooms = *rooms;
+    engine->generation = generation_create(rooms->setup);
+    engine->rooms.setup = NULL;
+    engine->grace = loop_timer_create(rooms->loop, grace_over, engine);
+    if (engine->generation == NULL || engine->grace == NULL ||
+        roster_init(&engine->roster, rooms->loop, lanes_changed, engine) < 0)
+        return err_set(err, -ENOMEM, "out of memory");
+    engine->reload = reload_create(engine, err);
+    return engine->reload != NULL ? add_lanes(engine, err) : err->code;
 }
 
 struct engine *engine_create(const struct engine_rooms *rooms, struct err *err)
 {
     struct engine *engine = calloc(1, sizeof *engine);
-    size_t most = config_file_count(rooms->config);
 
-    if (engine != NULL) {
-        engine->rooms = *rooms;
-        engine->lanes = calloc(most + 1, sizeof(struct lane *));
-        engine->openings = calloc(most + 1, sizeof *engine->openings);
-        engine->grace = loop_timer_create(rooms->loop, grace_over, engine);
-    }
-    if (engine == NULL || engine->lanes == NULL || engine->openings == NULL ||
-        engine->grace == NULL) {
+    if (engine == NULL) {
         (void)err_set(err, -ENOMEM, "out of memory");
-        engine_destroy(engine);
         return NULL;
     }
-    for (size_t i = 0; i < most; i++) {
-        const struct config_file *file = config_file_at(rooms->config, i);
-
-        if (config_file_kind(file) == CONFIG_INTEGRATION && add_lane(engine, file, err) < 0) {
-            engine_destroy(engine);
-            return NULL;
-        }
+    if (fill(engine, rooms, err) < 0) {
+        engine_destroy(engine);
+        return NULL;
     }
     return engine;
 }
@@ -76,30 +108,16 @@ void engine_destroy(struct engine *engine)
 {
     if (engine == NULL)
         return;
-    for (size_t i = 0; i < engine->lane_count; i++)
-        lane_destroy(engine->lanes[i]);
+    reload_destroy(engine->reload);
+    roster_finish(&engine->roster);
+    generation_unref(engine->generation);
     loop_timer_destroy(engine->grace);
-    free(engine->openings);
-    free(engine->lanes);
     free(engine);
 }
 
 void engine_flush(struct engine *engine)
 {
-    for (size_t i = 0; i < engine->lane_count; i++)
-        outbox_flush(&engine->lanes[i]->outbox);
-}
-
-static void number_known(struct store_op *op)
-{
-    struct opening *opening =
-        (struct opening *)(void *)((char *)op - offsetof(struct opening, ask.op));
-
-    opening->engine->opened++;
-    if (op->status < 0)
-        lane_fail(opening->lane, op->error.text);
-    else
-        lane_open(opening->lane, opening->ask.number);
+    roster_flush(&engine->roster);
 }
 
 static void recovered(struct store_op *op)
@@ -113,14 +131,10 @@ static void recovered(struct store_op *op)
         log_warn("found submissions whose answer was never seen, will send them again under the "
                  "same key",
                  F_INT("count", engine->recover.count));
-    for (size_t i = 0; i < engine->lane_count; i++) {
-        struct opening *opening = &engine->openings[i];
-
-        *opening = (struct opening){.engine = engine, .lane = engine->lanes[i]};
-        opening->ask.op.done = number_known;
-        opening->ask.name = str_of(engine->lanes[i]->name);
-        store_integration(engine->rooms.store, &opening->ask);
-    }
+    engine->is_recovered = true;
+    for (size_t i = 0; i < engine->roster.count; i++)
+        open_lane(engine, engine->roster.lanes[i]);
+    reload_begin(engine->reload);
 }
 
 void engine_start(struct engine *engine)
@@ -131,19 +145,11 @@ void engine_start(struct engine *engine)
 
 void engine_wake(struct engine *engine)
 {
-    for (size_t i = 0; i < engine->lane_count; i++)
-        lane_look(engine->lanes[i]);
+    for (size_t i = 0; i < engine->roster.count; i++)
+        lane_look(engine->roster.lanes[i]);
 }
 
 /* ---- stopping ---- */
-
-static bool is_idle(const struct engine *engine)
-{
-    for (size_t i = 0; i < engine->lane_count; i++)
-        if (!lane_is_idle(engine->lanes[i]))
-            return false;
-    return true;
-}
 
 static void end_stop(struct engine *engine)
 {
@@ -155,13 +161,11 @@ static void end_stop(struct engine *engine)
         stopped(engine->stopped_user);
 }
 
-static void lane_changed(void *user, struct lane *lane)
+static void lanes_changed(void *user)
 {
     struct engine *engine = user;
 
-    (void)lane;
-    /* By way of the timer: a lane may be in the midst of its own callback. */
-    if (engine->is_stopping && is_idle(engine))
+    if (engine->is_stopping && roster_is_idle(&engine->roster))
         loop_timer_set(engine->grace, 0);
 }
 
@@ -169,7 +173,7 @@ static void grace_over(void *user)
 {
     struct engine *engine = user;
 
-    if (engine->is_stopping && !is_idle(engine))
+    if (engine->is_stopping && !roster_is_idle(&engine->roster))
         log_warn("stopping with submissions in flight, they will be sent again under the same key");
     end_stop(engine);
 }
@@ -179,9 +183,8 @@ void engine_stop(struct engine *engine, int64_t grace_ms, void (*done)(void *use
     engine->is_stopping = true;
     engine->stopped = done;
     engine->stopped_user = user;
-    for (size_t i = 0; i < engine->lane_count; i++)
-        lane_stop(engine->lanes[i]);
-    loop_timer_set(engine->grace, is_idle(engine) ? 0 : grace_ms);
+    roster_stop(&engine->roster);
+    loop_timer_set(engine->grace, roster_is_idle(&engine->roster) ? 0 : grace_ms);
 }
 
 /* ---- looking ---- */
@@ -196,15 +199,30 @@ const struct engine_rooms *engine_rooms(const struct engine *engine)
     return &engine->rooms;
 }
 
+const struct config *engine_config(const struct engine *engine)
+{
+    return generation_config(engine->generation);
+}
+
+const struct catalog *engine_catalog(const struct engine *engine)
+{
+    return generation_catalog(engine->generation);
+}
+
+const char *engine_conf_dir(const struct engine *engine)
+{
+    return generation_setup(engine->generation)->dir;
+}
+
 size_t engine_integration_count(const struct engine *engine)
 {
-    return engine->lane_count;
+    return engine->roster.count;
 }
 
 void engine_integration_at(const struct engine *engine, size_t index,
                            struct engine_integration *out)
 {
-    const struct lane *lane = engine->lanes[index];
+    const struct lane *lane = engine->roster.lanes[index];
 
     *out = (struct engine_integration){
         .name = lane->name,
@@ -216,31 +234,27 @@ void engine_integration_at(const struct engine *engine, size_t index,
         .has_jq = lane->jq != NULL,
         .figures = lane->figures,
     };
-    out->figures.in_flight = lane->in_flight + (uint32_t)lane->outbox.writing.count;
+    out->figures.in_flight = lane->in_flight + (uint32_t)lane->outbox.writing.count +
+                             roster_draining(&engine->roster, lane->name);
     out->figures.next_due_ms = lane->next_due_ms;
     if (lane->plugin != NULL)
         plugin_instance_health(lane->plugin, &out->plugin_health);
     if (lane->jq != NULL)
         plugin_instance_health(lane->jq, &out->jq_health);
+    out->is_former = lane->former_words[0] != '\0';
     if (lane->state == LANE_FAILED || lane->paused_until_ms > clock_due_ms())
         out->words = lane->words;
     else if (lane->plugin != NULL && strcmp(out->plugin_health.state, "active") != 0)
         out->words = out->plugin_health.words;
-}
-
-static struct lane *find_lane(const struct engine *engine, const char *name)
-{
-    for (size_t i = 0; i < engine->lane_count; i++)
-        if (strcmp(engine->lanes[i]->name, name) == 0)
-            return engine->lanes[i];
-    return NULL;
+    else if (out->is_former)
+        out->words = lane->former_words;
 }
 
 bool engine_integration_find(const struct engine *engine, const char *name,
                              struct engine_integration *out)
 {
-    for (size_t i = 0; i < engine->lane_count; i++)
-        if (strcmp(engine->lanes[i]->name, name) == 0) {
+    for (size_t i = 0; i < engine->roster.count; i++)
+        if (strcmp(engine->roster.lanes[i]->name, name) == 0) {
             engine_integration_at(engine, i, out);
             return true;
         }
@@ -249,10 +263,10 @@ bool engine_integration_find(const struct engine *engine, const char *name,
 
 bool engine_is_ready(const struct engine *engine)
 {
-    if (engine->opened < engine->lane_count)
+    if (!engine->is_recovered || engine->opening > 0)
         return false;
-    for (size_t i = 0; i < engine->lane_count; i++)
-        if (engine->lanes[i]->state == LANE_STARTING)
+    for (size_t i = 0; i < engine->roster.count; i++)
+        if (engine->roster.lanes[i]->state == LANE_STARTING)
             return false;
     return true;
 }
@@ -260,7 +274,7 @@ bool engine_is_ready(const struct engine *engine)
 void engine_explain(const struct engine *engine, const char *integration, struct str type,
                     uint64_t seq, uint64_t cursor, struct buf *out_words, bool *out_will_look)
 {
-    const struct lane *lane = find_lane(engine, integration);
+    const struct lane *lane = roster_find(&engine->roster, integration);
 
     *out_will_look = false;
     if (lane == NULL) {
@@ -294,10 +308,9 @@ void engine_explain(const struct engine *engine, const char *integration, struct
 struct submit {
     struct store_enqueue enqueue;
     struct engine *engine;
-    struct lane *lane;
     engine_submit_fn done;
     void *user;
-    char *entity;
+    char *integration, *entity;
 };
 
 static void submit_done(struct store_op *op)
@@ -310,9 +323,12 @@ static void submit_done(struct store_op *op)
         .count = submit->enqueue.count,
         .rewinds = submit->enqueue.rewinds,
     };
+    struct lane *lane = roster_find(&submit->engine->roster, submit->integration);
 
-    lane_look(submit->lane);
+    if (lane != NULL)
+        lane_look(lane);
     submit->done(submit->user, &result);
+    free(submit->integration);
     free(submit->entity);
     free(submit);
 }
@@ -335,7 +351,7 @@ static int selector_of(struct str name, struct store_enqueue *enqueue)
 static int check_submit(const struct engine *engine, const char *integration, struct str selector,
                         struct lane **out, struct store_enqueue *enqueue, struct err *err)
 {
-    *out = find_lane(engine, integration);
+    *out = roster_find(&engine->roster, integration);
     if (*out == NULL)
         return err_set(err, E_NOT_FOUND,
                        "there is no integration '%s'; `tenon integration list` shows them",
@@ -355,18 +371,26 @@ void engine_submit(struct engine *engine, const char *integration, struct str en
 {
     struct submit *submit = calloc(1, sizeof *submit);
     struct engine_submit_result result = {0};
+    struct lane *lane = NULL;
     struct err err = {0};
 
     if (submit == NULL)
         result.status = err_set(&err, -ENOMEM, "out of memory");
     else
-        result.status =
-            check_submit(engine, integration, selector, &submit->lane, &submit->enqueue, &err);
-    if (result.status == 0 && (submit->entity = str_dup(entity.len > 0 ? entity : STR(""))) == NULL)
-        result.status = err_set(&err, -ENOMEM, "out of memory");
+        result.status = check_submit(engine, integration, selector, &lane, &submit->enqueue, &err);
+    if (result.status == 0) {
+        submit->entity = str_dup(entity.len > 0 ? entity : STR(""));
+        submit->integration = strdup(integration);
+        if (submit->entity == NULL || submit->integration == NULL)
+            result.status = err_set(&err, -ENOMEM, "out of memory");
+    }
     if (result.status < 0) {
         result.err = &err;
         done(user, &result);
+        if (submit != NULL) {
+            free(submit->entity);
+            free(submit->integration);
+        }
         free(submit);
         return;
     }
@@ -374,7 +398,7 @@ void engine_submit(struct engine *engine, const char *integration, struct str en
     submit->done = done;
     submit->user = user;
     submit->enqueue.op.done = submit_done;
-    submit->enqueue.integration = submit->lane->number;
+    submit->enqueue.integration = lane->number;
     submit->enqueue.entity = str_of(submit->entity);
     store_enqueue(engine->rooms.store, &submit->enqueue);
 }

@@ -25,8 +25,11 @@ struct engine_rooms {
     struct store *store;
     struct http_client *http;
     struct plugin_host *plugins;
-    const struct catalog *catalog;
-    const struct config *config;
+    struct setup *setup; /* configuration and plugins: engine_create takes what it holds */
+    /* News upward, may be NULL: another reading of the configuration counts from now on. `former`
+     * is borrowed for the call. */
+    void (*configured)(void *user, const struct config *former);
+    void *user;
 };
 
 struct engine *engine_create(const struct engine_rooms *rooms, struct err *err);
@@ -59,7 +62,8 @@ struct engine_integration {
     bool is_enabled;
     const char
         *state; /* disabled, starting, active, paused, restarting, quarantined, failed, stopping */
-    const char *words; /* why, when not active; NULL otherwise */
+    const char *words; /* why, when not active or not by its present files; NULL otherwise */
+    bool is_former;    /* something is wrong with its present files: it runs by the former ones */
     const struct config_file *file;
     struct plugin_health plugin_health;
     bool has_jq;
@@ -72,6 +76,10 @@ void engine_integration_at(const struct engine *engine, size_t index,
 bool engine_integration_find(const struct engine *engine, const char *name,
                              struct engine_integration *out);
 const struct engine_rooms *engine_rooms(const struct engine *engine);
+/* As read last; borrowed until the next loop round. */
+const struct config *engine_config(const struct engine *engine);
+const struct catalog *engine_catalog(const struct engine *engine); /* or NULL */
+const char *engine_conf_dir(const struct engine *engine);
 bool engine_is_ready(
     const struct engine *engine); /* every enabled integration is active or has said why not */
 
@@ -79,6 +87,29 @@ bool engine_is_ready(
  * still be looked at. "type 'talk' is not wanted: [select] type = event (conf.d/x.ini:9)". */
 void engine_explain(const struct engine *engine, const char *integration, struct str type,
                     uint64_t seq, uint64_t cursor, struct buf *out_words, bool *out_will_look);
+
+/* ---- reloading ---- */
+
+/* What became of one file. */
+struct engine_reload_item {
+    const char *file;
+    const char *integration; /* NULL: a plugin file or tenon.ini */
+    const char *change;      /* unchanged, added, replaced, removed, refused, waiting */
+    const char *words;       /* why refused or waiting; else "" */
+};
+struct engine_reload_result {
+    int status; /* 0; negative: nothing could be read, nothing changed */
+    const struct err *err;
+    const struct engine_reload_item *items; /* tenon.ini, integrations, plugin files */
+    size_t count;
+    size_t changed, refused; /* added, replaced, removed; refused */
+};
+typedef void (*engine_reload_fn)(void *user, const struct engine_reload_result *result);
+/* Looks at conf.d and the plugin path now and takes what changed: the new lane opens beside the old
+ * one, which then drains; what cannot be used changes nothing. `done` comes when every lane that
+ * was begun is open or has said why not. Files that are still being written are waited for, for a
+ * while. With `done` NULL (the watch noticed something) they are looked at again later. */
+void engine_reload(struct engine *engine, engine_reload_fn done, void *user);
 
 /* ---- doing ---- */
 

@@ -183,5 +183,6 @@ void lane_stop(struct lane *lane)
 
 bool lane_is_idle(const struct lane *lane)
 {
-    return lane->batches == NULL && !lane->is_claiming && outbox_is_empty(&lane->outbox);
+    return lane->batches == NULL && !lane->is_claiming && lane->holds == 0 &&
+           outbox_is_empty(&lane->outbox);
 }

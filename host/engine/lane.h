@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "engine/engine.h"
+#include "engine/generation.h"
 #include "engine/outbound.h"
 #include "engine/outbox.h"
 #include "rules/retry.h"
@@ -21,11 +22,13 @@ enum lane_state { LANE_DISABLED, LANE_STARTING, LANE_ACTIVE, LANE_FAILED, LANE_S
 
 struct lane {
     const struct engine_rooms *rooms;
+    struct generation *generation; /* the lane's own reference; `file` is of it */
     const struct config_file *file;
-    const char *name;
+    char *name;
     uint32_t number;
     enum lane_state state;
-    char words[600]; /* why failed or paused */
+    char words[600];        /* why failed or paused */
+    char former_words[640]; /* why it does not run by its present files; "" when it does */
 
     /* what the ini says */
     struct names types;
@@ -58,10 +61,26 @@ struct lane {
 
     void (*changed)(void *user, struct lane *lane); /* state changed or went idle */
     void *changed_user;
+
+    /* its place among the others (roster.c) */
+    unsigned holds;                                   /* who else has a pointer to it for a while */
+    struct lane *successor;                           /* opens beside it, to take its place */
+    struct lane *next;                                /* of those that drain */
+    void (*settled)(void *user, const char *problem); /* once: it took its place, or why not */
+    void *settled_user;
 };
 
-struct lane *lane_create(const struct engine_rooms *rooms, const struct config_file *file,
-                         struct err *err);
+/* `file` is of `generation`. A lane that cannot be is created all the same, as failed. */
+struct lane *lane_create(const struct engine_rooms *rooms, struct generation *generation,
+                         const struct config_file *file, struct err *err);
+/* Goes over to a generation that says the same of it: the former one can then be freed. Whatever
+ * else of the config a lane keeps must be a copy. */
+void lane_rebind(struct lane *lane, struct generation *generation, const struct config_file *file);
+/* Takes over what `former`, whose place it takes, has counted and learned of the destination. */
+void lane_inherit(struct lane *lane, struct lane *former);
+/* The lane stays in memory, and is not idle, until each hold is released. */
+void lane_hold(struct lane *lane);
+void lane_release(struct lane *lane);
 void lane_destroy(struct lane *lane);
 /* The store knows it by `number`: opens the plugin's instances, then becomes active or failed. */
 void lane_open(struct lane *lane, uint32_t number);

@@ -2,6 +2,7 @@
  * A lane's life: made from its ini, opened with the instances of its plugin, destroyed. */
 #include "engine/lane.h"
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -72,8 +73,16 @@ static int open_destination(struct lane *lane, struct err *err)
     return lane->destination != NULL ? 0 : -EINVAL;
 }
 
-struct lane *lane_create(const struct engine_rooms *rooms, const struct config_file *file,
-                         struct err *err)
+static void fail_with_problem(struct lane *lane)
+{
+    _buf_ struct buf words = {0};
+
+    config_file_problem(generation_config(lane->generation), lane->file, &words);
+    lane_fail(lane, words.ptr != NULL ? words.ptr : "its ini has errors");
+}
+
+struct lane *lane_create(const struct engine_rooms *rooms, struct generation *generation,
+                         const struct config_file *file, struct err *err)
 {
     struct lane *lane = calloc(1, sizeof *lane);
     const struct outbox_events events = {lane, lane_leaving, lane_written};
@@ -83,16 +92,18 @@ struct lane *lane_create(const struct engine_rooms *rooms, const struct config_f
         return NULL;
     }
     lane->rooms = rooms;
+    lane->generation = generation_ref(generation);
     lane->file = file;
-    lane->name = config_file_name(file);
+    lane->name = strdup(config_file_name(file));
     lane->timer = loop_timer_create(rooms->loop, on_timer, lane);
-    if (lane->timer == NULL || outbox_init(&lane->outbox, rooms->loop, rooms->store, &events) < 0) {
+    if (lane->name == NULL || lane->timer == NULL ||
+        outbox_init(&lane->outbox, rooms->loop, rooms->store, &events) < 0) {
         (void)err_set(err, -ENOMEM, "out of memory");
         lane_destroy(lane);
         return NULL;
     }
     if (!config_file_is_valid(file))
-        lane_fail(lane, "its ini has errors: see `tenon config check`");
+        fail_with_problem(lane);
     else if (!config_is_true(file, "integration", "enabled"))
         lane->state = LANE_DISABLED;
     else
@@ -114,7 +125,60 @@ void lane_destroy(struct lane *lane)
     outbox_finish(&lane->outbox);
     loop_timer_destroy(lane->timer);
     names_finish(&lane->types);
+    generation_unref(lane->generation);
+    free(lane->name);
     free(lane);
+}
+
+void lane_rebind(struct lane *lane, struct generation *generation, const struct config_file *file)
+{
+    struct generation *former = lane->generation;
+
+    if (lane->selector != NULL && config_file_is_valid(lane->file) &&
+        lane->selector == config_text(lane->file, "select", "selector"))
+        lane->selector = config_text(file, "select", "selector");
+    lane->generation = generation_ref(generation);
+    lane->file = file;
+    lane->former_words[0] = '\0';
+    generation_unref(former);
+}
+
+static bool has_same_destination(const struct lane *lane, const struct lane *other)
+{
+    return config_file_is_valid(lane->file) && config_file_is_valid(other->file) &&
+           strcmp(config_text(lane->file, "integration", "base_url"),
+                  config_text(other->file, "integration", "base_url")) == 0;
+}
+
+void lane_inherit(struct lane *lane, struct lane *former)
+{
+    struct lane_figures *to = &lane->figures;
+    struct lane_figures *from = &former->figures;
+
+    to->accepted += from->accepted;
+    to->rejected += from->rejected;
+    to->retried += from->retried;
+    to->skipped += from->skipped;
+    to->unknown += from->unknown;
+    to->requests += from->requests;
+    to->attempts_ms_sum += from->attempts_ms_sum;
+    *from = (struct lane_figures){.paused_until_ms = from->paused_until_ms};
+    lane->requests_records += former->requests_records;
+    former->requests_records = 0;
+    if (has_same_destination(lane, former) && former->paused_until_ms > clock_due_ms())
+        lane_pause(lane, former->paused_until_ms, former->words);
+}
+
+void lane_hold(struct lane *lane)
+{
+    lane->holds++;
+}
+
+void lane_release(struct lane *lane)
+{
+    lane->holds--;
+    if (lane->state == LANE_STOPPING || lane->state == LANE_FAILED)
+        lane_tell(lane);
 }
 
 void lane_fail(struct lane *lane, const char *words)
@@ -202,7 +266,8 @@ static void jq_opened(void *user, enum plugin_status status, const char *words)
 
 static int open_jq(struct lane *lane, struct err *err)
 {
-    const struct catalog_entry *entry = catalog_find(lane->rooms->catalog, "jq", err);
+    const struct catalog_entry *entry =
+        catalog_find(generation_catalog(lane->generation), "jq", err);
     char name[160];
     struct buf settings = {0};
     struct plugin_instance_settings open = {0};
@@ -229,8 +294,8 @@ static int open_jq(struct lane *lane, struct err *err)
 static int open_plugin(struct lane *lane, struct err *err)
 {
     const struct config_file *file = lane->file;
-    const struct catalog_entry *entry =
-        catalog_find(lane->rooms->catalog, config_text(file, "integration", "plugin"), err);
+    const struct catalog_entry *entry = catalog_find(
+        generation_catalog(lane->generation), config_text(file, "integration", "plugin"), err);
     const char *pin = config_text(file, "integration", "sha256");
     struct names paths = {0}; /* the same comma-separated form */
     struct plugin_instance_settings open;

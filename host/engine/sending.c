@@ -244,7 +244,8 @@ void sending_start(struct delivery *delivery, struct plugin_reply *reply)
     struct http_request *first = NULL;
     struct http_request **tail = &first;
 
-    if (lane->paused_until_ms > clock_due_ms()) { /* since these were claimed */
+    /* Since these were claimed. A lane that stops leaves what is not on its way to the next one. */
+    if (lane->paused_until_ms > clock_due_ms() || lane->state == LANE_STOPPING) {
         for (uint32_t i = 0; i < delivery->count; i++)
             settle_released(delivery->batch, delivery->indexes[i]);
         return;

@@ -8,8 +8,10 @@
 #include "base/log.h"
 #include "engine/engine.h"
 #include "http/http_client.h"
+#include "main/live.h"
 #include "main/logging.h"
 #include "main/settings.h"
+#include "main/watch.h"
 #include "plugin/plugin.h"
 #include "store/store.h"
 
@@ -27,6 +29,7 @@ struct daemon {
     struct plugin_host *plugins;
     struct engine *engine;
     struct api *api;
+    struct watch *watch;
     uv_signal_t signals[3];
     size_t signal_count;
     char *worker_path;
@@ -56,12 +59,48 @@ static void api_stopped(void *user)
     engine_stop(daemon->engine, DRAIN_MS, engine_stopped, daemon);
 }
 
+/* ---- reloading ---- */
+
+/* Whoever sent the signal reads the log, where each file's line stands. */
+static void by_hand(void *user, const struct engine_reload_result *result)
+{
+    (void)user;
+    if (result->status == 0)
+        log_info("configuration looked at", F_INT("changed", result->changed),
+                 F_INT("refused", result->refused));
+}
+
+static void something_changed(void *user)
+{
+    struct daemon *daemon = user;
+
+    engine_reload(daemon->engine, NULL, NULL);
+}
+
+static void watch_places(struct daemon *daemon)
+{
+    const struct config_file *host = config_host(engine_config(daemon->engine));
+    bool is_wanted = config_is_true(host, "host", "watch");
+
+    watch_set(daemon->watch, is_wanted ? engine_conf_dir(daemon->engine) : NULL,
+              is_wanted ? catalog_path(engine_catalog(daemon->engine)) : NULL);
+}
+
+static void configured(void *user, const struct config *former)
+{
+    struct daemon *daemon = user;
+
+    live_apply(config_host(former), config_host(engine_config(daemon->engine)));
+    watch_places(daemon);
+}
+
 static void on_signal(uv_signal_t *handle, int number)
 {
     struct daemon *daemon = handle->data;
 
     if (number == SIGHUP) {
-        log_warn("SIGHUP is not acted upon: restart tenond to take a changed configuration");
+        log_info("SIGHUP, looking at the configuration");
+        engine_reload(daemon->engine, by_hand, NULL);
         return;
     }
     if (daemon->is_stopping) {
@@ -149,16 +188,23 @@ static int open_engine(struct daemon *daemon, struct err *err)
         .store = daemon->store,
         .http = daemon->http,
         .plugins = daemon->plugins,
-        .catalog = daemon->settings.setup.catalog,
-        .config = daemon->settings.setup.config,
+        .setup = &daemon->settings.setup,
+        .configured = configured,
+        .user = daemon,
     };
     daemon->engine = engine_create(&rooms, err);
-    return daemon->engine != NULL ? 0 : err->code;
+    if (daemon->engine == NULL)
+        return err->code;
+    daemon->watch = watch_create(daemon->loop, something_changed, daemon, err);
+    if (daemon->watch == NULL)
+        return err->code;
+    watch_places(daemon);
+    return 0;
 }
 
 static int open_api(struct daemon *daemon, struct err *err)
 {
-    const struct config_file *host = config_host(daemon->settings.setup.config);
+    const struct config_file *host = config_host(engine_config(daemon->engine));
     const char *listen = config_text(host, "api", "listen");
     const struct api_settings settings = {
         .unix_socket = daemon->settings.socket,
@@ -213,8 +259,8 @@ struct daemon *daemon_open(const struct options *options, struct err *err)
 void daemon_run(struct daemon *daemon)
 {
     log_info("tenond starts", F_STR("version", TENON_VERSION),
-             F_STR("conf", daemon->settings.setup.dir), F_STR("store", daemon->settings.store_url),
-             F_STR("socket", daemon->settings.socket));
+             F_STR("conf", engine_conf_dir(daemon->engine)),
+             F_STR("store", daemon->settings.store_url), F_STR("socket", daemon->settings.socket));
     engine_start(daemon->engine);
     loop_run(daemon->loop);
     log_info("tenond ends");
@@ -224,6 +270,7 @@ void daemon_close(struct daemon *daemon)
 {
     if (daemon == NULL)
         return;
+    watch_destroy(daemon->watch);
     api_destroy(daemon->api);
     if (daemon->http != NULL)
         http_client_stop(daemon->http); /* its answers settle in the lanes, so before the engine */

@@ -10,6 +10,7 @@
 
 #include "base/digest.h"
 #include "engine/engine.h"
+#include "catalog/setup.h"
 #include "engine/intake.h"
 
 #include <stdio.h>
@@ -20,7 +21,6 @@
 struct fixture {
     struct loop *loop;
     struct store *store;
-    struct config *config;
     struct engine *engine;
     /* of the last intake */
     int status;
@@ -37,14 +37,15 @@ static int setup(void **state)
     const struct store_settings settings = {.url = "memory:"};
     struct err err = {0};
     struct engine_rooms rooms;
+    struct setup found = {0};
 
     assert_non_null(f);
     assert_non_null(mkdtemp(dir));
     f->loop = loop_create(&err);
     f->store = store_open(&settings, f->loop, &err);
-    f->config = config_load(dir, NULL, NULL, &err);
+    found.config = config_load(dir, NULL, NULL, &err);
     (void)rmdir(dir);
-    rooms = (struct engine_rooms){.loop = f->loop, .store = f->store, .config = f->config};
+    rooms = (struct engine_rooms){.loop = f->loop, .store = f->store, .setup = &found};
     f->engine = engine_create(&rooms, &err);
     assert_non_null(f->engine);
     *state = f;
@@ -57,7 +58,6 @@ static int teardown(void **state)
 
     store_close(f->store);
     engine_destroy(f->engine);
-    config_destroy(f->config);
     loop_destroy(f->loop);
     free(f);
     return 0;

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The engine's own members, for the files of this room that together are the engine: engine.c and
+ * reload.c. [loop] */
+#ifndef ENGINE_INTERNAL_H
+#define ENGINE_INTERNAL_H
+
+#include "engine/engine.h"
+#include "engine/generation.h"
+#include "engine/roster.h"
+
+struct reload;
+
+struct engine {
+    struct engine_rooms rooms;
+    struct generation *generation; /* what was read last and taken; lanes may be of earlier ones */
+    struct roster roster;
+    struct reload *reload;
+    struct store_recover recover;
+    bool is_recovered;
+    size_t opening; /* lanes whose number is asked of the store */
+    bool is_stopping;
+    struct loop_timer *grace;
+    void (*stopped)(void *user);
+    void *stopped_user;
+};
+
+/* Gives it to the roster and opens it. On failure it is gone. */
+int engine_add_lane(struct engine *engine, struct lane *take_lane);
+
+/* reload.c */
+struct reload *reload_create(struct engine *engine, struct err *err);
+/* Whoever waits is told E_STOPPED. Waits for a reading that is under way. NULL allowed. */
+void reload_destroy(struct reload *reload);
+void reload_begin(struct reload *reload); /* the engine is ready for it */
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "main/live.h"
+
+#include "base/log.h"
+#include "main/logging.h"
+
+#include <string.h>
+
+/* A new live setting is a new row; without a key: the whole section. `apply` NULL: whoever reads it
+ * reads it anew each time. It runs once per changed key and gets all of tenon.ini. */
+static const struct {
+    const char *section, *key;
+    void (*apply)(const struct config_file *host);
+} rows[] = {
+    {"host", "plugin_path", NULL}, {"host", "plain_secrets", NULL}, {"host", "watch", NULL},
+    {"host", "safe", NULL}, /* says how to start, and it has started */
+    {"log", NULL, logging_apply},
+};
+
+static bool apply(const struct config_file *host, const char *section, const char *key)
+{
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (strcmp(rows[i].section, section) != 0 ||
+            (rows[i].key != NULL && strcmp(rows[i].key, key) != 0))
+            continue;
+        if (rows[i].apply != NULL)
+            rows[i].apply(host);
+        return true;
+    }
+    return false;
+}
+
+void live_apply(const struct config_file *former, const struct config_file *now)
+{
+    const char *section;
+    const char *key;
+    size_t at = 0;
+
+    while (config_file_difference(now, former, &at, &section, &key)) {
+        bool is_live = apply(now, section, key);
+
+        if (is_live)
+            log_info("setting changed", F_STR("section", section), F_STR("key", key));
+        else
+            log_warn("setting changed, which needs a restart of tenond", F_STR("section", section),
+                     F_STR("key", key), F_INT("line", config_line(now, section, key)));
+    }
+}

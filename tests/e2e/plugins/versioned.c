@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A plugin that has versions: what it sends says which one sent it, in the path. -DPLUGIN_VERSION
+ * names it, -DREFUSES makes activate refuse, -DSLOW_US makes it take its time over each batch. */
+#include <tenon/tenon.h>
+
+#include <unistd.h>
+
+#ifndef NAME
+#define NAME "versioned"
+#endif
+#ifndef PLUGIN_VERSION
+#define PLUGIN_VERSION "1"
+#endif
+
+static int32_t create(const tenon_host *host, tenon_str integration, tenon_str settings,
+                      void **out_self, tenon_err *err)
+{
+    static int one;
+
+    (void)host, (void)integration, (void)settings, (void)err;
+    *out_self = &one;
+    return TENON_OK;
+}
+
+static int32_t activate(void *self, tenon_err *err)
+{
+    (void)self, (void)err;
+#ifdef REFUSES
+    return tenon_fail(err, TENON_E_PERMANENT, "version " PLUGIN_VERSION " does not want to");
+#else
+    return TENON_OK;
+#endif
+}
+
+static int32_t prepare(void *self, const tenon_batch *batch, tenon_requests *out, tenon_err *err)
+{
+    (void)self, (void)err;
+#ifdef SLOW_US
+    usleep(SLOW_US);
+#endif
+    for (uint32_t i = 0; i < batch->count; i++) {
+        tenon_request request = tenon_request_init(i, 1, TENON_BODY_RECORD);
+        request.url = tenon_text("/version/" PLUGIN_VERSION);
+        out->add(out, &request);
+    }
+    return TENON_OK;
+}
+
+static const tenon_client client = TENON_HTTP_CLIENT(prepare, 0, 0);
+
+static void describe(tenon_plugin *plugin)
+{
+    plugin->create = create;
+    plugin->activate = activate;
+    plugin->client = &client;
+}
+TENON_PLUGIN(NAME, PLUGIN_VERSION, "Apache-2.0", describe);
