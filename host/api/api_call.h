@@ -75,6 +75,5 @@ void api_put_integration(struct buf *out,
 void api_put_submission(struct buf *out, const struct store_row *row);  /* members, no braces */
 void api_put_attempt(struct buf *out, const struct store_row *row);     /* a whole object */
 void api_put_comma(struct buf *out);                                    /* unless after { or [ */
-const char *api_error_class_name(int error_class);
 
 #endif

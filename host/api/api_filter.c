@@ -7,6 +7,7 @@
 #include "api/api_handlers.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "rules/judge.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -59,11 +60,11 @@ static int set_class(struct api_filter *filter, struct str text, struct err *err
     _buf_ struct buf known = {0};
 
     for (int code = TENON_E_CONNECTION; code >= TENON_E_UNSUPPORTED; code--) {
-        if (str_is(text, api_error_class_name(code))) {
+        if (str_is(text, judge_class_name(code))) {
             filter->query.filter.error_class = code;
             return 0;
         }
-        buf_printf(&known, "%s%s", known.len > 0 ? ", " : "", api_error_class_name(code));
+        buf_printf(&known, "%s%s", known.len > 0 ? ", " : "", judge_class_name(code));
     }
     return err_set(err, E_USAGE, "class: '%.*s' is none of %s", STR_ARG(text), known.ptr);
 }

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/secret.h"
+#include "rules/judge.h"
 
 #include <tenon/tenon.h>
 
@@ -40,34 +41,6 @@ void api_put_masked(struct buf *out, const char *name, struct str text)
         return;
     secret_mask(text, &masked);
     json_put_member(out, name, buf_str(&masked));
-}
-
-const char *api_error_class_name(int error_class)
-{
-    switch (error_class) {
-    case TENON_E_CONNECTION:
-        return "connection";
-    case TENON_E_AUTH:
-        return "auth";
-    case TENON_E_VALIDATION:
-        return "validation";
-    case TENON_E_RATE_LIMITED:
-        return "rate_limited";
-    case TENON_E_SERVER:
-        return "server";
-    case TENON_E_PERMANENT:
-        return "permanent";
-    case TENON_E_CANCELLED:
-        return "cancelled";
-    case TENON_E_UNKNOWN:
-        return "unknown";
-    case TENON_E_NO_MEMORY:
-        return "no_memory";
-    case TENON_E_UNSUPPORTED:
-        return "unsupported";
-    default:
-        return "other";
-    }
 }
 
 static void put_health(struct buf *out, const char *name, const struct plugin_health *health)
@@ -138,7 +111,7 @@ void api_put_submission(struct buf *out, const struct store_row *row)
     if (row->http_status != 0)
         json_put_int(out, "http_status", row->http_status);
     if (row->error_class != 0)
-        json_put_member(out, "error_class", str_of(api_error_class_name(row->error_class)));
+        json_put_member(out, "error_class", str_of(judge_class_name(row->error_class)));
     api_put_masked(out, "reason", row->reason);
     if (row->is_trimmed)
         api_put_bool(out, "details_removed", true);
@@ -159,7 +132,7 @@ void api_put_attempt(struct buf *out, const struct store_row *row)
     if (row->http_status != 0)
         json_put_int(out, "http_status", row->http_status);
     if (row->error_class != 0)
-        json_put_member(out, "error_class", str_of(api_error_class_name(row->error_class)));
+        json_put_member(out, "error_class", str_of(judge_class_name(row->error_class)));
     api_put_masked(out, "reason", row->reason);
     api_put_masked(out, "request", row->request);
     api_put_masked(out, "answer", row->answer);
