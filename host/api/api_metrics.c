@@ -5,6 +5,7 @@
 #include "api/api_handlers.h"
 #include "api/api_process.h"
 #include "base/clock.h"
+#include "rules/judge.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -79,6 +80,19 @@ static void put_requests(struct buf *out, const struct engine_integration *integ
                          integration->figures.requests);
 }
 
+static void put_splits(struct buf *out, const struct engine_integration *integration)
+{
+    put_integration_line(out, "tenon_splits_total", integration->name, NULL, NULL,
+                         integration->figures.splits);
+}
+
+static void put_errors(struct buf *out, const struct engine_integration *integration)
+{
+    for (int i = 1; i < LANE_ERROR_CLASSES; i++)
+        put_integration_line(out, "tenon_attempt_errors_total", integration->name, "class",
+                             judge_class_name(-i), integration->figures.errors[i]);
+}
+
 static void put_duration(struct buf *out, const struct engine_integration *integration)
 {
     buf_puts(out, "tenon_request_seconds_total{");
@@ -108,6 +122,10 @@ static const struct {
      put_active},
     {"tenon_records_total", "counter", "Records by verdict since the daemon started.", put_records},
     {"tenon_requests_total", "counter", "Requests sent since the daemon started.", put_requests},
+    {"tenon_attempt_errors_total", "counter", "Attempts that did not deliver, by error class.",
+     put_errors},
+    {"tenon_splits_total", "counter",
+     "Requests refused as a whole whose records went again in halves.", put_splits},
     {"tenon_request_seconds_total", "counter", "Time of all answered requests together.",
      put_duration},
     {"tenon_records_in_flight", "gauge", "Records in hand.", put_in_flight},

@@ -250,6 +250,7 @@ int call_batch_encode(struct call_batch *batch, uint32_t steps, uint64_t call, u
             .kind = from->kind,
             .step = from->step,
             .has_payload = from->has_payload && wants_payloads,
+            .is_shared = from->is_shared,
             .error_class = from->error_class,
             .retry_after_ms = from->retry_after_ms,
             .http_status = from->http_status,

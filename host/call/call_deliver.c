@@ -138,6 +138,7 @@ static void fail_rest(struct call_batch *batch, enum wire_callback callback, int
             continue;
         outcome->is_requested = false;
         call_batch_fail(batch, i, callback, code, err);
+        outcome->is_shared = true;
     }
 }
 

@@ -20,6 +20,7 @@ struct call_outcome {
     bool is_set;        /* has a verdict */
     bool is_requested;  /* is in a request */
     bool has_payload;
+    bool is_shared; /* the callback's status, for all it had in hand */
     int32_t error_class;
     uint32_t retry_after_ms, http_status;
     uint32_t message_at, message_len, external_id_at, external_id_len, payload_at, payload_len;

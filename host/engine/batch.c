@@ -2,9 +2,9 @@
  * One claim's way to its verdicts: jq (where, transform) -> the plugin (selector, transformer,
  * client) -> requests -> answers.
  *
- * A stage hands its records over in ranges. Usually there is one; when a worker dies with a range
- * in hand, the range is cut around the record that the worker was in (or in halves), so that the
- * others get through and the culprit ends alone. */
+ * A stage hands its records over in ranges. Usually there is one; when a worker dies with it in
+ * hand (poison.c), or it is answered as a whole by "this is wrong" (splitting.c), its records come
+ * back in smaller ranges, so that the others get through and the culprit ends alone. */
 #include "engine/batch.h"
 
 #include "base/clock.h"
@@ -13,13 +13,7 @@
 #include <stdlib.h>
 #include <tenon/tenon.h>
 
-enum {
-    /* A record that was in hand at so many deaths, the last time alone, is parked. */
-    DEATHS_MAX = 2,
-    /* One that was lost so often without proof against it tries again later. */
-    LOSSES_MAX = 10,
-    UNAVAILABLE_PAUSE_MS = 250,
-};
+enum { UNAVAILABLE_PAUSE_MS = 250 };
 
 /* ---- life ---- */
 
@@ -33,6 +27,7 @@ static void batch_destroy(struct batch *batch)
     for (size_t i = 0; i < batch->reply_count; i++)
         plugin_reply_unref(batch->replies[i]);
     free(batch->replies);
+    free(batch->ranges);
     store_claim_finish(&batch->claim);
     arena_finish(&batch->arena);
     free(batch);
@@ -45,49 +40,7 @@ static bool take_arrays(struct batch *batch)
     batch->is_settled = arena_take(&batch->arena, batch->count * sizeof *batch->is_settled);
     batch->deaths = arena_take(&batch->arena, batch->count * sizeof *batch->deaths);
     batch->losses = arena_take(&batch->arena, batch->count * sizeof *batch->losses);
-    batch->alive = arena_take(&batch->arena, batch->count * sizeof *batch->alive);
-    return batch->records && batch->keys && batch->is_settled && batch->deaths && batch->losses &&
-           batch->alive;
-}
-
-int batch_start(struct lane *lane, struct store_claim *claim)
-{
-    struct batch *batch = calloc(1, sizeof *batch);
-
-    if (batch == NULL)
-        return -ENOMEM;
-    batch->lane = lane;
-    batch->count = batch->open = (uint32_t)claim->count;
-    if (!take_arrays(batch)) {
-        arena_finish(&batch->arena);
-        free(batch);
-        return -ENOMEM;
-    }
-    batch->claim = *claim;
-    *claim = (struct store_claim){.op = claim->op, .next_due_ms = claim->next_due_ms};
-    for (uint32_t i = 0; i < batch->count; i++) {
-        const struct store_claimed *from = &batch->claim.records[i];
-
-        batch->keys[i] = str_of(from->key);
-        batch->records[i] = (struct plugin_record){
-            .id = from->id,
-            .type = from->type,
-            .key = batch->keys[i],
-            .data = from->data,
-            .version = from->version,
-            .attempt = from->attempt,
-            .created_ms = from->created_ms,
-            .updated_ms = from->updated_ms,
-        };
-    }
-    batch->next = lane->batches;
-    if (batch->next != NULL)
-        batch->next->link = &batch->next;
-    batch->link = &lane->batches;
-    lane->batches = batch;
-    batch->stage = lane->jq != NULL ? STAGE_JQ : STAGE_PLUGIN;
-    batch_advance(batch);
-    return 0;
+    return batch->records && batch->keys && batch->is_settled && batch->deaths && batch->losses;
 }
 
 /* Keeps a reply's bytes as long as the batch lives. */
@@ -108,83 +61,43 @@ static int keep_reply(struct batch *batch, struct plugin_reply *reply)
 
 /* ---- calls into plugins ---- */
 
-static void push_range(struct batch *batch, uint32_t first, uint32_t count)
+static bool reserve_range(struct batch *batch)
 {
-    if (count > 0)
-        batch->ranges[batch->range_count++] = (struct range){first, count};
+    uint32_t room = batch->range_room > 0 ? 2 * batch->range_room : 8;
+    struct range *more;
+
+    if (batch->range_count < batch->range_room)
+        return true;
+    more = realloc(batch->ranges, room * sizeof *more);
+    if (more == NULL)
+        return false;
+    batch->ranges = more;
+    batch->range_room = room;
+    return true;
 }
 
-static void park(struct delivery *delivery, uint32_t index, const struct plugin_reply *reply)
+static void release(struct batch *batch, const uint32_t *indexes, uint32_t count)
 {
-    const struct settlement s = {
-        .verdict = TENON_REJECTED,
-        .error_class = TENON_E_PERMANENT,
-        .is_attempt = true,
-        .message = str_of(reply->words),
-    };
-
-    settle(delivery->batch, delivery->indexes[index], &s);
+    for (uint32_t i = 0; i < count; i++)
+        settle_released(batch, indexes[i]);
 }
 
-/* A call that hung while the plugin itself was sending: nobody knows what arrived. */
-static void settle_unsure(struct delivery *delivery, const struct plugin_reply *reply)
+void batch_push(struct batch *batch, const uint32_t *indexes, uint32_t count)
 {
-    const struct settlement s = {
-        .verdict = TENON_UNSURE,
-        .error_class = TENON_E_UNKNOWN,
-        .is_attempt = true,
-        .message = str_of(reply->words),
-    };
-
-    for (uint32_t i = 0; i < delivery->count; i++)
-        settle(delivery->batch, delivery->indexes[i], &s);
-}
-
-/* One record, and a death that may well be another integration's doing: it goes again at once. */
-static void repeat_lost(struct delivery *delivery, const struct plugin_reply *reply)
-{
-    struct batch *batch = delivery->batch;
-
-    if (++batch->losses[delivery->indexes[0]] < LOSSES_MAX && batch->range_count < RANGES_MAX)
-        push_range(batch, (uint32_t)(delivery->indexes - batch->alive), 1);
+    if (count == 0)
+        return;
+    if (reserve_range(batch))
+        batch->ranges[batch->range_count++] = (struct range){indexes, count};
     else
-        settle_unsure(delivery, reply);
+        release(batch, indexes, count);
 }
 
-/* The worker did not survive this range. */
-static void isolate(struct delivery *delivery, const struct plugin_reply *reply)
+void batch_push_halves(struct batch *batch, const uint32_t *indexes, uint32_t count)
 {
-    struct batch *batch = delivery->batch;
-    uint32_t first = (uint32_t)(delivery->indexes - batch->alive);
-    uint32_t count = delivery->count;
     uint32_t half = count / 2;
-    bool has_hint = reply->culprit >= 0 && reply->culprit < (int64_t)count;
 
-    if (count == 1 && !has_hint) {
-        repeat_lost(delivery, reply);
-        return;
-    }
-    if (has_hint) {
-        uint32_t culprit = (uint32_t)reply->culprit;
-
-        if (batch->deaths[delivery->indexes[culprit]] < UINT8_MAX)
-            batch->deaths[delivery->indexes[culprit]]++;
-        if (count == 1 && batch->deaths[delivery->indexes[0]] >= DEATHS_MAX) {
-            park(delivery, 0, reply);
-            return;
-        }
-        if (batch->range_count + 3 <= RANGES_MAX) {
-            push_range(batch, first + culprit, 1); /* taken last */
-            push_range(batch, first + culprit + 1, count - culprit - 1);
-            push_range(batch, first, culprit);
-            return;
-        }
-    } else if (batch->range_count + 2 <= RANGES_MAX) {
-        push_range(batch, first + half, count - half);
-        push_range(batch, first, half);
-        return;
-    }
-    settle_unsure(delivery, reply);
+    batch_push(batch, indexes + half, count - half);
+    batch_push(batch, indexes, half);
 }
 
 static void settle_failed_call(struct delivery *delivery, const struct plugin_reply *reply)
@@ -223,22 +136,6 @@ static void settle_outcome(struct delivery *delivery, uint32_t i,
     settle(delivery->batch, delivery->indexes[i], &s);
 }
 
-static void take_outcomes(struct delivery *delivery, struct plugin_reply *reply)
-{
-    struct batch *batch = delivery->batch;
-
-    for (uint32_t i = 0; i < delivery->count; i++) {
-        const struct plugin_outcome *outcome = &reply->outcomes[i];
-
-        if (outcome->kind != OUTCOME_GOES_ON)
-            settle_outcome(delivery, i, outcome);
-        else if (batch->stage == STAGE_JQ)
-            batch->records[delivery->indexes[i]].data = outcome->payload;
-    }
-    if (batch->stage == STAGE_PLUGIN)
-        sending_start(delivery, reply);
-}
-
 /* The plugin room holds a reply to "each record in one request or with one verdict"; should a
  * record slip through all the same, it must not stay in flight for ever. */
 static void settle_forgotten(struct delivery *delivery, const struct plugin_reply *reply)
@@ -255,8 +152,30 @@ static void settle_forgotten(struct delivery *delivery, const struct plugin_repl
         for (uint32_t k = 0; k < reply->requests[i].record_count; k++)
             is_sent[reply->requests[i].records[k]] = true;
     for (uint32_t i = 0; is_sent != NULL && i < delivery->count; i++)
-        if (!is_sent[i])
+        if (!is_sent[i] && reply->outcomes[i].kind == OUTCOME_GOES_ON)
             settle(delivery->batch, delivery->indexes[i], &s);
+}
+
+static void take_outcomes(struct delivery *delivery, struct plugin_reply *reply)
+{
+    struct batch *batch = delivery->batch;
+
+    bool is_split = splitting_take_call(batch, delivery->indexes, delivery->count, reply->outcomes);
+
+    for (uint32_t i = 0; i < delivery->count; i++) {
+        const struct plugin_outcome *outcome = &reply->outcomes[i];
+
+        if (is_split && outcome->is_shared)
+            continue;
+        if (outcome->kind != OUTCOME_GOES_ON)
+            settle_outcome(delivery, i, outcome);
+        else if (batch->stage == STAGE_JQ)
+            batch->records[delivery->indexes[i]].data = outcome->payload;
+    }
+    if (batch->stage == STAGE_JQ)
+        return;
+    sending_start(delivery, reply);
+    settle_forgotten(delivery, reply);
 }
 
 static void delivery_done(void *user, struct plugin_reply *reply)
@@ -272,27 +191,24 @@ static void delivery_done(void *user, struct plugin_reply *reply)
         if (reply->outcome_count == delivery->count && keep_reply(batch, reply) == 0)
             take_outcomes(delivery, reply);
         else
-            settle_unsure(delivery, reply);
-        if (batch->stage == STAGE_PLUGIN)
-            settle_forgotten(delivery, reply);
+            poison_settle_unsure(delivery, reply);
         break;
     case PLUGIN_FAILED:
         settle_failed_call(delivery, reply);
         break;
     case PLUGIN_TIMED_OUT:
         if ((delivery->steps & PLUGIN_STEP_SUBMIT) != 0)
-            settle_unsure(delivery, reply);
+            poison_settle_unsure(delivery, reply);
         else
-            isolate(delivery, reply);
+            poison_isolate(delivery, reply);
         break;
     case PLUGIN_DIED:
     case PLUGIN_GARBLED:
-        isolate(delivery, reply);
+        poison_isolate(delivery, reply);
         break;
     case PLUGIN_UNAVAILABLE:
     case PLUGIN_STOPPED:
-        for (uint32_t i = 0; i < delivery->count; i++)
-            settle_released(batch, delivery->indexes[i]);
+        release(batch, delivery->indexes, delivery->count);
         lane_pause(lane,
                    reply->retry_at_ms > 0 ? reply->retry_at_ms
                                           : clock_due_ms() + UNAVAILABLE_PAUSE_MS,
@@ -316,6 +232,17 @@ static unsigned steps_of(const struct lane *lane, enum stage stage)
     return steps | PLUGIN_STEP_TRANSFORM | PLUGIN_STEP_PREPARE;
 }
 
+/* Ends those whose lease could run out under the call, and the request behind it: they go back
+ * unused and another claim takes them, before somebody else does while they are on the wire. */
+static bool is_out_of_lease(const struct batch *batch)
+{
+    const struct config_file *file = batch->lane->file;
+    int64_t takes_ms = config_integer(file, "integration", "call_timeout") +
+                       config_integer(file, "integration", "timeout");
+
+    return clock_due_ms() + takes_ms > batch->claim.lease_until_ms;
+}
+
 static void call_range(struct batch *batch, struct range range)
 {
     struct lane *lane = batch->lane;
@@ -324,15 +251,13 @@ static void call_range(struct batch *batch, struct range range)
     struct plugin_record *records = arena_take(&batch->arena, range.count * sizeof *records);
     struct plugin_batch call;
 
-    if (delivery == NULL || records == NULL) {
-        for (uint32_t i = 0; i < range.count; i++)
-            settle_released(batch, batch->alive[range.first + i]);
+    if (delivery == NULL || records == NULL || is_out_of_lease(batch)) {
+        release(batch, range.indexes, range.count);
         return;
     }
-    *delivery = (struct delivery){batch, batch->alive + range.first, range.count,
-                                  steps_of(lane, batch->stage)};
+    *delivery = (struct delivery){batch, range.indexes, range.count, steps_of(lane, batch->stage)};
     for (uint32_t i = 0; i < range.count; i++)
-        records[i] = batch->records[delivery->indexes[i]];
+        records[i] = batch->records[range.indexes[i]];
     call = (struct plugin_batch){
         .records = records,
         .count = range.count,
@@ -343,25 +268,32 @@ static void call_range(struct batch *batch, struct range range)
     plugin_deliver(is_jq ? lane->jq : lane->plugin, &call, delivery_done, delivery);
 }
 
-/* The records that still go on, as the next stage's one range. */
-static void gather_alive(struct batch *batch)
-{
-    batch->alive_count = 0;
-    for (uint32_t i = 0; i < batch->count; i++)
-        if (!batch->is_settled[i])
-            batch->alive[batch->alive_count++] = i;
-    push_range(batch, 0, batch->alive_count);
-}
-
 static void cut_to_batch_max(struct batch *batch, struct range *range)
 {
     uint32_t most = batch->lane->facts.batch_max;
 
-    if (batch->stage != STAGE_PLUGIN || most == 0 || range->count <= most ||
-        batch->range_count == RANGES_MAX)
+    if (batch->stage != STAGE_PLUGIN || most == 0 || range->count <= most)
         return;
-    push_range(batch, range->first + most, range->count - most);
+    batch_push(batch, range->indexes + most, range->count - most);
     range->count = most;
+}
+
+/* All that still go on, as one range. */
+static void enter_stage(struct batch *batch, enum stage stage)
+{
+    uint32_t *alive = arena_take(&batch->arena, batch->count * sizeof *alive);
+    uint32_t count = 0;
+
+    batch->stage = stage;
+    for (uint32_t i = 0; i < batch->count; i++) {
+        if (batch->is_settled[i])
+            continue;
+        if (alive != NULL)
+            alive[count++] = i;
+        else
+            settle_released(batch, i);
+    }
+    batch_push(batch, alive, count);
 }
 
 void batch_advance(struct batch *batch)
@@ -371,18 +303,17 @@ void batch_advance(struct batch *batch)
     if (batch->is_advancing)
         return;
     batch->is_advancing = true;
-    while (!batch->is_calling && batch->stage != STAGE_DONE) {
-        if (batch->range_count == 0 && batch->alive_count == 0)
-            gather_alive(batch);
+    while (!batch->is_calling) {
         if (batch->range_count > 0) {
             struct range range = batch->ranges[--batch->range_count];
 
             cut_to_batch_max(batch, &range);
             call_range(batch, range);
-            continue;
+        } else if (batch->stage == STAGE_JQ) {
+            enter_stage(batch, STAGE_PLUGIN);
+        } else {
+            break;
         }
-        batch->stage++;
-        batch->alive_count = 0;
     }
     batch->is_advancing = false;
     if (batch->is_calling || batch->open > 0)
@@ -390,4 +321,44 @@ void batch_advance(struct batch *batch)
     batch_destroy(batch);
     if (lane->state == LANE_STOPPING && lane->changed != NULL)
         lane->changed(lane->changed_user, lane);
+}
+
+int batch_start(struct lane *lane, struct store_claim *claim)
+{
+    struct batch *batch = calloc(1, sizeof *batch);
+
+    if (batch == NULL)
+        return -ENOMEM;
+    batch->lane = lane;
+    batch->count = batch->open = (uint32_t)claim->count;
+    if (!take_arrays(batch)) {
+        arena_finish(&batch->arena);
+        free(batch);
+        return -ENOMEM;
+    }
+    batch->claim = *claim;
+    *claim = (struct store_claim){.op = claim->op, .next_due_ms = claim->next_due_ms};
+    for (uint32_t i = 0; i < batch->count; i++) {
+        const struct store_claimed *from = &batch->claim.records[i];
+
+        batch->keys[i] = str_of(from->key);
+        batch->records[i] = (struct plugin_record){
+            .id = from->id,
+            .type = from->type,
+            .key = batch->keys[i],
+            .data = from->data,
+            .version = from->version,
+            .attempt = from->attempt,
+            .created_ms = from->created_ms,
+            .updated_ms = from->updated_ms,
+        };
+    }
+    batch->next = lane->batches;
+    if (batch->next != NULL)
+        batch->next->link = &batch->next;
+    batch->link = &lane->batches;
+    lane->batches = batch;
+    enter_stage(batch, lane->jq != NULL ? STAGE_JQ : STAGE_PLUGIN);
+    batch_advance(batch);
+    return 0;
 }

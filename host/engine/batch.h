@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
- * One claim in hand. Private to the engine room: batch.c takes it through its stages, sending.c
- * sends requests and reads answers, settle.c turns what became of a record into what is written
- * down. [loop] */
+ * One claim in hand. Private to the engine room: batch.c takes it through its stages, poison.c
+ * finds the record that a worker dies of, sending.c sends requests and reads answers, splitting.c
+ * finds the record for which a whole request is refused, settle.c turns what became of a record
+ * into what is written down. [loop] */
 #ifndef ENGINE_BATCH_H
 #define ENGINE_BATCH_H
 
 #include "engine/arena.h"
 #include "engine/lane.h"
 
-enum { RANGES_MAX = 64 };
+enum stage { STAGE_JQ, STAGE_PLUGIN };
 
-enum stage { STAGE_JQ, STAGE_PLUGIN, STAGE_DONE };
-
+/* Records that go into the plugin's hands together. */
 struct range {
-    uint32_t first, count; /* in batch->alive */
+    const uint32_t *indexes; /* of batch->records */
+    uint32_t count;
 };
 
 struct batch {
@@ -27,10 +28,8 @@ struct batch {
     uint8_t *losses; /* those in which it was lost alone, without proof that it was its doing */
     uint32_t count, open; /* records; those without a verdict */
     enum stage stage;
-    uint32_t *alive; /* indexes into records, for this stage */
-    uint32_t alive_count;
-    struct range ranges[RANGES_MAX];
-    uint32_t range_count;
+    struct range *ranges; /* what waits for the plugin; the last one goes first */
+    uint32_t range_count, range_room;
     bool is_calling;
     bool is_advancing; /* an answer may come from within the call */
     struct arena arena;
@@ -47,6 +46,10 @@ struct delivery {
 };
 
 void batch_advance(struct batch *batch);
+/* These go to the plugin, before all that waits already; batch_advance() then takes them there.
+ * `indexes` stays the batch's (its arena). Without memory the records are given back unused. */
+void batch_push(struct batch *batch, const uint32_t *indexes, uint32_t count);
+void batch_push_halves(struct batch *batch, const uint32_t *indexes, uint32_t count);
 
 /* ---- settle.c ---- */
 
@@ -65,6 +68,28 @@ struct settlement {
 void settle(struct batch *batch, uint32_t index, const struct settlement *settlement);
 /* A claim that was not used: the record is as before, no try counted. */
 void settle_released(struct batch *batch, uint32_t index);
+
+/* ---- poison.c ---- */
+
+/* The worker did not survive these records: they go again in parts, so that the one that it died of
+ * ends alone, parked, and the others get through. */
+void poison_isolate(struct delivery *delivery, const struct plugin_reply *reply);
+/* A call that hung or died while the plugin itself was sending: nobody knows what arrived. */
+void poison_settle_unsure(struct delivery *delivery, const struct plugin_reply *reply);
+
+/* ---- splitting.c ---- */
+
+/* One answer for several records, which says that the data is wrong, may be true of one of them
+ * only: they go again in halves. False when this is no such answer: then it stands. */
+bool splitting_take_answer(struct batch *batch, const uint32_t *indexes, uint32_t count,
+                           const struct settlement *answer);
+/* The same where the plugin's judge gave the verdicts on an answer with this HTTP status, */
+bool splitting_take_judged(struct batch *batch, const uint32_t *indexes, uint32_t count,
+                           const struct plugin_outcome *outcomes, int http_status);
+/* and where prepare, submit or a submitter refused all that it was given by one status: what is
+ * shared so goes again, and only the other outcomes are left to settle. */
+bool splitting_take_call(struct batch *batch, const uint32_t *indexes, uint32_t count,
+                         const struct plugin_outcome *outcomes);
 
 /* ---- sending.c ---- */
 

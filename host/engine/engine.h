@@ -45,13 +45,16 @@ struct store *engine_store(const struct engine *engine);
 
 /* ---- looking ---- */
 
+enum { LANE_ERROR_CLASSES = 11 }; /* TENON_OK and TENON_E_..., negated */
 struct lane_figures {
     uint64_t accepted, rejected, retried, skipped, unknown; /* since start, records */
     uint64_t requests;                                      /* since start */
-    uint64_t attempts_ms_sum;                               /* of requests answered */
-    uint32_t in_flight;                                     /* records */
-    int64_t next_due_ms;                                    /* wall; 0: nothing waits */
-    int64_t paused_until_ms; /* Retry-After of the destination; 0: not paused */
+    uint64_t errors[LANE_ERROR_CLASSES]; /* attempts since start by error class */
+    uint64_t splits; /* requests and calls since start whose records went again in halves */
+    uint64_t attempts_ms_sum; /* of requests answered */
+    uint32_t in_flight;       /* records */
+    int64_t next_due_ms;      /* wall; 0: nothing waits */
+    int64_t paused_until_ms;  /* Retry-After of the destination; 0: not paused */
 };
 
 /* One configured integration, for lists and questions. Texts borrowed until the next loop round. */

@@ -85,8 +85,31 @@ static void pause_after(struct lane *lane, const struct http_request *http)
 
 static void settle_all(struct sending *sending, const struct settlement *s)
 {
+    if (splitting_take_answer(sending->batch, sending->records, sending->record_count, s))
+        return;
     for (uint32_t i = 0; i < sending->record_count; i++)
         settle(sending->batch, sending->records[i], s);
+}
+
+static void settle_judged(struct sending *sending, struct settlement *s,
+                          const struct plugin_outcome *outcomes)
+{
+    struct batch *batch = sending->batch;
+
+    if (splitting_take_judged(batch, sending->records, sending->record_count, outcomes,
+                              sending->http.status))
+        return;
+    for (uint32_t i = 0; i < sending->record_count; i++) {
+        const struct plugin_outcome *outcome = &outcomes[i];
+
+        s->verdict = outcome->kind == OUTCOME_GOES_ON ? TENON_UNSURE : (int)outcome->kind;
+        s->error_class = outcome->error_class;
+        s->retry_after_ms =
+            outcome->retry_after_ms > 0 ? outcome->retry_after_ms : sending->http.retry_after_ms;
+        s->message = outcome->message;
+        s->external_id = outcome->external_id;
+        settle(batch, sending->records[i], s);
+    }
 }
 
 static void judge_done(void *user, struct plugin_reply *reply)
@@ -98,17 +121,7 @@ static void judge_done(void *user, struct plugin_reply *reply)
 
     log_integration_scope(batch->lane->name);
     if (reply->status == PLUGIN_OK && reply->outcome_count == sending->record_count) {
-        for (uint32_t i = 0; i < sending->record_count; i++) {
-            const struct plugin_outcome *outcome = &reply->outcomes[i];
-
-            s.verdict = outcome->kind == OUTCOME_GOES_ON ? TENON_UNSURE : (int)outcome->kind;
-            s.error_class = outcome->error_class;
-            s.retry_after_ms = outcome->retry_after_ms > 0 ? outcome->retry_after_ms
-                                                           : sending->http.retry_after_ms;
-            s.message = outcome->message;
-            s.external_id = outcome->external_id;
-            settle(batch, sending->records[i], &s);
-        }
+        settle_judged(sending, &s, reply->outcomes);
     } else {
         /* It was sent and answered: only the reading failed. The usual reading stands in, and says
          * so. */
@@ -238,6 +251,13 @@ static struct sending *prepare_sending(struct delivery *delivery, struct plugin_
     return sending;
 }
 
+static void release_prepared(struct delivery *delivery, const struct plugin_reply *reply)
+{
+    for (size_t i = 0; i < reply->request_count; i++)
+        for (uint32_t k = 0; k < reply->requests[i].record_count; k++)
+            settle_released(delivery->batch, delivery->indexes[reply->requests[i].records[k]]);
+}
+
 void sending_start(struct delivery *delivery, struct plugin_reply *reply)
 {
     struct lane *lane = delivery->batch->lane;
@@ -246,8 +266,7 @@ void sending_start(struct delivery *delivery, struct plugin_reply *reply)
 
     /* Since these were claimed. A lane that stops leaves what is not on its way to the next one. */
     if (lane->paused_until_ms > clock_due_ms() || lane->state == LANE_STOPPING) {
-        for (uint32_t i = 0; i < delivery->count; i++)
-            settle_released(delivery->batch, delivery->indexes[i]);
+        release_prepared(delivery, reply);
         return;
     }
     for (size_t i = 0; i < reply->request_count; i++) {

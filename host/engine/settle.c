@@ -78,6 +78,8 @@ void settle(struct batch *batch, uint32_t index, const struct settlement *s)
             outcome.reason = words;
     }
     count_verdict(&lane->figures, state);
+    if (s->is_attempt && s->error_class < 0 && s->error_class > -LANE_ERROR_CLASSES)
+        lane->figures.errors[-s->error_class]++;
     tell_verdict(batch, index, &outcome);
     outbox_add(&lane->outbox, &outcome);
 }

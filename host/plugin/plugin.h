@@ -149,6 +149,7 @@ enum plugin_outcome_kind {
 struct plugin_outcome {
     enum plugin_outcome_kind kind;
     const char *step; /* static: "selector", "transformer", "client", "submitter" */
+    bool is_shared;   /* no verdict of its own: the callback refused all that it was given */
     int error_class;
     uint32_t retry_after_ms;
     int http_status;

@@ -88,6 +88,7 @@ static int parse_outcomes(struct wire_in *in, struct reply *reply, const struct 
         outcomes[i] = (struct plugin_outcome){
             .kind = outcome_kinds[wire.kind],
             .step = step_names[wire.step],
+            .is_shared = wire.is_shared,
             .error_class = wire.error_class,
             .retry_after_ms = wire.retry_after_ms,
             .http_status = (int)(wire.http_status <= 999 ? wire.http_status : 0),

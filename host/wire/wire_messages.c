@@ -224,7 +224,7 @@ int wire_get_judge(struct wire_in *in, struct wire_judge *out)
 /* What an outcome has besides its texts, which are there only when `texts` says so: most have none.
  */
 struct fixed_outcome {
-    uint8_t kind, step, texts, reserved;
+    uint8_t kind, step, texts, is_shared;
     int32_t error_class;
     uint32_t retry_after_ms, http_status;
 };
@@ -239,6 +239,7 @@ void wire_put_outcome(struct wire_out *out, const struct wire_outcome *outcome)
         .texts = (uint8_t)((outcome->message.len > 0 ? HAS_MESSAGE : 0) |
                            (outcome->external_id.len > 0 ? HAS_EXTERNAL_ID : 0) |
                            (outcome->has_payload ? HAS_PAYLOAD : 0)),
+        .is_shared = outcome->is_shared,
         .error_class = outcome->error_class,
         .retry_after_ms = outcome->retry_after_ms,
         .http_status = outcome->http_status,
@@ -262,12 +263,13 @@ int wire_get_outcome(struct wire_in *in, struct wire_outcome *out)
         return -1;
     memcpy(&fixed, bytes, sizeof fixed);
     if (fixed.kind >= WIRE_KIND_END || fixed.step >= WIRE_IN_END || fixed.texts > 7 ||
-        fixed.reserved != 0)
+        fixed.is_shared > 1)
         return -1;
     *out = (struct wire_outcome){
         .kind = fixed.kind,
         .step = fixed.step,
         .has_payload = fixed.texts & HAS_PAYLOAD,
+        .is_shared = fixed.is_shared != 0,
         .error_class = fixed.error_class,
         .retry_after_ms = fixed.retry_after_ms,
         .http_status = fixed.http_status,

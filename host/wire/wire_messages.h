@@ -166,6 +166,7 @@ enum { WIRE_OUTCOME_LEAST = 16, WIRE_REQUEST_LEAST = 28 };
 struct wire_outcome {
     uint8_t kind, step; /* enum wire_kind, enum wire_step; checked by get */
     bool has_payload;   /* transformed, and sent back */
+    bool is_shared;     /* the status of a callback that refused all that it was given */
     int32_t error_class;
     uint32_t retry_after_ms, http_status;
     tenon_str message, external_id, payload;
