@@ -14,11 +14,12 @@ void api_entity_delete(struct api_call *call);
 void api_relationships_post(struct api_call *call);
 void api_entity_relationships(struct api_call *call);
 
-/* api_integrations.c, api_logs.c, api_trigger.c */
+/* api_integrations.c, api_logs.c, api_tap.c, api_trigger.c */
 void api_integrations_list(struct api_call *call);
 void api_integrations_health(struct api_call *call);
 void api_integration_get(struct api_call *call);
 void api_integration_logs(struct api_call *call);
+void api_integration_tap(struct api_call *call);
 void api_integration_trigger(struct api_call *call);
 void api_reply_no_integration(struct api_call *call,
                               const char *name); /* 404 with the names that there are */

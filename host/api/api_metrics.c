@@ -260,6 +260,8 @@ static void put_process(struct buf *out, const struct api *api)
                    (unsigned long long)figures->answers[i]);
     put_plain(out, "tenon_api_requests_under_way", "gauge", "Requests being answered.",
               (double)figures->under_way);
+    put_plain(out, "tenon_api_streams", "gauge", "Live views that are open.",
+              (double)figures->streams);
 }
 
 static void metrics_with(struct api_call *call, const struct api_counts *counts)

@@ -33,6 +33,8 @@ const struct api_route api_routes[] = {
     {"GET", "/api/v1/integrations/{id}/logs", api_integration_logs, "read",
      "level,since,limit,follow",
      "An integration's last log lines, kept in memory; follow=1: and those that come, a line each"},
+    {"GET", "/api/v1/integrations/{id}/tap", api_integration_tap, "read", "stage,entity,limit",
+     "Follow an integration's records stage by stage, live, a line of JSON each"},
     {"POST", "/api/v1/integrations/{id}/trigger", api_integration_trigger, "operate", "",
      "Submit by hand: {\"selector\", \"entity\", \"dry_run\"}"},
     {"POST", "/trigger-integration/{id}", api_integration_trigger, "operate", "",

@@ -18,6 +18,12 @@ static const struct cli_option integration_logs_options[] = {
     {"limit", "N", "the last so many lines at most; short: -n N"},
     END_OF_OPTIONS,
 };
+static const struct cli_option tap_options[] = {
+    {"stage", "STAGES", "only these, separated by commas"},
+    {"entity", "ID", "only what concerns this entity"},
+    {"limit", "N", "end after so many lines; short: -n N"},
+    END_OF_OPTIONS,
+};
 static const struct cli_option entity_add_options[] = {
     {"type", "TYPE", "the entities' type; else their own \"type\""},
     {"id", "ID", "store one object under this id; else its own \"id\""},
@@ -93,6 +99,13 @@ const struct cli_command cli_commands[] = {
      "The daemon keeps the last 256 lines of each integration in memory, of the levels that [log] "
      "level\n"
      "lets through. With --follow and --json each line is one JSON object."},
+    {"tap", "NAME", tap_options, CLI_ONLINE, cli_tap,
+     "Follow the records of the integration NAME stage by stage, live",
+     "Stages: claimed, refused, selected, transformed, request, answer, verdict. Behind the entity "
+     "stand its\n"
+     "version, the submission and the attempt: 'evt-1 v2 #17.1'. Payloads, bodies and answers are "
+     "excerpts,\n"
+     "secrets are masked. Delivery is not slowed: lines that come too fast are lost, and counted."},
     {"entity add", "[FILE|-|JSON]", entity_add_options, CLI_ONLINE, cli_entity_add,
      "Store entities: one JSON object, an array or NDJSON",
      "Takes a file, '-' for standard input, or the JSON itself:\n"

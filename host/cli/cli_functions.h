@@ -22,6 +22,9 @@ int cli_entity_delete(struct cli *cli);
 int cli_entity_relate(struct cli *cli);
 int cli_entity_import(struct cli *cli);
 
+/* cli_tap.c */
+int cli_tap(struct cli *cli);
+
 /* cli_submit.c, cli_submission.c, cli_moves.c, cli_why.c */
 int cli_submit(struct cli *cli);
 int cli_submission_retry(struct cli *cli);

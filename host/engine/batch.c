@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "engine/tell.h"
 
 #include <stdlib.h>
 #include <tenon/tenon.h>
@@ -162,6 +163,8 @@ static void take_outcomes(struct delivery *delivery, struct plugin_reply *reply)
 
     bool is_split = splitting_take_call(batch, delivery->indexes, delivery->count, reply->outcomes);
 
+    if (tap_is_on(batch->lane->tap))
+        tell_outcomes(delivery, reply);
     for (uint32_t i = 0; i < delivery->count; i++) {
         const struct plugin_outcome *outcome = &reply->outcomes[i];
 
@@ -358,6 +361,8 @@ int batch_start(struct lane *lane, struct store_claim *claim)
         batch->next->link = &batch->next;
     batch->link = &lane->batches;
     lane->batches = batch;
+    if (tap_is_on(lane->tap))
+        tell_claimed(batch);
     enter_stage(batch, lane->jq != NULL ? STAGE_JQ : STAGE_PLUGIN);
     batch_advance(batch);
     return 0;

@@ -81,8 +81,9 @@ static int fill(struct engine *engine, const struct engine_rooms *rooms, struct 
     engine->rooms = *rooms;
     engine->generation = generation_create(rooms->setup);
     engine->rooms.setup = NULL;
+    engine->rooms.taps = taps_create(rooms->loop);
     engine->grace = loop_timer_create(rooms->loop, grace_over, engine);
-    if (engine->generation == NULL || engine->grace == NULL ||
+    if (engine->generation == NULL || engine->rooms.taps == NULL || engine->grace == NULL ||
         roster_init(&engine->roster, rooms->loop, lanes_changed, engine) < 0)
         return err_set(err, -ENOMEM, "out of memory");
     engine->reload = reload_create(engine, err);
@@ -112,6 +113,7 @@ void engine_destroy(struct engine *engine)
     roster_finish(&engine->roster);
     generation_unref(engine->generation);
     loop_timer_destroy(engine->grace);
+    taps_destroy(engine->rooms.taps);
     free(engine);
 }
 
@@ -259,6 +261,13 @@ bool engine_integration_find(const struct engine *engine, const char *name,
             return true;
         }
     return false;
+}
+
+struct tap *engine_tap(const struct engine *engine, const char *integration)
+{
+    return roster_find(&engine->roster, integration) != NULL
+               ? taps_of(engine->rooms.taps, integration)
+               : NULL;
 }
 
 bool engine_is_ready(const struct engine *engine)

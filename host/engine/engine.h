@@ -18,6 +18,8 @@
 #include <stdint.h>
 
 struct engine;
+struct tap;
+struct taps;
 
 /* The rooms below, opened by main/; the engine borrows them until engine_destroy. */
 struct engine_rooms {
@@ -30,6 +32,7 @@ struct engine_rooms {
      * is borrowed for the call. */
     void (*configured)(void *user, const struct config *former);
     void *user;
+    struct taps *taps; /* the engine's own, set by it */
 };
 
 struct engine *engine_create(const struct engine_rooms *rooms, struct err *err);
@@ -78,6 +81,9 @@ void engine_integration_at(const struct engine *engine, size_t index,
                            struct engine_integration *out);
 bool engine_integration_find(const struct engine *engine, const char *name,
                              struct engine_integration *out);
+/* Where to listen to an integration's records (engine/tap.h); NULL: there is no such integration,
+ * or no memory. */
+struct tap *engine_tap(const struct engine *engine, const char *integration);
 const struct engine_rooms *engine_rooms(const struct engine *engine);
 /* As read last; borrowed until the next loop round. */
 const struct config *engine_config(const struct engine *engine);

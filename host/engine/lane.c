@@ -160,7 +160,7 @@ static void claim_done(struct store_op *op)
 
 void lane_pause(struct lane *lane, int64_t until_ms, const char *words)
 {
-    int64_t now = clock_wall_ms();
+    int64_t now = clock_due_ms();
 
     log_integration_scope(lane->name);
     if (until_ms <= lane->paused_until_ms)

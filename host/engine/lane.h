@@ -15,6 +15,7 @@
 #include "engine/generation.h"
 #include "engine/outbound.h"
 #include "engine/outbox.h"
+#include "engine/tap.h"
 #include "rules/retry.h"
 #include "rules/names.h"
 
@@ -58,6 +59,7 @@ struct lane {
     uint64_t requests_records; /* records in all requests, to size the window */
     struct lane_figures figures;
     struct log_limit failures_told, retries_told;
+    struct tap *tap; /* of this name, not of this lane; NULL: none to be had */
 
     void (*changed)(void *user, struct lane *lane); /* state changed or went idle */
     void *changed_user;

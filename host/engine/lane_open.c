@@ -95,6 +95,7 @@ struct lane *lane_create(const struct engine_rooms *rooms, struct generation *ge
     lane->generation = generation_ref(generation);
     lane->file = file;
     lane->name = strdup(config_file_name(file));
+    lane->tap = taps_of(rooms->taps, config_file_name(file));
     lane->timer = loop_timer_create(rooms->loop, on_timer, lane);
     if (lane->name == NULL || lane->timer == NULL ||
         outbox_init(&lane->outbox, rooms->loop, rooms->store, &events) < 0) {

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/secret.h"
+#include "engine/tell.h"
 #include "rules/judge.h"
 
 #include <stdio.h>
@@ -171,6 +172,8 @@ static void sending_done(struct http_request *http)
      * credential. */
     (void)secret_mask_in_place(http->answer.ptr, http->answer.len);
     (void)secret_mask_in_place(http->answer_headers.ptr, http->answer_headers.len);
+    if (tap_is_on(lane->tap))
+        tell_answer(sending->batch, sending->records, sending->record_count, http);
     lane->figures.attempts_ms_sum += (uint64_t)http->duration_us / 1000;
     pause_after(lane, http);
     if (http->failure == HTTP_ANSWERED && lane->facts.has_judge) {
@@ -279,6 +282,8 @@ void sending_start(struct delivery *delivery, struct plugin_reply *reply)
         }
         lane->figures.requests++;
         lane->requests_records += sending->record_count;
+        if (tap_is_on(lane->tap))
+            tell_request(sending->batch, sending->records, sending->record_count, &sending->http);
         *tail = &sending->http;
         tail = &sending->http.next;
     }

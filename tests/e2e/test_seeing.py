@@ -208,3 +208,106 @@ def test_without_a_journal_standard_error_gets_the_lines(tenon, receiver):
     assert "log goes to standard error" in tenon.log_text()
     assert str(tenon.folder / "nobody") in tenon.log_text()
     assert "integration active" in tenon.log_text()
+
+
+# ---- tap ---------------------------------------------------------------------------------------
+
+STAGES = ["claimed", "selected", "transformed", "request", "answer", "verdict"]
+
+
+def test_tap_shows_a_record_stage_by_stage(tenon, receiver):
+    tenon.environment["HOOK_TOKEN"] = "s3cr3t-t0ken-value"
+    receiver.break_it(status=503, count=2)  # each of the two records once
+    tenon.webhook(
+        "hooks", receiver.url("/in"), more="[auth]\ntype = bearer\ntoken = ${env:HOOK_TOKEN}\n"
+    )
+    tenon.start()
+    with following(tenon, "tap", "hooks", "--entity", "evt-1", "--json") as client:
+        wait_for(lambda: streams(tenon) == 1, "the tap to be open")
+        tenon.add({"id": "evt-0"}, {"id": "evt-1", "note": "the s3cr3t-t0ken-value"})
+        seen = read_json(client, lambda line: line.get("state") == "succeeded")
+    assert [line["stage"] for line in seen] == STAGES * 2, seen
+    assert {line["entity"] for line in seen} == {"evt-1"}
+    assert [line["attempt"] for line in seen] == [1] * 6 + [2] * 6
+    assert json.loads(seen[2]["payload"])["id"] == "evt-1"
+    assert seen[3]["method"] == "POST" and seen[3]["url"] == receiver.url("/in")
+    assert seen[3]["headers"]["Authorization"] == "Bearer ********", seen[3]
+    assert (seen[4]["http_status"], seen[10]["http_status"]) == (503, 200)
+    assert seen[5]["state"] == "retrying" and seen[5]["wait_ms"] >= 0
+    assert "s3cr3t" not in json.dumps(seen)
+    wait_for(lambda: streams(tenon) == 0, "the tap to be gone with its reader")
+
+
+def streams(tenon):
+    """How many live views are open."""
+    return int(figure(tenon, "tenon_api_streams"))
+
+
+def figure(tenon, name):
+    """One line of /metrics by its name and labels."""
+    for line in tenon.get("/metrics").body.decode().splitlines():
+        if line.startswith(name + " "):
+            return float(line.rsplit(" ", 1)[1])
+    raise AssertionError("there is no '%s' in /metrics" % name)
+
+
+def test_tap_names_who_refused(tenon, receiver):
+    tenon.webhook(
+        "hooks", receiver.url("/in"), select="type = event\nwhere = .price > 10\n"
+    )
+    tenon.start()
+    with following(tenon, "tap", "hooks", "-n", "3", "--stage", "refused,verdict") as client:
+        wait_for(lambda: streams(tenon) == 1, "the tap to be open")
+        tenon.add({"id": "cheap", "price": 1})
+        wait_for(lambda: tenon.submissions(state="skipped"), "the record to be skipped")
+        tenon.add({"id": "dear", "price": 11})
+        assert client.wait(20 * PATIENCE) == 0
+        first, second, third = client.stdout.read().splitlines()
+    assert " refused     cheap v1 #1.1" in first and 'by="selector"' in first, first
+    assert " verdict     cheap v1 #1.1" in second and 'state="skipped"' in second, second
+    assert " verdict     dear v1 #2.1" in third and 'state="succeeded"' in third, third
+    bad = tenon.cli("tap", "hooks", "--stage", "nonsense", check=False)
+    assert bad.returncode == 1 and "claimed, refused" in bad.stderr
+
+
+def rss_kb(pid):
+    with open("/proc/%d/status" % pid) as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
+
+
+def test_a_stalled_tapper_costs_lines_not_records(tenon, receiver):
+    """It does not read: delivery goes on, memory does not grow with what it missed, and when it
+    reads again it learns how much that was, to the line."""
+    records = 20000
+    receiver.mend()
+    tenon.host_ini(log="level = info\n")
+    tenon.webhook("hooks", receiver.url("/in"))
+    tenon.start()
+    tenon.add({"id": "warm-up"})
+    wait_for(lambda: tenon.submissions(state="succeeded"), "the first record to be settled")
+    stalled = UnixConnection(str(tenon.socket), 60 * PATIENCE)
+    stalled.request("GET", "/api/v1/integrations/hooks/tap")
+    response = stalled.getresponse()
+    before = rss_kb(tenon.process.pid)
+    for start in range(0, records, 1000):
+        tenon.add(
+            *({"id": "evt-%d" % n, "text": "x" * 400} for n in range(start, start + 1000))
+        )
+    wait_for(
+        lambda: receiver.stats()["records"] == records + 1, "all records to arrive", timeout=120
+    )
+    assert rss_kb(tenon.process.pid) - before < 32 * 1024
+    wait_for(
+        lambda: tenon.integration("hooks")["submissions"].get("succeeded") == records + 1,
+        "all to be settled",
+    )
+    told = lost = 0
+    for raw in response:
+        line = json.loads(raw)
+        lost += line.get("lines", 0)
+        told += line["stage"] != "lost"
+        if told + lost >= records * len(STAGES):
+            break
+    stalled.close()
+    assert told + lost == records * len(STAGES), (told, lost)
+    assert lost > 0
