@@ -154,24 +154,16 @@ static void write_timeout(struct http_request *request,
             request->status != 0 ? "whole answer" : "answer", peer, settings->timeout_ms);
 }
 
-void http_outcome_fail(struct http_request *request, const struct http_transfer *transfer,
-                       const struct http_destination_settings *settings, CURLcode result,
-                       const char *detail)
+void http_outcome_fail(struct http_request *request,
+                       const struct http_destination_settings *settings,
+                       const struct http_loss *loss)
 {
-    CURL *easy = http_transfer_easy(transfer);
+    CURLcode result = loss->result;
+    bool was_sent = loss->was_sent;
     char peer[PEER_BYTES];
     char tls[WHY_BYTES];
-    long sent_bytes = 0;
-    long os_errno = 0;
-    bool was_sent;
     const char *why;
 
-    /* Counts what went to the socket, also by a try that libcurl repeated on its own: never too
-     * low. But it counts what a proxy was asked as well, before there is a connection to the
-     * destination. */
-    (void)curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &sent_bytes);
-    (void)curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &os_errno);
-    was_sent = sent_bytes > 0 && http_transfer_is_connected(transfer);
     describe_peer(request->url, settings, peer, sizeof(peer));
     if (was_sent)
         request->failure = HTTP_NO_ANSWER;
@@ -182,12 +174,12 @@ void http_outcome_fail(struct http_request *request, const struct http_transfer 
         return;
     }
     why = explain(result, was_sent);
-    if (why == NULL && os_errno != 0 && result == CURLE_COULDNT_CONNECT)
-        why = strerror((int)os_errno);
-    if (why == NULL && explain_tls(result, settings, detail, tls, sizeof(tls)))
+    if (why == NULL && loss->os_errno != 0 && result == CURLE_COULDNT_CONNECT)
+        why = strerror(loss->os_errno);
+    if (why == NULL && explain_tls(result, settings, loss->detail, tls, sizeof(tls)))
         why = tls;
     if (why == NULL)
-        why = detail[0] != '\0' ? detail : curl_easy_strerror(result);
+        why = loss->detail[0] != '\0' ? loss->detail : curl_easy_strerror(result);
     if (result == CURLE_OK)
         why = "what came is not an HTTP answer";
     (void)snprintf(request->error, sizeof(request->error), "%s %s: %.*s", /* may be cut */

@@ -2,7 +2,10 @@
 #include "http/http_transfer.h"
 
 #include "base/clock.h"
+#include "http/http_answer.h"
+#include "http/http_plain.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 
 enum {
@@ -19,7 +22,13 @@ struct http_transfer {
     CURL *easy;
     void *owner;
     const struct http_destination_settings *settings;
-    struct http_request *request; /* NULL: idle */
+    struct http_request *request; /* under way, or over and not taken yet; NULL: idle */
+    struct http_plain *plain;     /* NULL: none was wanted yet */
+    int epoll;
+    bool is_plain;      /* the request goes over `plain`; the easy handle at most connects for it */
+    bool connects_only; /* the easy handle is set so */
+    bool went_again;
+    bool is_over;
     size_t response_bytes_max;
     int64_t started_us;
     enum shape shape;
@@ -133,13 +142,14 @@ static void set_limits(struct http_transfer *transfer)
 }
 
 struct http_transfer *http_transfer_create(const struct http_destination_settings *settings,
-                                           void *owner)
+                                           int epoll, void *owner)
 {
     struct http_transfer *transfer = calloc(1, sizeof(*transfer));
 
     if (transfer == NULL)
         return NULL;
     transfer->owner = owner;
+    transfer->epoll = epoll;
     transfer->settings = settings;
     transfer->response_bytes_max = settings->max_response_bytes > 0
                                        ? (size_t)settings->max_response_bytes
@@ -174,6 +184,7 @@ void http_transfer_destroy(struct http_transfer *transfer)
 {
     if (transfer == NULL)
         return;
+    http_plain_destroy(transfer->plain);
     curl_easy_cleanup(transfer->easy);
     free(transfer->nodes);
     free(transfer);
@@ -306,11 +317,8 @@ static void set_body(struct http_transfer *transfer, const struct http_request *
     }
 }
 
-bool http_transfer_prepare(struct http_transfer *transfer, struct http_request *request)
+static bool check_request(struct http_request *request)
 {
-    bool has_body = request->body_part_count > 0;
-
-    transfer->request = NULL;
     if (!is_method(request->method)) {
         http_outcome_refuse(request, "the method is not an HTTP token");
         return false;
@@ -321,18 +329,11 @@ bool http_transfer_prepare(struct http_transfer *transfer, struct http_request *
         http_outcome_refuse(request, "a header holds a line break");
         return false;
     }
-    if (request->url == NULL ||
-        curl_easy_setopt(transfer->easy, CURLOPT_URL, request->url) != CURLE_OK) {
-        http_outcome_refuse(request, "the URL is missing or too long");
-        return false;
-    }
-    set_method(transfer, request, has_body);
-    set_body(transfer, request);
-    if (!link_headers(transfer, request,
-                      transfer->shape == SHAPE_FIELDS || transfer->shape == SHAPE_PARTS)) {
-        http_outcome_refuse(request, "out of memory");
-        return false;
-    }
+    return true;
+}
+
+static void start_outs(struct http_request *request)
+{
     buf_clear(&request->answer);
     buf_clear(&request->answer_headers);
     buf_clear(&request->rate_headers);
@@ -343,12 +344,79 @@ bool http_transfer_prepare(struct http_transfer *transfer, struct http_request *
     request->error[0] = '\0';
     request->is_cut = false;
     request->retry_after_ms = -1;
+}
+
+static void set_connects_only(struct http_transfer *transfer, bool connects_only)
+{
+    if (transfer->connects_only == connects_only)
+        return;
+    curl_easy_setopt(transfer->easy, CURLOPT_CONNECT_ONLY, connects_only ? 1L : 0L);
+    curl_easy_setopt(transfer->easy, CURLOPT_FRESH_CONNECT, connects_only ? 1L : 0L);
+    transfer->connects_only = connects_only;
+}
+
+static enum http_step set_easy(struct http_transfer *transfer, struct http_request *request)
+{
+    bool has_body = request->body_part_count > 0;
+
+    set_connects_only(transfer, false);
+    if (request->url == NULL ||
+        curl_easy_setopt(transfer->easy, CURLOPT_URL, request->url) != CURLE_OK) {
+        http_outcome_refuse(request, "the URL is missing or too long");
+        transfer->is_over = true;
+        return STEP_OVER;
+    }
+    set_method(transfer, request, has_body);
+    set_body(transfer, request);
+    if (!link_headers(transfer, request,
+                      transfer->shape == SHAPE_FIELDS || transfer->shape == SHAPE_PARTS)) {
+        http_outcome_refuse(request, "out of memory");
+        transfer->is_over = true;
+        return STEP_OVER;
+    }
+    return STEP_EASY;
+}
+
+/* libcurl connects and hands the socket over; see adopt(). */
+static enum http_step set_connect(struct http_transfer *transfer)
+{
+    set_connects_only(transfer, true);
+    if (curl_easy_setopt(transfer->easy, CURLOPT_URL, transfer->request->url) == CURLE_OK)
+        return STEP_EASY;
+    http_transfer_end(transfer, CURLE_OUT_OF_MEMORY, "");
+    return STEP_OVER;
+}
+
+static enum http_step start_plain(struct http_transfer *transfer)
+{
+    return http_plain_start(transfer->plain, transfer->request, transfer->response_bytes_max) ==
+                   PLAIN_WAITS
+               ? STEP_WAITS
+               : STEP_OVER;
+}
+
+enum http_step http_transfer_start(struct http_transfer *transfer, struct http_request *request)
+{
+    transfer->request = request;
+    transfer->is_over = false;
+    transfer->is_plain = false;
+    transfer->went_again = false;
+    transfer->is_connected = false;
+    transfer->detail[0] = '\0';
+    if (!check_request(request)) {
+        transfer->is_over = true;
+        return STEP_OVER;
+    }
+    start_outs(request);
     request->started_ms = clock_wall_ms();
     transfer->started_us = clock_mono_us();
-    transfer->detail[0] = '\0';
-    transfer->is_connected = false;
-    transfer->request = request;
-    return true;
+    if (transfer->plain == NULL)
+        transfer->plain = http_plain_create(transfer->epoll, transfer); /* or libcurl does it all */
+    transfer->is_plain =
+        transfer->plain != NULL && http_plain_wants(transfer->plain, request, transfer->settings);
+    if (!transfer->is_plain)
+        return set_easy(transfer, request);
+    return http_plain_is_connected(transfer->plain) ? start_plain(transfer) : set_connect(transfer);
 }
 
 static void copy_headers(CURL *easy, struct buf *out)
@@ -372,57 +440,161 @@ static void copy_headers(CURL *easy, struct buf *out)
 /* Looked up by name: few destinations send any, and a walk over all headers would cost more. */
 static void copy_rate_headers(CURL *easy, struct buf *out)
 {
-    static const char *const names[][3] = {
-        {"RateLimit", "", ""}, /* the most important of a family first: without it none is read */
-        {"RateLimit-Remaining", "RateLimit-Reset", "RateLimit-Limit"},
-        {"X-RateLimit-Remaining", "X-RateLimit-Reset", "X-RateLimit-Limit"},
-    };
     struct curl_header *header;
 
-    for (size_t family = 0; family < sizeof names / sizeof *names; family++)
-        for (size_t i = 0; i < 3; i++) {
-            if (curl_easy_header(easy, names[family][i], 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
+    for (size_t family = 0; family < HTTP_RATE_FAMILIES; family++)
+        for (size_t i = 0; i < HTTP_RATE_NAMES; i++) {
+            if (curl_easy_header(easy, http_rate_names[family][i], 0, CURLH_HEADER, -1, &header) !=
+                CURLHE_OK)
                 break;
-            buf_printf(out, "%s: %.200s\n", names[family][i], header->value);
+            buf_printf(out, "%s: %.200s\n", http_rate_names[family][i], header->value);
         }
 }
 
-struct http_request *http_transfer_complete(struct http_transfer *transfer, CURLcode result)
+static void stop_clock(struct http_transfer *transfer)
+{
+    transfer->request->duration_us = clock_mono_us() - transfer->started_us;
+    transfer->is_over = true;
+}
+
+static void fail(struct http_transfer *transfer, struct http_loss loss)
+{
+    loss.was_sent |= transfer->went_again; /* then it was, the first time */
+    stop_clock(transfer);
+    http_outcome_fail(transfer->request, transfer->settings, &loss);
+}
+
+static void fail_easy(struct http_transfer *transfer, CURLcode result, const char *detail)
+{
+    struct http_loss loss = {.result = result, .detail = detail};
+    long sent_bytes = 0;
+    long os_errno = 0;
+
+    /* Counts what went to the socket, also by a try that libcurl repeated on its own: never too
+     * low. But it counts what a proxy was asked as well, before there is a connection to the
+     * destination. */
+    (void)curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &sent_bytes);
+    (void)curl_easy_getinfo(transfer->easy, CURLINFO_OS_ERRNO, &os_errno);
+    loss.os_errno = (int)os_errno;
+    loss.was_sent = sent_bytes > 0 && transfer->is_connected;
+    fail(transfer, loss);
+}
+
+static void end_answered(struct http_transfer *transfer, const char *retry_after)
 {
     struct http_request *request = transfer->request;
-    struct curl_header *header;
+
+    stop_clock(transfer);
+    request->failure = HTTP_ANSWERED;
+    if (request->status >= 300 && retry_after != NULL && retry_after[0] != '\0')
+        request->retry_after_ms = http_outcome_retry_after(str_of(retry_after), clock_wall_ms());
+}
+
+static void end_easy(struct http_transfer *transfer, CURLcode result)
+{
+    struct http_request *request = transfer->request;
+    struct curl_header *header = NULL;
     long status = 0;
 
-    request->duration_us = clock_mono_us() - transfer->started_us;
     (void)curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE,
                             &status); /* 0 is what it then stays */
     request->status = (int)status;
-    transfer->request = NULL;
     if (result == CURLE_WRITE_ERROR && request->is_cut)
         result = CURLE_OK; /* the answer is known, only its tail was not wanted */
     if (result != CURLE_OK || status == 0) {
-        http_outcome_fail(request, transfer, transfer->settings, result, transfer->detail);
-        return request;
+        fail_easy(transfer, result, transfer->detail);
+        return;
     }
-    request->failure = HTTP_ANSWERED;
     if (status >= 300 &&
-        curl_easy_header(transfer->easy, "Retry-After", 0, CURLH_HEADER, -1, &header) == CURLHE_OK)
-        request->retry_after_ms = http_outcome_retry_after(str_of(header->value), clock_wall_ms());
+        curl_easy_header(transfer->easy, "Retry-After", 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
+        header = NULL;
+    end_answered(transfer, header != NULL ? header->value : NULL);
     copy_rate_headers(transfer->easy, &request->rate_headers);
     if (request->keep_headers)
         copy_headers(transfer->easy, &request->answer_headers);
-    return request;
 }
 
-struct http_request *http_transfer_abandon(struct http_transfer *transfer)
+/* The socket that libcurl connected becomes ours by a second descriptor: libcurl closes the first
+ * with the handle. */
+static enum http_step adopt(struct http_transfer *transfer, CURLcode result)
 {
-    struct http_request *request = transfer->request;
+    curl_socket_t connected = CURL_SOCKET_BAD;
+    int fd = -1;
+
+    if (result == CURLE_OK)
+        result = curl_easy_getinfo(transfer->easy, CURLINFO_ACTIVESOCKET, &connected);
+    if (result == CURLE_OK && connected != CURL_SOCKET_BAD)
+        fd = fcntl(connected, F_DUPFD_CLOEXEC, 0);
+    if (fd >= 0 && http_plain_adopt(transfer->plain, fd) == 0)
+        return start_plain(transfer);
+    if (result == CURLE_OK)
+        result = CURLE_COULDNT_CONNECT;
+    fail_easy(transfer, result, transfer->detail);
+    return STEP_OVER;
+}
+
+enum http_step http_transfer_on_message(struct http_transfer *transfer, CURLcode result)
+{
+    if (transfer->is_plain)
+        return adopt(transfer, result);
+    end_easy(transfer, result);
+    return STEP_OVER;
+}
+
+enum http_step http_transfer_on_event(struct http_transfer *transfer, uint32_t events)
+{
+    const struct http_plain_end *end;
+
+    if (http_plain_on_event(transfer->plain, events) == PLAIN_WAITS)
+        return STEP_WAITS;
+    end = http_plain_end(transfer->plain);
+    if (end->may_go_again && !transfer->went_again) {
+        transfer->went_again = true;
+        return set_connect(transfer);
+    }
+    if (end->result == CURLE_OK)
+        end_answered(transfer, end->retry_after);
+    else
+        fail(transfer, (struct http_loss){.result = end->result,
+                                          .os_errno = end->os_errno,
+                                          .was_sent = end->was_sent,
+                                          .detail = end->detail != NULL ? end->detail : ""});
+    return STEP_OVER;
+}
+
+int64_t http_transfer_deadline_us(const struct http_transfer *transfer)
+{
+    return transfer->is_plain && http_plain_is_busy(transfer->plain)
+               ? transfer->started_us + transfer->settings->timeout_ms * 1000
+               : 0;
+}
+
+void http_transfer_end(struct http_transfer *transfer, CURLcode result, const char *detail)
+{
+    struct http_loss loss = {.result = result, .detail = detail};
+
+    if (transfer->request == NULL || transfer->is_over)
+        return;
+    if (transfer->is_plain && http_plain_is_busy(transfer->plain)) {
+        http_plain_cancel(transfer->plain);
+        loss.was_sent = http_plain_end(transfer->plain)->was_sent;
+        fail(transfer, loss);
+    } else {
+        fail_easy(transfer, result, detail);
+    }
+}
+
+struct http_request *http_transfer_take(struct http_transfer *transfer)
+{
+    struct http_request *request = transfer->is_over ? transfer->request : NULL;
 
     if (request == NULL)
         return NULL;
-    request->duration_us = clock_mono_us() - transfer->started_us;
     transfer->request = NULL;
-    http_outcome_fail(request, transfer, transfer->settings, CURLE_ABORTED_BY_CALLBACK,
-                      "the client is shutting down");
     return request;
+}
+
+bool http_transfer_is_idle(const struct http_transfer *transfer)
+{
+    return transfer->request == NULL;
 }

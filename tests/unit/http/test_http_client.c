@@ -27,6 +27,9 @@ struct scene {
 };
 
 static struct scene *scene;
+/* With credentials in its URL a request is libcurl's; without, it goes in clear by our own hand.
+ * All that can go wrong is tested on both ways. */
+static const char *scene_user = "user:hidden@";
 
 static void answer_one(int fd)
 {
@@ -91,7 +94,7 @@ static int set_up(void **state)
     assert_int_equal(listen(scene->listener, 16), 0);
     assert_int_equal(getsockname(scene->listener, (struct sockaddr *)&address, &len), 0);
     scene->port = ntohs(address.sin_port);
-    snprintf(scene->url, sizeof(scene->url), "http://user:hidden@127.0.0.1:%d/p?token=hidden",
+    snprintf(scene->url, sizeof(scene->url), "http://%s127.0.0.1:%d/p?token=hidden", scene_user,
              scene->port);
     return 0;
 }
@@ -476,6 +479,116 @@ static void test_shutdown_tells_sent_from_waiting(void **state)
     close(fd);
 }
 
+/* A server that answers `answers` requests on each connection and closes it without a word. */
+struct short_lived {
+    int answers;
+    int connections; /* seen */
+    int requests;    /* the same */
+};
+
+static void *serve_shortly(void *user)
+{
+    static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+    struct short_lived *server = user;
+    struct timeval patience = {.tv_sec = PEER_PATIENCE_S};
+    int fd;
+
+    while ((fd = accept(scene->listener, NULL, NULL)) >= 0) {
+        struct buf seen = {0};
+
+        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+        server->connections++;
+        for (int i = 0; i < server->answers && peer_read(fd, &seen, "hello!", i + 1); i++) {
+            server->requests++;
+            peer_send(fd, answer);
+        }
+        /* One more is read and not answered: it was under way when the connection ended. */
+        (void)peer_read(fd, &seen, "hello!", server->answers + 1);
+        buf_finish(&seen);
+        close(fd);
+    }
+    return NULL;
+}
+
+static void test_a_connection_that_died_unanswered_is_made_anew(void **state)
+{
+    enum { REQUESTS = 9 };
+    struct short_lived server = {.answers = 3};
+    struct str body = {"hello!", 6};
+    struct http_request requests[REQUESTS];
+    struct err err = {0};
+
+    (void)state;
+    for (int i = 0; i < REQUESTS; i++) {
+        requests[i] = post(&body);
+        requests[i].next = i + 1 < REQUESTS ? &requests[i + 1] : NULL;
+    }
+    scene->destination = http_destination_create(scene->client, &plain, &err);
+    assert_int_equal(pthread_create(&scene->server, NULL, serve_shortly, &server), 0);
+    scene->wanted = REQUESTS;
+    http_client_send(scene->destination, requests);
+    loop_run(scene->loop);
+    http_destination_release(scene->destination);
+    http_client_stop(scene->client);
+    shutdown(scene->listener, SHUT_RDWR);
+    pthread_join(scene->server, NULL);
+    for (int i = 0; i < REQUESTS; i++) {
+        if (requests[i].failure != HTTP_ANSWERED || requests[i].status != 200)
+            fail_msg("request %d: %s", i, requests[i].error);
+        assert_true(str_is(buf_str(&requests[i].answer), "ok"));
+        http_request_finish(&requests[i]);
+    }
+    assert_int_equal(server.requests, REQUESTS);
+    assert_int_equal(server.connections, REQUESTS / 3);
+}
+
+enum { BIG_PARTS = 200, BIG_PART_BYTES = 40000 };
+
+/* Reads slowly enough that no socket holds the whole. */
+static void *serve_big(void *user)
+{
+    size_t *got = user;
+    int fd = accept(scene->listener, NULL, NULL);
+    char bytes[10000];
+    ssize_t len;
+
+    while (*got < (size_t)BIG_PARTS * BIG_PART_BYTES &&
+           (len = recv(fd, bytes, sizeof(bytes), 0)) > 0)
+        for (ssize_t i = 0; i < len; i++)
+            *got += bytes[i] == '#';
+    peer_send(fd, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    close(fd);
+    return NULL;
+}
+
+static void test_a_body_larger_than_the_socket_arrives_whole(void **state)
+{
+    static char part[BIG_PART_BYTES];
+    struct str parts[BIG_PARTS];
+    struct http_request request = {.method = "POST",
+                                   .url = scene->url,
+                                   .body_parts = parts,
+                                   .body_part_count = BIG_PARTS,
+                                   .done = on_done};
+    struct err err = {0};
+    size_t got = 0;
+
+    (void)state;
+    memset(part, '#', sizeof(part));
+    for (int i = 0; i < BIG_PARTS; i++)
+        parts[i] = (struct str){part, sizeof(part)};
+    scene->destination = http_destination_create(scene->client, &plain, &err);
+    assert_int_equal(pthread_create(&scene->server, NULL, serve_big, &got), 0);
+    scene->wanted = 1;
+    http_client_send(scene->destination, &request);
+    http_destination_release(scene->destination);
+    loop_run(scene->loop);
+    pthread_join(scene->server, NULL);
+    assert_int_equal(request.failure, HTTP_ANSWERED);
+    assert_int_equal(got, BIG_PARTS * BIG_PART_BYTES);
+    http_request_finish(&request);
+}
+
 #define CLIENT_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -497,9 +610,14 @@ int main(void)
         CLIENT_TEST(test_no_tls_costs_one_handshake),
         CLIENT_TEST(test_a_hanging_handshake_costs_one_timeout),
         CLIENT_TEST(test_what_is_refused_locally),
+        CLIENT_TEST(test_a_connection_that_died_unanswered_is_made_anew),
+        CLIENT_TEST(test_a_body_larger_than_the_socket_arrives_whole),
         CLIENT_TEST(test_shutdown_tells_sent_from_waiting),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = cmocka_run_group_tests_name("by libcurl", tests, NULL, NULL);
+
+    scene_user = "";
+    return failed + cmocka_run_group_tests_name("in clear", tests, NULL, NULL);
 }
 #undef CLIENT_TEST
