@@ -8,6 +8,7 @@
 #include "engine/batch.h"
 
 #include "base/clock.h"
+#include "engine/clause.h"
 #include "base/log.h"
 #include "engine/tell.h"
 
@@ -122,7 +123,10 @@ static void settle_failed_call(struct delivery *delivery, const struct plugin_re
 static void settle_outcome(struct delivery *delivery, uint32_t i,
                            const struct plugin_outcome *outcome)
 {
+    struct batch *batch = delivery->batch;
     bool is_sent = (delivery->steps & PLUGIN_STEP_SUBMIT) != 0 && outcome->kind != OUTCOME_SKIPPED;
+    bool is_jq = batch->stage == STAGE_JQ;
+    bool has_clause = is_jq || outcome->kind == OUTCOME_SKIPPED;
     const struct settlement s = {
         .verdict = (int)outcome->kind, /* same numbers as TENON_..., see plugin.h */
         .error_class = outcome->error_class,
@@ -130,11 +134,12 @@ static void settle_outcome(struct delivery *delivery, uint32_t i,
         .http_status = outcome->http_status,
         .is_attempt =
             is_sent || outcome->kind == OUTCOME_REJECTED || outcome->kind == OUTCOME_RETRY,
-        .message = outcome->message,
+        .message = has_clause ? clause_words(batch->lane, is_jq, outcome, &batch->arena)
+                              : outcome->message,
         .external_id = outcome->external_id,
     };
 
-    settle(delivery->batch, delivery->indexes[i], &s);
+    settle(batch, delivery->indexes[i], &s);
 }
 
 /* The plugin room holds a reply to "each record in one request or with one verdict"; should a

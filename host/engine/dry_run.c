@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "base/secret.h"
+#include "engine/clause.h"
 #include "rules/names.h"
 
 #include <stdlib.h>
@@ -45,22 +46,27 @@ static void fail(struct dry_run *run, int status, const char *words)
     finish(run, status, &err);
 }
 
-static void begin_json(struct dry_run *run, bool is_wanted, const char *step, struct str reason)
+static void begin_json(struct dry_run *run, bool is_wanted)
 {
     buf_putc(&run->json, '{');
     json_put_member(&run->json, "integration", str_of(run->lane->name));
     json_put_member(&run->json, "entity", run->record.id);
     json_put_int(&run->json, "version", (int64_t)run->record.version);
     json_put_raw(&run->json, "wanted", is_wanted ? STR("true") : STR("false"));
-    if (!is_wanted) {
-        json_put_member(&run->json, "refused_by", str_of(step));
-        json_put_member(&run->json, "reason", reason);
-    }
 }
 
-static void not_wanted(struct dry_run *run, const char *step, struct str reason)
+/* `verdict`: what it would become. */
+static void not_wanted(struct dry_run *run, const struct clause *clause, const char *verdict,
+                       struct str reason)
 {
-    begin_json(run, false, step, reason);
+    begin_json(run, false);
+    json_put_member(&run->json, "refused_by", str_of(clause->name));
+    json_put_member(&run->json, "reason", reason);
+    json_put_member(&run->json, "verdict", str_of(verdict));
+    if (clause->line > 0) {
+        json_put_member(&run->json, "file", str_of(clause->file));
+        json_put_int(&run->json, "line", clause->line);
+    }
     buf_putc(&run->json, '}');
     finish(run, 0, NULL);
 }
@@ -101,7 +107,7 @@ static void show_requests(struct dry_run *run, const struct plugin_reply *reply)
     struct err err = {0};
     struct outbound out;
 
-    begin_json(run, true, NULL, STR_NONE);
+    begin_json(run, true);
     buf_puts(&run->json, ",\"requests\":[");
     for (size_t i = 0; i < reply->request_count; i++) {
         if (outbound_build(run->lane->outbound, &reply->requests[i], &run->record.key,
@@ -119,6 +125,17 @@ static void show_requests(struct dry_run *run, const struct plugin_reply *reply)
 
 static void call_next(struct dry_run *run);
 
+static void refused(struct dry_run *run, const struct plugin_outcome *outcome)
+{
+    const struct clause clause = clause_of(run->lane, run->is_jq_next, outcome);
+
+    not_wanted(run, &clause,
+               outcome->kind == OUTCOME_SKIPPED ? "skipped"
+               : outcome->kind == OUTCOME_RETRY ? "retrying"
+                                                : "failed",
+               clause_words(run->lane, run->is_jq_next, outcome, &run->arena));
+}
+
 static void called(void *user, struct plugin_reply *reply)
 {
     struct dry_run *run = user;
@@ -127,7 +144,7 @@ static void called(void *user, struct plugin_reply *reply)
     if (reply->status != PLUGIN_OK || reply->outcome_count != 1) {
         fail(run, E_REFUSED, reply->words != NULL ? reply->words : "the plugin gave no answer");
     } else if (outcome->kind != OUTCOME_GOES_ON) {
-        not_wanted(run, outcome->step != NULL ? outcome->step : "plugin", outcome->message);
+        refused(run, outcome);
     } else if (run->is_jq_next) {
         run->is_jq_next = false;
         run->record.data = arena_copy(&run->arena, outcome->payload);
@@ -135,7 +152,7 @@ static void called(void *user, struct plugin_reply *reply)
     } else if (reply->request_count > 0) {
         show_requests(run, reply);
     } else {
-        begin_json(run, true, NULL, STR_NONE);
+        begin_json(run, true);
         buf_puts(&run->json, ",\"requests\":[]");
         json_put_member(&run->json, "payload", outcome->payload);
         buf_putc(&run->json, '}');
@@ -199,9 +216,11 @@ static void entity_found(struct store_op *op)
         return;
     }
     if (!names_want(&run->lane->types, run->record.type)) {
-        buf_printf(&words, "type '%.*s' is not wanted: [select] type = %s",
-                   STR_ARG(run->record.type), config_text(run->lane->file, "select", "type"));
-        not_wanted(run, "type", buf_str(&words));
+        const struct clause clause = clause_of_type(run->lane);
+        buf_printf(&words, "type '%.*s' is not wanted: [select] type = %s (%s:%d)",
+                   STR_ARG(run->record.type), config_text(run->lane->file, "select", "type"),
+                   clause.file, clause.line);
+        not_wanted(run, &clause, "skipped", buf_str(&words));
         buf_finish(&words);
         return;
     }
