@@ -49,8 +49,9 @@ const struct api_route api_routes[] = {
      "Give submissions up: the same body; they end as skipped"},
     {"GET", "/api/v1/submissions/{id}", api_submission_get, "read", "",
      "Show one submission with its attempts"},
-    {"GET", "/api/v1/why", api_why, "read", "entity,integration",
-     "Tell what became of an entity at each integration, why, and what comes next"},
+    {"GET", "/api/v1/why", api_why, "read", "entity,integration,rendered",
+     "Tell what became of an entity at each integration, why, and what comes next; with rendered, "
+     "what would be sent now"},
     {"GET", "/api/v1/signals", api_signals_list, "read", "after,limit",
      "List signals, oldest first"},
     {"POST", "/api/v1/reload", api_reload, "operate", "",

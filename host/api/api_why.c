@@ -26,6 +26,7 @@ static void why_destroy(struct why *why)
     buf_finish(&why->only);
     buf_finish(&why->entity_json);
     buf_finish(&why->entity_type);
+    api_why_now_destroy(why);
     free(why);
 }
 DEFINE_GUARD(why, struct why *, why_destroy);
@@ -75,6 +76,7 @@ static bool take_submission(struct why *why, const struct store_row *row)
         .integration = row->integration,
         .state = row->state,
         .due_ms = row->due_ms,
+        .changed_ms = row->updated_ms,
         .is_trimmed = row->is_trimmed,
         .name = str_dup(row->name),
     };
@@ -98,6 +100,8 @@ static bool on_row(struct store_query *query, const struct store_row *row)
         is_kept = take_submission(why, row);
         break;
     case WHY_ATTEMPTS:
+        if (why->submissions[why->asked].started_ms == 0)
+            why->submissions[why->asked].started_ms = row->started_ms;
         api_put_attempt(&why->submissions[why->asked].attempts, row);
         break;
     }
@@ -124,19 +128,37 @@ static uint32_t only_number(const struct why *why)
     return 0;
 }
 
-static void reply(struct why *why)
+void api_why_finish(struct why *why)
 {
     struct buf body = {0};
 
-    api_why_tell(why, &body);
-    api_reply_json(why->call, 200, &body);
-    why_destroy(why);
+    if (!why->is_told) {
+        why->is_told = true;
+        api_why_tell(why, &body);
+        api_reply_json(why->call, 200, &body);
+    }
+    if (why->open == 0)
+        why_destroy(why);
+}
+
+/* Each integration's newest has its history told, and the newest of all, so that an entity with a
+ * thousand versions stays readable. */
+static void pick_histories(struct why *why)
+{
+    for (size_t i = 0; i < why->submission_count; i++) {
+        struct why_submission *submission = &why->submissions[i];
+        submission->wants_history =
+            i < WHY_HISTORIES_MAX ||
+            api_why_newest(why, submission->integration, submission->name) == submission;
+    }
 }
 
 static void ask_attempts(struct why *why)
 {
-    if (why->asked >= why->submission_count || why->asked >= WHY_HISTORIES_MAX) {
-        reply(why);
+    while (why->asked < why->submission_count && !why->submissions[why->asked].wants_history)
+        why->asked++;
+    if (why->asked == why->submission_count) {
+        api_why_ask_now(why);
         return;
     }
     why->step = WHY_ATTEMPTS;
@@ -188,6 +210,7 @@ static void on_done(struct store_op *op)
         ask_attempts(why);
         break;
     case WHY_SUBMISSIONS:
+        pick_histories(why);
         ask_attempts(why);
         break;
     }
@@ -207,6 +230,7 @@ void api_why(struct api_call *call)
         return;
     }
     (void)http_exchange_argument(call->exchange, "integration", &why->only); /* absent: all */
+    why->is_rendered = api_argument_is_set(call, "rendered");
     why->call = call;
     why->query.id = buf_str(&why->entity);
     why->query.row = on_row;

@@ -8,14 +8,17 @@
 
 #include <stddef.h>
 
-enum { WHY_SUBMISSIONS_MAX = 100, WHY_HISTORIES_MAX = 20, WHY_ATTEMPTS_MAX = 100 };
+enum { WHY_SUBMISSIONS_MAX = 1000, WHY_HISTORIES_MAX = 20, WHY_ATTEMPTS_MAX = 100 };
 
 struct why_submission {
     uint64_t number, version;
     uint32_t integration;
     enum submission_state state;
     int64_t due_ms;
+    int64_t changed_ms;
+    int64_t started_ms; /* of its first attempt, when that was asked for; 0: unknown */
     bool is_trimmed;
+    bool wants_history;  /* its integration's newest, or among the newest of all */
     char *name;          /* the integration's */
     struct buf members;  /* of its JSON object */
     struct buf attempts; /* JSON objects */
@@ -25,6 +28,14 @@ struct why_integration {
     uint32_t number;
     uint64_t cursor;
     char *name;
+};
+
+/* What a configured integration would do with the entity now. */
+struct why_now {
+    struct why *why;
+    char *name;
+    struct buf json;  /* the dry run's object, empty: not asked for, or it did not come in time */
+    struct buf words; /* why there is none */
 };
 
 struct why {
@@ -40,7 +51,29 @@ struct why {
     size_t asked; /* whose attempts are being asked for */
     struct why_integration *integrations;
     size_t integration_count;
+    bool is_rendered; /* requests are wanted too */
+    struct why_now *now;
+    size_t now_count;
+    size_t open; /* of these, not answered yet */
+    bool is_told;
+    struct loop_timer *patience;
 };
+
+/* api_why_now.c: asks what would be done now where the store has no answer, then api_why_finish;
+ * that comes again when the last late answer is in. */
+void api_why_ask_now(struct why *why);
+void api_why_now_destroy(struct why *why);
+const struct why_now *api_why_now_of(const struct why *why, const char *name); /* or NULL */
+/* api_why.c: tells, once, and ends when nothing is open. */
+void api_why_finish(struct why *why);
+
+/* The newest submission to it; NULL: none. */
+const struct why_submission *api_why_newest(const struct why *why, uint32_t number,
+                                            const char *name);
+
+/* api_why_next.c: whether it looked, what refused, what comes next and when. */
+void api_why_put_next(struct buf *out, const struct why *why,
+                      const struct engine_integration *integration);
 
 void api_why_tell(const struct why *why, struct buf *out);
 

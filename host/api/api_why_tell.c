@@ -3,7 +3,6 @@
  * was, what comes next. */
 #include "api/api_why.h"
 
-#include "base/clock.h"
 #include "base/json.h"
 
 #include <string.h>
@@ -15,8 +14,8 @@ static bool is_of(const struct why_submission *submission, uint32_t number, cons
     return submission->name != NULL && name != NULL && strcmp(submission->name, name) == 0;
 }
 
-static const struct why_submission *newest_of(const struct why *why, uint32_t number,
-                                              const char *name)
+const struct why_submission *api_why_newest(const struct why *why, uint32_t number,
+                                            const char *name)
 {
     for (size_t i = 0; i < why->submission_count; i++)
         if (is_of(&why->submissions[i], number, name))
@@ -49,6 +48,27 @@ static void put_removed(struct buf *out, const struct why *why,
     json_put_member(out, "details", buf_str(&words));
 }
 
+/* The one that went instead, and what became of that. */
+static void put_superseded_by(struct buf *out, const struct why *why, size_t index)
+{
+    const struct why_submission *old = &why->submissions[index];
+
+    if (old->state != SUBMISSION_SUPERSEDED)
+        return;
+    for (size_t i = index; i > 0; i--) { /* newest first, so the next newer one stands before */
+        const struct why_submission *newer = &why->submissions[i - 1];
+        if (!is_of(newer, old->integration, old->name))
+            continue;
+        api_put_comma(out);
+        buf_puts(out, "\"superseded_by\":{");
+        json_put_int(out, "number", (int64_t)newer->number);
+        json_put_int(out, "version", (int64_t)newer->version);
+        json_put_member(out, "state", str_of(submission_state_name(newer->state)));
+        buf_putc(out, '}');
+        return;
+    }
+}
+
 static void put_submissions(struct buf *out, const struct why *why, uint32_t number,
                             const char *name)
 {
@@ -62,6 +82,9 @@ static void put_submissions(struct buf *out, const struct why *why, uint32_t num
         buf_putc(out, '{');
         buf_add_str(out, buf_str(&submission->members));
         put_removed(out, why, submission);
+        put_superseded_by(out, why, i);
+        if (!submission->wants_history)
+            api_put_bool(out, "history_left_out", true);
         buf_puts(out, ",\"history\":[");
         buf_add_str(out, buf_str(&submission->attempts));
         buf_puts(out, "]}");
@@ -69,95 +92,17 @@ static void put_submissions(struct buf *out, const struct why *why, uint32_t num
     buf_putc(out, ']');
 }
 
-/* What a submission in this state is waiting for, and whether `due_ms` says when. */
-static const char *next_words(enum submission_state state, bool *out_has_time)
-{
-    *out_has_time = false;
-    switch (state) {
-    case SUBMISSION_PENDING:
-        *out_has_time = true;
-        return "it waits for its turn";
-    case SUBMISSION_IN_FLIGHT:
-        return "it is on its way now";
-    case SUBMISSION_SUCCEEDED:
-        return "nothing: this version is delivered";
-    case SUBMISSION_RETRYING:
-        *out_has_time = true;
-        return "it is tried again";
-    case SUBMISSION_UNKNOWN:
-        *out_has_time = true;
-        return "it was sent and the answer never seen: it is sent again under the same idempotency "
-               "key";
-    case SUBMISSION_FAILED:
-        return "nothing by itself: submit it by hand to try again, or change the entity";
-    case SUBMISSION_SKIPPED:
-        return "nothing until the entity changes";
-    case SUBMISSION_SUPERSEDED:
-        return "a newer version goes instead";
-    default:
-        return "nothing";
-    }
-}
-
-static void put_explanation(struct buf *out, const struct why *why,
-                            const struct engine_integration *integration)
-{
-    _buf_ struct buf words = {0};
-    bool will_look = false;
-    uint64_t cursor = 0;
-
-    if (why->is_deleted) {
-        json_put_member(out, "explanation", STR("the entity was deleted"));
-        json_put_member(out, "next", STR("nothing"));
-        return;
-    }
-    for (size_t i = 0; i < why->integration_count; i++)
-        if (why->integrations[i].name != NULL &&
-            strcmp(why->integrations[i].name, integration->name) == 0)
-            cursor = why->integrations[i].cursor;
-    engine_explain(why->call->engine, integration->name, buf_str(&why->entity_type), why->seq,
-                   cursor, &words, &will_look);
-    api_put_masked(out, "explanation", buf_str(&words));
-    api_put_bool(out, "will_look", will_look);
-    json_put_member(out, "next",
-                    will_look ? STR("the lane has yet to look at this version")
-                              : STR("nothing until the entity or the configuration changes"));
-    if (will_look && integration->figures.paused_until_ms > clock_due_ms())
-        api_put_due(out, "next_at", integration->figures.paused_until_ms);
-}
-
-static void put_next(struct buf *out, const struct why *why,
-                     const struct engine_integration *integration,
-                     const struct why_submission *newest)
-{
-    bool has_time;
-
-    if (newest == NULL ||
-        (newest->version < why->version && newest->state != SUBMISSION_IN_FLIGHT)) {
-        put_explanation(out, why, integration);
-        return;
-    }
-    const char *words = next_words(newest->state, &has_time);
-    int64_t due_ms = newest->due_ms;
-    json_put_member(out, "next", str_of(words));
-    if (due_ms < integration->figures.paused_until_ms)
-        due_ms = integration->figures.paused_until_ms;
-    if (has_time)
-        api_put_due(out, "next_at", due_ms);
-}
-
 static void put_configured(struct buf *out, const struct why *why,
                            const struct engine_integration *integration)
 {
-    const struct why_submission *newest = newest_of(why, integration->number, integration->name);
-
     api_put_comma(out);
     buf_putc(out, '{');
     json_put_member(out, "integration", str_of(integration->name));
+    json_put_member(out, "plugin", str_of(integration->plugin));
     api_put_bool(out, "enabled", integration->is_enabled);
     json_put_member(out, "state", str_of(integration->state));
     api_put_masked(out, "words", str_of(integration->words));
-    put_next(out, why, integration, newest);
+    api_why_put_next(out, why, integration);
     put_submissions(out, why, integration->number, integration->name);
     buf_putc(out, '}');
 }
@@ -169,7 +114,7 @@ static void put_former(struct buf *out, const struct why *why, const struct why_
 
     if (former->name == NULL ||
         engine_integration_find(why->call->engine, former->name, &integration) ||
-        newest_of(why, former->number, former->name) == NULL)
+        api_why_newest(why, former->number, former->name) == NULL)
         return;
     api_put_comma(out);
     buf_putc(out, '{');
