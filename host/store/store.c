@@ -60,6 +60,7 @@ struct store {
     struct op_queue compacts;
     struct op_queue finished;
     struct store_retention retention;
+    bool is_retention_new;  /* upkeep has not seen it yet */
     int64_t query_since_us; /* 0: none is under way */
     bool is_posted;
     bool is_closing;
@@ -296,6 +297,9 @@ static void keep_up(struct store *store)
         upkeep->compact = (struct store_compact *)queue_take(&store->compacts);
     struct store_retention retention = store->retention;
     int64_t query_since_us = store->query_since_us;
+    if (store->is_retention_new)
+        upkeep->next_us = 0;
+    store->is_retention_new = false;
     pthread_mutex_unlock(&store->lock);
     if (upkeep->compact == NULL && upkeep->next_us > clock_mono_us())
         return;
@@ -317,7 +321,8 @@ static bool wait_for_work_locked(struct store *store)
         int64_t wait_us = store->upkeep.next_us - clock_mono_us();
         struct timespec until;
 
-        if (wait_us <= 0 || store->compacts.head != NULL || store->upkeep.compact != NULL)
+        if (wait_us <= 0 || store->compacts.head != NULL || store->upkeep.compact != NULL ||
+            store->is_retention_new)
             return true;
         (void)clock_gettime(CLOCK_MONOTONIC, &until); /* cannot fail with a clock that exists */
         until.tv_sec += wait_us / 1000000;
@@ -581,6 +586,8 @@ void store_retain(struct store *store, const struct store_retention *retention)
 {
     pthread_mutex_lock(&store->lock);
     store->retention = *retention;
+    store->is_retention_new = true;
+    pthread_cond_signal(&store->has_writes);
     pthread_mutex_unlock(&store->lock);
 }
 

@@ -33,6 +33,7 @@ struct store;
 struct store_retention {
     int64_t keep_ms[SUBMISSION_STATES]; /* of the live ones it is not asked */
     int64_t signals_ms;
+    bool is_paused; /* for now nothing is removed, and the file stays as it is */
 };
 
 struct store_settings {

@@ -9,7 +9,7 @@
 #include <errno.h>
 
 enum {
-    SLICE_US = 2000,
+    SLICE_US = 600,
     REST = 4, /* so many times what the slice took */
     TICK_MIN_US = 1000000,
     TICK_MAX_US = 10000000,
@@ -188,10 +188,11 @@ struct store_op *store_upkeep_step(struct store_upkeep *upkeep,
         if (status != 0)
             ended = compact_end(upkeep, status, &error);
     } else {
-        status = clean(upkeep, retention, &is_more, &error);
+        status = retention->is_paused ? 0 : clean(upkeep, retention, &is_more, &error);
     }
     upkeep->backend->space(upkeep->writer, &space);
-    if (status == 0 && !is_compacting && !is_more && wants_shrinking(upkeep, &space))
+    if (status == 0 && !is_compacting && !is_more && !retention->is_paused &&
+        wants_shrinking(upkeep, &space))
         status = shrink(upkeep, &is_more, &error);
     if (status < 0 && !is_compacting)
         log_warn("the store could not be cleaned, tried again later", F_ERR(&error));
