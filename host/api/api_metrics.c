@@ -3,6 +3,7 @@
 #include "api/api_counts.h"
 #include "api/api_figures.h"
 #include "api/api_handlers.h"
+#include "api/api_metric.h"
 #include "api/api_process.h"
 #include "base/clock.h"
 #include "rules/judge.h"
@@ -10,45 +11,17 @@
 #include <string.h>
 #include <unistd.h>
 
-static void put_head(struct buf *out, const char *name, const char *kind, const char *help)
-{
-    buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, kind);
-}
-
-static void put_plain(struct buf *out, const char *name, const char *kind, const char *help,
-                      double value)
-{
-    put_head(out, name, kind, help);
-    buf_printf(out, "%s %.15g\n", name, value);
-}
-
-/* A label's value: \, " and line ends are escaped. */
-static void put_label(struct buf *out, const char *name, const char *text)
-{
-    buf_printf(out, "%s=\"", name);
-    for (; text != NULL && *text != '\0'; text++) {
-        if (*text == '\\' || *text == '"')
-            buf_putc(out, '\\');
-        if (*text == '\n')
-            buf_puts(out, "\\n");
-        else
-            buf_putc(out, *text);
-    }
-    buf_putc(out, '"');
-}
-
 /* ---- integrations ---- */
 
 static void put_integration_line(struct buf *out, const char *name, const char *integration,
                                  const char *label, const char *value, uint64_t number)
 {
-    buf_printf(out, "%s{", name);
-    put_label(out, "integration", integration);
-    if (label != NULL) {
-        buf_putc(out, ',');
-        put_label(out, label, value);
-    }
-    buf_printf(out, "} %llu\n", (unsigned long long)number);
+    _buf_ struct buf labels = {0};
+
+    metric_put_label(&labels, "integration", integration);
+    if (label != NULL)
+        metric_put_label(&labels, label, value);
+    metric_put_line(out, name, buf_str(&labels), (double)number);
 }
 
 static void put_records(struct buf *out, const struct engine_integration *integration)
@@ -95,9 +68,24 @@ static void put_errors(struct buf *out, const struct engine_integration *integra
 
 static void put_duration(struct buf *out, const struct engine_integration *integration)
 {
-    buf_puts(out, "tenon_request_seconds_total{");
-    put_label(out, "integration", integration->name);
-    buf_printf(out, "} %.3f\n", (double)integration->figures.attempts_ms_sum / 1000.0);
+    _buf_ struct buf labels = {0};
+
+    metric_put_label(&labels, "integration", integration->name);
+    metric_put_histogram(out, "tenon_request_duration_seconds", buf_str(&labels),
+                         &integration->figures.request_us, &histogram_microseconds, 1e6);
+}
+
+/* By the store's last word: what waits behind a pause counts, what nobody has looked at does not.
+ */
+static void put_overdue(struct buf *out, const struct engine_integration *integration)
+{
+    int64_t due_ms = integration->figures.next_due_ms;
+    int64_t late_ms = due_ms > 0 ? clock_due_ms() - due_ms : 0;
+    _buf_ struct buf labels = {0};
+
+    metric_put_label(&labels, "integration", integration->name);
+    metric_put_line(out, "tenon_queue_overdue_seconds", buf_str(&labels),
+                    late_ms > 0 ? (double)late_ms / 1000 : 0);
 }
 
 static void put_in_flight(struct buf *out, const struct engine_integration *integration)
@@ -110,8 +98,9 @@ static void put_paused(struct buf *out, const struct engine_integration *integra
 {
     int64_t until_ms = integration->figures.paused_until_ms;
 
-    put_integration_line(out, "tenon_integration_paused_until_seconds", integration->name, NULL,
-                         NULL, (uint64_t)(until_ms > 0 ? clock_due_to_wall(until_ms) / 1000 : 0));
+    put_integration_line(out, "tenon_integration_paused_until_timestamp_seconds", integration->name,
+                         NULL, NULL,
+                         (uint64_t)(until_ms > 0 ? clock_due_to_wall(until_ms) / 1000 : 0));
 }
 
 static const struct {
@@ -126,18 +115,20 @@ static const struct {
      put_errors},
     {"tenon_splits_total", "counter",
      "Requests refused as a whole whose records went again in halves.", put_splits},
-    {"tenon_request_seconds_total", "counter", "Time of all answered requests together.",
-     put_duration},
+    {"tenon_request_duration_seconds", "histogram",
+     "Time of requests from sending to the answer, or to giving up.", put_duration},
     {"tenon_records_in_flight", "gauge", "Records in hand.", put_in_flight},
-    {"tenon_integration_paused_until_seconds", "gauge",
+    {"tenon_queue_overdue_seconds", "gauge",
+     "For how long the first of what waits has been due; 0: nothing is late.", put_overdue},
+    {"tenon_integration_paused_until_timestamp_seconds", "gauge",
      "Unix time until which the destination asked to wait; 0: not.", put_paused},
 };
 
 static void put_integrations(struct buf *out, const struct engine *engine)
 {
     for (size_t i = 0; i < sizeof(integration_metrics) / sizeof(integration_metrics[0]); i++) {
-        put_head(out, integration_metrics[i].name, integration_metrics[i].kind,
-                 integration_metrics[i].help);
+        metric_put_head(out, integration_metrics[i].name, integration_metrics[i].kind,
+                        integration_metrics[i].help);
         for (size_t at = 0; at < engine_integration_count(engine); at++) {
             struct engine_integration integration;
             engine_integration_at(engine, at, &integration);
@@ -148,16 +139,16 @@ static void put_integrations(struct buf *out, const struct engine *engine)
 
 static void put_submissions(struct buf *out, const struct api_counts *counts)
 {
-    put_head(out, "tenon_submissions", "gauge",
-             "Submissions in the store by integration and state.");
+    metric_put_head(out, "tenon_submissions", "gauge",
+                    "Submissions in the store by integration and state.");
     for (size_t i = 0; i < counts->count; i++)
         for (int state = 0; state < SUBMISSION_STATES; state++)
             put_integration_line(out, "tenon_submissions", counts->rows[i].name, "state",
                                  submission_state_name(state), counts->rows[i].submissions[state]);
-    put_head(out, "tenon_backlog", "gauge",
-             "Entities that the integration has not looked at yet, about.");
+    metric_put_head(out, "tenon_backlog_entities", "gauge",
+                    "Entities that the integration has not looked at yet, about.");
     for (size_t i = 0; i < counts->count; i++)
-        put_integration_line(out, "tenon_backlog", counts->rows[i].name, NULL, NULL,
+        put_integration_line(out, "tenon_backlog_entities", counts->rows[i].name, NULL, NULL,
                              counts->rows[i].behind);
 }
 
@@ -168,33 +159,54 @@ static void put_store(struct buf *out, struct store *store, const struct api_cou
     struct store_figures figures = {0};
 
     store_figures(store, &figures);
-    put_plain(out, "tenon_store_entities", "gauge", "Entities in the store.",
-              (double)counts->entities);
-    put_plain(out, "tenon_store_bytes", "gauge", "Size of the store.", (double)counts->bytes);
-    put_plain(out, "tenon_store_wal_bytes", "gauge", "Size of the write-ahead log.",
-              (double)figures.wal_bytes);
-    put_plain(out, "tenon_store_commits_total", "counter", "Commits.", (double)figures.commits);
-    put_plain(out, "tenon_store_writes_total", "counter", "Writes, many to a commit.",
-              (double)figures.writes);
-    put_plain(out, "tenon_store_commit_seconds_total", "counter", "Time in commits.",
-              (double)figures.commit_us_sum / 1e6);
-    put_plain(out, "tenon_store_free_bytes", "gauge", "Free places inside the store's file.",
-              (double)figures.free_bytes);
-    put_plain(out, "tenon_store_oldest_reader_seconds", "gauge",
-              "For how long somebody reading has held the write-ahead log back; 0: nobody does.",
-              (double)figures.oldest_reader_ms / 1000.0);
-    put_plain(out, "tenon_store_checkpoint_timestamp_seconds", "gauge",
-              "Unix time when the log was last folded in whole; 0: not yet.",
-              (double)figures.checkpoint_ms / 1000.0);
-    put_head(out, "tenon_store_retired_total", "counter", "What retention removed, by kind.");
+    metric_put_plain(out, "tenon_store_entities", "gauge", "Entities in the store.",
+                     (double)counts->entities);
+    metric_put_plain(out, "tenon_store_bytes", "gauge", "Size of the store.",
+                     (double)counts->bytes);
+    metric_put_plain(out, "tenon_store_wal_bytes", "gauge", "Size of the write-ahead log.",
+                     (double)figures.wal_bytes);
+    metric_put_plain(out, "tenon_store_commits_total", "counter", "Commits.",
+                     (double)figures.commits);
+    metric_put_plain(out, "tenon_store_writes_total", "counter", "Writes, many to a commit.",
+                     (double)figures.writes);
+    metric_put_head(out, "tenon_store_commit_duration_seconds", "histogram",
+                    "Time of commits, from the first write of a group to the disk's word.");
+    metric_put_histogram(out, "tenon_store_commit_duration_seconds", STR_NONE, &figures.commit_us,
+                         &histogram_microseconds, 1e6);
+    metric_put_plain(out, "tenon_store_free_bytes", "gauge", "Free places inside the store's file.",
+                     (double)figures.free_bytes);
+    metric_put_plain(
+        out, "tenon_store_oldest_reader_seconds", "gauge",
+        "For how long somebody reading has held the write-ahead log back; 0: nobody does.",
+        (double)figures.oldest_reader_ms / 1000.0);
+    metric_put_plain(out, "tenon_store_checkpoint_timestamp_seconds", "gauge",
+                     "Unix time when the log was last folded in whole; 0: not yet.",
+                     (double)figures.checkpoint_ms / 1000.0);
+    metric_put_head(out, "tenon_store_retired_total", "counter",
+                    "What retention removed, by kind.");
     buf_printf(out, "tenon_store_retired_total{kind=\"submission\"} %llu\n",
                (unsigned long long)figures.removed);
     buf_printf(out, "tenon_store_retired_total{kind=\"details\"} %llu\n",
                (unsigned long long)figures.trimmed);
     buf_printf(out, "tenon_store_retired_total{kind=\"signal\"} %llu\n",
                (unsigned long long)figures.signals);
-    put_plain(out, "tenon_store_upkeep_seconds_total", "counter",
-              "Time in slices of retention and shrinking.", (double)figures.slice_us_sum / 1e6);
+    metric_put_plain(out, "tenon_store_upkeep_seconds_total", "counter",
+                     "Time in slices of retention and shrinking.",
+                     (double)figures.slice_us_sum / 1e6);
+}
+
+static void put_intake(struct buf *out, struct engine *engine)
+{
+    const struct engine_figures *figures = engine_figures(engine);
+
+    metric_put_head(out, "tenon_intake_duration_seconds", "histogram",
+                    "Time from a request's records to the commit that holds them.");
+    metric_put_histogram(out, "tenon_intake_duration_seconds", STR_NONE, &figures->intake_us,
+                         &histogram_microseconds, 1e6);
+    metric_put_head(out, "tenon_intake_batch_records", "histogram",
+                    "Records in a request of intake.");
+    metric_put_histogram(out, "tenon_intake_batch_records", STR_NONE, &figures->intake_records,
+                         &histogram_items, 1);
 }
 
 struct workers {
@@ -209,7 +221,7 @@ static void put_worker(void *user, const struct plugin_worker_info *info)
 
     if (info->pid > 0)
         api_process_read(info->pid, &process);
-    put_label(&label, "plugin", info->plugin);
+    metric_put_label(&label, "plugin", info->plugin);
     buf_printf(&workers->starts, "tenon_worker_starts_total{%s} %llu\n", label.ptr,
                (unsigned long long)info->starts);
     buf_printf(&workers->crashes, "tenon_worker_crashes_total{%s} %llu\n", label.ptr,
@@ -226,11 +238,12 @@ static void put_workers(struct buf *out, const struct plugin_host *plugins)
     if (plugins == NULL)
         return;
     plugin_host_each(plugins, put_worker, &workers);
-    put_head(out, "tenon_worker_starts_total", "counter", "Starts of a plugin's worker.");
+    metric_put_head(out, "tenon_worker_starts_total", "counter", "Starts of a plugin's worker.");
     buf_add_str(out, buf_str(&workers.starts));
-    put_head(out, "tenon_worker_crashes_total", "counter", "Crashes of a plugin's worker.");
+    metric_put_head(out, "tenon_worker_crashes_total", "counter", "Crashes of a plugin's worker.");
     buf_add_str(out, buf_str(&workers.crashes));
-    put_head(out, "tenon_worker_resident_memory_bytes", "gauge", "Memory of a plugin's worker.");
+    metric_put_head(out, "tenon_worker_resident_memory_bytes", "gauge",
+                    "Memory of a plugin's worker.");
     buf_add_str(out, buf_str(&workers.memory));
     buf_finish(&workers.starts);
     buf_finish(&workers.crashes);
@@ -242,26 +255,28 @@ static void put_process(struct buf *out, const struct api *api)
     struct api_process process;
 
     api_process_read(getpid(), &process);
-    put_plain(out, "process_resident_memory_bytes", "gauge", "Memory of the daemon.",
-              (double)process.rss_bytes);
-    put_plain(out, "process_cpu_seconds_total", "counter", "CPU time of the daemon.",
-              process.cpu_seconds);
-    put_plain(out, "process_threads", "gauge", "Threads of the daemon.", (double)process.threads);
-    put_head(out, "tenon_build_info", "gauge", "The version, as a label.");
+    metric_put_plain(out, "process_resident_memory_bytes", "gauge", "Memory of the daemon.",
+                     (double)process.rss_bytes);
+    metric_put_plain(out, "process_cpu_seconds_total", "counter", "CPU time of the daemon.",
+                     process.cpu_seconds);
+    metric_put_plain(out, "process_threads", "gauge", "Threads of the daemon.",
+                     (double)process.threads);
+    metric_put_head(out, "tenon_build_info", "gauge", "The version, as a label.");
     buf_puts(out, "tenon_build_info{version=\"" TENON_VERSION "\"} 1\n");
     if (api == NULL)
         return;
     const struct api_figures *figures = api_figures(api);
-    put_plain(out, "process_start_time_seconds", "gauge", "Unix time of the start.",
-              (double)figures->started_ms / 1000.0);
-    put_head(out, "tenon_api_answers_total", "counter", "Answers of this API by class of status.");
+    metric_put_plain(out, "process_start_time_seconds", "gauge", "Unix time of the start.",
+                     (double)figures->started_ms / 1000.0);
+    metric_put_head(out, "tenon_api_answers_total", "counter",
+                    "Answers of this API by class of status.");
     for (int i = 1; i < 6; i++)
         buf_printf(out, "tenon_api_answers_total{class=\"%dxx\"} %llu\n", i,
                    (unsigned long long)figures->answers[i]);
-    put_plain(out, "tenon_api_requests_under_way", "gauge", "Requests being answered.",
-              (double)figures->under_way);
-    put_plain(out, "tenon_api_streams", "gauge", "Live views that are open.",
-              (double)figures->streams);
+    metric_put_plain(out, "tenon_api_requests_under_way", "gauge", "Requests being answered.",
+                     (double)figures->under_way);
+    metric_put_plain(out, "tenon_api_streams", "gauge", "Live views that are open.",
+                     (double)figures->streams);
 }
 
 static void metrics_with(struct api_call *call, const struct api_counts *counts)
@@ -270,6 +285,7 @@ static void metrics_with(struct api_call *call, const struct api_counts *counts)
 
     put_integrations(&body, call->engine);
     put_submissions(&body, counts);
+    put_intake(&body, call->engine);
     put_store(&body, engine_store(call->engine), counts);
     put_workers(&body, engine_rooms(call->engine)->plugins);
     put_process(&body, call->api);

@@ -70,7 +70,7 @@ static void put_lane(struct buf *out, const struct lane_figures *figures)
     json_put_int(out, "skipped", (int64_t)figures->skipped);
     json_put_int(out, "unknown", (int64_t)figures->unknown);
     json_put_int(out, "requests", (int64_t)figures->requests);
-    json_put_int(out, "attempts_ms_sum", (int64_t)figures->attempts_ms_sum);
+    json_put_int(out, "attempts_ms_sum", (int64_t)(figures->request_us.sum / 1000));
     buf_putc(out, '}');
     json_put_int(out, "in_flight", figures->in_flight);
     api_put_due(out, "next_due_at", figures->next_due_ms);

@@ -263,6 +263,11 @@ bool engine_integration_find(const struct engine *engine, const char *name,
     return false;
 }
 
+struct engine_figures *engine_figures(struct engine *engine)
+{
+    return &engine->figures;
+}
+
 struct tap *engine_tap(const struct engine *engine, const char *integration)
 {
     return roster_find(&engine->roster, integration) != NULL

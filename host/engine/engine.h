@@ -6,6 +6,7 @@
 #define ENGINE_ENGINE_H
 
 #include "base/err.h"
+#include "base/histogram.h"
 #include "base/loop.h"
 #include "base/str.h"
 #include "catalog/catalog.h"
@@ -54,11 +55,18 @@ struct lane_figures {
     uint64_t requests;                                      /* since start */
     uint64_t errors[LANE_ERROR_CLASSES]; /* attempts since start by error class */
     uint64_t splits; /* requests and calls since start whose records went again in halves */
-    uint64_t attempts_ms_sum; /* of requests answered */
-    uint32_t in_flight;       /* records */
-    int64_t next_due_ms;      /* wall; 0: nothing waits */
-    int64_t paused_until_ms;  /* Retry-After of the destination; 0: not paused */
+    struct histogram request_us; /* of requests that were sent, answered or not */
+    uint32_t in_flight;          /* records */
+    int64_t next_due_ms;         /* wall; 0: nothing waits */
+    int64_t paused_until_ms;     /* Retry-After of the destination; 0: not paused */
 };
+
+/* What goes for all integrations together; written by the rooms' own files, read by those above. */
+struct engine_figures {
+    struct histogram intake_us;      /* from the request's bytes to the commit that holds them */
+    struct histogram intake_records; /* in one request */
+};
+struct engine_figures *engine_figures(struct engine *engine);
 
 /* One configured integration, for lists and questions. Texts borrowed until the next loop round. */
 struct engine_integration {

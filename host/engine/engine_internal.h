@@ -11,6 +11,7 @@
 struct reload;
 
 struct engine {
+    struct engine_figures figures;
     struct engine_rooms rooms;
     struct generation *generation; /* what was read last and taken; lanes may be of earlier ones */
     struct roster roster;

@@ -2,6 +2,7 @@
 #include "engine/intake.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/digest.h"
 #include "base/json.h"
 #include "engine/arena.h"
@@ -16,6 +17,7 @@ struct intake {
     struct engine *engine;
     intake_done_fn done;
     void *user;
+    int64_t started_us;
     struct arena arena; /* ids and rewritten records */
     size_t room;
     struct store_entity *entities; /* `one` until there is a second */
@@ -46,6 +48,7 @@ static struct intake *intake_create(struct engine *engine, intake_done_fn done, 
     intake->engine = engine;
     intake->done = done;
     intake->user = user;
+    intake->started_us = clock_mono_us();
     intake->room = 1;
     intake->entities = &intake->one;
     intake->results = &intake->one_result;
@@ -74,6 +77,13 @@ static void put_done(struct store_op *op)
         result.created += intake->results[i].outcome == PUT_CREATED;
         result.updated += intake->results[i].outcome == PUT_UPDATED;
         result.unchanged += intake->results[i].outcome == PUT_UNCHANGED;
+    }
+    if (op->status == 0) {
+        struct engine_figures *figures = engine_figures(intake->engine);
+
+        histogram_add(&figures->intake_us, &histogram_microseconds,
+                      (uint64_t)(clock_mono_us() - intake->started_us));
+        histogram_add(&figures->intake_records, &histogram_items, result.count);
     }
     if (op->status == 0 && intake->put.last_seq > 0)
         engine_wake(intake->engine);

@@ -162,7 +162,10 @@ void lane_inherit(struct lane *lane, struct lane *former)
     to->skipped += from->skipped;
     to->unknown += from->unknown;
     to->requests += from->requests;
-    to->attempts_ms_sum += from->attempts_ms_sum;
+    to->splits += from->splits;
+    for (int i = 0; i < LANE_ERROR_CLASSES; i++)
+        to->errors[i] += from->errors[i];
+    histogram_merge(&to->request_us, &from->request_us);
     *from = (struct lane_figures){.paused_until_ms = from->paused_until_ms};
     lane->requests_records += former->requests_records;
     former->requests_records = 0;

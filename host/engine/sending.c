@@ -174,7 +174,9 @@ static void sending_done(struct http_request *http)
     (void)secret_mask_in_place(http->answer_headers.ptr, http->answer_headers.len);
     if (tap_is_on(lane->tap))
         tell_answer(sending->batch, sending->records, sending->record_count, http);
-    lane->figures.attempts_ms_sum += (uint64_t)http->duration_us / 1000;
+    if (http->failure != HTTP_REFUSED_LOCALLY)
+        histogram_add(&lane->figures.request_us, &histogram_microseconds,
+                      (uint64_t)http->duration_us);
     pause_after(lane, http);
     if (http->failure == HTTP_ANSWERED && lane->facts.has_judge) {
         ask_judge(sending);

@@ -263,7 +263,8 @@ static void commit_group(struct store *store, struct op_queue *group, uint64_t w
     store->figures.writes += writes;
     if (writes > store->figures.largest_group)
         store->figures.largest_group = writes;
-    store->figures.commit_us_sum += took_us > 0 ? (uint64_t)took_us : 0;
+    histogram_add(&store->figures.commit_us, &histogram_microseconds,
+                  took_us > 0 ? (uint64_t)took_us : 0);
     store->figures.wal_bytes = wal_bytes;
     pthread_mutex_unlock(&store->lock);
     finish_ops(store, group);

@@ -17,6 +17,7 @@
 #define STORE_STORE_H
 
 #include "base/err.h"
+#include "base/histogram.h"
 #include "base/loop.h"
 #include "base/str.h"
 #include "store/store_states.h"
@@ -347,7 +348,7 @@ void store_query(struct store *store, struct store_query *query);
 /* Figures for /metrics and status. [any] */
 struct store_figures {
     uint64_t commits, writes, largest_group;
-    uint64_t commit_us_sum;
+    struct histogram commit_us;
     int64_t wal_bytes;
     int64_t file_bytes, free_bytes;     /* free: inside the file */
     int64_t oldest_reader_ms;           /* who holds the log back, and for how long; 0: nobody */

@@ -3,13 +3,14 @@
 import contextlib
 import json
 import os
-import signal
+import re
+import shutil
 import socket
 import struct
 import subprocess
 import time
 
-from daemon import BUILD, PATIENCE, UnixConnection, build_plugin, wait_for
+from daemon import BUILD, PATIENCE, UnixConnection, free_port, wait_for
 
 PARK = "[retry]\nmax_attempts = 1\n"
 
@@ -311,3 +312,113 @@ def test_a_stalled_tapper_costs_lines_not_records(tenon, receiver):
     stalled.close()
     assert told + lost == records * len(STAGES), (told, lost)
     assert lost > 0
+
+
+# ---- metrics -----------------------------------------------------------------------------------
+
+NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
+LABEL = r'[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\n]|\\\\|\\"|\\n)*"'
+SAMPLE = re.compile(r"(%s)(?:\{(%s(?:,%s)*)\})? ([0-9.eE+-]+|\+Inf|NaN)" % (NAME, LABEL, LABEL))
+
+
+def parse_metrics(text):
+    """Prometheus' text form, strictly: (name, labels) -> value, and what each family is."""
+    assert text.endswith("\n")
+    kinds, helps, samples, order = {}, set(), {}, []
+    for line in text.splitlines():
+        if line.startswith("# HELP "):
+            name, words = line[7:].split(" ", 1)
+            assert name not in helps and words.endswith("."), line
+            helps.add(name)
+        elif line.startswith("# TYPE "):
+            name, kind = line[7:].split(" ")
+            assert name in helps and name not in kinds, line
+            kinds[name] = kind
+        else:
+            match = SAMPLE.fullmatch(line)
+            assert match, line
+            name, labels, value = match.groups()
+            family = name
+            if name not in kinds:
+                family = re.sub(r"_(bucket|sum|count)$", "", name)
+            assert kinds.get(family) in ("counter", "gauge", "histogram"), line
+            assert family == name or kinds[family] == "histogram", line
+            if not order or order[-1] != family:
+                assert family not in order, "%s stands in two places" % family
+                order.append(family)
+            key = (name, labels or "")
+            assert key not in samples, line
+            samples[key] = float(value.replace("+Inf", "inf"))
+    return kinds, samples
+
+
+def metrics(tenon):
+    answer = tenon.get("/metrics")
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    return parse_metrics(answer.body.decode())
+
+
+def test_metrics_keep_to_the_rules(tenon, receiver):
+    tenon.webhook("hooks", receiver.url("/in"))
+    tenon.webhook("other", receiver.url("/in"))
+    tenon.start()
+    tenon.add({"id": "evt-1"})
+    wait_for(lambda: len(tenon.submissions(state="succeeded")) == 2, "both to succeed")
+    text = tenon.get("/metrics").body.decode()
+    kinds, samples = parse_metrics(text)
+    for name, kind in kinds.items():
+        assert (kind == "counter") == name.endswith("_total"), name
+        assert not re.search(r"_(ms|us|milliseconds|kb|mb|info_total)(_|$)", name), name
+    buckets = {}
+    for (name, labels), value in samples.items():
+        if name.endswith("_bucket"):
+            rest, bound = re.fullmatch(r'(.*?),?le="([^"]+)"', labels).groups()
+            buckets.setdefault((name[:-7], rest), []).append((float(bound), value))
+    assert len(buckets) >= 5
+    for (name, rest), rows in buckets.items():
+        assert rows == sorted(rows) and rows[-1][0] == float("inf"), name
+        assert [value for _, value in rows] == sorted(value for _, value in rows), name
+        assert samples[(name + "_count", rest)] == rows[-1][1]
+        assert (name + "_sum", rest) in samples
+    if shutil.which("promtool"):
+        check = subprocess.run(
+            ["promtool", "check", "metrics"], input=text, capture_output=True, text=True, check=False
+        )
+        assert check.returncode == 0 and check.stderr + check.stdout == "", check
+
+
+def test_histograms_move_by_what_happened(tenon, receiver):
+    receiver.break_it(status=503, count=2)
+    tenon.webhook("hooks", receiver.url("/in"))
+    tenon.start()
+    hooks = 'integration="hooks"'
+    _, before = metrics(tenon)
+    tenon.add({"id": "evt-1"}, {"id": "evt-2"}, {"id": "evt-3"})
+    wait_for(lambda: len(tenon.submissions(state="succeeded")) == 3, "all to succeed")
+    _, after = metrics(tenon)
+
+    def moved(name, labels=""):
+        return after[(name, labels)] - before[(name, labels)]
+
+    assert moved("tenon_request_duration_seconds_count", hooks) == 5
+    assert 0 < moved("tenon_request_duration_seconds_sum", hooks) < 60
+    assert moved("tenon_records_total", hooks + ',verdict="accepted"') == 3
+    assert moved("tenon_records_total", hooks + ',verdict="retried"') == 2
+    assert moved("tenon_attempt_errors_total", hooks + ',class="server"') == 2
+    assert moved("tenon_intake_duration_seconds_count") == 1
+    assert moved("tenon_intake_batch_records_count") == 1
+    assert moved("tenon_intake_batch_records_sum") == 3
+    assert moved("tenon_intake_batch_records_bucket", 'le="2"') == 0
+    assert moved("tenon_intake_batch_records_bucket", 'le="5"') == 1
+    assert moved("tenon_store_commit_duration_seconds_count") == moved("tenon_store_commits_total")
+    assert after[("tenon_queue_overdue_seconds", hooks)] == 0
+
+
+def test_what_waits_too_long_is_told(tenon):
+    """Nobody listens there: the lane pauses, and what is due meanwhile is late."""
+    nobody = "http://127.0.0.1:%d/in" % free_port()
+    tenon.webhook("hooks", nobody, retry="[retry]\nbase = 1ms\nmax = 1ms\nmax_attempts = 100\n")
+    tenon.start()
+    tenon.add({"id": "evt-1"})
+    overdue = ("tenon_queue_overdue_seconds", 'integration="hooks"')
+    wait_for(lambda: metrics(tenon)[1][overdue] > 0.1, "something to be overdue")
