@@ -10,7 +10,7 @@ import struct
 import subprocess
 import time
 
-from daemon import BUILD, PATIENCE, UnixConnection, free_port, wait_for
+from daemon import BUILD, PATIENCE, TOP, UnixConnection, build_plugin, free_port, wait_for
 
 PARK = "[retry]\nmax_attempts = 1\n"
 
@@ -149,6 +149,44 @@ def test_a_secret_is_in_no_line(tenon, receiver):
     assert "s3cr3t" not in json.dumps(logs(tenon, "hooks")) + tenon.log_text()
 
 
+def test_what_a_plugin_says_is_its_integrations(tenon, receiver):
+    """By name through the host; what its worker prints counts for all whom the worker serves."""
+    build_plugin(TOP / "tests/e2e/plugins/speaker.c", tenon.folder / "own" / "speaker.so")
+    tenon.host_ini(plugins=[tenon.folder / "own"])
+    ini = "[integration]\nplugin = speaker\nbase_url = %s\n[select]\ntype = %s\n"
+    tenon.ini("one", ini % (receiver.url(""), "event"))
+    tenon.ini("two", ini % (receiver.url(""), "other"))
+    tenon.webhook("hooks", receiver.url("/in"))
+    tenon.start()
+    tenon.add({"id": "evt-1"})
+
+    def said(name):
+        return [line.get("message") for line in logs(tenon, name) if line["msg"] == "plugin says"]
+
+    wait_for(lambda: "printed by the way" in said("one"), "the printed line")
+    wait_for(lambda: "printed by the way" in said("two"), "the printed line, at the other one")
+    assert "evt-1" in said("one") and "evt-1" not in said("two") and said("hooks") == []
+    line = next(one for one in logs(tenon, "one") if one.get("message") == "evt-1")
+    assert (line["level"], line["plugin"], json.loads(line["fields"])) == (
+        "warn",
+        "speaker",
+        {"n": 1},
+    )
+    tenon.add({"id": "evt-2"}, {"id": "evt-3"})
+    wait_for(lambda: "evt-3" in said("one"), "the third record")
+    repeated = next(one for one in logs(tenon, "two") if one.get("message") == "printed by the way")
+    wait_for(
+        lambda: sum(
+            1 + one.get("repeats", 0)
+            for one in logs(tenon, "two")
+            if one.get("message") == "printed by the way"
+        )
+        == 3,
+        "each printed line to be counted",
+    )
+    assert repeated["level"] == "info"
+
+
 # ---- journald ----------------------------------------------------------------------------------
 
 
@@ -253,9 +291,7 @@ def figure(tenon, name):
 
 
 def test_tap_names_who_refused(tenon, receiver):
-    tenon.webhook(
-        "hooks", receiver.url("/in"), select="type = event\nwhere = .price > 10\n"
-    )
+    tenon.webhook("hooks", receiver.url("/in"), select="type = event\nwhere = .price > 10\n")
     tenon.start()
     with following(tenon, "tap", "hooks", "-n", "3", "--stage", "refused,verdict") as client:
         wait_for(lambda: streams(tenon) == 1, "the tap to be open")
@@ -291,9 +327,7 @@ def test_a_stalled_tapper_costs_lines_not_records(tenon, receiver):
     response = stalled.getresponse()
     before = rss_kb(tenon.process.pid)
     for start in range(0, records, 1000):
-        tenon.add(
-            *({"id": "evt-%d" % n, "text": "x" * 400} for n in range(start, start + 1000))
-        )
+        tenon.add(*({"id": "evt-%d" % n, "text": "x" * 400} for n in range(start, start + 1000)))
     wait_for(
         lambda: receiver.stats()["records"] == records + 1, "all records to arrive", timeout=120
     )
@@ -382,7 +416,11 @@ def test_metrics_keep_to_the_rules(tenon, receiver):
         assert (name + "_sum", rest) in samples
     if shutil.which("promtool"):
         check = subprocess.run(
-            ["promtool", "check", "metrics"], input=text, capture_output=True, text=True, check=False
+            ["promtool", "check", "metrics"],
+            input=text,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert check.returncode == 0 and check.stderr + check.stdout == "", check
 
