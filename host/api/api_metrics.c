@@ -175,6 +175,8 @@ static void put_store(struct buf *out, struct store *store, const struct api_cou
                          &histogram_microseconds, 1e6);
     metric_put_plain(out, "tenon_store_free_bytes", "gauge", "Free places inside the store's file.",
                      (double)figures.free_bytes);
+    metric_put_plain(out, "tenon_store_full", "gauge",
+                     "1 while the disk is full and intake is refused.", figures.is_full ? 1 : 0);
     metric_put_plain(
         out, "tenon_store_oldest_reader_seconds", "gauge",
         "For how long somebody reading has held the write-ahead log back; 0: nobody does.",

@@ -21,6 +21,7 @@ static void put_store(struct buf *out, struct store *store, const struct api_cou
     json_put_int(out, "bytes", (int64_t)counts->bytes);
     json_put_int(out, "wal_bytes", figures.wal_bytes);
     json_put_int(out, "free_bytes", figures.free_bytes);
+    api_put_bool(out, "full", figures.is_full);
     json_put_int(out, "oldest_reader_ms", figures.oldest_reader_ms);
     api_put_time(out, "checkpoint_at", figures.checkpoint_ms);
     json_put_int(out, "removed_submissions", (int64_t)figures.removed);

@@ -152,6 +152,7 @@ static int open_ground(struct daemon *daemon, struct err *err)
         .url = daemon->settings.store_url,
         .is_sync_full = strcmp(config_text(host, "store", "sync"), "full") == 0,
         .cache_bytes = config_integer(host, "store", "cache"),
+        .reserve_bytes = config_integer(host, "store", "reserve"),
         .retention = settings_retention(host),
     };
 

@@ -6,32 +6,12 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "store/store_backend.h"
-#include "store/store_rules.h"
+#include "store/store_group.h"
 #include "store/store_upkeep.h"
 
 #include <pthread.h>
 
 enum { GROUP_MAX_DEFAULT = 4096 };
-
-enum op_kind {
-    OP_PUT,
-    OP_RELATE,
-    OP_INTEGRATION,
-    OP_CLAIM,
-    OP_RECORD,
-    OP_ENQUEUE,
-    OP_KEEP,
-    OP_MOVE,
-    OP_RECOVER,
-    OP_COMPACT,
-    OP_QUERY
-};
-
-struct op_queue {
-    struct store_op *head;
-    struct store_op *tail;
-};
 
 /* What goes to the loop. It outlives the store when one is still under way at store_close. */
 struct delivery {
@@ -50,7 +30,8 @@ struct store {
     bool has_writer_thread;
     bool has_reader_thread;
     struct delivery *delivery;
-    struct store_upkeep upkeep; /* the writer thread's */
+    struct store_group group; /* the writer thread's, as upkeep is */
+    struct store_upkeep upkeep;
 
     pthread_mutex_t lock;
     pthread_cond_t has_writes;
@@ -66,57 +47,6 @@ struct store {
     bool is_closing;
     struct store_figures figures;
 };
-
-static void queue_add(struct op_queue *queue, struct store_op *op)
-{
-    op->next = NULL;
-    if (queue->tail != NULL)
-        queue->tail->next = op;
-    else
-        queue->head = op;
-    queue->tail = op;
-}
-
-static struct store_op *queue_take(struct op_queue *queue)
-{
-    struct store_op *op = queue->head;
-
-    if (op == NULL)
-        return NULL;
-    queue->head = op->next;
-    if (queue->head == NULL)
-        queue->tail = NULL;
-    op->next = NULL;
-    return op;
-}
-
-static void queue_append(struct op_queue *queue, struct op_queue *more)
-{
-    if (more->head == NULL)
-        return;
-    if (queue->tail != NULL)
-        queue->tail->next = more->head;
-    else
-        queue->head = more->head;
-    queue->tail = more->tail;
-    *more = (struct op_queue){NULL, NULL};
-}
-
-/* How many writes an op stands for when a group is filled. */
-static uint64_t op_weight(const struct store_op *op)
-{
-    uint64_t weight = 1;
-
-    if (op->kind == OP_PUT)
-        weight = ((const struct store_put *)op)->count;
-    else if (op->kind == OP_RECORD)
-        weight = ((const struct store_record *)op)->count;
-    else if (op->kind == OP_MOVE)
-        weight = ((const struct store_move *)op)->count;
-    else if (op->kind == OP_CLAIM)
-        weight = ((const struct store_claim *)op)->max;
-    return weight > 0 ? weight : 1;
-}
 
 /* [loop] */
 static void deliver(struct loop_message *message)
@@ -135,7 +65,7 @@ static void deliver(struct loop_message *message)
     finished = store->finished;
     store->finished = (struct op_queue){NULL, NULL};
     pthread_mutex_unlock(&store->lock);
-    while ((op = queue_take(&finished)) != NULL)
+    while ((op = op_queue_take(&finished)) != NULL)
         op->done(op);
 }
 
@@ -145,93 +75,13 @@ static void finish_ops(struct store *store, struct op_queue *ops)
     bool must_post;
 
     pthread_mutex_lock(&store->lock);
-    queue_append(&store->finished, ops);
+    op_queue_append(&store->finished, ops);
     must_post = !store->is_posted && store->finished.head != NULL;
     if (must_post)
         store->is_posted = true;
     pthread_mutex_unlock(&store->lock);
     if (must_post)
         loop_post(store->loop, &store->delivery->message);
-}
-
-static int run_write(struct store *store, struct store_op *op, struct err *err)
-{
-    const struct store_backend *backend = store->backend;
-
-    switch ((enum op_kind)op->kind) {
-    case OP_PUT:
-        return backend->put(store->writer, (struct store_put *)op, err);
-    case OP_RELATE:
-        return backend->relate(store->writer, (struct store_relate *)op, err);
-    case OP_INTEGRATION:
-        return backend->integration(store->writer, (struct store_integration *)op, err);
-    case OP_CLAIM:
-        return backend->claim(store->writer, (struct store_claim *)op, err);
-    case OP_RECORD:
-        return backend->record(store->writer, (struct store_record *)op, err);
-    case OP_ENQUEUE:
-        return backend->enqueue(store->writer, (struct store_enqueue *)op, err);
-    case OP_KEEP:
-        return backend->keep(store->writer, (struct store_keep *)op, err);
-    case OP_MOVE:
-        return backend->move(store->writer, (struct store_move *)op, err);
-    case OP_RECOVER:
-        return backend->recover(store->writer, (struct store_recover *)op, err);
-    case OP_COMPACT:
-    case OP_QUERY:
-        break;
-    }
-    return err_set(err, -EINVAL, "the store has no write of kind %d", op->kind);
-}
-
-/* An op that failed hands nothing out, whatever its backend had filled in already. */
-static void op_fail(struct store_op *op, int status, const struct err *error)
-{
-    op->status = status;
-    op->error = *error;
-    if (op->kind == OP_CLAIM)
-        store_claim_finish((struct store_claim *)op);
-    else if (op->kind == OP_PUT)
-        ((struct store_put *)op)->last_seq = 0;
-    else if (op->kind == OP_ENQUEUE)
-        ((struct store_enqueue *)op)->count = 0;
-    else if (op->kind == OP_MOVE)
-        ((struct store_move *)op)->moved = 0;
-    else if (op->kind == OP_RECOVER)
-        ((struct store_recover *)op)->count = 0;
-}
-
-/* Runs what was taken as one transaction. What fails alone is told alone; what spoils the
- * transaction, or fails to commit, is told to all of them. */
-static void run_group(struct store *store, struct store_op *first)
-{
-    const struct store_backend *backend = store->backend;
-    struct err error = {0};
-    int status = backend->begin(store->writer, &error);
-    bool has_begun = status == 0;
-
-    for (struct store_op *op = first; op != NULL && status == 0; op = op->next) {
-        op->error = (struct err){0};
-        op->status = run_write(store, op, &op->error);
-        if (op->status < 0 && backend->is_spoiled(store->writer)) {
-            status = op->status;
-            error = op->error;
-        } else if (op->status < 0) {
-            struct err own = op->error;
-            op_fail(op, op->status, &own);
-        } else {
-            op->error.code = 0; /* a backend may have looked for what was not there */
-        }
-    }
-    if (status == 0)
-        status = backend->commit(store->writer, &error);
-    if (status == 0)
-        return;
-    if (has_begun)
-        backend->rollback(store->writer);
-    err_prefix(&error, "nothing was stored: ");
-    for (struct store_op *op = first; op != NULL; op = op->next)
-        op_fail(op, status, &error);
 }
 
 /* Takes from the queue what fits one commit, at least one op. */
@@ -245,7 +95,7 @@ static struct op_queue take_group_locked(struct store *store, uint64_t *out_writ
         if (group.head != NULL && writes + weight > store->group_max)
             break;
         writes += weight;
-        queue_add(&group, queue_take(&store->writes));
+        op_queue_add(&group, op_queue_take(&store->writes));
     }
     *out_writes = writes;
     return group;
@@ -254,7 +104,7 @@ static struct op_queue take_group_locked(struct store *store, uint64_t *out_writ
 static void commit_group(struct store *store, struct op_queue *group, uint64_t writes)
 {
     int64_t started_us = clock_mono_us();
-    run_group(store, group->head);
+    store_group_run(&store->group, group->head);
     int64_t took_us = clock_mono_us() - started_us;
     int64_t wal_bytes = store->backend->wal_bytes(store->writer);
 
@@ -266,6 +116,7 @@ static void commit_group(struct store *store, struct op_queue *group, uint64_t w
     histogram_add(&store->figures.commit_us, &histogram_microseconds,
                   took_us > 0 ? (uint64_t)took_us : 0);
     store->figures.wal_bytes = wal_bytes;
+    store->figures.is_full = store->group.is_full;
     pthread_mutex_unlock(&store->lock);
     finish_ops(store, group);
 }
@@ -295,7 +146,7 @@ static void keep_up(struct store *store)
 
     pthread_mutex_lock(&store->lock);
     if (upkeep->compact == NULL)
-        upkeep->compact = (struct store_compact *)queue_take(&store->compacts);
+        upkeep->compact = (struct store_compact *)op_queue_take(&store->compacts);
     struct store_retention retention = store->retention;
     int64_t query_since_us = store->query_since_us;
     if (store->is_retention_new)
@@ -307,6 +158,7 @@ static void keep_up(struct store *store)
     ended = store_upkeep_step(upkeep, &retention, query_since_us);
     pthread_mutex_lock(&store->lock);
     take_upkeep_figures_locked(store);
+    store->figures.is_full = store->group.is_full;
     pthread_mutex_unlock(&store->lock);
     if (ended != NULL) {
         struct op_queue one = {ended, ended};
@@ -319,7 +171,10 @@ static void keep_up(struct store *store)
 static bool wait_for_work_locked(struct store *store)
 {
     while (store->writes.head == NULL && !store->is_closing) {
-        int64_t wait_us = store->upkeep.next_us - clock_mono_us();
+        int64_t next_us = store->upkeep.next_us;
+        if (store->group.is_full && store->group.probe_us < next_us)
+            next_us = store->group.probe_us;
+        int64_t wait_us = next_us - clock_mono_us();
         struct timespec until;
 
         if (wait_us <= 0 || store->compacts.head != NULL || store->upkeep.compact != NULL ||
@@ -351,8 +206,10 @@ static void *writer_main(void *argument)
         pthread_mutex_unlock(&store->lock);
         if (group.head != NULL)
             commit_group(store, &group, writes);
-        if (is_on)
+        if (is_on) {
+            store_group_probe(&store->group);
             keep_up(store);
+        }
     }
     return NULL;
 }
@@ -372,7 +229,7 @@ static void *reader_main(void *argument)
         pthread_mutex_lock(&store->lock);
         while (store->queries.head == NULL && !store->is_closing)
             pthread_cond_wait(&store->has_queries, &store->lock);
-        struct store_op *op = queue_take(&store->queries);
+        struct store_op *op = op_queue_take(&store->queries);
         pthread_mutex_unlock(&store->lock);
         if (op == NULL)
             return NULL;
@@ -396,7 +253,7 @@ static void submit(struct store *store, struct store_op *op, enum op_kind kind)
     op->status = 0;
     pthread_mutex_lock(&store->lock);
     if (!store->is_closing) {
-        queue_add(queue, op);
+        op_queue_add(queue, op);
         pthread_cond_signal(is_query ? &store->has_queries : &store->has_writes);
         pthread_mutex_unlock(&store->lock);
         return;
@@ -461,6 +318,7 @@ struct store *store_open(const struct store_settings *settings, struct loop *loo
     if (status == 0)
         status = backend->open_reader(store->writer, &store->reader, err);
     if (status == 0) {
+        store_group_start(&store->group, backend, store->writer);
         store_upkeep_start(&store->upkeep, backend, store->writer);
         status = start_threads(store, err);
     }
@@ -475,7 +333,7 @@ static void deliver_rest(struct store *store)
 {
     for (;;) {
         pthread_mutex_lock(&store->lock);
-        struct store_op *op = queue_take(&store->finished);
+        struct store_op *op = op_queue_take(&store->finished);
         pthread_mutex_unlock(&store->lock);
         if (op == NULL)
             return;
@@ -486,13 +344,13 @@ static void deliver_rest(struct store *store)
 /* The threads are gone. */
 static void end_compacts(struct store *store)
 {
-    struct store_op *op =
-        store->upkeep.compact != NULL ? &store->upkeep.compact->op : queue_take(&store->compacts);
+    struct store_op *op = store->upkeep.compact != NULL ? &store->upkeep.compact->op
+                                                        : op_queue_take(&store->compacts);
 
     while (op != NULL) {
         op->status = err_set(&op->error, E_STOPPED, "the store closes before all is compacted");
-        queue_add(&store->finished, op);
-        op = queue_take(&store->compacts);
+        op_queue_add(&store->finished, op);
+        op = op_queue_take(&store->compacts);
     }
 }
 

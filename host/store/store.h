@@ -41,8 +41,10 @@ struct store_settings {
     const char *url;   /* "sqlite:/var/lib/tenon/tenon.db" or "memory:" */
     bool is_sync_full; /* false: sync = normal, the bargain of losing the last moments at power loss
                         */
-    int64_t cache_bytes; /* page cache of the writer; the reader has a quarter */
-    int64_t group_max;   /* most writes in one commit; 0: the backend's choice */
+    int64_t cache_bytes;   /* page cache of the writer; the reader has a quarter */
+    int64_t group_max;     /* most writes in one commit; 0: the backend's choice */
+    int64_t reserve_bytes; /* kept beside the file for deliveries on a full disk, an eighth of the
+                              disk at most; 0: nothing */
     struct store_retention retention;
 };
 
@@ -355,6 +357,7 @@ struct store_figures {
     int64_t checkpoint_ms;              /* wall time of the last complete one; 0: none yet */
     uint64_t removed, trimmed, signals; /* by retention, since the start */
     uint64_t slices, slice_us_sum;
+    bool is_full; /* the disk is: intake is refused until there is room */
 };
 void store_figures(struct store *store, struct store_figures *out);
 

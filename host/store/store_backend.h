@@ -67,6 +67,9 @@ struct store_backend {
      */
     int (*checkpoint)(void *writer, struct err *err);
     void (*space)(void *writer, struct store_space *out);
+    /* Takes room on the disk that nobody else gets, or gives it up for what must be written now.
+     * -ENOSPC: there is not that much. Taking it twice is taking it once. */
+    int (*reserve)(void *writer, bool must_take, struct err *err);
 
     /* queries */
     int (*query)(void *reader, struct store_query *query, struct err *err);

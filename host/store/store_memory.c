@@ -503,6 +503,14 @@ static void memory_space(void *writer, struct store_space *out)
     *out = (struct store_space){.bytes = 0};
 }
 
+static int memory_reserve(void *writer, bool must_take, struct err *err)
+{
+    (void)writer;
+    (void)must_take; /* there is no disk */
+    (void)err;
+    return 0;
+}
+
 const struct store_backend memory_backend = {
     .scheme = "memory",
     .open = memory_open,
@@ -527,5 +535,6 @@ const struct store_backend memory_backend = {
     .shrink = memory_shrink,
     .checkpoint = memory_checkpoint,
     .space = memory_space,
+    .reserve = memory_reserve,
     .query = store_memory_query,
 };

@@ -16,11 +16,9 @@
 enum {
     CACHE_BYTES_DEFAULT = 2 << 20,
     READER_CACHE_MIN = 256 << 10,
-    CHECKPOINT_PAGES = 2000,   /* 16 MB of log: a page rewritten meanwhile is copied once */
     WAL_KEEP_BYTES = 32 << 20, /* what a burst left behind is given back */
     READER_WAIT_MS = 20, /* how long a checkpoint that starts the log anew waits for readers */
     BUSY_MS = 5000,      /* only against foreign tools that read along */
-    PAGE_BYTES = 8192,   /* larger ones are fewer to look up and to write, and waste more of each */
 };
 
 int store_sqlite_status(struct store_sqlite_db *handle)
@@ -152,7 +150,7 @@ static int handle_open(struct store_sqlite_db *handle, const char *path, int64_t
              "mmap_size = 0; PRAGMA "
              "temp_store = MEMORY; PRAGMA "
              "trusted_schema = 0;",
-             (int)PAGE_BYTES, (int)(cache_bytes / 1024));
+             (int)STORE_SQLITE_PAGE_BYTES, (int)(cache_bytes / 1024));
     return store_sqlite_exec(handle, pragmas, "cannot be set up", err);
 }
 
@@ -254,7 +252,7 @@ static int on_wal(void *user, sqlite3 *db, const char *name, int pages)
     (void)db;
     (void)name;
     writer->wal_pages = pages;
-    if (pages >= CHECKPOINT_PAGES)
+    if (pages >= writer->checkpoint_pages)
         (void)fold(writer, SQLITE_CHECKPOINT_PASSIVE); /* tried again next time */
     return SQLITE_OK;
 }
@@ -333,6 +331,8 @@ static int sqlite_open(const struct store_settings *settings, const char *place,
     (void)pthread_once(&once, configure_library); /* fails only for a broken `once` */
     writer->lock_fd = -1;
     writer->is_sync_full = settings->is_sync_full;
+    writer->reserve_bytes = settings->reserve_bytes;
+    writer->checkpoint_pages = STORE_SQLITE_CHECKPOINT_PAGES;
     writer->cache_bytes = settings->cache_bytes > 0 ? settings->cache_bytes : CACHE_BYTES_DEFAULT;
     int status = digest_init() < 0 ? err_set(err, -EIO, "libsodium does not start") : 0;
     if (status == 0)
@@ -423,7 +423,7 @@ static bool sqlite_is_spoiled(void *writer)
 
 static int64_t sqlite_wal_bytes(void *writer)
 {
-    return ((struct store_sqlite_writer *)writer)->wal_pages * PAGE_BYTES;
+    return ((struct store_sqlite_writer *)writer)->wal_pages * STORE_SQLITE_PAGE_BYTES;
 }
 
 const struct store_backend sqlite_backend = {
@@ -450,5 +450,6 @@ const struct store_backend sqlite_backend = {
     .shrink = store_sqlite_shrink,
     .checkpoint = sqlite_checkpoint,
     .space = store_sqlite_space,
+    .reserve = store_sqlite_reserve,
     .query = store_sqlite_query,
 };

@@ -120,14 +120,23 @@ struct store_sqlite_type {
 
 enum { TYPE_SLOTS = 2 * STORE_TYPES_MAX };
 
+enum {
+    STORE_SQLITE_PAGE_BYTES = 8192, /* larger ones are fewer to look up and to write, and waste more
+                                       of each */
+    STORE_SQLITE_CHECKPOINT_PAGES = 2000 /* 16 MB of log: a page rewritten meanwhile is copied once
+                                          */
+};
+
 struct store_sqlite_writer {
     struct store_sqlite_db handle; /* first: the same address serves both */
     int lock_fd;
     int64_t cache_bytes;
+    int64_t reserve_bytes;
     bool is_sync_full;
     bool is_spoiled;
     bool must_reload; /* the cache could not be read back after a rollback */
     int64_t wal_pages;
+    int64_t checkpoint_pages; /* at so many the log is folded in */
     int64_t
         now_ms; /* wall time of the write under way, for stamps; clock_due_ms says what is due */
     int64_t held_since_us; /* a checkpoint could not fold all of the log in; 0: it could */
@@ -263,6 +272,9 @@ int store_sqlite_age(struct store_sqlite_writer *writer, enum submission_state s
 int store_sqlite_clean(void *writer, struct store_slice *slice, struct err *err);
 int store_sqlite_shrink(void *writer, struct store_slice *slice, struct err *err);
 void store_sqlite_space(void *writer, struct store_space *out);
+
+/* ---- store_sqlite_reserve.c ---- */
+int store_sqlite_reserve(void *writer, bool must_take, struct err *err);
 
 /* ---- the writes and queries of struct store_backend ---- */
 int store_sqlite_put(void *writer, struct store_put *put, struct err *err);

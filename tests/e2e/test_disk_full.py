@@ -60,3 +60,73 @@ def test_intake_says_507_and_nothing_is_torn(tenon, receiver, small_disk):
         assert store.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
         stored = {row[0] for row in store.execute("SELECT id FROM entities")}
     assert stored == set(acked) | {"after"}
+
+
+def fill(tenon):
+    """Puts records until the disk is full; the ids that were acknowledged."""
+    acked = []
+    for number in range(400):
+        records = [{"id": "evt-%d-%d" % (number, k), "text": "x" * 2000} for k in range(20)]
+        answer = tenon.post("/ingest?type=event", "\n".join(map(json.dumps, records)))
+        if answer.status >= 300:
+            assert answer.status == 507, answer
+            return acked, answer
+        acked += [record["id"] for record in records]
+    raise AssertionError("the disk never was full")
+
+
+def test_deliveries_go_on_while_intake_is_refused(tenon, receiver, small_disk):
+    receiver.break_it(status=503, retry_after=1)
+    tenon.webhook("hooks", receiver.url("/in"))
+    tenon.host_ini(store_url="sqlite:%s/tenon.db" % small_disk)
+    tenon.start()
+    acked, refusal = fill(tenon)
+    problem = refusal.json
+    assert problem["code"] == "no_space" and "make room" in problem["detail"], problem
+    assert tenon.get("/api/v1/status").json["store"]["full"] is True
+    assert "tenon_store_full 1" in tenon.get("/metrics").body.decode()
+    assert not (small_disk / "tenon.db-reserve").exists()
+
+    receiver.mend()
+    wait_for(
+        lambda: tenon.get("/api/v1/status").json["store"]["full"] is True
+        and len(tenon.submissions(integration="hooks", state="succeeded", limit=10)) > 0,
+        "verdicts on a full disk",
+    )
+    assert tenon.post("/ingest?type=event", '{"id":"refused"}').status == 507
+
+    subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk)], check=True)
+    wait_for(
+        lambda: tenon.post("/ingest?type=event", '{"id":"after"}').status < 300,
+        "intake with room again",
+    )
+    wait_for(
+        lambda: receiver.stats()["records"] >= len(acked) + 1, "everything to be delivered", 60
+    )
+    assert tenon.get("/api/v1/status").json["store"]["full"] is False
+    assert (small_disk / "tenon.db-reserve").exists()
+    assert {json.loads(one["body"])["id"] for one in receiver.exchanges} == set(acked) | {"after"}
+    assert tenon.stop() == 0
+
+
+def test_dies_on_a_full_disk_and_loses_nothing(tenon, receiver, small_disk):
+    receiver.break_it(status=503, retry_after=1)
+    tenon.webhook("hooks", receiver.url("/in"))
+    tenon.host_ini(store_url="sqlite:%s/tenon.db" % small_disk)
+    tenon.start()
+    acked, _ = fill(tenon)
+    tenon.kill()
+    tenon.start()  # on a disk that is still full
+    assert tenon.get("/api/v1/entities/" + acked[-1]).status == 200
+    tenon.kill()
+    subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk)], check=True)
+    receiver.mend()
+    tenon.start()
+    wait_for(
+        lambda: len({json.loads(one["body"])["id"] for one in receiver.exchanges}) >= len(acked),
+        "everything to be delivered",
+        60,
+    )
+    assert tenon.stop() == 0
+    with contextlib.closing(sqlite3.connect(str(small_disk / "tenon.db"))) as store:
+        assert store.execute("PRAGMA integrity_check").fetchone()[0] == "ok"

@@ -82,7 +82,7 @@ void bench_close(struct bench *bench)
 
 void bench_remove(const char *path)
 {
-    static const char *const tails[] = {"", "-wal", "-shm", "-lock"};
+    static const char *const tails[] = {"", "-wal", "-shm", "-lock", "-reserve"};
     char name[4200];
 
     for (size_t i = 0; i < sizeof(tails) / sizeof(tails[0]); i++) {
