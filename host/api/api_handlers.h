@@ -32,6 +32,12 @@ void api_submission_get(struct api_call *call);
 void api_why(struct api_call *call);
 void api_signals_list(struct api_call *call);
 
+/* api_switch.c */
+void api_integration_activate(struct api_call *call);
+void api_integration_deactivate(struct api_call *call);
+void api_integration_enable(struct api_call *call);
+void api_integration_disable(struct api_call *call);
+
 /* api_reload.c */
 void api_reload(struct api_call *call);
 

@@ -77,6 +77,18 @@ static void put_lane(struct buf *out, const struct lane_figures *figures)
     api_put_due(out, "paused_until", figures->paused_until_ms);
 }
 
+static void put_switched(struct buf *out, const struct engine_integration *integration)
+{
+    if (integration->switched_by == NULL)
+        return;
+    api_put_comma(out);
+    buf_puts(out, "\"switched\":{");
+    api_put_bool(out, "active", integration->is_switched_on);
+    json_put_member(out, "by", str_of(integration->switched_by));
+    api_put_time(out, "at", integration->switched_at_ms);
+    buf_putc(out, '}');
+}
+
 void api_put_integration(struct buf *out, const struct engine_integration *integration)
 {
     json_put_member(out, "name", str_of(integration->name));
@@ -84,6 +96,9 @@ void api_put_integration(struct buf *out, const struct engine_integration *integ
     api_put_bool(out, "enabled", integration->is_enabled);
     json_put_member(out, "state", str_of(integration->state));
     api_put_masked(out, "words", str_of(integration->words));
+    if (integration->is_former)
+        api_put_bool(out, "former_configuration", true);
+    put_switched(out, integration);
     if (integration->file != NULL)
         json_put_member(out, "file", str_of(config_file_path(integration->file)));
     put_lane(out, &integration->figures);

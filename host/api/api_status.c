@@ -85,6 +85,7 @@ static void status_with(struct api_call *call, const struct api_counts *counts)
     json_put_member(&body, "version", STR(TENON_VERSION));
     json_put_int(&body, "pid", getpid());
     api_put_bool(&body, "ready", engine_is_ready(call->engine));
+    api_put_bool(&body, "safe_mode", engine_rooms(call->engine)->is_safe);
     if (call->api != NULL) {
         int64_t started_ms = api_figures(call->api)->started_ms;
         api_put_time(&body, "started_at", started_ms);

@@ -94,6 +94,19 @@ const struct cli_command cli_commands[] = {
      "List the configured integrations", NULL},
     {"integration show", "NAME", NULL, CLI_ONLINE, cli_integration_show,
      "Show one integration with its figures", NULL},
+    {"integration enable", "NAME", NULL, CLI_ONLINE, cli_integration_enable,
+     "Enable one in its ini", "Writes enabled = yes into the ini, comments kept, and reloads."},
+    {"integration disable", "NAME", NULL, CLI_ONLINE, cli_integration_disable,
+     "Disable one in its ini",
+     "Writes enabled = no into the ini, comments kept, and reloads. Its records stay."},
+    {"integration activate", "NAME", NULL, CLI_ONLINE, cli_integration_activate,
+     "Let one run that was deactivated, or that safe mode holds back",
+     "The ini stays as it is; one that it disables is enabled with 'tenon integration enable'."},
+    {"integration deactivate", "NAME", NULL, CLI_ONLINE, cli_integration_deactivate,
+     "Let one stop without touching its ini",
+     "What it has in hand ends, its plugin's instances are closed, what comes waits. Holds over "
+     "restarts,\n"
+     "until 'tenon integration activate'."},
     {"integration logs", "NAME", integration_logs_options, CLI_ONLINE, cli_integration_logs,
      "Show an integration's last log lines, those of its plugin included",
      "The daemon keeps the last 256 lines of each integration in memory, of the levels that [log] "

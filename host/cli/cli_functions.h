@@ -33,6 +33,12 @@ int cli_submission_list(struct cli *cli);
 int cli_submission_show(struct cli *cli);
 int cli_why(struct cli *cli);
 
+/* cli_switch.c */
+int cli_integration_enable(struct cli *cli);
+int cli_integration_disable(struct cli *cli);
+int cli_integration_activate(struct cli *cli);
+int cli_integration_deactivate(struct cli *cli);
+
 /* cli_reload.c */
 int cli_reload(struct cli *cli);
 

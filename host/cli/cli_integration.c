@@ -118,6 +118,19 @@ static void put_mean(struct buf *out, const struct json_t *since_start)
                    (double)cli_json_number(since_start, "attempts_ms_sum") / (double)requests);
 }
 
+static void put_switched(struct buf *out, const struct json_t *switched)
+{
+    if (switched == NULL)
+        return;
+    buf_printf(out, "%-14s",
+               cli_json_is_true(switched, "active") ? "activated by" : "deactivated by");
+    buf_putc(out, ' ');
+    cli_text_put(out, str_of(cli_json_text(switched, "by")));
+    buf_puts(out, ", ");
+    cli_text_put_when(out, cli_json_text(switched, "at"), clock_wall_ms());
+    buf_putc(out, '\n');
+}
+
 int cli_integration_show(struct cli *cli)
 {
     _buf_ struct buf path = {0};
@@ -135,6 +148,7 @@ int cli_integration_show(struct cli *cli)
     put_text(&out, "file", cli_json_text(json, "file"));
     put_text(&out, "state", cli_json_text(json, "state"));
     put_text(&out, "  why", cli_json_text(json, "words"));
+    put_switched(&out, cli_json_member(json, "switched"));
     put_when(&out, "paused until", cli_json_text(json, "paused_until"));
     buf_printf(&out, "%-14s", "backlog");
     cli_text_put_count(&out, cli_json_number(json, "backlog"));

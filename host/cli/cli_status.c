@@ -14,6 +14,7 @@ static void put_overview(const struct cli *cli, const struct json_t *json, struc
     buf_printf(out, ", process %lld, started ", (long long)cli_json_number(json, "pid"));
     cli_text_put_when(out, cli_json_text(json, "started_at"), clock_wall_ms());
     buf_puts(out, cli_json_is_true(json, "ready") ? "" : ", still starting");
+    buf_puts(out, cli_json_is_true(json, "safe_mode") ? ", safe mode" : "");
     buf_puts(out, ", memory ");
     cli_text_put_bytes(out, cli_json_number(json, "memory_bytes"));
     buf_puts(out, "\nstore: ");

@@ -17,6 +17,9 @@ static const char host_rows[] =
     TENON_OPTION("watch", "boolean", "", "yes", "",
                  "Notice by itself when an ini or a plugin is added, changed or removed. no: look "
                  "only when told to, by `tenon reload` or SIGHUP.")
+    TENON_OPTION("safe", "boolean", "", "no", "",
+                 "Start in safe mode, as tenond --safe does: store, API and client work, no "
+                 "integration is opened and no plugin runs but those activated by hand.")
     TENON_OPTION("plain_secrets", "boolean", "", "no", "",
                  "Accept secrets written into the files as they are, instead of ${env:NAME}, "
                  "${file:/path} or ${cred:NAME}.");

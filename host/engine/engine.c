@@ -8,54 +8,21 @@
 
 #include <stdlib.h>
 
-struct opening {
-    struct store_integration ask;
-    struct engine *engine;
-    struct lane *lane;
-};
-
 static void lanes_changed(void *user);
 static void grace_over(void *user);
 
 /* ---- life ---- */
 
-static void number_known(struct store_op *op)
-{
-    struct opening *opening =
-        (struct opening *)(void *)((char *)op - offsetof(struct opening, ask.op));
-    struct lane *lane = opening->lane;
-
-    opening->engine->opening--;
-    if (op->status < 0)
-        lane_fail(lane, op->error.text);
-    else
-        lane_open(lane, opening->ask.number);
-    lane_release(lane);
-    free(opening);
-}
-
-static void open_lane(struct engine *engine, struct lane *lane)
-{
-    struct opening *opening = calloc(1, sizeof *opening);
-
-    if (opening == NULL) {
-        lane_fail(lane, "out of memory");
-        return;
-    }
-    *opening = (struct opening){.engine = engine, .lane = lane};
-    opening->ask.op.done = number_known;
-    opening->ask.name = str_of(lane->name);
-    engine->opening++;
-    lane_hold(lane);
-    store_integration(engine->rooms.store, &opening->ask);
-}
-
 int engine_add_lane(struct engine *engine, struct lane *lane)
 {
+    const struct lane *former = roster_find(&engine->roster, lane->name);
+
+    if (former != NULL)
+        lane->is_released = former->is_released;
     if (roster_add(&engine->roster, lane) < 0)
         return -ENOMEM;
     if (engine->is_recovered)
-        open_lane(engine, lane);
+        activation_open(engine, lane);
     return 0;
 }
 
@@ -109,8 +76,9 @@ void engine_destroy(struct engine *engine)
 {
     if (engine == NULL)
         return;
+    activation_end(engine);
+    roster_finish(&engine->roster); /* whoever waits for a lane is told */
     reload_destroy(engine->reload);
-    roster_finish(&engine->roster);
     generation_unref(engine->generation);
     loop_timer_destroy(engine->grace);
     taps_destroy(engine->rooms.taps);
@@ -135,7 +103,7 @@ static void recovered(struct store_op *op)
                  F_INT("count", engine->recover.count));
     engine->is_recovered = true;
     for (size_t i = 0; i < engine->roster.count; i++)
-        open_lane(engine, engine->roster.lanes[i]);
+        activation_open(engine, engine->roster.lanes[i]);
     reload_begin(engine->reload);
 }
 
@@ -230,7 +198,7 @@ void engine_integration_at(const struct engine *engine, size_t index,
         .name = lane->name,
         .plugin = config_text(lane->file, "integration", "plugin"),
         .number = lane->number,
-        .is_enabled = lane->state != LANE_DISABLED,
+        .is_enabled = lane->state != LANE_DISABLED && lane->state != LANE_INACTIVE,
         .state = lane_state_name(lane),
         .file = lane->file,
         .has_jq = lane->jq != NULL,
@@ -244,7 +212,13 @@ void engine_integration_at(const struct engine *engine, size_t index,
     if (lane->jq != NULL)
         plugin_instance_health(lane->jq, &out->jq_health);
     out->is_former = lane->former_words[0] != '\0';
-    if (lane->state == LANE_FAILED || lane->paused_until_ms > clock_due_ms())
+    if (lane->activation.is_set) {
+        out->switched_by = lane->activation.by;
+        out->switched_at_ms = lane->activation.at_ms;
+        out->is_switched_on = lane->activation.is_active;
+    }
+    if (lane->state == LANE_FAILED || lane->state == LANE_INACTIVE ||
+        lane->paused_until_ms > clock_due_ms())
         out->words = lane->words;
     else if (lane->plugin != NULL && strcmp(out->plugin_health.state, "active") != 0)
         out->words = out->plugin_health.words;

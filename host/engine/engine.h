@@ -33,6 +33,7 @@ struct engine_rooms {
      * is borrowed for the call. */
     void (*configured)(void *user, const struct config *former);
     void *user;
+    bool is_safe;      /* opens no integration but those that are activated by hand */
     struct taps *taps; /* the engine's own, set by it */
 };
 
@@ -74,10 +75,13 @@ struct engine_integration {
     const char *plugin;
     uint32_t number; /* the store's; 0: not known yet */
     bool is_enabled;
-    const char
-        *state; /* disabled, starting, active, paused, restarting, quarantined, failed, stopping */
+    const char *state; /* disabled, inactive, starting, active, paused, restarting, quarantined,
+                          failed, stopping */
     const char *words; /* why, when not active or not by its present files; NULL otherwise */
-    bool is_former;    /* something is wrong with its present files: it runs by the former ones */
+    const char *switched_by; /* who activated or deactivated it by hand; NULL: nobody */
+    int64_t switched_at_ms;
+    bool is_switched_on;
+    bool is_former; /* something is wrong with its present files: it runs by the former ones */
     const struct config_file *file;
     struct plugin_health plugin_health;
     bool has_jq;
@@ -127,6 +131,18 @@ typedef void (*engine_reload_fn)(void *user, const struct engine_reload_result *
  * was begun is open or has said why not. Files that are still being written are waited for, for a
  * while. With `done` NULL (the watch noticed something) they are looked at again later. */
 void engine_reload(struct engine *engine, engine_reload_fn done, void *user);
+
+/* ---- switching ---- */
+
+typedef void (*engine_switch_fn)(void *user, int status, const struct err *err);
+/* At run time and over restarts, whatever its ini says of it stays. Off: what is in hand ends, the
+ * plugin's instances are closed. On: opens it, also in safe mode; E_REFUSED when the ini disables
+ * it. `by`: who, for people. */
+void engine_activate(struct engine *engine, const char *integration, bool is_active, struct str by,
+                     engine_switch_fn done, void *user);
+/* Writes `enabled` into its ini, comments kept, and reloads. */
+void engine_enable(struct engine *engine, const char *integration, bool is_enabled,
+                   engine_switch_fn done, void *user);
 
 /* ---- doing ---- */
 

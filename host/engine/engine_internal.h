@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The engine's own members, for the files of this room that together are the engine: engine.c and
- * reload.c. [loop] */
+ * The engine's own members, for the files of this room that together are the engine: engine.c,
+ * reload.c, activation.c. [loop] */
 #ifndef ENGINE_INTERNAL_H
 #define ENGINE_INTERNAL_H
 
@@ -9,6 +9,7 @@
 #include "engine/roster.h"
 
 struct reload;
+struct switching;
 
 struct engine {
     struct engine_figures figures;
@@ -16,9 +17,10 @@ struct engine {
     struct generation *generation; /* what was read last and taken; lanes may be of earlier ones */
     struct roster roster;
     struct reload *reload;
+    struct switching *switchings; /* activation.c: those at their file */
     struct store_recover recover;
     bool is_recovered;
-    size_t opening; /* lanes whose number is asked of the store */
+    size_t opening; /* lanes that activation.c asks the store about */
     bool is_stopping;
     struct loop_timer *grace;
     void (*stopped)(void *user);

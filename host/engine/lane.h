@@ -11,6 +11,7 @@
 #define ENGINE_LANE_H
 
 #include "base/log.h"
+#include "engine/activation.h"
 #include "engine/engine.h"
 #include "engine/generation.h"
 #include "engine/outbound.h"
@@ -19,7 +20,14 @@
 #include "rules/retry.h"
 #include "rules/names.h"
 
-enum lane_state { LANE_DISABLED, LANE_STARTING, LANE_ACTIVE, LANE_FAILED, LANE_STOPPING };
+enum lane_state {
+    LANE_DISABLED, /* by its ini */
+    LANE_INACTIVE, /* by hand, or by safe mode: words say */
+    LANE_STARTING,
+    LANE_ACTIVE,
+    LANE_FAILED,
+    LANE_STOPPING,
+};
 
 struct lane {
     const struct engine_rooms *rooms;
@@ -65,9 +73,13 @@ struct lane {
     void *changed_user;
 
     /* its place among the others (roster.c) */
-    unsigned holds;                                   /* who else has a pointer to it for a while */
-    struct lane *successor;                           /* opens beside it, to take its place */
-    struct lane *next;                                /* of those that drain */
+    unsigned holds;           /* who else has a pointer to it for a while */
+    struct generation *tried; /* what its present files said when they did not open; or NULL */
+    const struct config_file *tried_file;
+    struct activation activation;
+    bool is_released;       /* activated by hand since start: safe mode lets it pass */
+    struct lane *successor; /* opens beside it, to take its place */
+    struct lane *next;      /* of those that drain */
     void (*settled)(void *user, const char *problem); /* once: it took its place, or why not */
     void *settled_user;
 };
@@ -78,6 +90,10 @@ struct lane *lane_create(const struct engine_rooms *rooms, struct generation *ge
 /* Goes over to a generation that says the same of it: the former one can then be freed. Whatever
  * else of the config a lane keeps must be a copy. */
 void lane_rebind(struct lane *lane, struct generation *generation, const struct config_file *file);
+/* What `next` was does not open: not tried again by itself until it is otherwise. Either may be
+ * NULL, which forgets it. */
+void lane_set_tried(struct lane *lane, struct generation *generation,
+                    const struct config_file *file);
 /* Takes over what `former`, whose place it takes, has counted and learned of the destination. */
 void lane_inherit(struct lane *lane, struct lane *former);
 /* The lane stays in memory, and is not idle, until each hold is released. */
@@ -95,6 +111,9 @@ void lane_written(void *user, size_t count, int64_t next_due_ms);
 void lane_stop(struct lane *lane);
 bool lane_is_idle(const struct lane *lane);
 void lane_fail(struct lane *lane, const char *words);
+/* It is not to be opened, and why. */
+void lane_hold_back(struct lane *lane, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 /* No claims before then (clock_due_ms); the later of two pauses counts. */
 void lane_pause(struct lane *lane, int64_t until_ms, const char *words);
 const char *lane_state_name(const struct lane *lane);

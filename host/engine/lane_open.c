@@ -126,6 +126,7 @@ void lane_destroy(struct lane *lane)
     outbox_finish(&lane->outbox);
     loop_timer_destroy(lane->timer);
     names_finish(&lane->types);
+    generation_unref(lane->tried);
     generation_unref(lane->generation);
     free(lane->name);
     free(lane);
@@ -141,6 +142,17 @@ void lane_rebind(struct lane *lane, struct generation *generation, const struct 
     lane->generation = generation_ref(generation);
     lane->file = file;
     lane->former_words[0] = '\0';
+    lane_set_tried(lane, NULL, NULL);
+    generation_unref(former);
+}
+
+void lane_set_tried(struct lane *lane, struct generation *generation,
+                    const struct config_file *file)
+{
+    struct generation *former = lane->tried;
+
+    lane->tried = generation != NULL ? generation_ref(generation) : NULL;
+    lane->tried_file = file;
     generation_unref(former);
 }
 
@@ -194,9 +206,21 @@ void lane_fail(struct lane *lane, const char *words)
     lane_tell(lane);
 }
 
+void lane_hold_back(struct lane *lane, const char *format, ...)
+{
+    va_list args;
+
+    lane->state = LANE_INACTIVE;
+    va_start(args, format);
+    (void)vsnprintf(lane->words, sizeof lane->words, format, args); /* cut is fine */
+    va_end(args);
+    lane_tell(lane);
+}
+
 const char *lane_state_name(const struct lane *lane)
 {
-    static const char *const names[] = {"disabled", "starting", "active", "failed", "stopping"};
+    static const char *const names[] = {"disabled", "inactive", "starting",
+                                        "active",   "failed",   "stopping"};
     struct plugin_health health;
 
     if (lane->state != LANE_ACTIVE)

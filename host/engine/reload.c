@@ -8,8 +8,8 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/work.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 
 enum {
@@ -47,10 +47,8 @@ struct reload_round {
 
 /* A reading under way, on its own thread. */
 struct reading {
-    struct loop_message message;
+    struct work work;      /* first: the reading is the whole */
     struct reload *reload; /* NULL: nobody waits for it any more */
-    struct loop *loop;
-    pthread_t thread;
     struct generation *former;
     struct setup setup;
     int status;
@@ -299,12 +297,30 @@ struct plan {
     bool is_waiting;
 };
 
+/* It did not open as it is now, and nobody asks for another try. */
+static bool was_tried(const struct plan *plan, const struct lane *lane,
+                      const struct generation_part *next)
+{
+    struct generation_part tried = {lane != NULL ? lane->tried : NULL,
+                                    lane != NULL ? lane->tried_file : NULL};
+    _buf_ struct buf unused = {0};
+
+    return tried.file != NULL && next->file != NULL && !plan->round->is_by_hand &&
+           generation_compare(&tried, next, plan->now_ms, &unused) == CHANGE_NONE;
+}
+
 static void plan_file(struct plan *plan, struct lane *lane, const struct config_file *file,
                       bool is_dry)
 {
     struct generation_part former = part_of(lane);
     struct generation_part next = {plan->next, file};
     _buf_ struct buf words = {0};
+
+    if (was_tried(plan, lane, &next)) {
+        if (!is_dry)
+            lane_set_tried(lane, plan->next, file);
+        return;
+    }
     enum change change = generation_compare(&former, &next, plan->now_ms, &words);
 
     plan->is_waiting |= change == CHANGE_WAITING;
@@ -430,9 +446,9 @@ static void take(struct reload_round *round, struct generation *take_next)
     generation_unref(take_next);
 }
 
-static void taken(struct loop_message *message)
+static void taken(struct work *work)
 {
-    struct reading *reading = (struct reading *)(void *)message;
+    struct reading *reading = (struct reading *)(void *)work;
     struct reload *reload = reading->reload;
     struct generation *next = NULL;
     struct reload_round *round;
@@ -443,7 +459,6 @@ static void taken(struct loop_message *message)
         free(reading);
         return;
     }
-    (void)pthread_join(reading->thread, NULL); /* it has posted: this is its end */
     reload->reading = NULL;
     round = reload->rounds; /* the one of this look is the newest */
     round->status = reading->status;
@@ -463,14 +478,12 @@ static void taken(struct loop_message *message)
 }
 
 /* [its own thread] */
-static void *read_setup(void *user)
+static void read_setup(struct work *work)
 {
-    struct reading *reading = user;
+    struct reading *reading = (struct reading *)(void *)work;
 
     reading->status =
         setup_load_again(generation_setup(reading->former), &reading->setup, &reading->err);
-    loop_post(reading->loop, &reading->message);
-    return NULL;
 }
 
 static int start_reading(struct reload *reload, struct err *err)
@@ -481,15 +494,15 @@ static int start_reading(struct reload *reload, struct err *err)
 
     if (reading == NULL)
         return err_set(err, -ENOMEM, "out of memory");
-    reading->message.fn = taken;
+    reading->work.run = read_setup;
+    reading->work.done = taken;
     reading->reload = reload;
-    reading->loop = engine->rooms.loop;
     reading->former = generation_ref(engine->generation);
-    status = pthread_create(&reading->thread, NULL, read_setup, reading);
-    if (status != 0) {
+    status = work_start(&reading->work, engine->rooms.loop, err);
+    if (status < 0) {
         generation_unref(reading->former);
         free(reading);
-        return err_set(err, -status, "no thread to read the configuration: %s", strerror(status));
+        return status;
     }
     reload->reading = reading;
     return 0;
@@ -562,8 +575,8 @@ void reload_destroy(struct reload *reload)
     (void)err_set(&err, E_STOPPED, "the daemon is stopping");
     result.err = &err;
     if (reload->reading != NULL) {
-        (void)pthread_join(reload->reading->thread, NULL); /* ours, joined once */
-        reload->reading->reload = NULL; /* its message is on its way and frees it */
+        work_wait(&reload->reading->work);
+        reload->reading->reload = NULL; /* its end is on its way and frees it */
     }
     answer_all(steal(reload->waiters), &result);
     while (reload->rounds != NULL) {

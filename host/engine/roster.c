@@ -15,12 +15,22 @@ int roster_init(struct roster *roster, struct loop *loop, void (*changed)(void *
     return roster->timer != NULL ? 0 : -ENOMEM;
 }
 
+static void settled(struct lane *lane, const char *problem)
+{
+    void (*fn)(void *user, const char *problem) = lane->settled;
+
+    lane->settled = NULL;
+    if (fn != NULL)
+        fn(lane->settled_user, problem);
+}
+
 static void destroy(struct lane *lane)
 {
     if (lane == NULL)
         return;
     lane->changed = NULL;
     destroy(lane->successor);
+    settled(lane, "the daemon is stopping");
     lane_destroy(lane);
 }
 
@@ -54,15 +64,6 @@ static void lane_changed(void *user, struct lane *lane)
 
     (void)lane;
     loop_timer_set(roster->timer, 0);
-}
-
-static void settled(struct lane *lane, const char *problem)
-{
-    void (*fn)(void *user, const char *problem) = lane->settled;
-
-    lane->settled = NULL;
-    if (fn != NULL)
-        fn(lane->settled_user, problem);
 }
 
 static void drain(struct roster *roster, struct lane *lane)
@@ -156,6 +157,7 @@ static void follow(struct roster *roster, size_t at)
         log_integration_scope(lane->name);
         log_warn("the present configuration does not start, the former one goes on",
                  F_STR("error", next->words));
+        lane_set_tried(lane, next->generation, next->file);
         settled(next, next->words);
         drain(roster, next);
         return;

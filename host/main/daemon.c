@@ -11,6 +11,7 @@
 #include "main/live.h"
 #include "main/logging.h"
 #include "main/settings.h"
+#include "main/starts.h"
 #include "main/watch.h"
 #include "plugin/plugin.h"
 #include "store/store.h"
@@ -30,6 +31,8 @@ struct daemon {
     struct engine *engine;
     struct api *api;
     struct watch *watch;
+    struct starts *starts;
+    bool is_safe;
     uv_signal_t signals[3];
     size_t signal_count;
     char *worker_path;
@@ -137,6 +140,8 @@ static int read_settings(struct daemon *daemon, const struct options *options, s
     if (status < 0)
         return status;
     host = config_host(daemon->settings.setup.config);
+    daemon->is_safe =
+        options->is_safe || (config_file_is_valid(host) && config_is_true(host, "host", "safe"));
     logging_apply(host);
     log_messages(daemon->settings.setup.config);
     if (!config_file_is_valid(host))
@@ -191,6 +196,7 @@ static int open_engine(struct daemon *daemon, struct err *err)
         .plugins = daemon->plugins,
         .setup = &daemon->settings.setup,
         .configured = configured,
+        .is_safe = daemon->is_safe,
         .user = daemon,
     };
     daemon->engine = engine_create(&rooms, err);
@@ -262,8 +268,15 @@ void daemon_run(struct daemon *daemon)
     log_info("tenond starts", F_STR("version", TENON_VERSION),
              F_STR("conf", engine_conf_dir(daemon->engine)),
              F_STR("store", daemon->settings.store_url), F_STR("socket", daemon->settings.socket));
+    if (daemon->is_safe)
+        log_warn("safe mode: no integration is opened and no plugin runs until it is activated by "
+                 "hand: `tenon integration activate NAME`");
+    daemon->starts =
+        starts_create(daemon->loop, daemon->settings.state_dir, daemon->is_safe); /* NULL is fine */
     engine_start(daemon->engine);
     loop_run(daemon->loop);
+    if (daemon->is_stopping)
+        starts_went_well(daemon->starts);
     log_info("tenond ends");
 }
 
@@ -271,6 +284,7 @@ void daemon_close(struct daemon *daemon)
 {
     if (daemon == NULL)
         return;
+    starts_destroy(daemon->starts);
     watch_destroy(daemon->watch);
     api_destroy(daemon->api);
     if (daemon->http != NULL)

@@ -11,26 +11,32 @@ void options_help(void)
     (void)puts(
         "tenond: the Tenon integration host\n"
         "\n"
-        "  tenond [--conf DIR] [--state DIR] [--check]\n"
+        "  tenond [--conf DIR] [--state DIR] [--safe] [--check]\n"
         "\n"
         "  --conf DIR    where tenon.ini and the integrations are (else TENON_CONF, else the "
         "installed one)\n"
         "  --state DIR   where the store and the socket are (else [host] state of tenon.ini)\n"
+        "  --safe        open no integration and run no plugin; `tenon integration activate "
+        "NAME` opens one\n"
         "  --check       check the whole configuration, print what is wrong, start nothing\n"
         "  --version     print the version\n"
         "  --help        this\n"
         "\n"
         "It stays in the foreground and logs to stderr. SIGTERM and SIGINT stop it: what is in "
         "flight ends\n"
-        "first. Talk to it with `tenon`.");
+        "first. SIGHUP: look at the configuration and the plugins now. Talk to it with `tenon`.");
 }
 
 int options_parse(int argc, char **argv, struct options *out)
 {
     static const struct option rows[] = {
-        {"conf", required_argument, NULL, 'c'}, {"state", required_argument, NULL, 's'},
-        {"check", no_argument, NULL, 'k'},      {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'v'},    {NULL, 0, NULL, 0},
+        {"conf", required_argument, NULL, 'c'},
+        {"state", required_argument, NULL, 's'},
+        {"check", no_argument, NULL, 'k'},
+        {"safe", no_argument, NULL, 'S'},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'v'},
+        {NULL, 0, NULL, 0},
     };
     struct options options = {0};
     int letter;
@@ -42,6 +48,9 @@ int options_parse(int argc, char **argv, struct options *out)
             break;
         case 's':
             options.state = optarg;
+            break;
+        case 'S':
+            options.is_safe = true;
             break;
         case 'k':
             options.is_check = true;

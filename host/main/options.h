@@ -8,7 +8,7 @@
 struct options {
     const char *conf;  /* NULL: TENON_CONF, else the installed one */
     const char *state; /* NULL: [host] state */
-    bool is_check, is_help, is_version;
+    bool is_check, is_safe, is_help, is_version;
 };
 
 /* 0 or E_USAGE with the sentence already on stderr. */

@@ -5,8 +5,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "base/work.h"
 
-#include <pthread.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -27,10 +27,8 @@ struct directory {
 
 /* A look at names and times, on a thread of its own: a file system may take its time. */
 struct poll {
-    struct loop_message message;
+    struct work work;    /* first: the poll is the whole */
     struct watch *watch; /* NULL: nobody waits for it any more */
-    struct loop *loop;
-    pthread_t thread;
     char *paths[DIRECTORIES_MAX];
     size_t count;
     uint64_t sum;
@@ -173,14 +171,12 @@ static uint64_t sum_of_directory(const char *path)
 }
 
 /* [its own thread] */
-static void *poll_main(void *user)
+static void look(struct work *work)
 {
-    struct poll *poll = user;
+    struct poll *poll = (struct poll *)(void *)work;
 
     for (size_t i = 0; i < poll->count; i++)
         add(&poll->sum, sum_of_directory(poll->paths[i]));
-    loop_post(poll->loop, &poll->message);
-    return NULL;
 }
 
 static void poll_free(struct poll *poll)
@@ -190,15 +186,14 @@ static void poll_free(struct poll *poll)
     free(poll);
 }
 
-static void polled(struct loop_message *message)
+static void looked(struct work *work)
 {
-    struct poll *poll = (struct poll *)(void *)message;
+    struct poll *poll = (struct poll *)(void *)work;
     struct watch *watch = poll->watch;
 
     if (watch != NULL) {
         bool is_new = !watch->has_sum || watch->sum != poll->sum;
 
-        (void)pthread_join(poll->thread, NULL); /* it has posted: this is its end */
         watch->poll = NULL;
         watch->sum = poll->sum;
         watch->has_sum = true;
@@ -220,13 +215,13 @@ static void on_poll_due(void *user)
         loop_timer_set(watch->poll_timer, POLL_MS);
         return;
     }
-    poll->message.fn = polled;
+    poll->work.run = look;
+    poll->work.done = looked;
     poll->watch = watch;
-    poll->loop = watch->loop;
     for (size_t i = 0; i < watch->count; i++)
         if ((poll->paths[poll->count] = strdup(watch->directories[i]->path)) != NULL)
             poll->count++;
-    if (pthread_create(&poll->thread, NULL, poll_main, poll) != 0) {
+    if (work_start(&poll->work, watch->loop, NULL) < 0) {
         poll_free(poll);
         loop_timer_set(watch->poll_timer, POLL_MS);
         return;
@@ -283,8 +278,8 @@ void watch_destroy(struct watch *watch)
         return;
     leave(watch);
     if (watch->poll != NULL) {
-        (void)pthread_join(watch->poll->thread, NULL); /* ours, joined once */
-        watch->poll->watch = NULL;                     /* its message is on its way and frees it */
+        work_wait(&watch->poll->work);
+        watch->poll->watch = NULL; /* its end is on its way and frees it */
     }
     loop_timer_destroy(watch->gather);
     loop_timer_destroy(watch->poll_timer);

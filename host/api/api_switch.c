@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Integrations on and off: by hand, or in their ini. The answer is the integration as it is then.
+ */
+#include "api/api_handlers.h"
+#include "base/cleanup.h"
+#include "base/json.h"
+
+static void on_switched(void *user, int status, const struct err *err)
+{
+    struct api_call *call = user;
+
+    if (status == E_NOT_FOUND)
+        api_reply_no_integration(call, buf_str(&call->id).ptr);
+    else if (status < 0)
+        api_reply_error(call, status, err);
+    else
+        api_integration_get(call);
+}
+
+/* {"by": NAME}, or nothing. False: the call is answered. */
+static bool read_by(struct api_call *call, struct buf *out)
+{
+    static const char *const names[] = {"by"};
+    struct str body = str_trim(http_exchange_body(call->exchange));
+    struct str value = STR_NONE;
+    struct err err = {0};
+
+    if (body.len > 0 && (json_check(body, &err) < 0 || json_pick(body, names, 1, &value) < 0 ||
+                         (value.len > 0 && json_kind_of(value) != JSON_STRING))) {
+        api_reply_problem(call, 400, "bad_request",
+                          "Expected {\"by\": NAME}, who does this, or an empty body.");
+        return false;
+    }
+    if (value.len > 0)
+        json_unquote(value, out);
+    if (out->len == 0)
+        buf_puts(out, "the API");
+    return true;
+}
+
+static void activate(struct api_call *call, bool is_active)
+{
+    _buf_ struct buf by = {0};
+
+    if (read_by(call, &by))
+        engine_activate(call->engine, buf_str(&call->id).ptr, is_active, buf_str(&by), on_switched,
+                        call);
+}
+
+void api_integration_activate(struct api_call *call)
+{
+    activate(call, true);
+}
+
+void api_integration_deactivate(struct api_call *call)
+{
+    activate(call, false);
+}
+
+void api_integration_enable(struct api_call *call)
+{
+    engine_enable(call->engine, buf_str(&call->id).ptr, true, on_switched, call);
+}
+
+void api_integration_disable(struct api_call *call)
+{
+    engine_enable(call->engine, buf_str(&call->id).ptr, false, on_switched, call);
+}
