@@ -6,8 +6,10 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 
 enum { ENDING_MS = 2000, DYING_MS = 200, HOLD_MS = 1000 };
 
@@ -269,6 +271,15 @@ void plugin_worker_kill(struct plugin_worker *worker, enum plugin_status doom, u
     }
 }
 
+/* Killed by a person, or by the kernel for want of memory: not the plugin's doing, so it neither
+ * counts against it nor delays the next start more than the first time. What it does to itself
+ * under this name costs it a restart each time all the same. */
+static bool is_killed_from_outside(const struct plugin_worker *worker, int wait_status)
+{
+    return !worker->is_inprocess && !worker->was_killed && WIFSIGNALED(wait_status) &&
+           WTERMSIG(wait_status) == SIGKILL;
+}
+
 /* True when the crash made it one too many. */
 static bool count_crash(struct plugin_worker *worker)
 {
@@ -349,7 +360,8 @@ void plugin_worker_ended(struct plugin_worker *worker, int wait_status)
     loop_timer_clear(worker->deadline_timer);
     loop_timer_clear(worker->restart_timer);
     plugin_words_cause(worker, wait_status, cause);
-    bool is_isolated = plugin_loss_tell(worker, cause);
+    bool is_isolated =
+        plugin_loss_tell(worker, cause) && !is_killed_from_outside(worker, wait_status);
     drop_lifecycle(worker);
     if (is_hanging) {
         plugin_thread_abandon(worker->process.thread);

@@ -16,7 +16,8 @@ sys.path.insert(0, str(TOP / "examples"))
 sys.path.insert(0, str(TOP / "tests/e2e"))
 sys.dont_write_bytecode = True
 
-from daemon import BUILD, Tenon  # noqa: E402 (the paths above come first)
+from clock import LIBRARIES, Clock  # noqa: E402
+from daemon import BUILD, SANITIZED, Tenon  # noqa: E402 (the paths above come first)
 from receiver import Receiver  # noqa: E402
 
 
@@ -76,6 +77,16 @@ def make_receiver():
     yield make
     for server in made:
         server.stop()
+
+
+@pytest.fixture
+def clock(tenon):
+    """The daemon's wall clock, to be stepped."""
+    if SANITIZED:
+        pytest.skip("a sanitizer's runtime wants to be the first library, as libfaketime does")
+    if not LIBRARIES:
+        pytest.skip("needs Debian's faketime")
+    return Clock(tenon)
 
 
 @pytest.fixture

@@ -109,6 +109,7 @@ class Tenon:
         self.folder = pathlib.Path(folder)
         self.conf = self.folder / "conf.d"
         self.state = self.folder / "state"
+        self.store_folder = self.state  # a test may put the store elsewhere
         self.socket = self.folder / "api.sock"
         self.log = self.folder / "tenond.log"
         self.port = free_port()

@@ -1,49 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The wall clock steps by an hour, either way, while tenond runs: by NTP after a start without a
 clock, by hand, by a virtual machine that is moved. What waits must not wait an hour longer, what is
-in flight must not be taken for lost, and a pause lasts as long as it was asked for.
-
-tenond runs under libfaketime, which reads its offset from a file at every look at the clock; the
-monotonic clock is left alone, as it is by a step."""
+in flight must not be taken for lost, and a pause lasts as long as it was asked for."""
 import json
-import os
-import pathlib
 import threading
 import time
 
 import pytest
-from daemon import SANITIZED, wait_for
-
-HOUR_S = 3600
-LIBRARIES = list(pathlib.Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
-
-
-class Clock:
-    def __init__(self, tenon):
-        self.file = tenon.folder / "clock"
-        self.offset_s = 0
-        self.step(0)
-        tenon.environment.update(
-            LD_PRELOAD=str(LIBRARIES[0]),
-            FAKETIME_TIMESTAMP_FILE=str(self.file),
-            FAKETIME_NO_CACHE="1",
-            FAKETIME_DONT_FAKE_MONOTONIC="1",
-        )
-
-    def step(self, seconds):
-        self.offset_s += seconds
-        new = self.file.with_suffix(".new")
-        new.write_text("%+d\n" % self.offset_s)
-        os.replace(new, self.file)
-
-
-@pytest.fixture
-def clock(tenon):
-    if SANITIZED:
-        pytest.skip("a sanitizer's runtime wants to be the first library, as libfaketime does")
-    if not LIBRARIES:
-        pytest.skip("needs Debian's faketime")
-    return Clock(tenon)
+from clock import HOUR_S
+from daemon import wait_for
 
 
 def said_time_s(tenon):
