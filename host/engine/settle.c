@@ -41,6 +41,15 @@ static void count_verdict(struct lane_figures *figures, enum submission_state st
     figures->unknown += state == SUBMISSION_UNKNOWN;
 }
 
+/* The last answer tells why, when nothing has words for it. */
+static struct str gave_up(struct batch *batch, uint32_t tries, const struct settlement *s)
+{
+    if (s->message.len == 0 && s->http_status != 0)
+        return arena_printf(&batch->arena, "gave up after %u tries: HTTP %d", tries,
+                            s->http_status);
+    return arena_printf(&batch->arena, "gave up after %u tries: %.*s", tries, STR_ARG(s->message));
+}
+
 void settle(struct batch *batch, uint32_t index, const struct settlement *s)
 {
     struct lane *lane = batch->lane;
@@ -72,8 +81,7 @@ void settle(struct batch *batch, uint32_t index, const struct settlement *s)
         outcome.due_ms = clock_due_ms() + retry_delay_ms(&lane->policy, claimed->tries,
                                                          s->retry_after_ms, random_bits());
     if (event == EVENT_OUT_OF_TRIES) {
-        words = arena_printf(&batch->arena, "gave up after %u tries: %.*s", claimed->tries,
-                             STR_ARG(s->message));
+        words = gave_up(batch, claimed->tries, s);
         if (words.ptr != NULL)
             outcome.reason = words;
     }

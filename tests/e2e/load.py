@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Load that goes on whatever happens to the daemon, and what is to be found afterwards: nothing that
-was acknowledged is lost, and what came twice was in flight and carries its first key."""
+"""Load that goes on whatever happens to the daemon, and what is to be found afterwards: nothing
+that was acknowledged is lost, and what came twice was in flight and carries its first key."""
 import contextlib
 import http.client
 import json

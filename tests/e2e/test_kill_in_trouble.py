@@ -81,8 +81,8 @@ def is_refused_for_want_of_room(tenon):
 
 
 def test_kill_with_the_disk_full(tenon, receiver, small_disk):
-    """The disk is full at every kill and at every start; each time it gets a little room, and all of
-    it in the end. What was acknowledged by then is there, and nothing is torn."""
+    """The disk is full at every kill and at every start; each time it gets a little room, and all
+    of it in the end. What was acknowledged by then is there, and nothing is torn."""
     tenon.webhook("hooks", receiver.url("/in"))
     tenon.start()
     load = Load(tenon, receiver, producers=2)
