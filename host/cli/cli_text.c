@@ -88,6 +88,89 @@ void cli_text_put_cut(struct buf *out, struct str safe, size_t columns)
     buf_puts(out, "…");
 }
 
+/* Bytes of a colour's escape sequence at `at`; 0: there is none. Safe text has no other escapes. */
+static size_t escape_len(const char *at, const char *end)
+{
+    size_t len = 0;
+
+    if (*at != '\033')
+        return 0;
+    while (at + len < end && at[len] != 'm')
+        len++;
+    return at + len < end ? len + 1 : len;
+}
+
+/* The word from `at` on: its columns, and where it ends. */
+static size_t word_columns(const char *at, const char *end, const char **out_end)
+{
+    size_t columns = 0;
+    size_t len;
+
+    while (at < end && *at != ' ') {
+        size_t escape = escape_len(at, end);
+        if (escape == 0)
+            columns += columns_at(at, end, &len);
+        at += escape > 0 ? escape : len;
+    }
+    *out_end = at;
+    return columns;
+}
+
+struct wrapping {
+    struct buf *out;
+    size_t indent, width;
+    size_t column;
+};
+
+static void wrap(struct wrapping *to)
+{
+    buf_printf(to->out, "\n%*s", (int)to->indent, "");
+    to->column = to->indent;
+}
+
+static void put_word(struct wrapping *to, const char *at, const char *end)
+{
+    size_t len;
+
+    while (at < end) {
+        size_t escape = escape_len(at, end);
+        size_t columns = escape > 0 ? 0 : columns_at(at, end, &len);
+        if (columns > 0 && to->width > 0 && to->column + columns > to->width &&
+            to->column > to->indent)
+            wrap(to);
+        buf_add(to->out, at, escape > 0 ? escape : len);
+        to->column += columns;
+        at += escape > 0 ? escape : len;
+    }
+}
+
+void cli_text_put_wrapped(struct buf *out, struct str safe, size_t indent, size_t width)
+{
+    struct wrapping to = {.out = out, .width = width};
+    const char *at = safe.ptr;
+    const char *end = safe.ptr + safe.len;
+
+    to.indent = width > 0 && indent > width / 2 ? width / 2 : indent;
+    while (at < end) {
+        const char *word_end;
+        size_t spaces = 0;
+        while (at + spaces < end && at[spaces] == ' ')
+            spaces++;
+        size_t columns = word_columns(at + spaces, end, &word_end);
+        bool is_first = to.column == 0;
+        bool fits = width == 0 || to.column + spaces + columns <= width;
+        if (fits || is_first || columns > width - to.indent) {
+            buf_printf(out, "%*s", (int)spaces, "");
+            to.column += spaces;
+        } else {
+            wrap(&to);
+        }
+        put_word(&to, at + spaces, word_end);
+        at = word_end;
+    }
+    buf_putc(out, '\n');
+}
+
 enum cli_color cli_color_of_state(const char *state)
 {
     static const struct {

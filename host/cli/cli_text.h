@@ -18,6 +18,11 @@ size_t cli_text_columns(struct str safe); /* of what cli_text_put gave */
 void cli_text_put_cut(struct buf *out, struct str safe,
                       size_t columns); /* with "…" when it was cut */
 
+/* One line of it, broken at spaces where it would pass `width` (0: no limit), a longer word
+ * anywhere; what is broken goes on behind `indent` spaces. `safe` may hold colours of
+ * cli_color_start. Ends the line. */
+void cli_text_put_wrapped(struct buf *out, struct str safe, size_t indent, size_t width);
+
 enum cli_color
 cli_color_of_state(const char *state); /* submission, integration and plugin states */
 void cli_color_start(struct buf *out, enum cli_color color);

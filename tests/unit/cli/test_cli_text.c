@@ -76,6 +76,47 @@ static void replaces_broken_bytes(void **state)
     buf_finish(&out);
 }
 
+static void assert_wrapped(struct str text, size_t indent, size_t width, const char *wanted)
+{
+    struct buf out = {0};
+
+    cli_text_put_wrapped(&out, text, indent, width);
+    assert_string_equal(out.ptr, wanted);
+    buf_finish(&out);
+}
+
+static void wraps_at_spaces(void **state)
+{
+    (void)state;
+    assert_wrapped(STR("one two three four"), 2, 0, "one two three four\n");
+    assert_wrapped(STR("one two three four"), 2, 9, "one two\n  three\n  four\n");
+    assert_wrapped(STR("  one two"), 4, 9, "  one two\n");
+    assert_wrapped(STR("  one two"), 4, 8, "  one\n    two\n");
+    assert_wrapped(STR(""), 2, 9, "\n");
+    assert_wrapped(STR("< abcdefghij"), 2, 8, "< abcdef\n  ghij\n"); /* longer than a line */
+    assert_wrapped(STR("日本 語"), 0, 4, "日本\n語\n");
+    assert_wrapped(STR("\033[31mred\033[0m one"), 2, 7, "\033[31mred\033[0m one\n");
+    assert_wrapped(STR("\033[31mred\033[0m more"), 2, 7, "\033[31mred\033[0m\n  more\n");
+}
+
+static void wraps_within_any_width(void **state)
+{
+    struct str text =
+        STR("  a few words, https://example.com/a/very/long/path?with=much, 日本語 and more");
+
+    (void)state;
+    for (size_t width = 8; width < 90; width++)
+        for (size_t indent = 0; indent < 20; indent++) {
+            struct buf out = {0};
+            struct str line;
+            cli_text_put_wrapped(&out, text, indent, width);
+            struct str rest = buf_str(&out);
+            while (str_next(&rest, '\n', &line))
+                assert_true(cli_text_columns(str_trim(line)) <= width);
+            buf_finish(&out);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -83,6 +124,8 @@ int main(void)
         cmocka_unit_test(groups_digits),
         cmocka_unit_test(cuts_at_columns_not_bytes),
         cmocka_unit_test(replaces_broken_bytes),
+        cmocka_unit_test(wraps_at_spaces),
+        cmocka_unit_test(wraps_within_any_width),
     };
 
     (void)setlocale(LC_CTYPE, "C.UTF-8"); /* as tenon does */
