@@ -181,7 +181,6 @@ static const struct why_submission *in_flight_of(const struct why *why,
 }
 
 static void put_waiting_words(struct buf *out, const struct why *why,
-                              const struct engine_integration *integration,
                               const struct why_submission *newest)
 {
     const struct why_submission *before = in_flight_of(why, newest);
@@ -198,14 +197,22 @@ static void put_waiting_words(struct buf *out, const struct why *why,
     else
         buf_puts(out, "it was sent and the answer never seen: it is sent again under the same "
                       "idempotency key");
-    if (strcmp(integration->state, "active") != 0)
-        buf_printf(out, "; the integration is %s%s%s", integration->state,
-                   integration->words != NULL && integration->words[0] != '\0' ? ": " : "",
-                   integration->words != NULL ? integration->words : "");
+}
+
+/* A lane that is not at work, for what waits in it. */
+static void put_waits_for(struct buf *out, const struct engine_integration *integration)
+{
+    _buf_ struct buf words = {0};
+    const char *why = integration->words != NULL ? integration->words : "";
+
+    if (strcmp(integration->state, "active") == 0)
+        return;
+    buf_printf(&words, "the integration is %s%s%s", integration->state, why[0] != '\0' ? ": " : "",
+               why);
+    api_put_masked(out, "waits_for", buf_str(&words));
 }
 
 static void put_next_words(struct buf *out, const struct why *why,
-                           const struct engine_integration *integration,
                            const struct why_submission *newest)
 {
     switch (newest->state) {
@@ -229,7 +236,7 @@ static void put_next_words(struct buf *out, const struct why *why,
         buf_puts(out, "a newer version goes instead");
         break;
     default:
-        put_waiting_words(out, why, integration, newest);
+        put_waiting_words(out, why, newest);
     }
 }
 
@@ -245,7 +252,7 @@ static void put_next(struct buf *out, const struct why *why,
     if (newest->version == why->version)
         api_put_time(out, "looked_at",
                      newest->started_ms != 0 ? newest->started_ms : newest->changed_ms);
-    put_next_words(&words, why, integration, newest);
+    put_next_words(&words, why, newest);
     api_put_masked(out, "next", buf_str(&words));
     if (newest->state == SUBMISSION_FAILED || newest->state == SUBMISSION_SKIPPED) {
         buf_printf(&command, "tenon submission retry %llu", (unsigned long long)newest->number);
@@ -253,6 +260,8 @@ static void put_next(struct buf *out, const struct why *why,
     }
     if (due_ms < integration->figures.paused_until_ms)
         due_ms = integration->figures.paused_until_ms;
+    if (submission_is_waiting(newest->state))
+        put_waits_for(out, integration);
     if (submission_is_waiting(newest->state) && newest->due_ms != 0)
         api_put_due(out, "next_at", due_ms);
 }

@@ -75,6 +75,10 @@ static const struct cli_option submission_discard_options[] = {
     {"dry-run", NULL, "tell how many it would be, and the first few; change nothing"},
     END_OF_OPTIONS,
 };
+static const struct cli_option why_options[] = {
+    {"rendered", NULL, "show what would be sent now, the whole of it"},
+    END_OF_OPTIONS,
+};
 static const struct cli_option config_show_options[] = {
     {"all", NULL, "defaults too"},
     END_OF_OPTIONS,
@@ -160,8 +164,11 @@ const struct cli_command cli_commands[] = {
      "Give submissions up, by number or by filter",
      "They end as skipped, \"discarded by hand\", and can still be tried again by number. Without "
      "--state: those that failed."},
-    {"why", "ENTITY [INTEGRATION]", NULL, CLI_ONLINE, cli_why,
-     "Tell what became of an entity, why, and what comes next", NULL},
+    {"why", "ENTITY [INTEGRATION]", why_options, CLI_ONLINE, cli_why,
+     "Tell what became of an entity, why, and what comes next",
+     "For each integration: whether it looked, which clause refused and where that stands, each "
+     "attempt, what comes\n"
+     "next and when. With INTEGRATION or --rendered also what would be sent now, secrets masked."},
     {"reload", "", NULL, CLI_ONLINE, cli_reload,
      "Look at conf.d and the plugins now and take what changed",
      "tenond notices changes by itself; this waits for them and says what became of each file. "

@@ -167,6 +167,7 @@ int cli_submission_show(struct cli *cli)
     _buf_ struct buf path = {0};
     _buf_ struct buf out = {0};
     _answer_ struct cli_answer answer = {0};
+    struct cli_story story = {.cli = cli, .out = &out};
 
     buf_puts(&path, "/api/v1/submissions/");
     cli_path_put(&path, cli_argument(cli, 0));
@@ -177,11 +178,13 @@ int cli_submission_show(struct cli *cli)
     buf_puts(&out, " to ");
     cli_text_put(&out, str_of(cli_json_text(answer.json, "integration")));
     buf_putc(&out, '\n');
-    cli_story_put_submission(cli, answer.json, "", &out);
+    cli_story_put_submission(&story, answer.json, 0);
     if (cli_json_text(answer.json, "next_try_at")[0] != '\0') {
-        buf_puts(&out, "next try ");
-        cli_story_put_when(cli_json_text(answer.json, "next_try_at"), &out);
-        buf_putc(&out, '\n');
+        cli_story_begin(&story, 0);
+        cli_story_add(&story, "next try ");
+        cli_story_add_when(&story, cli_json_text(answer.json, "next_try_at"));
+        cli_story_end(&story);
     }
+    cli_story_finish(&story);
     return cli_print(&out);
 }

@@ -2,63 +2,32 @@
 #include "cli/cli_functions.h"
 
 #include "base/json.h"
-#include "cli/cli_call.h"
+#include "cli/cli_story.h"
 
-#include <string.h>
-
-/* Bodies are shown as they would go out, indented when they are JSON. */
-static void put_body(struct buf *out, const struct json_t *request)
-{
-    const char *body = cli_json_text(request, "body");
-    struct json_t *json = body[0] == '{' || body[0] == '[' ? cli_json_parse(str_of(body)) : NULL;
-
-    if (json != NULL)
-        cli_json_put(out, json, 2);
-    else if (body[0] != '\0')
-        cli_text_put(out, str_of(body));
-    else if (cli_json_member(request, "body") != NULL)
-        cli_json_put(out, cli_json_member(request, "body"), 2);
-    buf_putc(out, '\n');
-    cli_json_release(json);
-}
-
-static void put_request(struct buf *out, const struct json_t *request)
-{
-    const struct json_t *headers = cli_json_member(request, "headers");
-    const struct json_t *value;
-    const char *name;
-
-    cli_text_put(out, str_of(cli_json_text(request, "method")));
-    buf_putc(out, ' ');
-    cli_text_put(out, str_of(cli_json_text(request, "url")));
-    buf_putc(out, '\n');
-    for (size_t i = 0; cli_json_pair(headers, i, &name, &value); i++) {
-        cli_text_put(out, str_of(name));
-        buf_puts(out, ": ");
-        cli_text_put(out, str_of(cli_json_own_text(value)));
-        buf_putc(out, '\n');
-    }
-    buf_putc(out, '\n');
-    put_body(out, request);
-}
-
-static int print_dry_run(const struct json_t *json)
+/* Not broken to the terminal's width: it is the request as it is. */
+static int print_dry_run(const struct cli *cli, const struct json_t *json)
 {
     _buf_ struct buf out = {0};
+    struct cli unbroken = *cli;
+    struct cli_story story = {.cli = &unbroken, .out = &out};
     const struct json_t *requests = cli_json_member(json, "requests");
 
-    cli_text_put(&out, str_of(cli_json_text(json, "entity")));
-    buf_puts(&out, cli_json_is_true(json, "wanted") ? " would go to " : " would not go to ");
-    cli_text_put(&out, str_of(cli_json_text(json, "integration")));
+    unbroken.width = 0;
+    cli_story_begin(&story, 0);
+    cli_story_add(&story, cli_json_text(json, "entity"));
+    cli_story_add(&story, cli_json_is_true(json, "wanted") ? " would go to " : " would not go to ");
+    cli_story_add(&story, cli_json_text(json, "integration"));
     if (cli_json_text(json, "reason")[0] != '\0') {
-        buf_puts(&out, ": ");
-        cli_text_put(&out, str_of(cli_json_text(json, "reason")));
+        cli_story_add(&story, ": ");
+        cli_story_add(&story, cli_json_text(json, "reason"));
     }
-    buf_puts(&out, ".\n");
+    cli_story_add(&story, ".");
+    cli_story_end(&story);
     for (size_t i = 0; i < cli_json_count(requests); i++) {
         buf_putc(&out, '\n');
-        put_request(&out, cli_json_item(requests, i));
+        cli_story_put_request(&story, cli_json_item(requests, i), 0, 0);
     }
+    cli_story_finish(&story);
     return cli_print(&out);
 }
 
@@ -108,5 +77,5 @@ int cli_submit(struct cli *cli)
     int code = cli_call(cli, "POST", buf_str(&path), buf_str(&body), &answer);
     if (code != CLI_DONE || cli->is_json)
         return code != CLI_DONE ? code : cli_print_answer(&answer);
-    return is_dry_run ? print_dry_run(answer.json) : print_submitted(answer.json);
+    return is_dry_run ? print_dry_run(cli, answer.json) : print_submitted(answer.json);
 }

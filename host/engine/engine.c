@@ -270,6 +270,8 @@ void engine_explain(const struct engine *engine, const char *integration, struct
     } else if (lane->state == LANE_DISABLED) {
         buf_printf(out_words, "the integration is disabled: [integration] enabled = no (%s:%d)",
                    config_file_path(lane->file), config_line(lane->file, "integration", "enabled"));
+    } else if (lane->state == LANE_FAILED) {
+        buf_printf(out_words, "the integration did not start: %s", lane->words);
     } else if (!names_want(&lane->types, type)) {
         buf_printf(out_words, "type '%.*s' is not wanted: [select] type = %s (%s:%d)",
                    STR_ARG(type), config_text(lane->file, "select", "type"),
