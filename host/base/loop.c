@@ -13,6 +13,9 @@
 struct loop {
     uv_loop_t uv;
     uv_async_t wake;
+    uv_prepare_t end;        /* of each round */
+    struct loop_task *tasks; /* for then, in order */
+    struct loop_task **last_task;
     _Atomic(struct loop_message *) posted; /* newest first */
     atomic_bool is_stopping;
     _Atomic pthread_t owner; /* who may call the [loop] functions */
@@ -60,6 +63,25 @@ static void on_wake(uv_async_t *wake)
         uv_stop(&loop->uv);
 }
 
+/* Also what the tasks themselves ask for. */
+static void run_tasks(struct loop *loop)
+{
+    struct loop_task *task;
+
+    while ((task = loop->tasks) != NULL) {
+        loop->tasks = task->next;
+        if (loop->tasks == NULL)
+            loop->last_task = &loop->tasks;
+        task->is_waiting = false;
+        task->fn(task);
+    }
+}
+
+static void on_end(uv_prepare_t *end)
+{
+    run_tasks(end->data);
+}
+
 struct loop *loop_create(struct err *err)
 {
     struct loop *loop = calloc(1, sizeof(*loop));
@@ -80,6 +102,10 @@ struct loop *loop_create(struct err *err)
         return NULL;
     }
     loop->wake.data = loop;
+    loop->last_task = &loop->tasks;
+    loop->end.data = loop;
+    (void)uv_prepare_init(&loop->uv, &loop->end); /* cannot fail */
+    (void)uv_prepare_start(&loop->end, on_end);   /* the same */
     atomic_store(&loop->owner, pthread_self());
     return loop;
 }
@@ -117,8 +143,10 @@ void loop_run(struct loop *loop)
 void loop_drain(struct loop *loop)
 {
     loop_assert_here(loop);
-    while (atomic_load(&loop->posted) != NULL)
+    while (atomic_load(&loop->posted) != NULL || loop->tasks != NULL) {
         run_posted(loop);
+        run_tasks(loop);
+    }
 }
 
 void loop_stop(struct loop *loop)
@@ -149,6 +177,32 @@ void loop_post(struct loop *loop, struct loop_message *message)
     /* Not message->next: once it is on the stack the message is the loop's. */
     if (newest == NULL)
         (void)uv_async_send(&loop->wake); /* fails for a wrong handle only */
+}
+
+void loop_at_end(struct loop *loop, struct loop_task *task)
+{
+    loop_assert_here(loop);
+    if (task->is_waiting)
+        return;
+    task->is_waiting = true;
+    task->next = NULL;
+    *loop->last_task = task;
+    loop->last_task = &task->next;
+}
+
+void loop_forget(struct loop *loop, struct loop_task *task)
+{
+    struct loop_task **place = &loop->tasks;
+
+    loop_assert_here(loop);
+    if (!task->is_waiting)
+        return;
+    while (*place != task)
+        place = &(*place)->next;
+    *place = task->next;
+    if (*place == NULL)
+        loop->last_task = place;
+    task->is_waiting = false;
 }
 
 static void on_timer(uv_timer_t *uv)

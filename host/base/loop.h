@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <uv.h>
 
@@ -15,8 +16,9 @@ struct loop *loop_create(struct err *err);
 void loop_destroy(struct loop *loop); /* after loop_run returned; closes what is still open */
 void loop_run(struct loop *loop);     /* until loop_stop; the calling thread becomes [loop] */
 void loop_stop(struct loop *loop);    /* [any]; what was posted before still runs first */
-/* Runs what was posted after loop_run returned, until nothing is left: call it once every poster is
- * joined and before what the messages point to is gone. loop_destroy runs no message. */
+/* Runs what was posted, or asked for the end of the round, after loop_run returned, until nothing
+ * is left: call it once every poster is joined and before what the messages point to is gone.
+ * loop_destroy runs no message. */
 void loop_drain(struct loop *loop);
 uv_loop_t *loop_uv(struct loop *loop);
 void loop_assert_here(const struct loop *loop);
@@ -28,6 +30,17 @@ struct loop_message {
     void (*fn)(struct loop_message *message);
 };
 void loop_post(struct loop *loop, struct loop_message *message);
+
+/* Work for the end of this round: fn runs once before the loop waits again, so that what many
+ * events of one round ask for is done together. Zero-initialised but for fn; asking twice is asking
+ * once. It must not go before it ran, unless the loop goes, too. [loop] */
+struct loop_task {
+    void (*fn)(struct loop_task *task);
+    struct loop_task *next; /* the loop's */
+    bool is_waiting;        /* the same */
+};
+void loop_at_end(struct loop *loop, struct loop_task *task);
+void loop_forget(struct loop *loop, struct loop_task *task); /* takes it back, if it waits */
 
 /* One-shot timer. Zero-initialised is idle. Setting it again moves it. All [loop]. */
 struct loop_timer;

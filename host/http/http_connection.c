@@ -359,12 +359,12 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 
 /* Replies of one round of the loop go out behind it: the handler's work on others comes first, and
  * whoever replies is never called back from within. */
-void http_connection_write_ready(uv_prepare_t *writer)
+void http_connection_write_ready(struct loop_task *writer)
 {
-    struct http_server *server = writer->data;
+    struct http_server *server =
+        (struct http_server *)(void *)((char *)writer - offsetof(struct http_server, writer));
     struct http_connection *connection;
 
-    (void)uv_prepare_stop(writer); /* cannot fail */
     while ((connection = server->ready) != NULL) {
         server->ready = connection->next_ready;
         connection->is_ready = false;
@@ -382,7 +382,7 @@ void http_connection_write_soon(struct http_connection *connection)
     connection->is_ready = true;
     connection->next_ready = server->ready;
     server->ready = connection;
-    (void)uv_prepare_start(server->writer, http_connection_write_ready); /* cannot fail */
+    loop_at_end(server->loop, &server->writer);
 }
 
 bool http_connection_open(struct http_server *server, int fd, bool is_local)

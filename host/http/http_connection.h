@@ -39,7 +39,7 @@ struct http_server {
     struct http_exchange *exchanges;
     struct http_connection *connections;
     struct http_connection *ready; /* replies that came from outside the handler */
-    uv_prepare_t *writer;          /* writes them before the loop waits again */
+    struct loop_task writer;       /* writes them */
     struct loop_timer *sweeper;
     int64_t max_body_bytes;
     int64_t idle_ms;
@@ -53,6 +53,6 @@ struct http_server {
 bool http_connection_open(struct http_server *server, int fd, bool is_local);
 void http_connection_close(struct http_connection *connection);
 /* Writes the replies that came from outside the handler. */
-void http_connection_write_ready(uv_prepare_t *writer);
+void http_connection_write_ready(struct loop_task *writer);
 
 #endif

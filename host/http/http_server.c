@@ -168,17 +168,6 @@ static int listen_all(struct http_server *server, const struct http_server_setti
     return status;
 }
 
-static bool create_handles(struct http_server *server)
-{
-    server->sweeper = loop_timer_create(server->loop, on_sweep, server);
-    server->writer = calloc(1, sizeof(*server->writer));
-    if (server->writer == NULL)
-        return false;
-    (void)uv_prepare_init(loop_uv(server->loop), server->writer); /* cannot fail */
-    server->writer->data = server;
-    return server->sweeper != NULL;
-}
-
 struct http_server *http_server_create(struct loop *loop,
                                        const struct http_server_settings *settings,
                                        http_handler_fn handler, void *user, struct err *err)
@@ -197,7 +186,9 @@ struct http_server *http_server_create(struct loop *loop,
     server->max_body_bytes =
         settings->max_body_bytes > 0 ? settings->max_body_bytes : BODY_BYTES_DEFAULT;
     server->idle_ms = settings->idle_timeout_ms > 0 ? settings->idle_timeout_ms : IDLE_MS_DEFAULT;
-    if (!create_handles(server)) {
+    server->writer.fn = http_connection_write_ready;
+    server->sweeper = loop_timer_create(loop, on_sweep, server);
+    if (server->sweeper == NULL) {
         (void)err_set(err, -ENOMEM, "no memory for the HTTP server"); /* the same */
         http_server_destroy(server);
         return NULL;
@@ -241,8 +232,7 @@ void http_server_destroy(struct http_server *server)
         exchange->next = NULL;
     }
     loop_timer_destroy(server->sweeper);
-    if (server->writer != NULL)
-        uv_close((uv_handle_t *)server->writer, free_handle);
+    loop_forget(server->loop, &server->writer);
     free(server->unix_socket);
     free(server);
 }

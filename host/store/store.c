@@ -11,7 +11,10 @@
 
 #include <pthread.h>
 
-enum { GROUP_MAX_DEFAULT = 4096 };
+enum {
+    GROUP_MAX_DEFAULT = 4096,
+    HAND_OVER_WRITES = 64, /* so many are worth a commit of their own */
+};
 
 /* What goes to the loop. It outlives the store when one is still under way at store_close. */
 struct delivery {
@@ -32,6 +35,12 @@ struct store {
     struct delivery *delivery;
     struct store_group group; /* the writer thread's, as upkeep is */
     struct store_upkeep upkeep;
+
+    /* The loop's: asked for in this round, and handed over together at its end. A writer woken by
+     * the first of them would commit it alone, while the others wait for that commit. */
+    struct op_queue new_writes;
+    uint64_t new_weight;
+    struct loop_task hand_over;
 
     pthread_mutex_t lock;
     pthread_cond_t has_writes;
@@ -242,6 +251,22 @@ static void *reader_main(void *argument)
     }
 }
 
+static void hand_over(struct store *store)
+{
+    if (store->new_writes.head == NULL)
+        return;
+    pthread_mutex_lock(&store->lock);
+    op_queue_append(&store->writes, &store->new_writes);
+    pthread_cond_signal(&store->has_writes);
+    pthread_mutex_unlock(&store->lock);
+    store->new_weight = 0;
+}
+
+static void on_end_of_round(struct loop_task *task)
+{
+    hand_over((struct store *)(void *)((char *)task - offsetof(struct store, hand_over)));
+}
+
 static void submit(struct store *store, struct store_op *op, enum op_kind kind)
 {
     bool is_query = kind == OP_QUERY;
@@ -251,6 +276,16 @@ static void submit(struct store *store, struct store_op *op, enum op_kind kind)
 
     op->kind = kind;
     op->status = 0;
+    if (queue == &store->writes && !store->is_closing) { /* which the loop alone sets */
+        op_queue_add(&store->new_writes, op);
+        /* A claim handed over early would meet none of the entities that are on their way. */
+        store->new_weight += kind == OP_CLAIM ? 1 : op_weight(op);
+        if (store->new_weight >= HAND_OVER_WRITES)
+            hand_over(store);
+        else
+            loop_at_end(store->loop, &store->hand_over);
+        return;
+    }
     pthread_mutex_lock(&store->lock);
     if (!store->is_closing) {
         op_queue_add(queue, op);
@@ -308,6 +343,7 @@ struct store *store_open(const struct store_settings *settings, struct loop *loo
     store->backend = backend;
     store->loop = loop;
     store->group_max = settings->group_max > 0 ? (uint64_t)settings->group_max : GROUP_MAX_DEFAULT;
+    store->hand_over.fn = on_end_of_round;
     delivery->message.fn = deliver;
     delivery->store = store;
     store->delivery = delivery;
@@ -358,6 +394,8 @@ void store_close(struct store *store)
 {
     if (store == NULL)
         return;
+    hand_over(store);
+    loop_forget(store->loop, &store->hand_over);
     pthread_mutex_lock(&store->lock);
     store->is_closing = true;
     pthread_cond_signal(&store->has_writes);

@@ -182,6 +182,51 @@ static void destroy_closes_foreign_handles(void **state)
     loop_destroy(NULL);
 }
 
+struct chore {
+    struct loop_task task; /* first: a task is its chore */
+    struct loop *loop;
+    struct chore *next; /* asked for from within */
+    int runs;
+};
+
+static void do_chore(struct loop_task *task)
+{
+    struct chore *chore = (struct chore *)task;
+
+    chore->runs++;
+    if (chore->next != NULL)
+        loop_at_end(chore->loop, &chore->next->task);
+    else
+        loop_stop(chore->loop);
+}
+
+static void tasks_run_once_at_the_end_of_the_round(void **state)
+{
+    struct loop *loop = loop_create(NULL);
+    struct chore chores[4] = {0};
+
+    (void)state;
+    for (int i = 0; i < 4; i++)
+        chores[i] = (struct chore){.task.fn = do_chore, .loop = loop};
+    chores[0].next = &chores[1]; /* in the same round */
+    loop_at_end(loop, &chores[0].task);
+    loop_at_end(loop, &chores[0].task);
+    loop_at_end(loop, &chores[2].task);
+    loop_at_end(loop, &chores[3].task);
+    loop_forget(loop, &chores[3].task);
+    loop_forget(loop, &chores[3].task);
+    assert_int_equal(chores[0].runs, 0);
+    loop_run(loop);
+    assert_int_equal(chores[0].runs, 1);
+    assert_int_equal(chores[1].runs, 1);
+    assert_int_equal(chores[2].runs, 1);
+    assert_int_equal(chores[3].runs, 0);
+    loop_at_end(loop, &chores[3].task);
+    loop_drain(loop);
+    assert_int_equal(chores[3].runs, 1);
+    loop_destroy(loop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -189,6 +234,7 @@ int main(void)
         cmocka_unit_test(stop_runs_what_was_posted_before),
         cmocka_unit_test(timers_fire_once_per_set),
         cmocka_unit_test(a_timer_may_destroy_itself_and_cleared_ones_stay_silent),
+        cmocka_unit_test(tasks_run_once_at_the_end_of_the_round),
         cmocka_unit_test(destroy_closes_foreign_handles),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
