@@ -29,6 +29,9 @@ int clock_parse_http(struct str text, int64_t *out_wall_ms);
 /* Durations as people write them: "500ms", "30s", "5m", "2h", "7d", a bare number is ms; never
  * negative. 0 or -EINVAL. */
 int clock_parse_duration(struct str text, int64_t *out_ms);
+/* "100/s", "6000/m", "5/10s": so many (1 to a billion) per time (1 ms to 365 days). 0 or -EINVAL.
+ */
+int clock_parse_rate(struct str text, int64_t *out_amount, int64_t *out_per_ms);
 /* Tests only: the clocks stand still at these values (the due clock at the wall's) until the next
  * call; (-1, -1) lets them run. */
 void clock_freeze(int64_t wall_ms, int64_t mono_us);

@@ -230,3 +230,34 @@ int clock_parse_duration(struct str text, int64_t *out_ms)
     }
     return -EINVAL;
 }
+
+int clock_parse_rate(struct str text, int64_t *out_amount, int64_t *out_per_ms)
+{
+    const int64_t most_ms = 365 * CLOCK_MS_PER_DAY;
+    struct str rest = str_trim(text);
+    struct str digits = {rest.ptr, 0};
+    struct str unit;
+    char one[8] = "1";
+    int64_t amount;
+    int64_t per_ms;
+
+    while (digits.len < rest.len && is_digit(rest.ptr[digits.len]))
+        digits.len++;
+    unit = str_trim((struct str){rest.ptr + digits.len, rest.len - digits.len});
+    if (str_to_i64(digits, &amount) < 0 || unit.len < 2 || unit.ptr[0] != '/')
+        return -EINVAL;
+    unit = str_trim((struct str){unit.ptr + 1, unit.len - 1});
+    if (unit.len == 0 || is_digit(unit.ptr[unit.len - 1])) /* a time without a unit is a slip */
+        return -EINVAL;
+    if (!is_digit(unit.ptr[0]) && unit.len < sizeof(one) - 1) { /* "/s" is "/1s" */
+        memcpy(one + 1, unit.ptr, unit.len);
+        unit = (struct str){one, unit.len + 1};
+    }
+    if (clock_parse_duration(unit, &per_ms) < 0)
+        return -EINVAL;
+    if (amount < 1 || amount > 1000000000 || per_ms < 1 || per_ms > most_ms)
+        return -EINVAL;
+    *out_amount = amount;
+    *out_per_ms = per_ms;
+    return 0;
+}

@@ -3,6 +3,7 @@
 #include "config/config_schema.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/digest.h"
 
 #include <tenon/tenon.h>
@@ -29,6 +30,9 @@ static const char integration_rows[] =
     TENON_OPTION("memory_max", "size", "16MB..1TB", "256MB", "", "Memory that the worker may use.")
     TENON_OPTION("concurrency", "integer", "1..1000", "16", "",
                  "Requests under way at the same time.")
+    TENON_OPTION("adaptive_concurrency", "boolean", "", "yes", "",
+                 "Fewer at the same time while the destination answers 429 or 503 or runs into the "
+                 "time limit, and again up to concurrency while it answers as fast as ever.")
     TENON_OPTION("timeout", "duration", "100ms..1h", "30s", "", "How long one request may take.")
     TENON_OPTION("connect_timeout", "duration", "100ms..10m", "10s", "",
                  "How long connecting may take.")
@@ -79,6 +83,36 @@ static const char retry_rows[] =
     TENON_OPTION("retry_after_max", "duration", "0..7d", "1h", "",
                  "The longest Retry-After that is honoured.");
 
+static const char rate_limit_rows[] =
+    TENON_OPTION("rate", "text", "", "", "",
+                 "Requests per time, such as 100/s, 6000/m, 5000/h or 10/5s; of a plugin that "
+                 "sends by itself, records. Empty: no limit of ours.")
+    TENON_OPTION("burst", "integer", "0..1000000", "0", "",
+                 "How many may go at once after a rest. 0: what falls due in a tenth of a second, "
+                 "at least one.")
+    TENON_OPTION("headers", "boolean", "", "yes", "",
+                 "Keep to what the destination says in RateLimit and X-RateLimit headers, for at "
+                 "most [retry] retry_after_max at a time.");
+
+static const char breaker_rows[] =
+    TENON_OPTION("enabled", "boolean", "", "yes", "",
+                 "no: send on whatever happens; every try of a record then counts.")
+    TENON_OPTION("window", "duration", "1s..1h", "30s", "",
+                 "Over how long failures are counted: answers that are the destination's fault "
+                 "(401, 403, 407, 408, 425, 429, 5xx), and no answer at all.")
+    TENON_OPTION("ratio", "number", "0.01..1", "0.5", "",
+                 "At which share of failures it opens, and nothing more is sent.")
+    TENON_OPTION("min_requests", "integer", "1..100000", "20", "",
+                 "So many requests in the window, before their share means anything.")
+    TENON_OPTION("connection_failures", "integer", "1..1000", "5", "",
+                 "It also opens after so many failures to connect in a row.")
+    TENON_OPTION("open", "duration", "10ms..1h", "1s", "",
+                 "How long it stays open the first time, less up to half of it by chance; doubles "
+                 "each time a probe fails.")
+    TENON_OPTION("open_max", "duration", "10ms..24h", "1m", "", "The longest time open.")
+    TENON_OPTION("probes", "integer", "1..100", "3", "",
+                 "So many requests try the destination then; when all are answered it closes.");
+
 static const char idempotency_rows[] =
     TENON_OPTION("header", "text", "", "Idempotency-Key", "",
                  "The header with the key that all tries of one submission share. Empty: none is "
@@ -97,14 +131,16 @@ static const struct config_section sections[] = {
     {"signature", SECTION_ROWS, "Signed requests, by which the receiver knows that they are ours.",
      signature_rows},
     {"retry", SECTION_ROWS, "What happens after a failed try.", retry_rows},
+    {"rate_limit", SECTION_ROWS, "How fast it may go at most.", rate_limit_rows},
+    {"breaker", SECTION_ROWS,
+     "When sending stops because the destination fails: an outage then costs no record its tries.",
+     breaker_rows},
     {"idempotency", SECTION_ROWS, "How the receiver can tell a second try from a second record.",
      idempotency_rows},
     {"headers", SECTION_HEADERS, "Headers that every request carries: Name = value.", NULL},
     {"metadata", SECTION_PAIRS,
      "Your own notes about the integration: key = value; shown by tenon integration show.", NULL},
     {"settings", SECTION_PLUGIN, "The plugin's own settings.", NULL},
-    {"rate_limit", SECTION_LATER, NULL, NULL},
-    {"breaker", SECTION_LATER, NULL, NULL},
     {"cache", SECTION_LATER, NULL, NULL},
     {"health", SECTION_LATER, NULL, NULL},
     {"schedule", SECTION_LATER, NULL, NULL},
@@ -217,11 +253,39 @@ static void check_header_name(struct config *config, struct config_file *file, c
                         "[%s] header: '%s' is not a header name", section, value->text);
 }
 
+static void check_rate(struct config *config, struct config_file *file)
+{
+    const struct config_value *rate = config_value_find(file, "rate_limit", "rate");
+    const struct config_value *burst = config_value_find(file, "rate_limit", "burst");
+    int64_t amount;
+    int64_t per_ms;
+
+    if (rate->text[0] == '\0' && burst->line != 0)
+        config_warn(config, file, burst->line, C026,
+                    "[rate_limit] burst has no effect without a rate");
+    if (rate->text[0] != '\0' && clock_parse_rate(str_of(rate->text), &amount, &per_ms) < 0)
+        config_complain(config, file, NULL, rate->line, C012,
+                        "[rate_limit] rate: '%.40s' is not a number of requests per time, such as "
+                        "100/s, 6000/m or 10/5s",
+                        rate->text);
+}
+
+/* Two keys of which the first may not be longer than the second. */
+static void check_order(struct config *config, struct config_file *file, const char *section,
+                        const char *shorter, const char *longer)
+{
+    const struct config_value *least = config_value_find(file, section, shorter);
+    const struct config_value *most = config_value_find(file, section, longer);
+
+    if (least->parsed.integer > most->parsed.integer)
+        config_complain(config, file, NULL, most->line != 0 ? most->line : least->line, C020,
+                        "[%s] %s (%s) is longer than %s (%s)", section, shorter, least->text,
+                        longer, most->text);
+}
+
 static void check_integration(struct config *config, struct config_file *file)
 {
     const struct config_value *pin = config_value_find(file, "integration", "sha256");
-    const struct config_value *base = config_value_find(file, "retry", "base");
-    const struct config_value *max = config_value_find(file, "retry", "max");
     const struct config_value *ca = config_value_find(file, "integration", "ca_file");
 
     if (pin->text[0] != '\0' && !is_hex64(pin->text))
@@ -229,9 +293,9 @@ static void check_integration(struct config *config, struct config_file *file)
             config, file, NULL, pin->line, C012,
             "[integration] sha256: '%.70s' is not 64 hex digits, as sha256sum prints them",
             pin->text);
-    if (base->parsed.integer > max->parsed.integer)
-        config_complain(config, file, NULL, max->line != 0 ? max->line : base->line, C020,
-                        "[retry] base (%s) is longer than max (%s)", base->text, max->text);
+    check_order(config, file, "retry", "base", "max");
+    check_order(config, file, "breaker", "open", "open_max");
+    check_rate(config, file);
     if (ca->line != 0 && !config_value_find(file, "integration", "verify_tls")->parsed.is_true)
         config_warn(config, file, ca->line, C026,
                     "[integration] ca_file has no effect while verify_tls = no");

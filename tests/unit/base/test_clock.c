@@ -133,6 +133,45 @@ static void durations(void **state)
         assert_refused(clock_parse_duration, wrong[i]);
 }
 
+static void assert_rate(const char *text, int64_t wanted_amount, int64_t wanted_per_ms)
+{
+    int64_t amount = 0;
+    int64_t per_ms = 0;
+
+    assert_int_equal(clock_parse_rate(str_of(text), &amount, &per_ms), 0);
+    assert_int_equal(amount, wanted_amount);
+    assert_int_equal(per_ms, wanted_per_ms);
+}
+
+static void rates(void **state)
+{
+    (void)state;
+    assert_rate("100/s", 100, 1000);
+    assert_rate(" 6000 / m ", 6000, 60000);
+    assert_rate("5/10s", 5, 10000);
+    assert_rate("1/d", 1, 86400000);
+    assert_rate("50/500ms", 50, 500);
+    static const char *const wrong[] = {"",
+                                        "100",
+                                        "/s",
+                                        "0/s",
+                                        "-1/s",
+                                        "1/",
+                                        "1/week",
+                                        "1.5/s",
+                                        "1/400d",
+                                        "5/10",
+                                        "1//s",
+                                        "1/0s",
+                                        "9223372036854775807/s",
+                                        "1/longer_than_any"};
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        int64_t amount;
+        int64_t per_ms;
+        assert_int_equal(clock_parse_rate(str_of(wrong[i]), &amount, &per_ms), -EINVAL);
+    }
+}
+
 static void clocks_run_and_freeze(void **state)
 {
     (void)state;
@@ -177,6 +216,7 @@ int main(void)
         cmocka_unit_test(rfc3339),
         cmocka_unit_test(http_dates_in_all_three_forms),
         cmocka_unit_test(durations),
+        cmocka_unit_test(rates),
         cmocka_unit_test(clocks_run_and_freeze),
         cmocka_unit_test(the_due_clock_goes_forward_alone),
     };
