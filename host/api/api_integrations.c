@@ -91,7 +91,7 @@ void api_integrations_health(struct api_call *call)
     for (size_t i = 0; i < engine_integration_count(call->engine); i++) {
         struct engine_integration integration;
         engine_integration_at(call->engine, i, &integration);
-        bool is_well = strcmp(integration.state, "active") == 0;
+        bool is_well = integration.is_well;
         enabled += integration.is_enabled;
         well += integration.is_enabled && is_well;
         api_put_comma(&body);

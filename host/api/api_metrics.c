@@ -44,7 +44,7 @@ static void put_records(struct buf *out, const struct engine_integration *integr
 static void put_active(struct buf *out, const struct engine_integration *integration)
 {
     put_integration_line(out, "tenon_integration_active", integration->name, NULL, NULL,
-                         strcmp(integration->state, "active") == 0);
+                         integration->is_well);
 }
 
 static void put_requests(struct buf *out, const struct engine_integration *integration)
@@ -103,6 +103,47 @@ static void put_paused(struct buf *out, const struct engine_integration *integra
                          (uint64_t)(until_ms > 0 ? clock_due_to_wall(until_ms) / 1000 : 0));
 }
 
+static void put_breaker(struct buf *out, const struct engine_integration *integration)
+{
+    static const char *const states[] = {"closed", "open", "half-open"};
+
+    for (size_t i = 0; i < sizeof(states) / sizeof(states[0]) && integration->limits.breaker; i++)
+        put_integration_line(out, "tenon_breaker_state", integration->name, "state", states[i],
+                             strcmp(integration->limits.breaker, states[i]) == 0);
+}
+
+static void put_breaker_openings(struct buf *out, const struct engine_integration *integration)
+{
+    put_integration_line(out, "tenon_breaker_openings_total", integration->name, NULL, NULL,
+                         integration->limits.breaker_openings);
+}
+
+static void put_concurrency(struct buf *out, const struct engine_integration *integration)
+{
+    put_integration_line(out, "tenon_concurrency_limit", integration->name, NULL, NULL,
+                         integration->limits.concurrency);
+}
+
+static void put_outstanding(struct buf *out, const struct engine_integration *integration)
+{
+    put_integration_line(out, "tenon_requests_outstanding", integration->name, NULL, NULL,
+                         integration->limits.outstanding);
+}
+
+static void put_tokens(struct buf *out, const struct engine_integration *integration)
+{
+    if (integration->limits.has_rate)
+        put_integration_line(out, "tenon_rate_tokens", integration->name, NULL, NULL,
+                             integration->limits.tokens);
+}
+
+static void put_quota(struct buf *out, const struct engine_integration *integration)
+{
+    if (integration->limits.breaker != NULL && integration->limits.quota_left >= 0)
+        put_integration_line(out, "tenon_rate_quota_left", integration->name, NULL, NULL,
+                             (uint64_t)integration->limits.quota_left);
+}
+
 static const struct {
     const char *name, *kind, *help;
     void (*put)(struct buf *out, const struct engine_integration *integration);
@@ -121,7 +162,17 @@ static const struct {
     {"tenon_queue_overdue_seconds", "gauge",
      "For how long the first of what waits has been due; 0: nothing is late.", put_overdue},
     {"tenon_integration_paused_until_timestamp_seconds", "gauge",
-     "Unix time until which the destination asked to wait; 0: not.", put_paused},
+     "Unix time until which nothing is sent: Retry-After, an open breaker; 0: not.", put_paused},
+    {"tenon_breaker_state", "gauge", "1 for the state that the breaker is in.", put_breaker},
+    {"tenon_breaker_openings_total", "counter", "Openings of the breaker since the daemon started.",
+     put_breaker_openings},
+    {"tenon_concurrency_limit", "gauge",
+     "Requests that may be under way at the same time, as learned.", put_concurrency},
+    {"tenon_requests_outstanding", "gauge", "Requests under way or waiting for a connection.",
+     put_outstanding},
+    {"tenon_rate_tokens", "gauge", "Requests that [rate_limit] would let go at once.", put_tokens},
+    {"tenon_rate_quota_left", "gauge", "Requests that the destination's rate headers leave.",
+     put_quota},
 };
 
 static void put_integrations(struct buf *out, const struct engine *engine)

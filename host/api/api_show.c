@@ -89,6 +89,29 @@ static void put_switched(struct buf *out, const struct engine_integration *integ
     buf_putc(out, '}');
 }
 
+static void put_limits(struct buf *out, const struct lane_limits *limits)
+{
+    api_put_comma(out);
+    buf_puts(out, "\"limits\":{");
+    json_put_member(out, "breaker", str_of(limits->breaker));
+    api_put_due(out, "breaker_until", limits->breaker_until_ms);
+    json_put_int(out, "breaker_openings", (int64_t)limits->breaker_openings);
+    json_put_int(out, "concurrency", limits->concurrency);
+    json_put_int(out, "concurrency_max", limits->concurrency_max);
+    json_put_int(out, "outstanding", limits->outstanding);
+    if (limits->latency_us > 0) {
+        api_put_comma(out);
+        buf_printf(out, "\"latency_ms\":%.3f", (double)limits->latency_us / 1000.0);
+    }
+    if (limits->has_rate)
+        json_put_int(out, "tokens", limits->tokens);
+    if (limits->quota_left >= 0) {
+        json_put_int(out, "quota_left", limits->quota_left);
+        api_put_due(out, "quota_until", limits->quota_until_ms);
+    }
+    buf_putc(out, '}');
+}
+
 void api_put_integration(struct buf *out, const struct engine_integration *integration)
 {
     json_put_member(out, "name", str_of(integration->name));
@@ -102,6 +125,8 @@ void api_put_integration(struct buf *out, const struct engine_integration *integ
     if (integration->file != NULL)
         json_put_member(out, "file", str_of(config_file_path(integration->file)));
     put_lane(out, &integration->figures);
+    if (integration->limits.breaker != NULL)
+        put_limits(out, &integration->limits);
     if (integration->plugin_health.state != NULL)
         put_health(out, "worker", &integration->plugin_health);
     if (integration->has_jq && integration->jq_health.state != NULL)

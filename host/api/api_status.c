@@ -113,7 +113,7 @@ void api_health(struct api_call *call)
     for (size_t i = 0; i < engine_integration_count(call->engine); i++) {
         struct engine_integration integration;
         engine_integration_at(call->engine, i, &integration);
-        broken += integration.is_enabled && strcmp(integration.state, "active") != 0 &&
+        broken += integration.is_enabled && !integration.is_well &&
                   strcmp(integration.state, "paused") != 0;
     }
     buf_putc(&body, '{');

@@ -131,6 +131,36 @@ static void put_switched(struct buf *out, const struct json_t *switched)
     buf_putc(out, '\n');
 }
 
+/* What holds it back, and how far. */
+static void put_limits(struct buf *out, const struct json_t *limits)
+{
+    const char *until = cli_json_text(limits, "breaker_until");
+
+    if (limits == NULL)
+        return;
+    buf_printf(out, "%-14s%s", "breaker", cli_json_text(limits, "breaker"));
+    if (until[0] != '\0') {
+        buf_puts(out, ", tried again ");
+        cli_text_put_when(out, until, clock_wall_ms());
+    }
+    if (cli_json_number(limits, "breaker_openings") > 0)
+        buf_printf(out, ", opened %lld times since start",
+                   (long long)cli_json_number(limits, "breaker_openings"));
+    buf_printf(out, "\n%-14s%lld requests of at most %lld, now %lld out\n", "at a time",
+               (long long)cli_json_number(limits, "concurrency"),
+               (long long)cli_json_number(limits, "concurrency_max"),
+               (long long)cli_json_number(limits, "outstanding"));
+    if (cli_json_member(limits, "tokens") != NULL)
+        buf_printf(out, "%-14s%lld requests could go at once\n", "rate limit",
+                   (long long)cli_json_number(limits, "tokens"));
+    if (cli_json_member(limits, "quota_left") != NULL) {
+        buf_printf(out, "%-14s%lld requests left, says the destination, until ", "quota",
+                   (long long)cli_json_number(limits, "quota_left"));
+        cli_text_put(out, str_of(cli_json_text(limits, "quota_until")));
+        buf_putc(out, '\n');
+    }
+}
+
 int cli_integration_show(struct cli *cli)
 {
     _buf_ struct buf path = {0};
@@ -150,6 +180,7 @@ int cli_integration_show(struct cli *cli)
     put_text(&out, "  why", cli_json_text(json, "words"));
     put_switched(&out, cli_json_member(json, "switched"));
     put_when(&out, "paused until", cli_json_text(json, "paused_until"));
+    put_limits(&out, cli_json_member(json, "limits"));
     buf_printf(&out, "%-14s", "backlog");
     cli_text_put_count(&out, cli_json_number(json, "backlog"));
     buf_puts(&out, " entities not looked at yet\n");

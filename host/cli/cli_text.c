@@ -177,14 +177,15 @@ enum cli_color cli_color_of_state(const char *state)
         const char *state;
         enum cli_color color;
     } colors[] = {
-        {"succeeded", COLOR_GOOD}, {"active", COLOR_GOOD},     {"usable", COLOR_GOOD},
-        {"running", COLOR_GOOD},   {"ok", COLOR_GOOD},         {"failed", COLOR_BAD},
-        {"refused", COLOR_BAD},    {"quarantined", COLOR_BAD}, {"retrying", COLOR_WAIT},
-        {"unknown", COLOR_WAIT},   {"pending", COLOR_WAIT},    {"in_flight", COLOR_WAIT},
-        {"paused", COLOR_WAIT},    {"restarting", COLOR_WAIT}, {"starting", COLOR_WAIT},
-        {"stopping", COLOR_WAIT},  {"skipped", COLOR_DIM},     {"superseded", COLOR_DIM},
-        {"disabled", COLOR_DIM},   {"foreign", COLOR_DIM},     {"removed", COLOR_DIM},
-        {"degraded", COLOR_WAIT},
+        {"succeeded", COLOR_GOOD},    {"active", COLOR_GOOD},      {"usable", COLOR_GOOD},
+        {"running", COLOR_GOOD},      {"ok", COLOR_GOOD},          {"failed", COLOR_BAD},
+        {"refused", COLOR_BAD},       {"quarantined", COLOR_BAD},  {"retrying", COLOR_WAIT},
+        {"unknown", COLOR_WAIT},      {"pending", COLOR_WAIT},     {"in_flight", COLOR_WAIT},
+        {"paused", COLOR_WAIT},       {"restarting", COLOR_WAIT},  {"starting", COLOR_WAIT},
+        {"stopping", COLOR_WAIT},     {"skipped", COLOR_DIM},      {"superseded", COLOR_DIM},
+        {"disabled", COLOR_DIM},      {"foreign", COLOR_DIM},      {"removed", COLOR_DIM},
+        {"degraded", COLOR_WAIT},     {"breaker-open", COLOR_BAD}, {"probing", COLOR_WAIT},
+        {"rate-limited", COLOR_WAIT},
     };
 
     for (size_t i = 0; i < sizeof(colors) / sizeof(colors[0]); i++)

@@ -30,6 +30,7 @@ static void batch_destroy(struct batch *batch)
         plugin_reply_unref(batch->replies[i]);
     free(batch->replies);
     free(batch->ranges);
+    lane_gate_return(&batch->lane->gate, &batch->pass, batch->count);
     store_claim_finish(&batch->claim);
     arena_finish(&batch->arena);
     free(batch);
@@ -102,6 +103,18 @@ void batch_push_halves(struct batch *batch, const uint32_t *indexes, uint32_t co
     batch_push(batch, indexes, half);
 }
 
+/* The gate hears of each record that a plugin sent by itself. */
+static void tell_gate(const struct delivery *delivery, const struct settlement *s)
+{
+    char words[200];
+
+    if ((delivery->steps & PLUGIN_STEP_SUBMIT) == 0 || s->verdict == TENON_SKIPPED)
+        return;
+    (void)snprintf(words, sizeof words, "%.*s", STR_ARG(s->message)); /* cut is fine */
+    lane_gate_submitted(&delivery->batch->lane->gate, &delivery->batch->pass, s->verdict,
+                        s->error_class, words);
+}
+
 static void settle_failed_call(struct delivery *delivery, const struct plugin_reply *reply)
 {
     bool is_final = reply->error_class == TENON_E_VALIDATION ||
@@ -116,8 +129,10 @@ static void settle_failed_call(struct delivery *delivery, const struct plugin_re
         .message = str_of(reply->words),
     };
 
-    for (uint32_t i = 0; i < delivery->count; i++)
+    for (uint32_t i = 0; i < delivery->count; i++) {
+        tell_gate(delivery, &s);
         settle(delivery->batch, delivery->indexes[i], &s);
+    }
 }
 
 static void settle_outcome(struct delivery *delivery, uint32_t i,
@@ -139,6 +154,7 @@ static void settle_outcome(struct delivery *delivery, uint32_t i,
         .external_id = outcome->external_id,
     };
 
+    tell_gate(delivery, &s);
     settle(batch, delivery->indexes[i], &s);
 }
 
@@ -259,7 +275,8 @@ static void call_range(struct batch *batch, struct range range)
     struct plugin_record *records = arena_take(&batch->arena, range.count * sizeof *records);
     struct plugin_batch call;
 
-    if (delivery == NULL || records == NULL || is_out_of_lease(batch)) {
+    if (delivery == NULL || records == NULL || is_out_of_lease(batch) ||
+        (!is_jq && lane->facts.has_submit && lane_gate_is_shut(&lane->gate, clock_due_ms()))) {
         release(batch, range.indexes, range.count);
         return;
     }
@@ -344,6 +361,8 @@ int batch_start(struct lane *lane, struct store_claim *claim)
         free(batch);
         return -ENOMEM;
     }
+    batch->pass = lane->pass;
+    lane->pass = (struct lane_gate_pass){0};
     batch->claim = *claim;
     *claim = (struct store_claim){.op = claim->op, .next_due_ms = claim->next_due_ms};
     for (uint32_t i = 0; i < batch->count; i++) {

@@ -21,6 +21,7 @@ struct batch {
     struct lane *lane;
     struct batch *next, **link;
     struct store_claim claim; /* owns the records' texts */
+    struct lane_gate_pass pass;
     struct plugin_record *records;
     struct str *keys;
     bool *is_settled;

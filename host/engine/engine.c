@@ -192,7 +192,8 @@ size_t engine_integration_count(const struct engine *engine)
 void engine_integration_at(const struct engine *engine, size_t index,
                            struct engine_integration *out)
 {
-    const struct lane *lane = engine->roster.lanes[index];
+    struct lane *lane = engine->roster.lanes[index];
+    int64_t free_ms;
 
     *out = (struct engine_integration){
         .name = lane->name,
@@ -217,13 +218,13 @@ void engine_integration_at(const struct engine *engine, size_t index,
         out->switched_at_ms = lane->activation.at_ms;
         out->is_switched_on = lane->activation.is_active;
     }
-    if (lane->state == LANE_FAILED || lane->state == LANE_INACTIVE ||
-        lane->paused_until_ms > clock_due_ms())
-        out->words = lane->words;
-    else if (lane->plugin != NULL && strcmp(out->plugin_health.state, "active") != 0)
-        out->words = out->plugin_health.words;
-    else if (out->is_former)
-        out->words = lane->former_words;
+    out->words = lane_words(lane);
+    out->is_well = strcmp(out->state, "active") == 0 || strcmp(out->state, "rate-limited") == 0;
+    if (lane->state != LANE_ACTIVE)
+        return;
+    lane_gate_figures(&lane->gate, clock_due_ms(), &out->limits);
+    if (!out->limits.is_well && lane_gate_look(&lane->gate, clock_due_ms(), &free_ms) != GATE_FREE)
+        out->figures.paused_until_ms = free_ms;
 }
 
 bool engine_integration_find(const struct engine *engine, const char *name,
@@ -262,7 +263,7 @@ bool engine_is_ready(const struct engine *engine)
 void engine_explain(const struct engine *engine, const char *integration, struct str type,
                     uint64_t seq, uint64_t cursor, struct buf *out_words, bool *out_will_look)
 {
-    const struct lane *lane = roster_find(&engine->roster, integration);
+    struct lane *lane = roster_find(&engine->roster, integration);
 
     *out_will_look = false;
     if (lane == NULL) {
@@ -283,8 +284,10 @@ void engine_explain(const struct engine *engine, const char *integration, struct
                    config_text(lane->file, "select", "selector"), lane->name);
     } else if (seq > cursor) {
         *out_will_look = true;
+        const char *words = lane_words(lane);
+
         buf_printf(out_words, "not looked at yet: the integration is %s%s%s", lane_state_name(lane),
-                   lane->words[0] != '\0' ? ": " : "", lane->words);
+                   words != NULL ? ": " : "", words != NULL ? words : "");
     } else {
         buf_printf(
             out_words,

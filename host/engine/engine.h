@@ -59,7 +59,22 @@ struct lane_figures {
     struct histogram request_us; /* of requests that were sent, answered or not */
     uint32_t in_flight;          /* records */
     int64_t next_due_ms;         /* wall; 0: nothing waits */
-    int64_t paused_until_ms;     /* Retry-After of the destination; 0: not paused */
+    int64_t paused_until_ms; /* nothing is claimed before: Retry-After, an open breaker; 0: it is */
+};
+
+/* What holds a lane back, and how far. Times are clock_due_ms. */
+struct lane_limits {
+    const char *breaker; /* closed, open, half-open */
+    int64_t breaker_until_ms;
+    uint64_t breaker_openings;             /* since start */
+    uint32_t concurrency, concurrency_max; /* requests at the same time: the limit now, the ini's */
+    uint32_t outstanding;                  /* requests under way or waiting for a connection */
+    int64_t latency_us;                    /* moving mean; 0: nothing answered yet */
+    bool has_rate;
+    uint32_t tokens;    /* requests that [rate_limit] would let go at once */
+    int64_t quota_left; /* that the destination's rate headers leave; -1: it said nothing */
+    int64_t quota_until_ms;
+    bool is_well; /* neither paused nor is the breaker open */
 };
 
 /* What goes for all integrations together; written by the rooms' own files, read by those above. */
@@ -75,9 +90,10 @@ struct engine_integration {
     const char *plugin;
     uint32_t number; /* the store's; 0: not known yet */
     bool is_enabled;
-    const char *state; /* disabled, inactive, starting, active, paused, restarting, quarantined,
-                          failed, stopping */
-    const char *words; /* why, when not active or not by its present files; NULL otherwise */
+    const char *state;       /* disabled, inactive, starting, active, paused, breaker-open, probing,
+                                rate-limited, restarting, quarantined, failed, stopping */
+    bool is_well;            /* active, or at its own pace: rate-limited */
+    const char *words;       /* why, when not active or not by its present files; NULL otherwise */
     const char *switched_by; /* who activated or deactivated it by hand; NULL: nobody */
     int64_t switched_at_ms;
     bool is_switched_on;
@@ -87,6 +103,7 @@ struct engine_integration {
     bool has_jq;
     struct plugin_health jq_health;
     struct lane_figures figures;
+    struct lane_limits limits;
 };
 size_t engine_integration_count(const struct engine *engine);
 void engine_integration_at(const struct engine *engine, size_t index,

@@ -7,7 +7,7 @@
 enum {
     WINDOW_LEAST = 1024, /* records in hand at once */
     WINDOW_MOST = 8192,
-    CLAIM_LEAST = 256, /* records per claim under load */
+    IN_HAND_US = 10000000, /* how long a record waits in hand at most, about */
     CLAIM_BYTES = 1 << 20,
     LOOK_AGAIN_MS = 1000, /* after a claim that failed */
     LOOK_LATEST_MS = 60000,
@@ -27,9 +27,15 @@ static void wait_for_due(struct lane *lane)
 {
     int64_t now = clock_due_ms();
     int64_t until = lane->next_due_ms;
+    int64_t free_ms;
 
-    if (lane->paused_until_ms > now && (until == 0 || until < lane->paused_until_ms))
-        until = lane->paused_until_ms;
+    /* While there is more to walk through, the gate alone says when; else what is due as well. */
+    if (lane_gate_look(&lane->gate, now, &free_ms) != GATE_FREE) {
+        if (free_ms == 0)
+            return; /* an answer comes, and lane_written looks again */
+        if (!lane->is_drained || until < free_ms)
+            until = free_ms;
+    }
     if (until == 0)
         return;
     until -= now;
@@ -64,22 +70,34 @@ void lane_written(void *user, size_t count, int64_t next_due_ms)
 
 /* ---- claiming ---- */
 
+/* Records in hand at once: enough to keep every connection busy while more are claimed, and no
+ * more than a slow destination gets through long before their lease ends. */
 static uint32_t window_of(const struct lane *lane)
 {
+    uint64_t limit = concurrency_limit(&lane->gate.concurrency);
+    int64_t latency_us = lane->gate.concurrency.mean_us;
     uint64_t per_request =
         lane->figures.requests > 0 ? lane->requests_records / lane->figures.requests : 1;
-    uint64_t window = per_request * 3 * (uint64_t)lane->concurrency;
+    uint64_t busy = (per_request > 0 ? per_request : 1) * 3 * limit;
+    uint64_t window = busy > WINDOW_LEAST ? busy : WINDOW_LEAST;
 
-    if (window < WINDOW_LEAST)
-        return WINDOW_LEAST;
+    if (latency_us > 0) {
+        uint64_t in_time = busy / 3 * IN_HAND_US / (uint64_t)latency_us;
+
+        if (in_time < busy)
+            in_time = busy;
+        if (window > in_time)
+            window = in_time;
+    }
     return window < WINDOW_MOST ? (uint32_t)window : WINDOW_MOST;
 }
 
 void lane_look(struct lane *lane)
 {
     uint32_t window = window_of(lane);
-    uint32_t chunk = window / 4 > CLAIM_LEAST ? window / 4 : CLAIM_LEAST;
+    uint32_t chunk = window / 4 > 0 ? window / 4 : 1;
     int64_t now = clock_due_ms();
+    int64_t free_ms;
 
     if (lane->state != LANE_ACTIVE)
         return;
@@ -87,16 +105,18 @@ void lane_look(struct lane *lane)
         lane->must_look_again = true;
         return;
     }
-    if (lane->paused_until_ms > now) {
+    if (lane_gate_look(&lane->gate, now, &free_ms) != GATE_FREE) {
+        lane->is_drained = false;
         wait_for_due(lane);
         return;
     }
-    if (lane->paused_until_ms != 0) {
-        lane->paused_until_ms = 0;
-        http_destination_limit(lane->destination, lane->concurrency);
-    }
     if (lane->in_flight + chunk > window)
         return; /* lane_written looks again */
+    chunk = lane_gate_reserve(&lane->gate, chunk, lane->facts.has_submit, now, &lane->pass);
+    if (chunk == 0) {
+        wait_for_due(lane);
+        return;
+    }
     lane->is_claiming = true;
     lane->must_look_again = false;
     lane->claim = (struct store_claim){
@@ -136,6 +156,7 @@ static void claim_done(struct store_op *op)
     lane->is_claiming = false;
     if (op->status < 0) {
         log_error("could not take work from the store, will look again", F_ERR(&op->error));
+        lane_gate_return(&lane->gate, &lane->pass, 0);
         store_claim_finish(claim);
         loop_timer_set(lane->timer, LOOK_AGAIN_MS);
         return;
@@ -149,6 +170,7 @@ static void claim_done(struct store_op *op)
         give_back(lane, claim);
         store_claim_finish(claim);
     }
+    lane_gate_return(&lane->gate, &lane->pass, 0); /* of what became no batch */
     lane->is_drained = !has_more;
     if (has_more)
         lane_look(lane);
@@ -160,17 +182,8 @@ static void claim_done(struct store_op *op)
 
 void lane_pause(struct lane *lane, int64_t until_ms, const char *words)
 {
-    int64_t now = clock_due_ms();
-
     log_integration_scope(lane->name);
-    if (until_ms <= lane->paused_until_ms)
-        return;
-    if (lane->paused_until_ms <= now)
-        log_warn("delivery pauses", F_INT("wait_ms", until_ms - now), F_STR("reason", words));
-    lane->paused_until_ms = until_ms;
-    http_destination_limit(lane->destination, 0); /* what waits for a connection comes back */
-    lane->figures.paused_until_ms = until_ms;
-    (void)snprintf(lane->words, sizeof lane->words, "%s", words); /* cut is fine */
+    lane_gate_pause(&lane->gate, until_ms, false, words);
     wait_for_due(lane);
 }
 
@@ -184,5 +197,5 @@ void lane_stop(struct lane *lane)
 bool lane_is_idle(const struct lane *lane)
 {
     return lane->batches == NULL && !lane->is_claiming && lane->holds == 0 &&
-           outbox_is_empty(&lane->outbox);
+           outbox_is_empty(&lane->outbox) && lane_gate_is_idle(&lane->gate);
 }

@@ -3,9 +3,12 @@
  * to the engine room: lane_open.c makes and opens it, lane.c decides when to claim, batch.c takes a
  * batch to its verdicts, outbox.c writes them down.
  *
- *   starting --opened--> active <--> paused (Retry-After, destination not reachable, plugin
- * restarting) |                    |
- *      +--could not-->  failed            any --> stopping --in flight ended--> stopped
+ *   starting --opened--> active                  any --> stopping --in flight ended--> stopped
+ *      |
+ *      +--could not----> failed
+ *
+ * An active lane may be held back for a while: by its plugin, which restarts, or by its gate
+ * (lane_gate.h).
  */
 #ifndef ENGINE_LANE_H
 #define ENGINE_LANE_H
@@ -14,6 +17,7 @@
 #include "engine/activation.h"
 #include "engine/engine.h"
 #include "engine/generation.h"
+#include "engine/lane_gate.h"
 #include "engine/outbound.h"
 #include "engine/outbox.h"
 #include "engine/tap.h"
@@ -36,7 +40,7 @@ struct lane {
     char *name;
     uint32_t number;
     enum lane_state state;
-    char words[600];        /* why failed or paused */
+    char words[600];        /* why failed */
     char former_words[640]; /* why it does not run by its present files; "" when it does */
 
     /* what the ini says */
@@ -45,25 +49,24 @@ struct lane {
     const char *selector; /* the plugin's, or NULL */
     bool has_where, has_transform;
     struct retry_policy policy;
-    int concurrency;
     struct outbound_rules *outbound; /* NULL: the plugin has no HTTP destination */
     struct http_destination *destination;
     struct plugin_instance *jq; /* runs where and [transform]; NULL: neither is set */
     struct plugin_instance *plugin;
     struct plugin_facts facts;
-    bool is_jq_open, is_plugin_open;
+    bool is_jq_open, is_plugin_open, is_gate_open;
+    struct lane_gate gate; /* what may go when */
 
     /* what is in hand */
     struct store_claim claim;
+    struct lane_gate_pass pass; /* of the claim */
     bool is_claiming, must_look_again;
     bool is_drained;    /* the last claim found the end of the walk */
     uint32_t in_flight; /* records claimed and not yet written down */
     struct batch *batches;
     struct outbox outbox;
-    struct loop_timer *timer; /* when to look again */
-    int64_t next_due_ms;      /* by clock_due_ms; what the store said last */
-    int64_t paused_until_ms;  /* by clock_due_ms */
-    int unreachable_in_a_row;
+    struct loop_timer *timer;  /* when to look again */
+    int64_t next_due_ms;       /* by clock_due_ms; what the store said last */
     uint64_t requests_records; /* records in all requests, to size the window */
     struct lane_figures figures;
     struct log_limit failures_told, retries_told;
@@ -114,11 +117,13 @@ void lane_fail(struct lane *lane, const char *words);
 /* It is not to be opened, and why. */
 void lane_hold_back(struct lane *lane, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-/* No claims before then (clock_due_ms); the later of two pauses counts. */
+/* The plugin is not there: no claims before then (clock_due_ms). */
 void lane_pause(struct lane *lane, int64_t until_ms, const char *words);
 const char *lane_state_name(const struct lane *lane);
+/* Why it is not simply active, a sentence; NULL: it is. The lane's, until the next call. */
+const char *lane_words(struct lane *lane);
 
-/* A claim with records becomes a batch, which takes over the claim's arena. */
+/* A claim with records becomes a batch, which takes over the claim's arena and its pass. */
 int batch_start(struct lane *lane, struct store_claim *claim);
 
 #endif

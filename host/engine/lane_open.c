@@ -38,7 +38,6 @@ static int read_ini(struct lane *lane, struct err *err)
     lane->walk = walk_of(config_text(file, "select", "selector"), &lane->selector);
     lane->has_where = config_text(file, "select", "where")[0] != '\0';
     lane->has_transform = config_text(file, "transform", "jq")[0] != '\0';
-    lane->concurrency = (int)config_integer(file, "integration", "concurrency");
     lane->policy = (struct retry_policy){
         .max_attempts = (int)config_integer(file, "retry", "max_attempts"),
         .base_ms = config_integer(file, "retry", "base"),
@@ -47,7 +46,7 @@ static int read_ini(struct lane *lane, struct err *err)
     };
     if (!names_init(&lane->types, config_text(file, "select", "type")))
         return err_set(err, -ENOMEM, "out of memory");
-    return 0;
+    return lane_gate_init(&lane->gate, file, err);
 }
 
 static int open_destination(struct lane *lane, struct err *err)
@@ -56,7 +55,8 @@ static int open_destination(struct lane *lane, struct err *err)
     const char *ca_file = config_text(file, "integration", "ca_file");
     const char *proxy = config_text(file, "integration", "proxy");
     const struct http_destination_settings settings = {
-        .max_connections = lane->concurrency,
+        .max_connections = (int)config_integer(file, "integration", "concurrency"),
+        .not_reached_max = (int)config_integer(file, "breaker", "connection_failures"),
         .timeout_ms = config_integer(file, "integration", "timeout"),
         .connect_timeout_ms = config_integer(file, "integration", "connect_timeout"),
         .max_response_bytes = config_integer(file, "integration", "max_response"),
@@ -70,6 +70,7 @@ static int open_destination(struct lane *lane, struct err *err)
     if (lane->outbound == NULL)
         return -EINVAL;
     lane->destination = http_destination_create(lane->rooms->http, &settings, err);
+    lane->gate.destination = lane->destination;
     return lane->destination != NULL ? 0 : -EINVAL;
 }
 
@@ -123,6 +124,7 @@ void lane_destroy(struct lane *lane)
     plugin_instance_close(lane->plugin);
     http_destination_release(lane->destination);
     outbound_rules_destroy(lane->outbound);
+    lane_gate_finish(&lane->gate);
     outbox_finish(&lane->outbox);
     loop_timer_destroy(lane->timer);
     names_finish(&lane->types);
@@ -178,11 +180,11 @@ void lane_inherit(struct lane *lane, struct lane *former)
     for (int i = 0; i < LANE_ERROR_CLASSES; i++)
         to->errors[i] += from->errors[i];
     histogram_merge(&to->request_us, &from->request_us);
-    *from = (struct lane_figures){.paused_until_ms = from->paused_until_ms};
+    *from = (struct lane_figures){0};
     lane->requests_records += former->requests_records;
     former->requests_records = 0;
-    if (has_same_destination(lane, former) && former->paused_until_ms > clock_due_ms())
-        lane_pause(lane, former->paused_until_ms, former->words);
+    if (has_same_destination(lane, former))
+        lane_gate_inherit(&lane->gate, &former->gate);
 }
 
 void lane_hold(struct lane *lane)
@@ -222,18 +224,36 @@ const char *lane_state_name(const struct lane *lane)
     static const char *const names[] = {"disabled", "inactive", "starting",
                                         "active",   "failed",   "stopping"};
     struct plugin_health health;
+    const char *held;
 
     if (lane->state != LANE_ACTIVE)
         return names[lane->state];
     plugin_instance_health(lane->plugin, &health);
     if (strcmp(health.state, "active") != 0)
         return health.state;
-    return lane->paused_until_ms > clock_due_ms() ? "paused" : "active";
+    held = lane_gate_state(&lane->gate, clock_due_ms());
+    return held != NULL ? held : "active";
+}
+
+const char *lane_words(struct lane *lane)
+{
+    struct plugin_health health;
+    const char *held;
+
+    if (lane->state == LANE_FAILED || lane->state == LANE_INACTIVE)
+        return lane->words;
+    if (lane->state != LANE_ACTIVE)
+        return NULL;
+    plugin_instance_health(lane->plugin, &health);
+    if (strcmp(health.state, "active") != 0)
+        return health.words;
+    held = lane_gate_words(&lane->gate, clock_due_ms());
+    return held == NULL && lane->former_words[0] != '\0' ? lane->former_words : held;
 }
 
 static void became_open(struct lane *lane)
 {
-    if (lane->state != LANE_STARTING || !lane->is_plugin_open ||
+    if (lane->state != LANE_STARTING || !lane->is_plugin_open || !lane->is_gate_open ||
         (lane->jq != NULL && !lane->is_jq_open))
         return;
     lane->facts = *plugin_instance_facts(lane->plugin);
@@ -290,6 +310,24 @@ static void jq_opened(void *user, enum plugin_status status, const char *words)
     struct lane *lane = user;
 
     opened(lane, &lane->is_jq_open, status, words);
+}
+
+static void gate_idle(void *user)
+{
+    struct lane *lane = user;
+
+    if (lane->state == LANE_STOPPING || lane->state == LANE_FAILED)
+        lane_tell(lane);
+}
+
+static void gate_loaded(void *user)
+{
+    struct lane *lane = user;
+
+    log_integration_scope(lane->name);
+    lane->is_gate_open = true;
+    became_open(lane);
+    lane_tell(lane);
 }
 
 static int open_jq(struct lane *lane, struct err *err)
@@ -359,6 +397,7 @@ void lane_open(struct lane *lane, uint32_t number)
     lane->outbox.name = lane->name;
     if (lane->state != LANE_STARTING)
         return;
+    lane_gate_load(&lane->gate, lane->rooms->store, number, gate_loaded, gate_idle, lane);
     if ((lane->has_where || lane->has_transform) && open_jq(lane, &err) < 0)
         lane_fail(lane, err.text);
     else if (open_plugin(lane, &err) < 0)

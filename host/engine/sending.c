@@ -12,8 +12,6 @@
 
 enum {
     ANSWER_EXCERPT = 240,
-    PAUSE_LEAST_MS = 250, /* after a request that did not reach its destination; doubles */
-    PAUSE_MOST_MS = 30000,
 };
 
 /* A request under way. */
@@ -22,6 +20,7 @@ struct sending {
     struct batch *batch;
     const uint32_t *records; /* indexes of batch->records */
     uint32_t record_count;
+    bool is_probe;   /* of the gate's breaker */
     struct str line; /* "POST https://..." for `tenon why` */
 };
 
@@ -53,35 +52,6 @@ static void sending_end(struct sending *sending)
 
     http_request_finish(&sending->http);
     batch_advance(batch);
-}
-
-/* The destination asked for quiet, or was not reached: the whole lane waits, since one record is
- * like another there. */
-static void pause_after(struct lane *lane, const struct http_request *http)
-{
-    int64_t now = clock_due_ms();
-    int64_t wait = PAUSE_LEAST_MS;
-    char words[400];
-
-    if (http->failure == HTTP_ANSWERED) {
-        lane->unreachable_in_a_row = 0;
-        if ((http->status == 429 || http->status == 503) && http->retry_after_ms > 0) {
-            wait = http->retry_after_ms < lane->policy.retry_after_max_ms
-                       ? http->retry_after_ms
-                       : lane->policy.retry_after_max_ms;
-            (void)snprintf(words, sizeof words, "the destination answered %d with Retry-After",
-                           http->status); /* fits */
-            lane_pause(lane, now + wait, words);
-        }
-        return;
-    }
-    if (http->failure != HTTP_NOT_SENT || lane->paused_until_ms > now)
-        return;
-    for (int i = 0; i < lane->unreachable_in_a_row && wait < PAUSE_MOST_MS; i++)
-        wait *= 2;
-    lane->unreachable_in_a_row++;
-    (void)snprintf(words, sizeof words, "%s", http->error); /* cut is fine */
-    lane_pause(lane, now + (wait < PAUSE_MOST_MS ? wait : PAUSE_MOST_MS), words);
 }
 
 static void settle_all(struct sending *sending, const struct settlement *s)
@@ -174,15 +144,17 @@ static void sending_done(struct http_request *http)
     (void)secret_mask_in_place(http->answer_headers.ptr, http->answer_headers.len);
     if (tap_is_on(lane->tap))
         tell_answer(sending->batch, sending->records, sending->record_count, http);
-    if (http->failure != HTTP_REFUSED_LOCALLY)
+    if (http->failure != HTTP_REFUSED_LOCALLY) {
         histogram_add(&lane->figures.request_us, &histogram_microseconds,
                       (uint64_t)http->duration_us);
-    pause_after(lane, http);
+        lane_gate_answered(&lane->gate, http, sending->is_probe);
+    }
     if (http->failure == HTTP_ANSWERED && lane->facts.has_judge) {
         ask_judge(sending);
         return;
     }
     if (http->failure == HTTP_REFUSED_LOCALLY) {
+        lane_gate_unsent(&lane->gate, sending->is_probe);
         for (uint32_t i = 0; i < sending->record_count; i++)
             settle_released(sending->batch, sending->records[i]);
         sending_end(sending);
@@ -265,23 +237,34 @@ static void release_prepared(struct delivery *delivery, const struct plugin_repl
 
 void sending_start(struct delivery *delivery, struct plugin_reply *reply)
 {
-    struct lane *lane = delivery->batch->lane;
+    struct batch *batch = delivery->batch;
+    struct lane *lane = batch->lane;
     struct http_request *first = NULL;
     struct http_request **tail = &first;
+    int64_t now_ms = clock_due_ms();
 
-    /* Since these were claimed. A lane that stops leaves what is not on its way to the next one. */
-    if (lane->paused_until_ms > clock_due_ms() || lane->state == LANE_STOPPING) {
+    /* A lane that stops leaves what is not on its way to the next one. */
+    if (lane->state == LANE_STOPPING) {
         release_prepared(delivery, reply);
         return;
     }
     for (size_t i = 0; i < reply->request_count; i++) {
+        const struct plugin_request *request = &reply->requests[i];
         struct err err = {0};
-        struct sending *sending = prepare_sending(delivery, reply, &reply->requests[i], &err);
+        struct sending *sending;
 
-        if (sending == NULL) {
-            refuse_request(delivery->batch, &reply->requests[i], delivery->indexes, &err);
+        if (!lane_gate_enter(&lane->gate, &batch->pass, now_ms)) { /* changed since the claim */
+            for (uint32_t k = 0; k < request->record_count; k++)
+                settle_released(batch, delivery->indexes[request->records[k]]);
             continue;
         }
+        sending = prepare_sending(delivery, reply, request, &err);
+        if (sending == NULL) {
+            lane_gate_unsent(&lane->gate, batch->pass.is_probe);
+            refuse_request(batch, request, delivery->indexes, &err);
+            continue;
+        }
+        sending->is_probe = batch->pass.is_probe;
         lane->figures.requests++;
         lane->requests_records += sending->record_count;
         if (tap_is_on(lane->tap))
