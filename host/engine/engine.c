@@ -304,16 +304,29 @@ struct submit {
     engine_submit_fn done;
     void *user;
     char *integration, *entity;
+    uint64_t count; /* queued so far */
 };
+
+/* A million failed ones are queued in pieces, so that intake gets its turn in between. */
+static bool submit_goes_on(struct submit *submit)
+{
+    submit->count += submit->enqueue.count;
+    if (submit->enqueue.op.status < 0 || submit->enqueue.after == 0)
+        return false;
+    store_enqueue(submit->engine->rooms.store, &submit->enqueue);
+    return true;
+}
 
 static void submit_done(struct store_op *op)
 {
     struct submit *submit =
         (struct submit *)(void *)((char *)op - offsetof(struct submit, enqueue.op));
+    if (submit_goes_on(submit))
+        return;
     const struct engine_submit_result result = {
         .status = op->status,
         .err = &op->error,
-        .count = submit->enqueue.count,
+        .count = submit->count,
         .rewinds = submit->enqueue.rewinds,
     };
     struct lane *lane = roster_find(&submit->engine->roster, submit->integration);

@@ -200,11 +200,14 @@ void store_record(struct store *store, struct store_record *record);
  * hold until the walk is where it was, whatever walk the claims name; on that way they also take
  * what failed or was skipped (`all`: what was delivered, too). A replay is the same submission with
  * the same key; its tries are counted anew. */
+enum { STORE_ASK_MAX = 1000 };
 struct store_enqueue {
     struct store_op op;
     uint32_t integration;
     struct str entity; /* empty: by the selector */
     enum { ENQUEUE_UNSUBMITTED, ENQUEUE_FAILED, ENQUEUE_CHANGED, ENQUEUE_ALL } selector;
+    uint64_t after; /* in and out, `failed`: one call looks at STORE_ASK_MAX of them and leaves the
+                       last one's number here to go on from; 0: at the start, and at the end */
     uint64_t count; /* out: how many were made or moved; 0 when it rewinds */
     bool rewinds;   /* out: the cursor was set back, so the walk finds them (unsubmitted, changed,
                        all) */

@@ -473,13 +473,18 @@ static int enqueue_entity(struct run *run, struct store_enqueue *enqueue, struct
     return 0;
 }
 
-static void enqueue_failed(struct run *run, uint64_t *count)
+static void enqueue_failed(struct run *run, struct store_enqueue *enqueue)
 {
-    for (uint64_t number = 1; number <= run->memory->submissions.count; number++) {
+    uint64_t number = enqueue->after + 1;
+    int looked = 0;
+
+    for (; number <= run->memory->submissions.count && looked < STORE_ASK_MAX; number++) {
         struct store_memory_submission *row = row_get(run->memory, number);
         const struct store_memory_entity *entity = &run->memory->entities.rows[row->entity];
-        if (row->is_removed || row->integration != run->number || row->state != SUBMISSION_FAILED ||
-            entity->is_deleted)
+        if (row->is_removed || row->integration != run->number || row->state != SUBMISSION_FAILED)
+            continue;
+        looked++;
+        if (entity->is_deleted)
             continue;
         struct submission_look look = look_at(run, row->entity, 0);
         bool is_last =
@@ -488,8 +493,9 @@ static void enqueue_failed(struct run *run, uint64_t *count)
         if (!is_last)
             continue;
         ask_again(run, row, false);
-        (*count)++;
+        enqueue->count++;
     }
+    enqueue->after = number <= run->memory->submissions.count ? number - 1 : 0;
 }
 
 int store_memory_enqueue(void *pointer, struct store_enqueue *enqueue, struct err *err)
@@ -507,7 +513,7 @@ int store_memory_enqueue(void *pointer, struct store_enqueue *enqueue, struct er
     if (status == 0 && enqueue->entity.len > 0)
         return enqueue_entity(&run, enqueue, err);
     if (status == 0 && enqueue->selector == ENQUEUE_FAILED) {
-        enqueue_failed(&run, &enqueue->count);
+        enqueue_failed(&run, enqueue);
     } else if (status == 0) {
         store_rules_rewind(&run.integration->walk, enqueue, memory->signals.count);
         enqueue->rewinds = true;
@@ -522,6 +528,8 @@ static enum store_refusal move_one(struct run *run, const struct store_move *mov
         return REFUSAL_NOT_FOUND;
     struct store_memory_submission *row = row_get(run->memory, number);
     const struct store_memory_entity *entity = &run->memory->entities.rows[row->entity];
+    if (row->is_removed)
+        return REFUSAL_NOT_FOUND;
     run->number = row->integration;
     run->integration = &run->memory->integrations.rows[row->integration - 1];
     struct submission_look look = look_at(run, row->entity, 0);

@@ -328,17 +328,18 @@ static int enqueue_failed_one(struct store_sqlite_writer *writer,
 }
 
 static int enqueue_failed(struct store_sqlite_writer *writer,
-                          struct store_sqlite_integration *integration, uint64_t *count,
-                          struct err *err)
+                          struct store_sqlite_integration *integration,
+                          struct store_enqueue *enqueue, struct err *err)
 {
     sqlite3_stmt *next =
         store_sqlite_use(&writer->handle, S_FAILED,
                          "SELECT num FROM submissions INDEXED BY submissions_state WHERE state = 4"
                          " AND state NOT IN (1, 2) AND integration = ?1 AND num > ?2"
                          " ORDER BY num LIMIT 1");
-    uint64_t number = 0;
+    uint64_t number = enqueue->after;
 
-    for (;;) {
+    enqueue->after = 0;
+    for (int looked = 0; looked < STORE_ASK_MAX; looked++) {
         (void)sqlite3_bind_int64(next, 1, integration->number);
         (void)sqlite3_bind_int64(next, 2, (int64_t)number);
         int code = next != NULL ? sqlite3_step(next) : SQLITE_ERROR;
@@ -349,10 +350,12 @@ static int enqueue_failed(struct store_sqlite_writer *writer,
             return code == SQLITE_DONE
                        ? 0
                        : store_sqlite_spoil(writer, "cannot look for failed ones", err);
-        int status = enqueue_failed_one(writer, integration, number, count, err);
+        int status = enqueue_failed_one(writer, integration, number, &enqueue->count, err);
         if (status < 0)
             return status;
     }
+    enqueue->after = number;
+    return 0;
 }
 
 int store_sqlite_enqueue(void *pointer, struct store_enqueue *enqueue, struct err *err)
@@ -368,7 +371,7 @@ int store_sqlite_enqueue(void *pointer, struct store_enqueue *enqueue, struct er
     if (enqueue->entity.len > 0)
         return enqueue_entity(writer, integration, enqueue, now_ms, err);
     if (enqueue->selector == ENQUEUE_FAILED)
-        return enqueue_failed(writer, integration, &enqueue->count, err);
+        return enqueue_failed(writer, integration, enqueue, err);
     struct store_by_hand by_hand = {integration->by_hand, integration->cursor,
                                     integration->by_hand_end};
     store_rules_rewind(&by_hand, enqueue, writer->life.seq);

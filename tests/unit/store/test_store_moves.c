@@ -77,6 +77,44 @@ static struct store_move move(struct fixture *f, int action, bool new_key,
     return move;
 }
 
+static void test_failed_ones_are_asked_for_in_pieces(void **state)
+{
+    struct fixture *f = *state;
+    enum { MANY = STORE_ASK_MAX + 10 };
+    static struct store_entity entities[MANY];
+    static struct store_put_result results[MANY];
+    static struct store_outcome outcomes[MANY];
+    static char ids[MANY][12];
+    struct store_claim claim;
+    struct store_enqueue asked = {.op.done = fixture_stop, .integration = f->integration};
+
+    for (int i = 0; i < MANY; i++) {
+        snprintf(ids[i], sizeof(ids[i]), "n%d", i);
+        entities[i] = (struct store_entity){str_of(ids[i]), STR("event"), STR("{}"), false, 0};
+    }
+    assert_int_equal(put_many(f, entities, MANY, results), 0);
+    take(f, WALK_CHANGED, MANY, &claim);
+    assert_int_equal(claim.count, MANY);
+    for (int i = 0; i < MANY; i++)
+        outcomes[i] = (struct store_outcome){.submission = claim.records[i].submission,
+                                             .attempt = 1,
+                                             .is_attempt = true,
+                                             .event = EVENT_REJECTED};
+    assert_int_equal(tell(f, outcomes, MANY), 0);
+    store_claim_finish(&claim);
+    asked.selector = ENQUEUE_FAILED;
+    store_enqueue(f->store, &asked);
+    fixture_wait(f, &asked.op);
+    assert_int_equal(asked.count, STORE_ASK_MAX);
+    assert_int_not_equal(asked.after, 0);
+    assert_int_equal(count_of(f, SUBMISSION_FAILED), 10);
+    store_enqueue(f->store, &asked);
+    fixture_wait(f, &asked.op);
+    assert_int_equal(asked.count, 10);
+    assert_int_equal(asked.after, 0);
+    assert_int_equal(count_of(f, SUBMISSION_FAILED), 0);
+}
+
 static void test_dry_run_only_counts(void **state)
 {
     struct fixture *f = *state;
@@ -417,6 +455,7 @@ int main(void)
         CASE(test_discard_ends_what_waits_or_failed),
         CASE(test_moves_refuse),
         CASE(test_dry_run_only_counts),
+        CASE(test_failed_ones_are_asked_for_in_pieces),
         CASE(test_retry_leaves_the_blocked_alone),
         CASE(test_retry_of_an_older_last_word_sends_the_present),
     };
