@@ -84,6 +84,7 @@ void api_call_end(struct api_call *call, int status)
 
     buf_finish(&call->id);
     buf_finish(&call->type);
+    buf_finish(&call->trace);
     if (api != NULL) {
         unlink_call(api, call);
         api->figures.under_way--;

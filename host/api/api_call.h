@@ -25,6 +25,7 @@ struct api_call {
     const struct api_route *route;
     struct buf id;                          /* the decoded {id} of the path */
     struct buf type;                        /* ?type=, kept for whoever borrows it until done */
+    struct buf trace;                       /* what traceparent and tracestate say, the same */
     const struct api_stream_events *stream; /* NULL: not answered by a stream (api_stream.h) */
     void *stream_user;
     struct api_call *previous, *next; /* the api's list */
@@ -72,6 +73,7 @@ void api_put_bool(struct buf *out, const char *name, bool is_true);
 void api_put_masked(struct buf *out, const char *name, struct str text); /* nothing when empty */
 void api_put_integration(struct buf *out,
                          const struct engine_integration *integration); /* members, no braces */
+void api_put_trace(struct buf *out, struct str trace, bool with_span);  /* nothing when none */
 void api_put_submission(struct buf *out, const struct store_row *row);  /* members, no braces */
 void api_put_attempt(struct buf *out, const struct store_row *row);     /* a whole object */
 void api_put_comma(struct buf *out);                                    /* unless after { or [ */

@@ -4,6 +4,7 @@
 #include "api/api_handlers.h"
 #include "api/api_rows.h"
 #include "base/json.h"
+#include "base/trace.h"
 #include "engine/intake.h"
 
 #include <errno.h>
@@ -67,10 +68,20 @@ static struct str type_argument(struct api_call *call)
     return buf_str(&call->type);
 }
 
+/* The same for the trace that the request is part of. */
+static struct str trace_of(struct api_call *call)
+{
+    struct str parent = http_exchange_header(call->exchange, "traceparent");
+
+    if (parent.len > 0)
+        trace_accept(parent, http_exchange_header(call->exchange, "tracestate"), &call->trace);
+    return call->trace.failed ? STR_NONE : buf_str(&call->trace);
+}
+
 void api_entities_post(struct api_call *call)
 {
-    intake_put(call->engine, http_exchange_body(call->exchange), type_argument(call), on_taken_in,
-               call);
+    intake_put(call->engine, http_exchange_body(call->exchange), type_argument(call),
+               trace_of(call), on_taken_in, call);
 }
 
 /* ---- one ---- */
@@ -132,7 +143,7 @@ static bool if_match(struct api_call *call, uint64_t *out)
 static void put_now(struct api_call *call, uint64_t version)
 {
     intake_put_as(call->engine, buf_str(&call->id), buf_str(&call->type),
-                  http_exchange_body(call->exchange), version, on_one_done, call);
+                  http_exchange_body(call->exchange), trace_of(call), version, on_one_done, call);
 }
 
 struct type_query {

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/secret.h"
+#include "base/trace.h"
 #include "rules/judge.h"
 
 #include <tenon/tenon.h>
@@ -133,6 +134,15 @@ void api_put_integration(struct buf *out, const struct engine_integration *integ
         put_health(out, "jq_worker", &integration->jq_health);
 }
 
+void api_put_trace(struct buf *out, struct str trace, bool with_span)
+{
+    if (trace.len == 0)
+        return;
+    json_put_member(out, "trace_id", trace_id(trace));
+    if (with_span)
+        json_put_member(out, "span_id", trace_span(trace));
+}
+
 void api_put_submission(struct buf *out, const struct store_row *row)
 {
     json_put_int(out, "number", (int64_t)row->submission);
@@ -158,6 +168,7 @@ void api_put_submission(struct buf *out, const struct store_row *row)
     api_put_masked(out, "external_id", row->external_id);
     if (row->key.len > 0)
         json_put_member(out, "idempotency_key", row->key);
+    api_put_trace(out, row->trace, false);
 }
 
 void api_put_attempt(struct buf *out, const struct store_row *row)
@@ -177,5 +188,6 @@ void api_put_attempt(struct buf *out, const struct store_row *row)
     api_put_masked(out, "request", row->request);
     api_put_masked(out, "answer", row->answer);
     api_put_masked(out, "external_id", row->external_id);
+    api_put_trace(out, row->trace, true);
     buf_putc(out, '}');
 }

@@ -46,6 +46,7 @@ static void take_entity(struct why *why, const struct store_row *row)
     api_put_time(&why->entity_json, "created_at", row->created_ms);
     api_put_time(&why->entity_json, "updated_at", row->updated_ms);
     api_put_bool(&why->entity_json, "deleted", row->is_deleted);
+    api_put_trace(&why->entity_json, row->trace, false);
 }
 
 static bool take_integration(struct why *why, const struct store_row *row)

@@ -67,6 +67,19 @@ void cli_story_finish(struct cli_story *story)
 
 /* ---- submissions ---- */
 
+/* By which it stands in the tracing system. */
+static void put_span(struct cli_story *story, const struct json_t *attempt, size_t indent)
+{
+    if (cli_json_text(attempt, "trace_id")[0] == '\0')
+        return;
+    cli_story_begin(story, indent);
+    cli_story_add(story, "trace ");
+    cli_story_add(story, cli_json_text(attempt, "trace_id"));
+    cli_story_add(story, " span ");
+    cli_story_add(story, cli_json_text(attempt, "span_id"));
+    cli_story_end(story);
+}
+
 static void put_attempt(struct cli_story *story, const struct json_t *attempt, size_t indent)
 {
     int64_t status = cli_json_number(attempt, "http_status");
@@ -87,6 +100,7 @@ static void put_attempt(struct cli_story *story, const struct json_t *attempt, s
     cli_story_end(story);
     cli_story_put(story, indent + 2, "", cli_json_text(attempt, "reason"));
     cli_story_put(story, indent + 2, "> ", cli_json_text(attempt, "request"));
+    put_span(story, attempt, indent + 2);
     cli_story_put(story, indent + 2, "< ", cli_json_text(attempt, "answer"));
 }
 

@@ -16,6 +16,7 @@ static void put_entity(struct cli_story *story, const struct json_t *entity)
                cli_json_is_true(entity, "deleted") ? "deleted" : "changed");
     cli_text_put_when(&story->line, cli_json_text(entity, "updated_at"), clock_wall_ms());
     cli_story_end(story);
+    cli_story_put(story, 0, "trace ", cli_json_text(entity, "trace_id"));
 }
 
 static void put_head(struct cli_story *story, const struct json_t *item)

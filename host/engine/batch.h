@@ -62,6 +62,7 @@ struct settlement {
     int http_status;
     bool is_attempt;
     struct str message, external_id, request, answer;
+    struct str trace; /* the traceparent that was sent, or none */
     int64_t started_ms, duration_us;
 };
 

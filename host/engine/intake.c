@@ -18,6 +18,7 @@ struct intake {
     intake_done_fn done;
     void *user;
     int64_t started_us;
+    struct str trace;   /* of the request that brought all of them */
     struct arena arena; /* ids and rewritten records */
     size_t room;
     struct store_entity *entities; /* `one` until there is a second */
@@ -214,7 +215,10 @@ static int add_record(struct intake *intake, struct str data, const struct str v
     if (index == intake->room && grow(intake) < 0)
         return -ENOMEM;
     entity = &intake->entities[index];
-    *entity = (struct store_entity){.data = one_line(data, &intake->arena)};
+    *entity = (struct store_entity){
+        .data = one_line(data, &intake->arena),
+        .trace = intake->trace,
+    };
     if (entity->data.ptr == NULL)
         return -ENOMEM;
     status = read_id(intake, values[0], entity->data, index, &entity->id, err);
@@ -248,8 +252,8 @@ static int read_records(struct intake *intake, struct str body, struct str type,
     return status;
 }
 
-void intake_put(struct engine *engine, struct str body, struct str type, intake_done_fn done,
-                void *user)
+void intake_put(struct engine *engine, struct str body, struct str type, struct str trace,
+                intake_done_fn done, void *user)
 {
     _guard_(intake) struct intake *intake = intake_create(engine, done, user);
     struct err err = {0};
@@ -259,6 +263,7 @@ void intake_put(struct engine *engine, struct str body, struct str type, intake_
         fail(done, user, err_set(&err, -ENOMEM, "out of memory"), &err);
         return;
     }
+    intake->trace = trace;
     status = read_records(intake, body, type, &err);
     if (status == 0 && intake->put.count > 1) {
         intake->results = calloc(intake->put.count, sizeof *intake->results);
@@ -273,7 +278,7 @@ void intake_put(struct engine *engine, struct str body, struct str type, intake_
 }
 
 void intake_put_as(struct engine *engine, struct str id, struct str type, struct str data,
-                   uint64_t if_version, intake_done_fn done, void *user)
+                   struct str trace, uint64_t if_version, intake_done_fn done, void *user)
 {
     _guard_(intake) struct intake *intake = intake_create(engine, done, user);
     static const char *const names[] = {"id", "type"};
@@ -287,6 +292,7 @@ void intake_put_as(struct engine *engine, struct str id, struct str type, struct
         fail(done, user, err_set(&err, -ENOMEM, "out of memory"), &err);
         return;
     }
+    intake->trace = trace;
     status = json_next_picked(&rest, names, 2, &value, values, &err);
     if (status > 0 && json_kind_of(value) != JSON_OBJECT)
         status = E_SYNTAX;

@@ -28,13 +28,13 @@ typedef void (*intake_done_fn)(void *user, const struct intake_result *result);
 
 /* A record is an entity's data as it is. Its id is its own top-level "id" (a string or a number),
  * else made from its content, so the same record twice is one entity. Its type is `type` when not
- * empty, else its own top-level "type" when that is a string, else "record". `body` is borrowed
- * until done. */
-void intake_put(struct engine *engine, struct str body, struct str type, intake_done_fn done,
-                void *user);
+ * empty, else its own top-level "type" when that is a string, else "record". `trace` is kept with
+ * each (base/trace.h), or none. Texts are borrowed until done. */
+void intake_put(struct engine *engine, struct str body, struct str type, struct str trace,
+                intake_done_fn done, void *user);
 /* One record under an id given from outside (PUT entities/{id}); if_version as in store_entity. */
 void intake_put_as(struct engine *engine, struct str id, struct str type, struct str data,
-                   uint64_t if_version, intake_done_fn done, void *user);
+                   struct str trace, uint64_t if_version, intake_done_fn done, void *user);
 void intake_delete(struct engine *engine, struct str id, intake_done_fn done, void *user);
 
 enum {

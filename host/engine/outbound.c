@@ -346,6 +346,7 @@ static int build_headers(const struct outbound_rules *rules, const struct plugin
         status = sign(rules, key, out, &list, arena, err);
     out->headers = list.lines;
     out->header_count = list.count;
+    out->header_room = HEADERS_MAX + rules->fixed_count;
     return status;
 }
 

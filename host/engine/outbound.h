@@ -18,6 +18,7 @@ struct outbound {
     const char *method, *url;
     const char **headers; /* "Name: value" */
     size_t header_count;
+    size_t header_room; /* lines may be added up to here */
     struct str *body_parts;
     size_t body_part_count;
 };

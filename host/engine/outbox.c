@@ -79,6 +79,7 @@ void outbox_add(struct outbox *outbox, const struct store_outcome *outcome)
     place->reason = keep(&side->texts, outcome->reason);
     place->request = keep(&side->texts, outcome->request);
     place->answer = keep(&side->texts, outcome->answer);
+    place->trace = keep(&side->texts, outcome->trace);
     place->external_id = keep(&side->texts, outcome->external_id);
     if (outbox->is_writing)
         return;

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "engine/tell.h"
+#include "engine/tracing.h"
 #include "rules/judge.h"
 
 #include <stdio.h>
@@ -20,8 +21,9 @@ struct sending {
     struct batch *batch;
     const uint32_t *records; /* indexes of batch->records */
     uint32_t record_count;
-    bool is_probe;   /* of the gate's breaker */
-    struct str line; /* "POST https://..." for `tenon why` */
+    bool is_probe;    /* of the gate's breaker */
+    struct str line;  /* "POST https://..." for `tenon why` */
+    struct str trace; /* the traceparent in it, or none */
 };
 
 static struct settlement answered(const struct sending *sending, const struct judgement *judged)
@@ -41,6 +43,7 @@ static struct settlement answered(const struct sending *sending, const struct ju
         .is_attempt = true,
         .request = sending->line,
         .answer = {http->answer.ptr, len},
+        .trace = sending->trace,
         .started_ms = http->started_ms,
         .duration_us = http->duration_us,
     };
@@ -207,6 +210,7 @@ static struct sending *prepare_sending(struct delivery *delivery, struct plugin_
     }
     if (outbound_build(batch->lane->outbound, request, keys, reply->payloads, arena, &out, err) < 0)
         return NULL;
+    sending->trace = tracing_add(batch, records, request->record_count, &out);
     sending->batch = batch;
     sending->records = records;
     sending->record_count = request->record_count;

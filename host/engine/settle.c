@@ -68,6 +68,7 @@ void settle(struct batch *batch, uint32_t index, const struct settlement *s)
         .reason = s->message,
         .request = s->request,
         .answer = s->answer,
+        .trace = s->trace,
         .external_id = s->external_id,
     };
     struct str words;

@@ -70,6 +70,7 @@ struct store_entity {
     bool is_delete;      /* type and data are ignored; the entity becomes a tombstone */
     uint64_t if_version; /* 0: any; else PUT_CONFLICT in the result when it is another,
                             PUT_NOT_FOUND when there is none */
+    struct str trace;    /* of the request that brought it (base/trace.h); mostly none */
 };
 
 enum store_put_outcome {
@@ -134,6 +135,7 @@ struct store_claimed {
     uint64_t version;
     int64_t created_ms, updated_ms;
     struct str id, type, data; /* inside the claim's arena */
+    struct str trace;          /* of this version, there too; mostly none */
     char key[33];              /* idempotency key, made once and kept */
     bool was_unknown;          /* an earlier attempt's answer was never seen */
     uint32_t
@@ -182,6 +184,7 @@ struct store_outcome {
     struct str reason;      /* why: clause, message; short texts */
     struct str request;     /* "POST https://...": masked; may be empty */
     struct str answer;      /* excerpt, masked; may be empty */
+    struct str trace;       /* the traceparent that was sent; may be empty */
     struct str external_id; /* integration key; may be empty. It stays with the entity that was
                                given it last */
 };
@@ -313,6 +316,8 @@ struct store_row {
     bool is_trimmed; /* submission: of age; earlier attempts and reasons were removed */
     int64_t due_ms;
     struct str reason, request, answer, external_id, key;
+    struct str trace; /* entity's; submission's when the entity still is at its version; attempt's,
+                         as sent */
     int http_status, error_class;
     uint32_t attempt;
     int64_t started_ms, duration_us;

@@ -112,7 +112,7 @@ static uint64_t add_signal(struct store_memory *memory, enum store_signal kind, 
 
 /* The copies that one entity of a put needs, made before anything changes. */
 struct copies {
-    struct store_memory_text id, type, data;
+    struct store_memory_text id, type, data, trace;
 };
 
 static bool copies_make(const struct store_put *put, struct copies *copies)
@@ -122,6 +122,7 @@ static bool copies_make(const struct store_put *put, struct copies *copies)
         bool is_made = store_memory_copy(entity->id, &copies[i].id);
         is_made &= store_memory_copy(entity->is_delete ? STR_NONE : entity->type, &copies[i].type);
         is_made &= store_memory_copy(entity->is_delete ? STR_NONE : entity->data, &copies[i].data);
+        is_made &= store_memory_copy(entity->trace, &copies[i].trace);
         if (!is_made)
             return false;
     }
@@ -145,6 +146,7 @@ static void create(struct store_memory *memory, struct copies *copies, int64_t n
     text_move(&row->id, &copies->id);
     text_move(&row->type, &copies->type);
     text_move(&row->data, &copies->data);
+    text_move(&row->trace, &copies->trace);
     memory->slots[slot_of(memory, store_memory_str(&row->id))] = index + 1;
     row->seq = add_signal(memory, SIGNAL_CREATED, index, now_ms);
     memory->live++;
@@ -181,6 +183,7 @@ static void put_one(struct store_memory *memory, const struct store_entity *enti
     if (!entity->is_delete)
         text_move(&row->type, &copies->type);
     text_move(&row->data, &copies->data);
+    text_move(&row->trace, &copies->trace);
     row->updated_ms = now_ms;
     result->version = ++row->version;
     row->seq = add_signal(memory, kind, (uint64_t)(row - memory->entities.rows), now_ms);
@@ -215,6 +218,7 @@ static int memory_put(void *pointer, struct store_put *put, struct err *err)
         free(copies[i].id.ptr);
         free(copies[i].type.ptr);
         free(copies[i].data.ptr);
+        free(copies[i].trace.ptr);
     }
     free(copies);
     if (memory->signals.count > signals_before)
@@ -387,6 +391,7 @@ static void memory_close(void *pointer)
         free(memory->entities.rows[i].id.ptr);
         free(memory->entities.rows[i].type.ptr);
         free(memory->entities.rows[i].data.ptr);
+        free(memory->entities.rows[i].trace.ptr);
     }
     for (size_t i = 0; i < memory->submissions.count; i++)
         free(memory->submissions.rows[i].reason.ptr);
@@ -394,6 +399,7 @@ static void memory_close(void *pointer)
         free(memory->attempts.rows[i].reason.ptr);
         free(memory->attempts.rows[i].request.ptr);
         free(memory->attempts.rows[i].answer.ptr);
+        free(memory->attempts.rows[i].trace.ptr);
     }
     for (size_t i = 0; i < memory->relationships.count; i++) {
         free(memory->relationships.rows[i].type.ptr);

@@ -16,7 +16,7 @@ struct store_memory_text {
 };
 
 struct store_memory_entity {
-    struct store_memory_text id, type, data;
+    struct store_memory_text id, type, data, trace;
     uint64_t version, seq;
     int64_t created_ms, updated_ms;
     bool is_deleted;
@@ -55,7 +55,7 @@ struct store_memory_attempt {
     uint32_t attempt;
     enum submission_state state;
     int http_status, error_class;
-    struct store_memory_text reason, request, answer;
+    struct store_memory_text reason, request, answer, trace;
 };
 
 struct store_memory_relationship {

@@ -110,7 +110,9 @@ static int hand_out(struct run *run, struct store_memory_submission *row)
         store_claim_add(run->claim, store_memory_str(&entity->id), store_memory_str(&entity->type),
                         store_memory_str(&entity->data));
 
-    if (record == NULL)
+    if (record == NULL ||
+        (entity->trace.len > 0 &&
+         !store_claim_add_trace(run->claim, record, store_memory_str(&entity->trace))))
         return -ENOMEM;
     row->due_ms = run->claim->lease_until_ms;
     row->has_due = true;
@@ -180,6 +182,7 @@ static void add_attempt(struct store_memory *memory, const struct store_outcome 
     (void)store_memory_copy(outcome->reason, &attempt->reason);
     (void)store_memory_copy(outcome->request, &attempt->request);
     (void)store_memory_copy(outcome->answer, &attempt->answer);
+    (void)store_memory_copy(outcome->trace, &attempt->trace);
     row->last_attempt = memory->attempts.count;
 }
 

@@ -26,6 +26,7 @@ static void drop_attempts(struct store_memory *memory, struct store_memory_submi
         drop_text(&attempt->reason);
         drop_text(&attempt->request);
         drop_text(&attempt->answer);
+        drop_text(&attempt->trace);
         attempt->submission = 0;
         number = attempt->before;
     }

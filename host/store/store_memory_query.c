@@ -45,6 +45,7 @@ static bool give_entity(struct answer *answer, const struct store_memory_entity 
         .id = store_memory_str(&entity->id),
         .type = store_memory_str(&entity->type),
         .data = store_memory_str(&entity->data),
+        .trace = store_memory_str(&entity->trace),
         .version = entity->version,
         .seq = entity->seq,
         .created_ms = entity->created_ms,
@@ -118,6 +119,8 @@ static bool give_submission(struct answer *answer, uint64_t number)
         .type = store_memory_str(&entity->type),
         .external_id = external_id_of(memory, submission),
         .data = answer->query->with_data ? store_memory_str(&entity->data) : STR_NONE,
+        .trace =
+            submission->version == entity->version ? store_memory_str(&entity->trace) : STR_NONE,
     };
 
     if (last != NULL && last->attempt == submission->attempts) {
@@ -195,6 +198,7 @@ static void answer_attempts(struct answer *answer)
             .reason = store_memory_str(&attempt->reason),
             .request = store_memory_str(&attempt->request),
             .answer = store_memory_str(&attempt->answer),
+            .trace = store_memory_str(&attempt->trace),
         };
         goes_on = give(answer, &row);
     }

@@ -305,6 +305,17 @@ struct store_claimed *store_claim_add(struct store_claim *claim, struct str id, 
     return record;
 }
 
+bool store_claim_add_trace(struct store_claim *claim, struct store_claimed *record,
+                           struct str trace)
+{
+    char *text = arena_take(claim->arena, trace.len + 1);
+
+    if (text == NULL)
+        return false;
+    (void)copy_text(text, trace, &record->trace); /* the last one */
+    return true;
+}
+
 bool store_claim_is_full(const struct store_claim *claim)
 {
     const struct arena *arena = claim->arena;

@@ -111,6 +111,9 @@ int64_t store_rules_hash(const char uuid[33], struct str id);
 /* Adds a record to the claim, its texts copied into the claim's arena; NULL: no memory. */
 struct store_claimed *store_claim_add(struct store_claim *claim, struct str id, struct str type,
                                       struct str data);
+/* False: no memory. */
+bool store_claim_add_trace(struct store_claim *claim, struct store_claimed *record,
+                           struct str trace);
 /* Full by count or by bytes. */
 bool store_claim_is_full(const struct store_claim *claim);
 

@@ -17,7 +17,7 @@ struct run {
 struct present {
     uint64_t number, version;
     int64_t created_ms, updated_ms;
-    struct str id, data;
+    struct str id, data, trace;
     uint32_t type;
     bool is_deleted;
 };
@@ -32,6 +32,10 @@ static int hand_out(struct run *run, const struct present *entity,
     if (record == NULL) {
         run->writer->is_spoiled = true;
         return err_set(err, -ENOMEM, "no memory for a claim of %u records", run->claim->max);
+    }
+    if (entity->trace.len > 0 && !store_claim_add_trace(run->claim, record, entity->trace)) {
+        run->writer->is_spoiled = true;
+        return err_set(err, -ENOMEM, "no memory for a claim's trace");
     }
     record->submission = row->number;
     record->attempt = row->attempts;
@@ -190,7 +194,7 @@ static int claim_due(struct run *run, struct err *err)
     sqlite3_stmt *due = store_sqlite_use(
         &run->writer->handle, S_DUE,
         "SELECT s.num, e.num, e.version, e.deleted, e.type, e.created_ms, e.updated_ms, e.id, "
-        "e.data"
+        "e.data, e.trace"
         " FROM submissions s INDEXED BY submissions_due CROSS JOIN entities e ON e.num = s.entity"
         " WHERE s.due_ms IS NOT NULL AND s.integration = ?1 AND s.due_ms <= ?2 ORDER BY s.due_ms");
     int code = SQLITE_ERROR;
@@ -213,6 +217,7 @@ static int claim_due(struct run *run, struct err *err)
             .updated_ms = sqlite3_column_int64(due, 6),
             .id = store_sqlite_column(due, 7),
             .data = store_sqlite_column(due, 8),
+            .trace = store_sqlite_column(due, 9),
         };
         status = take_due(run, (uint64_t)sqlite3_column_int64(due, 0), &entity, err);
     }
@@ -248,8 +253,8 @@ static sqlite3_stmt *walk_statement(struct run *run)
     const struct store_claim *claim = run->claim;
 
 #define WALK_SQL(filter)                                                                           \
-    "SELECT seq, num, version, type, created_ms, updated_ms, id, data FROM entities INDEXED BY "   \
-    "entities_walk"                                                                                \
+    "SELECT seq, num, version, type, created_ms, updated_ms, id, data, trace FROM entities"        \
+    " INDEXED BY entities_walk"                                                                    \
     " WHERE deleted = 0 AND seq > ?1 AND seq <= ?2" filter " ORDER BY seq"
     if (claim->type_count == 0)
         return store_sqlite_use(&writer->handle, S_WALK, WALK_SQL(""));
@@ -274,6 +279,7 @@ static int walk_one(struct run *run, enum store_walk walk, bool is_by_hand, sqli
         .updated_ms = sqlite3_column_int64(row, 5),
         .id = store_sqlite_column(row, 6),
         .data = store_sqlite_column(row, 7),
+        .trace = store_sqlite_column(row, 8),
     };
     struct submission_look look;
     int status = store_sqlite_look(run->writer, run->integration->number, entity.number,

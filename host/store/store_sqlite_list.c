@@ -75,6 +75,7 @@ static void read_row(struct store_sqlite_db *reader, sqlite3_stmt *columns, stru
     row->updated_ms = sqlite3_column_int64(columns, 15);
     row->data = store_sqlite_column(columns, 17);
     row->is_trimmed = (sqlite3_column_int64(columns, 18) & FLAG_TRIMMED) != 0;
+    row->trace = store_sqlite_column(columns, 19);
     row->seq = row->submission;
     store_rules_key(reader->uuid, row->name, row->id, row->version,
                     (uint32_t)sqlite3_column_int64(columns, 16), row->key_space);
@@ -89,7 +90,8 @@ static int give(struct list *list, uint64_t number, bool *out_goes_on, struct er
         list->reader, S_LIST_ROW,
         "SELECT s.num, s.integration, s.version, s.state, s.attempts, s.due_ms, s.reason, e.id,"
         " t.name, i.name, k.external_id, a.started_ms, a.duration_us, a.http_status, a.error_class,"
-        " s.changed_ms, s.salt, CASE WHEN ?2 THEN e.data END, s.flags FROM submissions s"
+        " s.changed_ms, s.salt, CASE WHEN ?2 THEN e.data END, s.flags,"
+        " CASE WHEN s.version = e.version THEN e.trace END FROM submissions s"
         " CROSS JOIN entities e ON e.num = s.entity CROSS JOIN types t ON t.num = e.type"
         " CROSS JOIN integrations i ON i.number = s.integration"
         " LEFT JOIN integration_keys k ON k.integration = s.integration AND k.entity = s.entity"

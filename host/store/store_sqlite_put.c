@@ -35,10 +35,11 @@ static int add_signal(struct store_sqlite_writer *writer, enum store_signal kind
 static int insert_entity(struct store_sqlite_writer *writer, const struct store_entity *entity,
                          uint32_t type, int64_t now_ms, struct err *err)
 {
-    sqlite3_stmt *add = store_sqlite_use(
-        &writer->handle, S_ENTITY_ADD,
-        "INSERT INTO entities (num, type, version, seq, deleted, created_ms,"
-        " updated_ms, id, data, id_hash) VALUES (?1, ?2, 1, ?3, 0, ?4, ?4, ?5, ?6, ?7)");
+    sqlite3_stmt *add =
+        store_sqlite_use(&writer->handle, S_ENTITY_ADD,
+                         "INSERT INTO entities (num, type, version, seq, deleted, created_ms,"
+                         " updated_ms, id, data, id_hash, trace)"
+                         " VALUES (?1, ?2, 1, ?3, 0, ?4, ?4, ?5, ?6, ?7, ?8)");
 
     (void)sqlite3_bind_int64(add, 1, (int64_t)writer->life.entity + 1);
     (void)sqlite3_bind_int64(add, 2, type);
@@ -48,6 +49,7 @@ static int insert_entity(struct store_sqlite_writer *writer, const struct store_
     (void)sqlite3_bind_text64(add, 6, entity->data.ptr != NULL ? entity->data.ptr : "",
                               entity->data.len, SQLITE_STATIC, SQLITE_UTF8);
     (void)sqlite3_bind_int64(add, 7, store_rules_hash(writer->handle.uuid, entity->id));
+    store_sqlite_bind_text(add, 8, entity->trace);
     int status = store_sqlite_run(writer, add, "cannot add an entity", err);
     if (status < 0)
         return status;
@@ -96,7 +98,7 @@ static int update_entity(struct store_sqlite_writer *writer, const struct store_
     sqlite3_stmt *update = store_sqlite_use(
         &writer->handle, S_ENTITY_UPDATE,
         "UPDATE entities SET type = ifnull(?2, type), version = ?3, seq = ?4,"
-        " deleted = ?5, created_ms = ?6, updated_ms = ?7, data = ?8 WHERE num = ?1");
+        " deleted = ?5, created_ms = ?6, updated_ms = ?7, data = ?8, trace = ?9 WHERE num = ?1");
 
     writer->life.seq++;
     (void)sqlite3_bind_int64(update, 1, (int64_t)found->number);
@@ -111,6 +113,7 @@ static int update_entity(struct store_sqlite_writer *writer, const struct store_
     (void)sqlite3_bind_int64(update, 7, now_ms);
     (void)sqlite3_bind_text64(update, 8, data.ptr != NULL ? data.ptr : "", data.len, SQLITE_STATIC,
                               SQLITE_UTF8);
+    store_sqlite_bind_text(update, 9, entity->trace);
     int status = store_sqlite_run(writer, update, "cannot update an entity", err);
     if (status < 0)
         return status;

@@ -61,16 +61,17 @@ static void read_entity(struct store_sqlite_db *reader, sqlite3_stmt *columns,
     row->is_deleted = sqlite3_column_int(columns, 5) != 0;
     row->created_ms = sqlite3_column_int64(columns, 6);
     row->updated_ms = sqlite3_column_int64(columns, 7);
+    row->trace = store_sqlite_column(columns, 8);
 }
 
 #define ENTITY_COLUMNS                                                                             \
-    "e.id, t.name, e.data, e.version, e.seq, e.deleted, e.created_ms, e.updated_ms"
+    "e.id, t.name, e.data, e.version, e.seq, e.deleted, e.created_ms, e.updated_ms, e.trace"
 
 static void read_entity_for(struct store_sqlite_db *reader, sqlite3_stmt *columns,
                             struct store_row *row)
 {
-    struct str integration = store_sqlite_column(columns, 8);
-    uint32_t salt = (uint32_t)sqlite3_column_int64(columns, 9);
+    struct str integration = store_sqlite_column(columns, 9);
+    uint32_t salt = (uint32_t)sqlite3_column_int64(columns, 10);
 
     read_entity(reader, columns, row);
     if (integration.len == 0)
@@ -125,6 +126,7 @@ static void read_attempt(struct store_sqlite_db *reader, sqlite3_stmt *columns,
     row->request = store_sqlite_column(columns, 6);
     row->answer = store_sqlite_column(columns, 7);
     row->state = (enum submission_state)sqlite3_column_int(columns, 8);
+    row->trace = store_sqlite_column(columns, 9);
 }
 
 static void ask_attempts(struct question *question, const struct store_query *query)
@@ -135,7 +137,7 @@ static void ask_attempts(struct question *question, const struct store_query *qu
     buf_printf(
         &question->sql,
         "SELECT num, started_ms, duration_us, http_status, error_class, reason, request, answer,"
-        " state FROM attempts WHERE num BETWEEN ?%d AND ?%d ORDER BY num",
+        " state, trace FROM attempts WHERE num BETWEEN ?%d AND ?%d ORDER BY num",
         first, last);
     add_limit(question, query);
     question->read = read_attempt;

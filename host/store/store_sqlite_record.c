@@ -11,8 +11,8 @@ static int add_attempt(struct store_sqlite_writer *writer, const struct store_ou
     sqlite3_stmt *add = store_sqlite_use(
         &writer->handle, S_ATTEMPT,
         "INSERT OR REPLACE INTO attempts (num, started_ms, duration_us, http_status,"
-        " error_class, reason, request, answer, state)"
-        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)");
+        " error_class, reason, request, answer, state, trace)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)");
 
     (void)submission_step(&state, outcome->event); /* a verdict: the caller has taken it */
     (void)sqlite3_bind_int64(add, 1,
@@ -25,6 +25,7 @@ static int add_attempt(struct store_sqlite_writer *writer, const struct store_ou
     store_sqlite_bind_text(add, 7, outcome->request);
     store_sqlite_bind_text(add, 8, outcome->answer);
     (void)sqlite3_bind_int(add, 9, state);
+    store_sqlite_bind_text(add, 10, outcome->trace);
     return store_sqlite_run(writer, add, "cannot add an attempt", err);
 }
 

@@ -75,6 +75,8 @@ static const char *const steps[] = {
     "CREATE TABLE cleaned (state INTEGER PRIMARY KEY, submission INTEGER NOT NULL);"
     "CREATE TABLE aging (state INTEGER NOT NULL, ended_ms INTEGER NOT NULL, submission INTEGER NOT "
     "NULL, PRIMARY KEY (state, ended_ms, submission)) WITHOUT ROWID;",
+    /* Behind the data, so that no row without one is read any further for it. */
+    "ALTER TABLE entities ADD COLUMN trace TEXT; ALTER TABLE attempts ADD COLUMN trace TEXT;",
 };
 
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };

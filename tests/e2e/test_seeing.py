@@ -460,3 +460,79 @@ def test_what_waits_too_long_is_told(tenon):
     tenon.add({"id": "evt-1"})
     overdue = ("tenon_queue_overdue_seconds", 'integration="hooks"')
     wait_for(lambda: metrics(tenon)[1][overdue] > 0.1, "something to be overdue")
+
+
+# ---- traces ------------------------------------------------------------------------------------
+
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+PARENT = "00-%s-b7ad6b7169203331-01" % TRACE
+
+
+def add_traced(tenon, parent, *records, **headers):
+    answer = tenon.post(
+        "/api/v1/entities?type=event",
+        "\n".join(json.dumps(record) for record in records),
+        content_type="application/x-ndjson",
+        headers={"traceparent": parent, **headers},
+    )
+    assert answer.status in (200, 201), answer
+
+
+def test_a_trace_goes_from_intake_to_the_destination(tenon, receiver):
+    """The same trace id, a new span for each attempt; and it can be asked for."""
+    receiver.break_it(status=500, count=1)
+    tenon.webhook("hooks", receiver.url("/in"))
+    tenon.start()
+    add_traced(tenon, PARENT, {"id": "evt-1"}, tracestate="congo=t61rcWkgMzE")
+    row = wait_for(lambda: tenon.submissions(state="succeeded"), "the submission to succeed")[0]
+    sent = [one["headers"] for one in receiver.exchanges]
+    assert len(sent) == 2
+    spans = [re.fullmatch("00-%s-([0-9a-f]{16})-01" % TRACE, one["traceparent"])[1] for one in sent]
+    assert len({*spans, "b7ad6b7169203331"}) == 3, spans
+    assert {one["tracestate"] for one in sent} == {"congo=t61rcWkgMzE"}
+    shown = tenon.get("/api/v1/submissions/%d" % row["number"]).json
+    assert shown["trace_id"] == TRACE
+    assert [(one["trace_id"], one["span_id"]) for one in shown["history"]] == [
+        (TRACE, span) for span in spans
+    ]
+    assert tenon.why("evt-1").json["entity"]["trace_id"] == TRACE
+    for words in (("why", "evt-1"), ("submission", "show", row["number"])):
+        told = tenon.cli(*words).stdout
+        assert all("trace %s span %s" % (TRACE, span) in told for span in spans), told
+
+
+def test_no_trace_is_made_up(tenon, receiver):
+    tenon.webhook("hooks", receiver.url("/in"))
+    tenon.start()
+    tenon.add({"id": "evt-1"})
+    add_traced(tenon, "00-not-a-trace-01", {"id": "evt-2"}, tracestate="a=1")
+    wait_for(lambda: len(tenon.submissions(state="succeeded")) == 2, "both to succeed")
+    for one in receiver.exchanges:
+        assert "traceparent" not in one["headers"] and "tracestate" not in one["headers"]
+    assert "trace_id" not in tenon.why("evt-2").json["entity"]
+
+
+def test_a_request_of_several_traces_has_none(tenon, receiver):
+    """Records in one request: of one trace, it is that trace's; of several, it is nobody's."""
+    other = "00-1bf7651916cd43dd8448eb211c80319d-b7ad6b7169203331-01"
+    receiver.break_it(status=503, retry_after=1)
+    tenon.webhook("hooks", receiver.url("/in"), settings="batch = 10\n")
+    tenon.start()
+    tenon.add({"id": "first"})  # its answer pauses the lane, so that the others go together
+    wait_for(lambda: tenon.integration("hooks").get("paused_until"), "the lane to pause")
+    add_traced(tenon, PARENT, {"id": "a"}, {"id": "b"})
+    add_traced(tenon, other, {"id": "c"})
+    receiver.mend()
+    wait_for(lambda: len(tenon.submissions(state="succeeded")) == 4, "all to succeed")
+    mixed = next(one for one in receiver.exchanges if {"a", "b", "c"} <= ids_in(one))
+    assert "traceparent" not in mixed["headers"]
+    add_traced(tenon, PARENT, {"id": "d"}, {"id": "e"})
+    wait_for(lambda: len(tenon.submissions(state="succeeded")) == 6, "the last two to succeed")
+    together = receiver.exchanges[-1]
+    assert ids_in(together) == {"d", "e"}
+    assert together["headers"]["traceparent"].split("-")[1] == TRACE
+
+
+def ids_in(exchange):
+    records = json.loads(exchange["body"])
+    return {one["id"] for one in (records if isinstance(records, list) else [records])}

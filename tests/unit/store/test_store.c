@@ -76,9 +76,9 @@ static void test_put_heeds_if_version(void **state)
     struct fixture *f = *state;
     struct store_put_result results[3];
     const struct store_entity entities[] = {
-        {STR("a"), STR("event"), STR("{\"n\":2}"), false, 1},
-        {STR("a"), STR("event"), STR("{\"n\":3}"), false, 1},
-        {STR("b"), STR("event"), STR("{}"), false, 1},
+        {STR("a"), STR("event"), STR("{\"n\":2}"), false, 1, STR_NONE},
+        {STR("a"), STR("event"), STR("{\"n\":3}"), false, 1, STR_NONE},
+        {STR("b"), STR("event"), STR("{}"), false, 1, STR_NONE},
     };
 
     put(f, "a", "{\"n\":1}");
@@ -95,8 +95,8 @@ static void test_put_is_all_or_none(void **state)
     static char long_id[1025];
     struct store_put_result results[2];
     struct store_entity entities[] = {
-        {STR("good"), STR("event"), STR("{}"), false, 0},
-        {{long_id, sizeof(long_id)}, STR("event"), STR("{}"), false, 0},
+        {STR("good"), STR("event"), STR("{}"), false, 0, STR_NONE},
+        {{long_id, sizeof(long_id)}, STR("event"), STR("{}"), false, 0, STR_NONE},
     };
 
     memset(long_id, 'x', sizeof(long_id));
@@ -145,8 +145,8 @@ static void test_writes_keep_order_and_fail_alone(void **state)
     for (size_t i = 0; i < 64; i++) {
         snprintf(ids[i], sizeof(ids[i]), "e%zu", i);
         /* Every eighth is refused on its own account, and spoils it for nobody else. */
-        entities[i] = (struct store_entity){str_of(ids[i]), i % 8 == 7 ? STR_NONE : STR("event"),
-                                            STR("{}"), false, 0};
+        entities[i] = (struct store_entity){
+            str_of(ids[i]), i % 8 == 7 ? STR_NONE : STR("event"), STR("{}"), false, 0, STR_NONE};
         puts[i] = (struct counted_put){
             .put = {.op.done = note_put,
                     .entities = &entities[i],
@@ -284,6 +284,45 @@ static void test_keeps_texts_by_integration_and_name(void **state)
     assert_int_equal(keep_text(f, other, "large", large), 0);
 }
 
+static void test_a_trace_stays_with_its_version(void **state)
+{
+    static const char trace[] = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\na=1";
+    static const char sent[] = "00-0af7651916cd43dd8448eb211c80319c-0102030405060708-01";
+    struct fixture *fixture = *state;
+    struct store_put_result result;
+    const struct kept_row *rows;
+    struct store_entity entity = {
+        .id = STR("a"), .type = STR("event"), .data = STR("{\"n\":1}"), .trace = str_of(trace)};
+
+    assert_int_equal(put_many(fixture, &entity, 1, &result), 0);
+    struct store_claim claim;
+    take(fixture, WALK_CHANGED, 1, &claim);
+    assert_int_equal(claim.count, 1);
+    assert_true(str_is(claim.records[0].trace, trace));
+    struct store_outcome outcome = {.submission = claim.records[0].submission,
+                                    .attempt = 1,
+                                    .event = EVENT_RETRY,
+                                    .due_ms = NOW_MS + 1,
+                                    .is_attempt = true,
+                                    .trace = str_of(sent)};
+    store_claim_finish(&claim);
+    assert_int_equal(tell(fixture, &outcome, 1), 0);
+    assert_int_equal(
+        ask(fixture, (struct store_query){.query = QUERY_ATTEMPTS, .number = 1}, &rows), 1);
+    assert_string_equal(rows[0].trace, sent);
+    assert_string_equal(ask_submission(fixture, 1).trace, trace);
+    fixture_at(NOW_MS + 1);
+    take(fixture, WALK_CHANGED, 1, &claim); /* as what waits, not as what is new */
+    assert_int_equal(claim.count, 1);
+    assert_true(str_is(claim.records[0].trace, trace));
+    store_claim_finish(&claim);
+    (void)put(fixture, "a", "{\"n\":2}"); /* another version, brought by nobody's trace */
+    assert_string_equal(ask_submission(fixture, 1).trace, "");
+    assert_int_equal(
+        ask(fixture, (struct store_query){.query = QUERY_ENTITY, .id = STR("a")}, &rows), 1);
+    assert_string_equal(rows[0].trace, "");
+}
+
 static void test_close_drains(void **state)
 {
     struct fixture *f = *state;
@@ -315,6 +354,7 @@ int main(void)
         CASE(test_relationships),
         CASE(test_queries_filter_and_page),
         CASE(test_keeps_texts_by_integration_and_name),
+        CASE(test_a_trace_stays_with_its_version),
         CASE(test_close_drains),
     };
     int failures = 0;
