@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "store/store_group.h"
+#include "store/store_job.h"
 #include "store/store_upkeep.h"
 
 #include <pthread.h>
@@ -35,6 +36,7 @@ struct store {
     struct delivery *delivery;
     struct store_group group; /* the writer thread's, as upkeep is */
     struct store_upkeep upkeep;
+    struct store_jobs *jobs;
 
     /* The loop's: asked for in this round, and handed over together at its end. A writer woken by
      * the first of them would commit it alone, while the others wait for that commit. */
@@ -152,11 +154,13 @@ static void keep_up(struct store *store)
 {
     struct store_upkeep *upkeep = &store->upkeep;
     struct store_op *ended = NULL;
+    bool is_busy = store_jobs_is_busy(store->jobs);
 
     pthread_mutex_lock(&store->lock);
     if (upkeep->compact == NULL)
         upkeep->compact = (struct store_compact *)op_queue_take(&store->compacts);
     struct store_retention retention = store->retention;
+    retention.is_paused |= is_busy;
     int64_t query_since_us = store->query_since_us;
     if (store->is_retention_new)
         upkeep->next_us = 0;
@@ -299,6 +303,13 @@ static void submit(struct store *store, struct store_op *op, enum op_kind kind)
     finish_ops(store, &one);
 }
 
+static void job_ended(void *user, struct store_op *op)
+{
+    struct op_queue one = {op, op};
+
+    finish_ops(user, &one);
+}
+
 /* Waits on has_writes are for spans of the clock that never steps. */
 static void init_conditions(struct store *store)
 {
@@ -353,6 +364,9 @@ struct store *store_open(const struct store_settings *settings, struct loop *loo
     int status = backend->open(settings, place, &store->writer, err);
     if (status == 0)
         status = backend->open_reader(store->writer, &store->reader, err);
+    store->jobs = status == 0 ? store_jobs_create(backend, store->writer, job_ended, store) : NULL;
+    if (status == 0 && store->jobs == NULL)
+        status = err_set(err, -ENOMEM, "no memory for the store");
     if (status == 0) {
         store_group_start(&store->group, backend, store->writer);
         store_upkeep_start(&store->upkeep, backend, store->writer);
@@ -405,6 +419,7 @@ void store_close(struct store *store)
         pthread_join(store->writer_thread, NULL);
     if (store->has_reader_thread)
         pthread_join(store->reader_thread, NULL);
+    store_jobs_destroy(store->jobs);
     end_compacts(store);
     deliver_rest(store);
     if (store->reader != NULL)
@@ -493,6 +508,29 @@ void store_compact(struct store *store, struct store_compact *compact)
     compact->removed = compact->trimmed = 0;
     compact->freed_bytes = 0;
     submit(store, &compact->op, OP_COMPACT);
+}
+
+void store_job(struct store *store, struct store_job *job)
+{
+    struct op_queue one = {&job->op, &job->op};
+
+    job->op.kind = OP_JOB;
+    job->op.status = 0;
+    job->op.next = NULL;
+    job->problem_count = 0;
+    job->problems = (struct buf){0};
+    job->bytes = 0;
+    atomic_store(&job->done, 0);
+    atomic_store(&job->total, 0);
+    pthread_mutex_lock(&store->lock);
+    bool is_closing = store->is_closing;
+    pthread_mutex_unlock(&store->lock);
+    if (!is_closing) {
+        store_jobs_add(store->jobs, job);
+        return;
+    }
+    job->op.status = err_set(&job->op.error, E_STOPPED, "the store is closing");
+    finish_ops(store, &one);
 }
 
 void store_query(struct store *store, struct store_query *query)

@@ -22,6 +22,7 @@
 #include "base/str.h"
 #include "store/store_states.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -277,6 +278,24 @@ struct store_compact {
     int64_t freed_bytes;       /* out */
 };
 void store_compact(struct store *store, struct store_compact *compact);
+
+/* Long work beside reader and writer, on a thread and a handle of its own; one after the other.
+ * While one is under way nothing is removed, as its view of the store keeps the old pages. */
+struct store_job {
+    struct store_op op;
+    enum {
+        JOB_CHECK, /* the file's integrity, and that what the store says of itself holds */
+        JOB_BACKUP /* a copy of one commit, a store of its own; it overwrites nothing: E_REFUSED */
+    } work;
+    const char *path; /* JOB_BACKUP: absolute; borrowed until done */
+    /* out */
+    uint64_t problem_count;
+    struct buf problems; /* JOB_CHECK: the first ones, a line each; the caller finishes it */
+    int64_t bytes;       /* JOB_BACKUP */
+    _Atomic uint64_t done, total;    /* progress, of the job's own measure. [any] */
+    const atomic_bool *is_cancelled; /* the store's */
+};
+void store_job(struct store *store, struct store_job *job);
 
 /* ---- queries ---- */
 

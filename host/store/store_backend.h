@@ -71,9 +71,17 @@ struct store_backend {
      * -ENOSPC: there is not that much. Taking it twice is taking it once. */
     int (*reserve)(void *writer, bool must_take, struct err *err);
 
+    /* Long work, on a reader's handle and a thread of its own: looks at store_job_is_over() now and
+     * then, and tells its progress. */
+    int (*check)(void *reader, struct store_job *job, struct err *err);
+    int (*backup)(void *reader, struct store_job *job, struct err *err);
+
     /* queries */
     int (*query)(void *reader, struct store_query *query, struct err *err);
 };
+
+/* Must the job break off? */
+bool store_job_is_over(const struct store_job *job);
 
 /* The backend that a URL names, with the place behind its scheme; NULL with err filled. */
 const struct store_backend *store_backend_find(const char *url, const char **out_place,

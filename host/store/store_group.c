@@ -84,6 +84,7 @@ static int run_write(const struct store_group *group, struct store_op *op, struc
     case OP_RECOVER:
         return backend->recover(group->writer, (struct store_recover *)op, err);
     case OP_COMPACT:
+    case OP_JOB:
     case OP_QUERY:
         break;
     }

@@ -17,6 +17,7 @@ enum op_kind {
     OP_MOVE,
     OP_RECOVER,
     OP_COMPACT,
+    OP_JOB,
     OP_QUERY
 };
 

@@ -517,6 +517,15 @@ static int memory_reserve(void *writer, bool must_take, struct err *err)
     return 0;
 }
 
+static int memory_backup(void *reader, struct store_job *job, struct err *err)
+{
+    (void)reader;
+    (void)job;
+    return err_set(err, E_REFUSED,
+                   "a store in memory has no file to back up: set [store] url to "
+                   "sqlite:PATH");
+}
+
 const struct store_backend memory_backend = {
     .scheme = "memory",
     .open = memory_open,
@@ -542,5 +551,7 @@ const struct store_backend memory_backend = {
     .checkpoint = memory_checkpoint,
     .space = memory_space,
     .reserve = memory_reserve,
+    .check = store_memory_check,
+    .backup = memory_backup,
     .query = store_memory_query,
 };

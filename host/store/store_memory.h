@@ -124,6 +124,7 @@ int store_memory_enqueue(void *writer, struct store_enqueue *enqueue, struct err
 int store_memory_move(void *writer, struct store_move *move, struct err *err);
 int store_memory_recover(void *writer, struct store_recover *recover, struct err *err);
 int store_memory_clean(void *writer, struct store_slice *slice, struct err *err);
+int store_memory_check(void *reader, struct store_job *job, struct err *err);
 int store_memory_query(void *reader, struct store_query *query, struct err *err);
 
 #endif

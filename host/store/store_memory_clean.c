@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The memory backend: what retention removes, by the same rules as store_sqlite_clean.c. Each run
- * looks at everything, as everything is in memory. */
+ * The memory backend: what retention removes, by the same rules as store_sqlite_clean.c, and
+ * whether all is in order. Each run looks at everything, as everything is in memory. */
 #include "store/store_memory.h"
 
 #include <stdlib.h>
@@ -114,6 +114,30 @@ int store_memory_clean(void *pointer, struct store_slice *slice, struct err *err
             continue;
         signal->is_removed = true;
         slice->signals++;
+    }
+    pthread_mutex_unlock(&memory->lock);
+    return 0;
+}
+
+/* What the rows say of the counts. */
+int store_memory_check(void *pointer, struct store_job *job, struct err *err)
+{
+    struct store_memory *memory = pointer;
+
+    (void)err;
+    pthread_mutex_lock(&memory->lock);
+    for (uint32_t i = 0; i < memory->integrations.count; i++) {
+        uint64_t counts[SUBMISSION_STATES] = {0};
+        for (size_t at = 0; at < memory->submissions.count; at++) {
+            const struct store_memory_submission *row = &memory->submissions.rows[at];
+            if (!row->is_removed && row->integration == i + 1)
+                counts[row->state]++;
+        }
+        if (memcmp(counts, memory->integrations.rows[i].counts, sizeof(counts)) == 0)
+            continue;
+        job->problem_count++;
+        buf_printf(&job->problems,
+                   "the counts of integration %u are not those of its submissions\n", i + 1);
     }
     pthread_mutex_unlock(&memory->lock);
     return 0;

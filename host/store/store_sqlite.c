@@ -451,5 +451,7 @@ const struct store_backend sqlite_backend = {
     .checkpoint = sqlite_checkpoint,
     .space = store_sqlite_space,
     .reserve = store_sqlite_reserve,
+    .check = store_sqlite_check,
+    .backup = store_sqlite_backup,
     .query = store_sqlite_query,
 };

@@ -273,6 +273,10 @@ int store_sqlite_clean(void *writer, struct store_slice *slice, struct err *err)
 int store_sqlite_shrink(void *writer, struct store_slice *slice, struct err *err);
 void store_sqlite_space(void *writer, struct store_space *out);
 
+/* ---- store_sqlite_check.c, store_sqlite_backup.c ---- */
+int store_sqlite_check(void *reader, struct store_job *job, struct err *err);
+int store_sqlite_backup(void *reader, struct store_job *job, struct err *err);
+
 /* ---- store_sqlite_reserve.c ---- */
 int store_sqlite_reserve(void *writer, bool must_take, struct err *err);
 

@@ -52,10 +52,26 @@ void fixture_reopen(struct fixture *fixture)
     open_store(fixture);
 }
 
+/* Whatever a test did, what the store says of itself must hold. */
+static void check(struct fixture *fixture)
+{
+    struct store_job job = {.op.done = fixture_stop, .work = JOB_CHECK};
+
+    store_job(fixture->store, &job);
+    fixture_wait(fixture, &job.op);
+    if (job.op.status < 0)
+        fail_msg("%s", job.op.error.text);
+    if (job.problem_count > 0)
+        fail_msg("%s", job.problems.ptr);
+    buf_finish(&job.problems);
+}
+
 void fixture_close(struct fixture *fixture)
 {
     char command[160];
 
+    if (fixture->store != NULL)
+        check(fixture);
     store_close(fixture->store);
     loop_drain(fixture->loop); /* a message of the closed store may still be under way */
     loop_destroy(fixture->loop);
