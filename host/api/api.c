@@ -7,6 +7,7 @@
 #include "api/api_logs.h"
 #include "api/api_routes.h"
 #include "api/api_stream.h"
+#include "api/api_work.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 
@@ -20,6 +21,7 @@ struct api {
     struct api_figures figures;
     struct api_call *calls;          /* under way */
     struct api_followers *followers; /* NULL: nobody followed a log yet */
+    struct api_work *work;           /* NULL: nobody asked yet */
     bool is_stopping;
     struct loop_timer *grace;
     void (*stopped)(void *user);
@@ -31,6 +33,13 @@ struct api_followers *api_followers(struct api *api)
     if (api->followers == NULL)
         api->followers = api_followers_create(api->loop);
     return api->followers;
+}
+
+struct api_work *api_work(struct api *api)
+{
+    if (api->work == NULL)
+        api->work = api_work_create();
+    return api->work;
 }
 
 const struct api_figures *api_figures(const struct api *api)
@@ -250,6 +259,7 @@ void api_destroy(struct api *api)
         call->exchange = NULL;
     }
     api_followers_release(api->followers);
+    api_work_release(api->work);
     loop_timer_destroy(api->grace);
     free(api->token);
     free(api);

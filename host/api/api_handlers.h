@@ -41,6 +41,12 @@ void api_integration_disable(struct api_call *call);
 /* api_reload.c */
 void api_reload(struct api_call *call);
 
+/* api_store.c */
+void api_store_get(struct api_call *call);
+void api_store_check(struct api_call *call);
+void api_store_compact(struct api_call *call);
+void api_store_backup(struct api_call *call);
+
 /* api_plugins.c, api_status.c, api_metrics.c, api_openapi.c */
 void api_plugins_list(struct api_call *call);
 void api_status(struct api_call *call);

@@ -175,6 +175,18 @@ const struct cli_command cli_commands[] = {
      "Exit "
      "code 1 when one\n"
      "was refused: what ran before then goes on."},
+    {"store check", "", NULL, CLI_ONLINE, cli_store_check,
+     "Check the store: the file, and that its counts and leases hold",
+     "Deliveries go on meanwhile. Exit code 1 when something does not hold."},
+    {"store compact", "", NULL, CLI_ONLINE, cli_store_compact,
+     "Remove all that is of age now, and give free places back to the disk",
+     "Both go on by themselves; this does not wait. What is of age is said by keep_... of [store] "
+     "in tenon.ini."},
+    {"store backup", "FILE", NULL, CLI_ONLINE, cli_store_backup,
+     "Copy the store as it is now into a new file",
+     "Deliveries go on meanwhile. The copy is a store of its own, readable by its owner alone: to "
+     "use it, stop tenond\nand put it in the place of the store's file, without the old -wal and "
+     "-shm files beside it."},
     {"config check", "", NULL, CLI_OFFLINE, cli_config_check,
      "Check all files of the configuration",
      "Shows every error of every file. Exit code 1 when there is one."},

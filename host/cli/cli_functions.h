@@ -42,6 +42,11 @@ int cli_integration_deactivate(struct cli *cli);
 /* cli_reload.c */
 int cli_reload(struct cli *cli);
 
+/* cli_store.c */
+int cli_store_check(struct cli *cli);
+int cli_store_compact(struct cli *cli);
+int cli_store_backup(struct cli *cli);
+
 /* cli_config.c */
 int cli_config_check(struct cli *cli);
 int cli_config_show(struct cli *cli);
