@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A plugin replaced 50 times and an ini changed 50 times under load, broken ones in between:
-nothing is lost, no version of an entity comes after a newer one, and a lane that nobody touched goes
-on.
+nothing is lost, no version of an entity comes after a newer one, and a lane that nobody touched
+goes on.
 
 A rival fails this: a reload is a restart in disguise there, which stops every output, and what was
 in hand is lost or sent again."""
