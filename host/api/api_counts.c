@@ -68,6 +68,7 @@ static bool on_row(struct store_query *query, const struct store_row *row)
     count->name = count->name != NULL ? count->name : str_dup(row->name);
     count->cursor = row->cursor;
     count->behind = row->count;
+    count->behind_since_ms = row->count > 0 ? row->created_ms : 0;
     return true;
 }
 
@@ -119,6 +120,7 @@ const struct api_count *api_counts_find(const struct api_counts *counts, const c
 void api_counts_put(struct buf *out, const struct api_count *count)
 {
     json_put_int(out, "backlog", (int64_t)count->behind);
+    api_put_time(out, "backlog_since", count->behind_since_ms);
     api_put_comma(out);
     buf_puts(out, "\"submissions\":{");
     for (int state = 0; state < SUBMISSION_STATES; state++)

@@ -12,6 +12,7 @@ struct api_count {
     uint32_t integration;
     char *name;
     uint64_t cursor, behind; /* entities behind the cursor, about */
+    int64_t behind_since_ms; /* wall; 0: none is */
     uint64_t submissions[SUBMISSION_STATES];
 };
 

@@ -201,6 +201,17 @@ static void put_submissions(struct buf *out, const struct api_counts *counts)
     for (size_t i = 0; i < counts->count; i++)
         put_integration_line(out, "tenon_backlog_entities", counts->rows[i].name, NULL, NULL,
                              counts->rows[i].behind);
+    metric_put_head(out, "tenon_backlog_age_seconds", "gauge",
+                    "How long ago the first of them changed; 0: there is none.");
+    for (size_t i = 0; i < counts->count; i++) {
+        int64_t since_ms = counts->rows[i].behind_since_ms;
+        int64_t age_ms = since_ms > 0 ? clock_wall_ms() - since_ms : 0;
+        _buf_ struct buf labels = {0};
+
+        metric_put_label(&labels, "integration", counts->rows[i].name);
+        metric_put_line(out, "tenon_backlog_age_seconds", buf_str(&labels),
+                        age_ms > 0 ? (double)age_ms / 1000 : 0);
+    }
 }
 
 /* ---- store, workers, this process ---- */

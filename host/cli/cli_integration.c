@@ -183,7 +183,12 @@ int cli_integration_show(struct cli *cli)
     put_limits(&out, cli_json_member(json, "limits"));
     buf_printf(&out, "%-14s", "backlog");
     cli_text_put_count(&out, cli_json_number(json, "backlog"));
-    buf_puts(&out, " entities not looked at yet\n");
+    buf_puts(&out, " entities not looked at yet");
+    if (cli_json_text(json, "backlog_since")[0] != '\0') {
+        buf_puts(&out, ", the first changed ");
+        cli_text_put_when(&out, cli_json_text(json, "backlog_since"), clock_wall_ms());
+    }
+    buf_putc(&out, '\n');
     put_numbers(&out, "submissions", cli_json_member(json, "submissions"), "none");
     put_numbers(&out, "since start", cli_json_member(json, "since_start"), "nothing");
     put_mean(&out, cli_json_member(json, "since_start"));

@@ -315,7 +315,8 @@ enum store_query_kind {
                       created_ms = when */
     QUERY_COUNTS,  /* submissions by integration and state: row.integration, row.state, row.count */
     QUERY_INTEGRATIONS, /* row.integration, row.name, row.cursor, row.count = entities behind the
-                           cursor, about */
+                           cursor, about, row.created_ms = when the first of them changed, by the
+                           signals still kept; 0: none */
     QUERY_KEPT,   /* of `integration` (0: all): row.integration, row.name, row.data, by name */
     QUERY_TOTALS, /* one row: count = entities, tombstones not counted, seq = last, bytes = file
                      size */

@@ -275,11 +275,17 @@ static void answer_integrations(struct answer *answer)
     bool goes_on = true;
 
     for (uint32_t i = 0; i < memory->integrations.count && goes_on; i++) {
-        uint64_t behind = memory->signals.count - memory->integrations.rows[i].walk.cursor;
+        uint64_t cursor = memory->integrations.rows[i].walk.cursor;
+        uint64_t behind = memory->signals.count - cursor;
+        uint64_t first = cursor;
+
+        while (first < memory->signals.count && memory->signals.rows[first].is_removed)
+            first++;
         const struct store_row row = {
             .integration = i + 1,
             .name = store_memory_str(&memory->integrations.rows[i].name),
-            .cursor = memory->integrations.rows[i].walk.cursor,
+            .cursor = cursor,
+            .created_ms = first < memory->signals.count ? memory->signals.rows[first].at_ms : 0,
             .count = behind < memory->live ? behind : memory->live,
         };
         if (answer->query->integration == 0 || answer->query->integration == i + 1)

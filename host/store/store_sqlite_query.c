@@ -222,6 +222,7 @@ static void read_integration(struct store_sqlite_db *reader, sqlite3_stmt *colum
     row->name = store_sqlite_column(columns, 1);
     row->cursor = unsigned_column(columns, 2);
     row->count = unsigned_column(columns, 3);
+    row->created_ms = sqlite3_column_int64(columns, 4);
 }
 
 static void ask_integrations(struct question *question, const struct store_query *query)
@@ -230,7 +231,8 @@ static void ask_integrations(struct question *question, const struct store_query
      * would be a walk. */
     buf_puts(
         &question->sql,
-        "SELECT i.number, i.name, i.cursor, min(l.seq - i.cursor, l.entities) FROM integrations i"
+        "SELECT i.number, i.name, i.cursor, min(l.seq - i.cursor, l.entities), (SELECT s.at_ms FROM"
+        " signals s WHERE s.seq > i.cursor ORDER BY s.seq LIMIT 1) FROM integrations i"
         " CROSS JOIN life l");
     if (query->integration != 0)
         buf_printf(&question->sql, " WHERE i.number = ?%d", number(question, query->integration));

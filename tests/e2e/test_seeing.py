@@ -460,6 +460,15 @@ def test_what_waits_too_long_is_told(tenon):
     tenon.add({"id": "evt-1"})
     overdue = ("tenon_queue_overdue_seconds", 'integration="hooks"')
     wait_for(lambda: metrics(tenon)[1][overdue] > 0.1, "something to be overdue")
+    wait_for(lambda: tenon.integration("hooks").get("paused_until"), "a pause")
+    tenon.add(*({"id": "evt-%d" % number} for number in range(2, 3000)))
+    backlog, age = (
+        ("tenon_backlog_" + one, 'integration="hooks"') for one in ("entities", "age_seconds")
+    )
+    wait_for(lambda: metrics(tenon)[1][age] > 0.1, "records that nobody has looked at")
+    assert metrics(tenon)[1][backlog] > 0
+    assert tenon.integration("hooks")["backlog_since"]
+    assert ", the first changed " in tenon.cli("integration", "show", "hooks").stdout
 
 
 # ---- traces ------------------------------------------------------------------------------------

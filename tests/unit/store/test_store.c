@@ -323,6 +323,31 @@ static void test_a_trace_stays_with_its_version(void **state)
     assert_string_equal(rows[0].trace, "");
 }
 
+static void test_what_nobody_has_looked_at_is_dated(void **state)
+{
+    const struct store_query query = {.query = QUERY_INTEGRATIONS};
+    struct fixture *fixture = *state;
+    const struct kept_row *rows;
+    struct store_claim claim;
+
+    assert_int_equal(ask(fixture, query, &rows), 1);
+    assert_int_equal(rows[0].row.created_ms, 0);
+    (void)put(fixture, "a", "{}");
+    fixture_at(NOW_MS + 500);
+    (void)put(fixture, "b", "{}");
+    assert_int_equal(ask(fixture, query, &rows), 1);
+    assert_int_equal(rows[0].row.created_ms, NOW_MS);
+    assert_int_equal(rows[0].row.count, 2);
+    take(fixture, WALK_CHANGED, 1, &claim);
+    store_claim_finish(&claim);
+    (void)ask(fixture, query, &rows);
+    assert_int_equal(rows[0].row.created_ms, NOW_MS + 500);
+    take(fixture, WALK_CHANGED, 1, &claim);
+    store_claim_finish(&claim);
+    (void)ask(fixture, query, &rows);
+    assert_int_equal(rows[0].row.created_ms, 0);
+}
+
 static void test_close_drains(void **state)
 {
     struct fixture *f = *state;
@@ -355,6 +380,7 @@ int main(void)
         CASE(test_queries_filter_and_page),
         CASE(test_keeps_texts_by_integration_and_name),
         CASE(test_a_trace_stays_with_its_version),
+        CASE(test_what_nobody_has_looked_at_is_dated),
         CASE(test_close_drains),
     };
     int failures = 0;
