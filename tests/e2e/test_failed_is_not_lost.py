@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """What failed is kept and found again by what it was, and goes out once somebody says so: by
 number, by filter, by a jq expression, with a dry run first."""
+import contextlib
 import json
+import os
+import pty
+import subprocess
 import threading
 
 import pytest
-from daemon import wait_for
+from daemon import BUILD, wait_for
 
 BAD = b'{"error":"the price is wrong"}'
 
@@ -42,6 +46,26 @@ def keys(receiver, entity):
         for one in receiver.exchanges
         if json.loads(one["body"])["id"] == entity
     ]
+
+
+def on_terminal(tenon, *arguments):
+    """The client with a terminal for its standard error: (output, what the terminal got)."""
+    leader, follower = pty.openpty()
+    run = subprocess.run(
+        [str(BUILD / "host/tenon"), *map(str, arguments)],
+        env={**os.environ, "TENON_CONF": str(tenon.conf)},
+        stdout=subprocess.PIPE,
+        stderr=follower,
+        text=True,
+        check=True,
+    )
+    os.close(follower)
+    shown = b""
+    with contextlib.suppress(OSError):  # the end of a terminal is an error
+        while piece := os.read(leader, 65536):
+            shown += piece
+    os.close(leader)
+    return run.stdout, shown
 
 
 @pytest.fixture
@@ -245,8 +269,9 @@ def test_many_in_pieces(tenon, receiver):
     piece = tenon.post("/api/v1/submissions/retry", '{"all":true,"dry_run":true,"limit":700}').json
     assert piece["matched"] == piece["moved"] == 700 and piece["next"] > 0
     receiver.mend()
-    run = tenon.cli("submission", "retry", "--where", ".n % 2 == 0", timeout=120)
-    assert run.stdout == "6,000 queued to be tried again\n"
+    said, shown = on_terminal(tenon, "submission", "retry", "--where", ".n % 2 == 0")
+    assert said == "6,000 queued to be tried again\n"
+    assert b"records" in shown and shown.endswith(b"\r\x1b[K")  # progress, and gone when done
     wait_for(lambda: failed() == many - 6000, "the odd ones alone to be left", timeout=60)
     rows = tenon.cli("submission", "list", "--state", "failed", "--json", "--limit", "1000").stdout
     assert all(int(row["entity"][4:]) % 2 == 1 for row in json.loads(rows)["items"])
@@ -258,3 +283,23 @@ def test_narrow_terminals(shop):
         shown = shop.cli("submission", "list").stdout
         assert max(map(len, shown.splitlines())) <= columns, shown
         assert "evt-" in shown
+
+
+def test_stops_while_an_expression_runs(shop):
+    """The daemon does not wait for it, and the client is told."""
+    answers = []
+
+    def ask():
+        try:
+            path = "/api/v1/submissions?state=failed&where=def%20f:%20f;%20f"
+            answers.append(shop.call("GET", path, timeout=60).status)
+        except OSError as error:
+            answers.append(error)
+
+    workers = len(shop.workers())
+    asking = threading.Thread(target=ask)
+    asking.start()
+    wait_for(lambda: len(shop.workers()) > workers, "the expression's worker")
+    assert shop.stop(timeout=30) == 0, shop.log_text()[-2000:]
+    asking.join(30)
+    assert answers and answers != [200]
