@@ -201,7 +201,7 @@ static void make_answer(void *user, struct buf *out)
         json_put_int(out, "http_status", http->status);
     else
         tap_put_text(out, "error", str_of(http->error), EXCERPT_BYTES);
-    json_put_int(out, "duration_ms", http->duration_us / 1000);
+    buf_printf(out, ",\"duration_ms\":%.3f", (double)http->duration_us / 1000);
     tap_put_text(out, "answer", buf_str(&http->answer), EXCERPT_BYTES);
 }
 

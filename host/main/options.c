@@ -22,9 +22,9 @@ void options_help(void)
         "  --version     print the version\n"
         "  --help        this\n"
         "\n"
-        "It stays in the foreground and logs to stderr. SIGTERM and SIGINT stop it: what is in "
-        "flight ends\n"
-        "first. SIGHUP: look at the configuration and the plugins now. Talk to it with `tenon`.");
+        "It stays in the foreground and logs to stderr, or to the journal when systemd runs it.\n"
+        "SIGTERM and SIGINT stop it: what is in flight ends first. SIGHUP: look at the\n"
+        "configuration and the plugins now. Talk to it with `tenon`.");
 }
 
 int options_parse(int argc, char **argv, struct options *out)
