@@ -148,7 +148,8 @@ void call_batch_fail(struct call_batch *batch, uint32_t live_index, enum wire_ca
                  wire_callback_name(callback), (int)code);
     else
         snprintf(words, sizeof words, "%.*s", (int)len, err->message);
-    call_batch_settle(batch, live_index, kind_of_code(code),
+    bool cannot_ask = batch->step == WIRE_IN_RECONCILE && code == TENON_E_UNSUPPORTED;
+    call_batch_settle(batch, live_index, cannot_ask ? WIRE_NOT_THERE : kind_of_code(code),
                       is_known_code(code) ? code : TENON_E_PERMANENT, tenon_text(words));
     struct call_outcome *outcome = &batch->outcomes[batch->live[live_index]];
     outcome->retry_after_ms = outcome->kind == WIRE_RETRY ? err->retry_after_ms : 0;
@@ -160,16 +161,16 @@ int32_t call_batch_verdict(struct call_batch *batch, const tenon_verdict *verdic
     static const uint8_t kinds[] = {
         [TENON_ACCEPTED] = WIRE_ACCEPTED, [TENON_REJECTED] = WIRE_REJECTED,
         [TENON_RETRY] = WIRE_RETRY,       [TENON_UNSURE] = WIRE_UNSURE,
-        [TENON_SKIPPED] = WIRE_SKIPPED,
+        [TENON_SKIPPED] = WIRE_SKIPPED,   [TENON_NOT_THERE] = WIRE_NOT_THERE,
     };
+    int32_t last = batch->step == WIRE_IN_RECONCILE ? TENON_NOT_THERE : TENON_SKIPPED;
     tenon_verdict seen;
 
     if (verdict == NULL || verdict->struct_size < offsetof(tenon_verdict, message))
         return TENON_E_VALIDATION;
     memset(&seen, 0, sizeof seen);
     memcpy(&seen, verdict, verdict->struct_size < sizeof seen ? verdict->struct_size : sizeof seen);
-    if (seen.index >= batch->live_count || seen.verdict < TENON_ACCEPTED ||
-        seen.verdict > TENON_SKIPPED)
+    if (seen.index >= batch->live_count || seen.verdict < TENON_ACCEPTED || seen.verdict > last)
         return TENON_E_VALIDATION;
     struct call_outcome *outcome = &batch->outcomes[batch->live[seen.index]];
     if (outcome->is_set || outcome->is_requested)

@@ -213,9 +213,33 @@ static void run_submitter(struct call_thread *thread, struct call_instance *inst
 static void settle_unsure(struct call_batch *batch)
 {
     for (uint32_t i = 0; i < batch->live_count; i++)
-        if (!batch->outcomes[batch->live[i]].is_set)
+        if (!batch->outcomes[batch->live[i]].is_set &&
+            !batch->outcomes[batch->live[i]].is_requested)
             call_batch_settle(batch, i, WIRE_UNSURE, TENON_E_UNKNOWN,
                               tenon_text("the plugin set no verdict"));
+}
+
+/* Records that were sent before: looked up by requests that the host sends, or by the plugin. */
+static void run_reconcile(struct call_thread *thread, struct call_instance *instance, uint64_t call)
+{
+    struct call_batch *batch = thread->batch;
+    struct requests_sink requests;
+    struct verdicts_sink verdicts;
+    tenon_err err = call_err();
+    tenon_batch view = {sizeof view, batch->live_count, call, batch->records};
+
+    batch->step = WIRE_IN_RECONCILE;
+    init_requests(&requests, batch);
+    init_verdicts(&verdicts, thread->server, batch);
+    call_mark(thread, WIRE_AT_RECONCILE, UINT32_MAX);
+    int32_t code = thread->server->client.reconcile(instance->self, &view, &requests.requests,
+                                                    &verdicts.verdicts, &err);
+    call_mark(thread, WIRE_AT_NONE, UINT32_MAX);
+    if (code != TENON_OK) {
+        take_back_requests(batch);
+        fail_rest(batch, WIRE_AT_RECONCILE, code, &err);
+    }
+    settle_unsure(batch);
 }
 
 /* True when the answer follows by itself. */
@@ -282,6 +306,8 @@ static int read_records(struct call_thread *thread, const struct wire_header *he
 /* NULL, or why these steps cannot be taken. */
 static const char *steps_problem(const struct call_server *server, uint32_t steps)
 {
+    if ((steps & WIRE_STEP_RECONCILE) && server->client.reconcile == NULL)
+        return "the plugin has no client->reconcile";
     if (server->submitter.submit != NULL)
         return NULL;
     if ((steps & WIRE_STEP_SUBMIT) && server->client.submit == NULL)
@@ -317,7 +343,7 @@ void call_deliver(struct call_thread *thread, struct call_instance *instance,
     if (read_records(thread, header, in, deliver.count) < 0)
         return;
     struct call_batch *batch = thread->batch;
-    bool goes_out = deliver.steps & (WIRE_STEP_PREPARE | WIRE_STEP_SUBMIT);
+    bool goes_out = deliver.steps & (WIRE_STEP_PREPARE | WIRE_STEP_SUBMIT | WIRE_STEP_RECONCILE);
     bool has_submitter = goes_out && server->submitter.submit != NULL;
     if (selector != NULL)
         run_select(thread, instance, selector);
@@ -325,7 +351,9 @@ void call_deliver(struct call_thread *thread, struct call_instance *instance,
         server->transformer.transform != NULL)
         run_transform(thread, instance);
     if (goes_out && batch->live_count > 0) {
-        if (has_submitter)
+        if (deliver.steps & WIRE_STEP_RECONCILE)
+            run_reconcile(thread, instance, header->call);
+        else if (has_submitter)
             run_submitter(thread, instance, header->call);
         else if (deliver.steps & WIRE_STEP_PREPARE)
             run_prepare(thread, instance, header->call);
@@ -346,8 +374,14 @@ void call_judge(struct call_thread *thread, struct call_instance *instance,
         call_send_refusal(thread, header, TENON_E_VALIDATION, "the answer to judge cannot be read");
         return;
     }
-    if (server->client.judge == NULL) {
-        call_send_refusal(thread, header, TENON_E_UNSUPPORTED, "the plugin has no client->judge");
+    bool is_reconcile = judge.is_reconcile != 0;
+    enum wire_callback at = is_reconcile ? WIRE_AT_JUDGE_RECONCILE : WIRE_AT_JUDGE;
+    int32_t (*function)(void *, const tenon_exchange *, tenon_verdicts *, tenon_err *) =
+        is_reconcile ? server->client.judge_reconcile : server->client.judge;
+    if (function == NULL) {
+        call_send_refusal(thread, header, TENON_E_UNSUPPORTED,
+                          is_reconcile ? "the plugin has no client->judge_reconcile"
+                                       : "the plugin has no client->judge");
         return;
     }
     if (read_records(thread, header, in, judge.count) < 0)
@@ -357,14 +391,14 @@ void call_judge(struct call_thread *thread, struct call_instance *instance,
     tenon_batch view = {sizeof view, batch->live_count, header->call, batch->records};
     tenon_exchange exchange = {sizeof exchange, judge.status, &view, judge.headers, judge.body};
 
-    batch->step = WIRE_IN_CLIENT;
+    batch->step = is_reconcile ? WIRE_IN_RECONCILE : WIRE_IN_CLIENT;
     init_verdicts(&sink, server, batch);
-    call_mark(thread, WIRE_AT_JUDGE, UINT32_MAX);
-    int32_t code = server->client.judge(instance->self, &exchange, &sink.verdicts, &err);
+    call_mark(thread, at, UINT32_MAX);
+    int32_t code = function(instance->self, &exchange, &sink.verdicts, &err);
     call_mark(thread, WIRE_AT_NONE, UINT32_MAX);
     if (code == TENON_OK)
         settle_unsure(batch);
     else
-        fail_rest(batch, WIRE_AT_JUDGE, code, &err);
+        fail_rest(batch, at, code, &err);
     send_outcomes(thread, header, 0);
 }

@@ -169,6 +169,8 @@ static void send_facts(struct call_server *server, const struct wire_header *hea
                (server->client.judge ? WIRE_HAS_JUDGE : 0u) |
                (server->client.submit ? WIRE_HAS_SUBMIT : 0u) |
                (server->client.test ? WIRE_HAS_TEST : 0u) |
+               (server->client.reconcile ? WIRE_HAS_RECONCILE : 0u) |
+               (server->client.judge_reconcile ? WIRE_HAS_JUDGE_RECONCILE : 0u) |
                (server->submitter.submit ? WIRE_HAS_SUBMITTER : 0u),
         .batch_max = plugin->batch_max,
         .flags = plugin->flags,

@@ -4,7 +4,8 @@
  *
  * A stage hands its records over in ranges. Usually there is one; when a worker dies with it in
  * hand (poison.c), or it is answered as a whole by "this is wrong" (splitting.c), its records come
- * back in smaller ranges, so that the others get through and the culprit ends alone. */
+ * back in smaller ranges, so that the others get through and the culprit ends alone. What was sent
+ * before without an answer is asked about first, where the plugin can (reconcile.c). */
 #include "engine/batch.h"
 
 #include "base/clock.h"
@@ -85,22 +86,22 @@ static void release(struct batch *batch, const uint32_t *indexes, uint32_t count
         settle_released(batch, indexes[i]);
 }
 
-void batch_push(struct batch *batch, const uint32_t *indexes, uint32_t count)
+void batch_push(struct batch *batch, struct range range)
 {
-    if (count == 0)
+    if (range.count == 0)
         return;
     if (reserve_range(batch))
-        batch->ranges[batch->range_count++] = (struct range){indexes, count};
+        batch->ranges[batch->range_count++] = range;
     else
-        release(batch, indexes, count);
+        release(batch, range.indexes, range.count);
 }
 
-void batch_push_halves(struct batch *batch, const uint32_t *indexes, uint32_t count)
+void batch_push_halves(struct batch *batch, struct range range)
 {
-    uint32_t half = count / 2;
+    uint32_t half = range.count / 2;
 
-    batch_push(batch, indexes + half, count - half);
-    batch_push(batch, indexes, half);
+    batch_push(batch, range_part(&range, half, range.count - half));
+    batch_push(batch, range_part(&range, 0, half));
 }
 
 /* The gate hears of each record that a plugin sent by itself. */
@@ -139,7 +140,8 @@ static void settle_outcome(struct delivery *delivery, uint32_t i,
                            const struct plugin_outcome *outcome)
 {
     struct batch *batch = delivery->batch;
-    bool is_sent = (delivery->steps & PLUGIN_STEP_SUBMIT) != 0 && outcome->kind != OUTCOME_SKIPPED;
+    bool is_sent = (delivery->steps & (PLUGIN_STEP_SUBMIT | PLUGIN_STEP_RECONCILE)) != 0 &&
+                   outcome->kind != OUTCOME_SKIPPED;
     bool is_jq = batch->stage == STAGE_JQ;
     bool has_clause = is_jq || outcome->kind == OUTCOME_SKIPPED;
     const struct settlement s = {
@@ -154,6 +156,10 @@ static void settle_outcome(struct delivery *delivery, uint32_t i,
         .external_id = outcome->external_id,
     };
 
+    if ((delivery->steps & PLUGIN_STEP_RECONCILE) != 0) {
+        reconcile_take(delivery, delivery->indexes[i], &s);
+        return;
+    }
     tell_gate(delivery, &s);
     settle(batch, delivery->indexes[i], &s);
 }
@@ -182,8 +188,12 @@ static void take_outcomes(struct delivery *delivery, struct plugin_reply *reply)
 {
     struct batch *batch = delivery->batch;
 
-    bool is_split = splitting_take_call(batch, delivery->indexes, delivery->count, reply->outcomes);
+    bool is_lookup = (delivery->steps & PLUGIN_STEP_RECONCILE) != 0;
+    bool is_split = !is_lookup &&
+                    splitting_take_call(batch, delivery->indexes, delivery->count, reply->outcomes);
 
+    if (is_lookup)
+        reconcile_begin(delivery);
     if (tap_is_on(batch->lane->tap))
         tell_outcomes(delivery, reply);
     for (uint32_t i = 0; i < delivery->count; i++) {
@@ -199,6 +209,8 @@ static void take_outcomes(struct delivery *delivery, struct plugin_reply *reply)
     if (batch->stage == STAGE_JQ)
         return;
     sending_start(delivery, reply);
+    if (is_lookup)
+        reconcile_end_one(delivery);
     settle_forgotten(delivery, reply);
 }
 
@@ -280,7 +292,14 @@ static void call_range(struct batch *batch, struct range range)
         release(batch, range.indexes, range.count);
         return;
     }
-    *delivery = (struct delivery){batch, range.indexes, range.count, steps_of(lane, batch->stage)};
+    *delivery = (struct delivery){
+        .batch = batch,
+        .indexes = range.indexes,
+        .count = range.count,
+        .steps = range.is_reconcile ? PLUGIN_STEP_TRANSFORM | PLUGIN_STEP_RECONCILE
+                                    : steps_of(lane, batch->stage),
+        .is_further = range.is_further,
+    };
     for (uint32_t i = 0; i < range.count; i++)
         records[i] = batch->records[range.indexes[i]];
     call = (struct plugin_batch){
@@ -299,26 +318,35 @@ static void cut_to_batch_max(struct batch *batch, struct range *range)
 
     if (batch->stage != STAGE_PLUGIN || most == 0 || range->count <= most)
         return;
-    batch_push(batch, range->indexes + most, range->count - most);
+    batch_push(batch, range_part(range, most, range->count - most));
     range->count = most;
 }
 
-/* All that still go on, as one range. */
+/* All that still go on, as one range; before them, as another, those to ask about first. */
 static void enter_stage(struct batch *batch, enum stage stage)
 {
+    bool can_ask = stage == STAGE_PLUGIN && batch->lane->facts.has_reconcile;
     uint32_t *alive = arena_take(&batch->arena, batch->count * sizeof *alive);
     uint32_t count = 0;
+    uint32_t asked = batch->count; /* from here on: the array is filled from both ends */
 
     batch->stage = stage;
     for (uint32_t i = 0; i < batch->count; i++) {
         if (batch->is_settled[i])
             continue;
-        if (alive != NULL)
-            alive[count++] = i;
-        else
+        if (alive == NULL)
             settle_released(batch, i);
+        else if (can_ask && batch->claim.records[i].was_unknown)
+            alive[--asked] = i;
+        else
+            alive[count++] = i;
     }
-    batch_push(batch, alive, count);
+    if (alive == NULL)
+        return;
+    batch_push(batch, (struct range){.indexes = alive, .count = count});
+    batch_push(batch, (struct range){.indexes = alive + asked,
+                                     .count = batch->count - asked,
+                                     .is_reconcile = true});
 }
 
 void batch_advance(struct batch *batch)

@@ -15,7 +15,18 @@ enum stage { STAGE_JQ, STAGE_PLUGIN };
 struct range {
     const uint32_t *indexes; /* of batch->records */
     uint32_t count;
+    bool is_reconcile; /* asked first whether they had arrived: see reconcile.c */
+    bool is_further;   /* a request of theirs was answered already, and led to this one */
 };
+
+static inline struct range range_part(const struct range *range, uint32_t from, uint32_t count)
+{
+    struct range part = *range;
+
+    part.indexes += from;
+    part.count = count;
+    return part;
+}
 
 struct batch {
     struct lane *lane;
@@ -31,6 +42,7 @@ struct batch {
     enum stage stage;
     struct range *ranges; /* what waits for the plugin; the last one goes first */
     uint32_t range_count, range_room;
+    struct str *notes; /* per record: what was found out before it was sent; NULL: of none */
     bool is_calling;
     bool is_advancing; /* an answer may come from within the call */
     struct arena arena;
@@ -44,13 +56,18 @@ struct delivery {
     const uint32_t *indexes; /* of batch->records */
     uint32_t count;
     unsigned steps;
+    bool is_further; /* as its range */
+    /* of a lookup (PLUGIN_STEP_RECONCILE): */
+    uint32_t *absent; /* those that had not arrived */
+    uint32_t absent_count;
+    uint32_t lookups; /* requests under way, and one while more may come */
 };
 
 void batch_advance(struct batch *batch);
 /* These go to the plugin, before all that waits already; batch_advance() then takes them there.
- * `indexes` stays the batch's (its arena). Without memory the records are given back unused. */
-void batch_push(struct batch *batch, const uint32_t *indexes, uint32_t count);
-void batch_push_halves(struct batch *batch, const uint32_t *indexes, uint32_t count);
+ * The indexes stay the batch's (its arena). Without memory the records are given back unused. */
+void batch_push(struct batch *batch, struct range range);
+void batch_push_halves(struct batch *batch, struct range range);
 
 /* ---- settle.c ---- */
 
@@ -78,6 +95,14 @@ void settle_released(struct batch *batch, uint32_t index);
 void poison_isolate(struct delivery *delivery, const struct plugin_reply *reply);
 /* A call that hung or died while the plugin itself was sending: nobody knows what arrived. */
 void poison_settle_unsure(struct delivery *delivery, const struct plugin_reply *reply);
+
+/* ---- reconcile.c ---- */
+
+void reconcile_begin(struct delivery *delivery);
+/* What a lookup said of one record; `found->verdict` may be TENON_NOT_THERE. */
+void reconcile_take(struct delivery *delivery, uint32_t index, const struct settlement *found);
+/* One of the delivery's lookups has ended; after the last one those that had not arrived go on. */
+void reconcile_end_one(struct delivery *delivery);
 
 /* ---- splitting.c ---- */
 

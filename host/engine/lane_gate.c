@@ -194,7 +194,15 @@ void lane_gate_return(struct lane_gate *gate, struct lane_gate_pass *pass, uint3
 
 /* ---- sending ---- */
 
-bool lane_gate_enter(struct lane_gate *gate, struct lane_gate_pass *pass, int64_t now_ms)
+/* The rate alone holds it back. */
+static bool may_overdraw(struct lane_gate *gate, int64_t now_ms)
+{
+    return breaker_admits(&gate->breaker, now_ms) > 0 &&
+           (!has_quota(gate, now_ms) || gate->quota_left > 0);
+}
+
+bool lane_gate_enter(struct lane_gate *gate, struct lane_gate_pass *pass, bool is_further,
+                     int64_t now_ms)
 {
     pass->wanted++;
     if (lane_gate_is_shut(gate, now_ms))
@@ -202,10 +210,10 @@ bool lane_gate_enter(struct lane_gate *gate, struct lane_gate_pass *pass, int64_
     if (pass->left > 0) {
         pass->left--;
     } else if (breaker_state(&gate->breaker, now_ms) != BREAKER_CLOSED ||
-               requests_free(gate, now_ms) == 0) {
+               (requests_free(gate, now_ms) == 0 && !(is_further && may_overdraw(gate, now_ms)))) {
         return false; /* it came to more requests than was thought, or things changed meanwhile */
     } else {
-        (void)bucket_take(&gate->bucket, now_ms); /* there is one, or no limit */
+        bucket_owe(&gate->bucket, now_ms);
         if (gate->quota_until_ms != 0)
             gate->quota_left--;
     }

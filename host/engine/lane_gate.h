@@ -91,8 +91,11 @@ bool lane_gate_is_shut(struct lane_gate *gate, int64_t now_ms);
 
 /* ---- sending ---- */
 
-/* False: not this request, not now. */
-bool lane_gate_enter(struct lane_gate *gate, struct lane_gate_pass *pass, int64_t now_ms);
+/* False: not this request, not now. `is_further`: it follows from the answer to another one of the
+ * same records, which would be in vain were it to wait for a claim of its own: it may go beyond the
+ * rate, and claims wait the longer. */
+bool lane_gate_enter(struct lane_gate *gate, struct lane_gate_pass *pass, bool is_further,
+                     int64_t now_ms);
 /* A request that entered came back unsent (HTTP_REFUSED_LOCALLY). */
 void lane_gate_unsent(struct lane_gate *gate, bool is_probe);
 /* It was answered, or failed. */

@@ -340,9 +340,9 @@ static int build_headers(const struct outbound_rules *rules, const struct plugin
                                        : "Content-Type: application/json";
     for (size_t i = 0; i < rules->fixed_count; i++)
         list.lines[list.count++] = rules->fixed[i];
-    if (rules->idempotency_name[0] != '\0')
+    if (key != NULL && rules->idempotency_name[0] != '\0')
         status = add_line(&list, arena_printf(arena, "%s: %s", rules->idempotency_name, key), err);
-    if (status == 0 && rules->signing_key.len > 0)
+    if (status == 0 && key != NULL && rules->signing_key.len > 0)
         status = sign(rules, key, out, &list, arena, err);
     out->headers = list.lines;
     out->header_count = list.count;
@@ -392,7 +392,7 @@ int outbound_build(const struct outbound_rules *rules, const struct plugin_reque
 {
     struct outbound built = {.method = "POST"};
     char joined[33];
-    const char *key = keys[0].ptr;
+    const char *key = keys != NULL ? keys[0].ptr : NULL;
     int status;
 
     if (request->method.len > 0) {
@@ -402,7 +402,7 @@ int outbound_build(const struct outbound_rules *rules, const struct plugin_reque
                                "the plugin's method is not a word of capital letters");
         built.method = arena_copy(arena, request->method).ptr;
     }
-    if (request->record_count > 1) {
+    if (keys != NULL && request->record_count > 1) {
         digest_key(keys, request->record_count, joined);
         key = joined;
     }

@@ -23,7 +23,8 @@ struct outbound {
     size_t body_part_count;
 };
 
-/* `keys`: idempotency keys of the request's records; `payloads`: all of the batch's, as in
+/* `keys`: idempotency keys of the request's records; NULL: it delivers nothing, so that it has
+ * neither key nor signature; `payloads`: all of the batch's, as in
  * plugin_reply. All of *out lives in `arena` or is borrowed from request and payloads. E_REFUSED:
  * the plugin asked for what the ini does not allow, with words for `tenon why`. */
 int outbound_build(const struct outbound_rules *rules, const struct plugin_request *request,

@@ -40,13 +40,28 @@ void poison_settle_unsure(struct delivery *delivery, const struct plugin_reply *
         settle(delivery->batch, delivery->indexes[i], &s);
 }
 
+/* The same records again. Where the plugin may have sent them, and can say so, it is asked first.
+ */
+static struct range range_again(const struct delivery *delivery)
+{
+    bool may_have_sent = (delivery->steps & PLUGIN_STEP_SUBMIT) != 0;
+
+    return (struct range){
+        .indexes = delivery->indexes,
+        .count = delivery->count,
+        .is_reconcile = (delivery->steps & PLUGIN_STEP_RECONCILE) != 0 ||
+                        (may_have_sent && delivery->batch->lane->facts.has_reconcile),
+        .is_further = delivery->is_further,
+    };
+}
+
 /* One record, and a death that may well be another integration's doing: it goes again at once. */
 static void repeat_lost(struct delivery *delivery, const struct plugin_reply *reply)
 {
     struct batch *batch = delivery->batch;
 
     if (++batch->losses[delivery->indexes[0]] < LOSSES_MAX)
-        batch_push(batch, delivery->indexes, 1);
+        batch_push(batch, range_again(delivery));
     else
         poison_settle_unsure(delivery, reply);
 }
@@ -56,6 +71,7 @@ void poison_isolate(struct delivery *delivery, const struct plugin_reply *reply)
     struct batch *batch = delivery->batch;
     const uint32_t *indexes = delivery->indexes;
     uint32_t count = delivery->count;
+    struct range range = range_again(delivery);
     bool has_hint = reply->culprit >= 0 && reply->culprit < (int64_t)count;
 
     if (count == 1 && !has_hint) {
@@ -71,10 +87,10 @@ void poison_isolate(struct delivery *delivery, const struct plugin_reply *reply)
             park(delivery, 0, reply);
             return;
         }
-        batch_push(batch, indexes + culprit, 1); /* taken last */
-        batch_push(batch, indexes + culprit + 1, count - culprit - 1);
-        batch_push(batch, indexes, culprit);
+        batch_push(batch, range_part(&range, culprit, 1)); /* taken last */
+        batch_push(batch, range_part(&range, culprit + 1, count - culprit - 1));
+        batch_push(batch, range_part(&range, 0, culprit));
     } else {
-        batch_push_halves(batch, indexes, count);
+        batch_push_halves(batch, range);
     }
 }

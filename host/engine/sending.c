@@ -21,10 +21,17 @@ struct sending {
     struct batch *batch;
     const uint32_t *records; /* indexes of batch->records */
     uint32_t record_count;
-    bool is_probe;    /* of the gate's breaker */
-    struct str line;  /* "POST https://..." for `tenon why` */
-    struct str trace; /* the traceparent in it, or none */
+    bool is_probe;           /* of the gate's breaker */
+    struct str line;         /* "POST https://..." for `tenon why` */
+    struct str trace;        /* the traceparent in it, or none */
+    struct delivery *lookup; /* that asks whether they had arrived; NULL: it delivers them */
 };
+
+static struct judgement usual_reading(const struct sending *sending)
+{
+    return sending->lookup != NULL ? judge_lookup(sending->http.status)
+                                   : judge_status(sending->http.status);
+}
 
 static struct settlement answered(const struct sending *sending, const struct judgement *judged)
 {
@@ -53,24 +60,34 @@ static void sending_end(struct sending *sending)
 {
     struct batch *batch = sending->batch;
 
+    if (sending->lookup != NULL)
+        reconcile_end_one(sending->lookup);
     http_request_finish(&sending->http);
     batch_advance(batch);
 }
 
+static void settle_one(struct sending *sending, uint32_t i, const struct settlement *s)
+{
+    if (sending->lookup != NULL)
+        reconcile_take(sending->lookup, sending->records[i], s);
+    else
+        settle(sending->batch, sending->records[i], s);
+}
+
 static void settle_all(struct sending *sending, const struct settlement *s)
 {
-    if (splitting_take_answer(sending->batch, sending->records, sending->record_count, s))
+    if (sending->lookup == NULL &&
+        splitting_take_answer(sending->batch, sending->records, sending->record_count, s))
         return;
     for (uint32_t i = 0; i < sending->record_count; i++)
-        settle(sending->batch, sending->records[i], s);
+        settle_one(sending, i, s);
 }
 
 static void settle_judged(struct sending *sending, struct settlement *s,
                           const struct plugin_outcome *outcomes)
 {
-    struct batch *batch = sending->batch;
-
-    if (splitting_take_judged(batch, sending->records, sending->record_count, outcomes,
+    if (sending->lookup == NULL &&
+        splitting_take_judged(sending->batch, sending->records, sending->record_count, outcomes,
                               sending->http.status))
         return;
     for (uint32_t i = 0; i < sending->record_count; i++) {
@@ -82,7 +99,7 @@ static void settle_judged(struct sending *sending, struct settlement *s,
             outcome->retry_after_ms > 0 ? outcome->retry_after_ms : sending->http.retry_after_ms;
         s->message = outcome->message;
         s->external_id = outcome->external_id;
-        settle(batch, sending->records[i], s);
+        settle_one(sending, i, s);
     }
 }
 
@@ -90,7 +107,7 @@ static void judge_done(void *user, struct plugin_reply *reply)
 {
     struct sending *sending = user;
     struct batch *batch = sending->batch;
-    const struct judgement usual = judge_status(sending->http.status);
+    const struct judgement usual = usual_reading(sending);
     struct settlement s = answered(sending, &usual);
 
     log_integration_scope(batch->lane->name);
@@ -118,10 +135,11 @@ static void ask_judge(struct sending *sending)
         .status = sending->http.status,
         .headers = buf_str(&sending->http.answer_headers),
         .body = buf_str(&sending->http.answer),
+        .is_reconcile = sending->lookup != NULL,
     };
 
     if (records == NULL) {
-        const struct judgement usual = judge_status(sending->http.status);
+        const struct judgement usual = usual_reading(sending);
         const struct settlement s = answered(sending, &usual);
 
         settle_all(sending, &s);
@@ -131,6 +149,11 @@ static void ask_judge(struct sending *sending)
     for (uint32_t i = 0; i < sending->record_count; i++)
         records[i] = batch->records[sending->records[i]];
     plugin_judge(batch->lane->plugin, &judge, judge_done, sending);
+}
+
+static bool has_judge(const struct lane *lane, bool is_lookup)
+{
+    return is_lookup ? lane->facts.has_judge_reconcile : lane->facts.has_judge;
 }
 
 static void sending_done(struct http_request *http)
@@ -152,7 +175,7 @@ static void sending_done(struct http_request *http)
                       (uint64_t)http->duration_us);
         lane_gate_answered(&lane->gate, http, sending->is_probe);
     }
-    if (http->failure == HTTP_ANSWERED && lane->facts.has_judge) {
+    if (http->failure == HTTP_ANSWERED && has_judge(lane, sending->lookup != NULL)) {
         ask_judge(sending);
         return;
     }
@@ -163,7 +186,7 @@ static void sending_done(struct http_request *http)
         sending_end(sending);
         return;
     }
-    judged = http->failure == HTTP_ANSWERED   ? judge_status(http->status)
+    judged = http->failure == HTTP_ANSWERED   ? usual_reading(sending)
              : http->failure == HTTP_NOT_SENT ? (struct judgement){TENON_RETRY, TENON_E_CONNECTION}
                                               : (struct judgement){TENON_UNSURE, TENON_E_UNKNOWN};
     s = answered(sending, &judged);
@@ -176,18 +199,26 @@ static void sending_done(struct http_request *http)
     sending_end(sending);
 }
 
-static void refuse_request(struct batch *batch, const struct plugin_request *request,
-                           const uint32_t *indexes, const struct err *err)
+static void refuse_request(struct delivery *delivery, const struct plugin_request *request,
+                           const struct err *err)
 {
+    struct batch *batch = delivery->batch;
+    bool is_lookup = (delivery->steps & PLUGIN_STEP_RECONCILE) != 0;
     const struct settlement s = {
-        .verdict = err->code == -ENOMEM ? TENON_RETRY : TENON_REJECTED,
+        .verdict = err->code == -ENOMEM || is_lookup ? TENON_RETRY : TENON_REJECTED,
         .error_class = err->code == -ENOMEM ? TENON_E_NO_MEMORY : TENON_E_VALIDATION,
         .is_attempt = true,
         .message = arena_copy(&batch->arena, str_of(err->text)),
     };
 
-    for (uint32_t i = 0; i < request->record_count; i++)
-        settle(batch, indexes[request->records[i]], &s);
+    for (uint32_t i = 0; i < request->record_count; i++) {
+        uint32_t index = delivery->indexes[request->records[i]];
+
+        if (is_lookup)
+            reconcile_take(delivery, index, &s);
+        else
+            settle(batch, index, &s);
+    }
 }
 
 static struct sending *prepare_sending(struct delivery *delivery, struct plugin_reply *reply,
@@ -198,6 +229,7 @@ static struct sending *prepare_sending(struct delivery *delivery, struct plugin_
     struct sending *sending = arena_take(arena, sizeof *sending);
     uint32_t *records = arena_take(arena, request->record_count * sizeof *records);
     struct str *keys = arena_take(arena, request->record_count * sizeof *keys);
+    bool is_lookup = (delivery->steps & PLUGIN_STEP_RECONCILE) != 0;
     struct outbound out;
 
     if (sending == NULL || records == NULL || keys == NULL) {
@@ -208,8 +240,10 @@ static struct sending *prepare_sending(struct delivery *delivery, struct plugin_
         records[i] = delivery->indexes[request->records[i]];
         keys[i] = batch->keys[records[i]];
     }
-    if (outbound_build(batch->lane->outbound, request, keys, reply->payloads, arena, &out, err) < 0)
+    if (outbound_build(batch->lane->outbound, request, is_lookup ? NULL : keys, reply->payloads,
+                       arena, &out, err) < 0)
         return NULL;
+    sending->lookup = is_lookup ? delivery : NULL;
     sending->trace = tracing_add(batch, records, request->record_count, &out);
     sending->batch = batch;
     sending->records = records;
@@ -225,7 +259,7 @@ static struct sending *prepare_sending(struct delivery *delivery, struct plugin_
         .header_count = out.header_count,
         .body_parts = out.body_parts,
         .body_part_count = out.body_part_count,
-        .keep_headers = batch->lane->facts.has_judge,
+        .keep_headers = has_judge(batch->lane, is_lookup),
         .done = sending_done,
         .user = sending,
     };
@@ -257,7 +291,8 @@ void sending_start(struct delivery *delivery, struct plugin_reply *reply)
         struct err err = {0};
         struct sending *sending;
 
-        if (!lane_gate_enter(&lane->gate, &batch->pass, now_ms)) { /* changed since the claim */
+        if (!lane_gate_enter(&lane->gate, &batch->pass, delivery->is_further, now_ms)) {
+            /* changed since the claim */
             for (uint32_t k = 0; k < request->record_count; k++)
                 settle_released(batch, delivery->indexes[request->records[k]]);
             continue;
@@ -265,7 +300,7 @@ void sending_start(struct delivery *delivery, struct plugin_reply *reply)
         sending = prepare_sending(delivery, reply, request, &err);
         if (sending == NULL) {
             lane_gate_unsent(&lane->gate, batch->pass.is_probe);
-            refuse_request(batch, request, delivery->indexes, &err);
+            refuse_request(delivery, request, &err);
             continue;
         }
         sending->is_probe = batch->pass.is_probe;
@@ -273,6 +308,8 @@ void sending_start(struct delivery *delivery, struct plugin_reply *reply)
         lane->requests_records += sending->record_count;
         if (tap_is_on(lane->tap))
             tell_request(sending->batch, sending->records, sending->record_count, &sending->http);
+        if (sending->lookup != NULL)
+            sending->lookup->lookups++;
         *tail = &sending->http;
         tail = &sending->http.next;
     }

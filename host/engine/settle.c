@@ -50,6 +50,16 @@ static struct str gave_up(struct batch *batch, uint32_t tries, const struct sett
     return arena_printf(&batch->arena, "gave up after %u tries: %.*s", tries, STR_ARG(s->message));
 }
 
+/* What a lookup found, before what then happened. */
+static struct str noted(struct batch *batch, uint32_t index, struct str message)
+{
+    struct str note = batch->notes[index];
+    struct str text = arena_printf(&batch->arena, "%.*s%s%.*s", STR_ARG(note),
+                                   message.len > 0 ? "; " : "", STR_ARG(message));
+
+    return text.ptr != NULL ? text : message;
+}
+
 void settle(struct batch *batch, uint32_t index, const struct settlement *s)
 {
     struct lane *lane = batch->lane;
@@ -86,6 +96,8 @@ void settle(struct batch *batch, uint32_t index, const struct settlement *s)
         if (words.ptr != NULL)
             outcome.reason = words;
     }
+    if (batch->notes != NULL && batch->notes[index].len > 0)
+        outcome.reason = noted(batch, index, outcome.reason);
     count_verdict(&lane->figures, state);
     if (s->is_attempt && s->error_class < 0 && s->error_class > -LANE_ERROR_CLASSES)
         lane->figures.errors[-s->error_class]++;

@@ -21,7 +21,8 @@ static bool is_about_data(int verdict, int error_class, int http_status)
 static void split(struct batch *batch, const uint32_t *indexes, uint32_t count)
 {
     batch->lane->figures.splits++;
-    batch_push_halves(batch, indexes, count);
+    batch_push_halves(batch,
+                      (struct range){.indexes = indexes, .count = count, .is_further = true});
 }
 
 bool splitting_take_answer(struct batch *batch, const uint32_t *indexes, uint32_t count,

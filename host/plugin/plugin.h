@@ -73,6 +73,7 @@ struct plugin_instance_settings {
 /* What the plugin has, known once the instance is active. Borrowed from the instance. */
 struct plugin_facts {
     bool has_transformer, has_prepare, has_judge, has_submit, has_submitter, has_test;
+    bool has_reconcile, has_judge_reconcile;
     uint32_t batch_max;
     size_t selector_count;
     const char *selectors[16];
@@ -134,6 +135,8 @@ enum {
     PLUGIN_STEP_SUBMIT = 8, /* client->submit: verdicts come back, at once or later by completion */
     PLUGIN_STEP_PAYLOADS = 16, /* send the transformed data back (dry run; or because another plugin
                                   goes on with it) */
+    PLUGIN_STEP_RECONCILE = 32, /* client->reconcile, and none of PREPARE and SUBMIT: GOES_ON is
+                                   then looked up by its request */
 };
 
 enum plugin_outcome_kind {
@@ -143,7 +146,8 @@ enum plugin_outcome_kind {
     OUTCOME_REJECTED,
     OUTCOME_RETRY,
     OUTCOME_UNSURE,
-    OUTCOME_SKIPPED, /* as TENON_... verdicts */
+    OUTCOME_SKIPPED,
+    OUTCOME_NOT_THERE, /* of RECONCILE alone; as TENON_... verdicts */
 };
 
 struct plugin_outcome {
@@ -206,6 +210,7 @@ struct plugin_judge {
     size_t count;
     int status;
     struct str headers, body;
+    bool is_reconcile; /* client->judge_reconcile on the answer to a lookup */
 };
 void plugin_judge(struct plugin_instance *instance, const struct plugin_judge *judge,
                   plugin_reply_fn fn, void *user);

@@ -144,9 +144,10 @@ static void put_call(struct wire_out *out, const struct plugin_worker *worker,
         put_records(out, call->records, call->count, true);
         break;
     case WIRE_JUDGE:
-        wire_put_judge(
-            out, &(struct wire_judge){(uint32_t)call->judge.status, plugin_str(call->judge.headers),
-                                      plugin_str(call->judge.body), (uint32_t)call->count});
+        wire_put_judge(out,
+                       &(struct wire_judge){call->judge.is_reconcile, (uint32_t)call->judge.status,
+                                            plugin_str(call->judge.headers),
+                                            plugin_str(call->judge.body), (uint32_t)call->count});
         put_records(out, call->records, call->count, false);
         break;
     default:
@@ -566,6 +567,7 @@ void plugin_judge(struct plugin_instance *instance, const struct plugin_judge *j
     call->records = judge->records;
     call->count = judge->count;
     call->judge = *judge;
+    call->steps = judge->is_reconcile ? PLUGIN_STEP_RECONCILE : 0;
     submit_call(call, fn, user, 0);
 }
 

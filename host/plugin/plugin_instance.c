@@ -85,6 +85,8 @@ static void fill_facts(struct plugin_instance *instance)
         .has_transformer = from->has & WIRE_HAS_TRANSFORMER,
         .has_prepare = from->has & WIRE_HAS_PREPARE,
         .has_judge = from->has & WIRE_HAS_JUDGE,
+        .has_reconcile = from->has & WIRE_HAS_RECONCILE,
+        .has_judge_reconcile = from->has & WIRE_HAS_JUDGE_RECONCILE,
         .has_submit = from->has & WIRE_HAS_SUBMIT,
         .has_submitter = from->has & WIRE_HAS_SUBMITTER,
         .has_test = from->has & WIRE_HAS_TEST,

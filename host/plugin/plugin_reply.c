@@ -60,12 +60,13 @@ static struct layout layout_of(size_t count, size_t frame_bytes)
 }
 
 static const enum plugin_outcome_kind outcome_kinds[WIRE_KIND_END] = {
-    [WIRE_GOES_ON] = OUTCOME_GOES_ON,   [WIRE_ACCEPTED] = OUTCOME_ACCEPTED,
-    [WIRE_REJECTED] = OUTCOME_REJECTED, [WIRE_RETRY] = OUTCOME_RETRY,
-    [WIRE_UNSURE] = OUTCOME_UNSURE,     [WIRE_SKIPPED] = OUTCOME_SKIPPED,
+    [WIRE_GOES_ON] = OUTCOME_GOES_ON,     [WIRE_ACCEPTED] = OUTCOME_ACCEPTED,
+    [WIRE_REJECTED] = OUTCOME_REJECTED,   [WIRE_RETRY] = OUTCOME_RETRY,
+    [WIRE_UNSURE] = OUTCOME_UNSURE,       [WIRE_SKIPPED] = OUTCOME_SKIPPED,
+    [WIRE_NOT_THERE] = OUTCOME_NOT_THERE,
 };
 static const char *const step_names[WIRE_IN_END] = {"selector", "transformer", "client",
-                                                    "submitter"};
+                                                    "submitter", "reconcile"};
 
 static int parse_outcomes(struct wire_in *in, struct reply *reply, const struct layout *at,
                           const struct plugin_record *records, size_t count, unsigned steps,
@@ -82,6 +83,7 @@ static int parse_outcomes(struct wire_in *in, struct reply *reply, const struct 
         struct wire_outcome wire;
         if (wire_get_outcome(in, &wire) < 0 || wire.error_class > 0 ||
             wire.error_class < TENON_E_UNSUPPORTED ||
+            (wire.kind == WIRE_NOT_THERE && !(steps & PLUGIN_STEP_RECONCILE)) ||
             (wire.has_payload && wire.kind != WIRE_GOES_ON))
             return err_set(err, E_SYNTAX, "its outcome of record %zu cannot be read", i + 1);
         payloads[i] = wire.has_payload ? plugin_text(wire.payload) : records[i].data;
@@ -127,7 +129,7 @@ static int parse_requests(struct wire_in *in, struct reply *reply, const struct 
     struct plugin_request *requests = (void *)(reply->memory + at->requests);
     uint32_t *indexes = (void *)(reply->memory + at->indexes);
     char *seen = reply->memory + at->seen;
-    bool goes_out = steps & (PLUGIN_STEP_PREPARE | PLUGIN_STEP_SUBMIT);
+    bool goes_out = steps & (PLUGIN_STEP_PREPARE | PLUGIN_STEP_SUBMIT | PLUGIN_STEP_RECONCILE);
     size_t count = reply->public.outcome_count;
     size_t used = 0;
     size_t said = wire_in_count(in, WIRE_REQUEST_LEAST);

@@ -51,6 +51,8 @@ uint32_t bucket_tokens(struct bucket *bucket, int64_t now_ms)
     if (bucket->policy.amount <= 0)
         return UINT32_MAX;
     fill(bucket, now_ms);
+    if (bucket->tokens < 0)
+        return 0;
     return bucket->tokens < (double)UINT32_MAX ? (uint32_t)bucket->tokens : UINT32_MAX - 1;
 }
 
@@ -61,6 +63,14 @@ bool bucket_take(struct bucket *bucket, int64_t now_ms)
     if (bucket->policy.amount > 0)
         bucket->tokens -= 1;
     return true;
+}
+
+void bucket_owe(struct bucket *bucket, int64_t now_ms)
+{
+    if (bucket->policy.amount <= 0)
+        return;
+    fill(bucket, now_ms);
+    bucket->tokens -= 1;
 }
 
 void bucket_give_back(struct bucket *bucket)

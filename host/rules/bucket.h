@@ -26,6 +26,8 @@ void bucket_restore(struct bucket *bucket, double tokens, int64_t age_ms, int64_
 /* Whole tokens; UINT32_MAX without a limit. */
 uint32_t bucket_tokens(struct bucket *bucket, int64_t now_ms);
 bool bucket_take(struct bucket *bucket, int64_t now_ms);
+/* Takes one that need not be there: what is owed comes in before there is another. */
+void bucket_owe(struct bucket *bucket, int64_t now_ms);
 void bucket_give_back(struct bucket *bucket);
 /* Until there is enough to be worth a claim: what falls due in 50 ms, at least one token. Each
  * claim is a commit, so a fast rate is served in slices. 0: now. */

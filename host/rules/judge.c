@@ -28,6 +28,17 @@ struct judgement judge_status(int http_status)
     return (struct judgement){TENON_REJECTED, TENON_E_PERMANENT};
 }
 
+struct judgement judge_lookup(int http_status)
+{
+    struct judgement judged = judge_status(http_status);
+
+    if (http_status == 404 || http_status == 410)
+        return (struct judgement){TENON_NOT_THERE, TENON_OK};
+    if (judged.verdict != TENON_ACCEPTED)
+        judged.verdict = TENON_UNSURE;
+    return judged;
+}
+
 const char *judge_class_name(int error_class)
 {
     static const char *const names[] = {

@@ -11,6 +11,9 @@ struct judgement {
 };
 
 struct judgement judge_status(int http_status);
+/* The answer to the question whether a record had arrived: TENON_ACCEPTED, TENON_NOT_THERE, or
+ * TENON_UNSURE with what stood in the way. */
+struct judgement judge_lookup(int http_status);
 /* "rate-limited", "connection", ...; "none" for TENON_OK. What `tenon why` calls an error class. */
 const char *judge_class_name(int error_class);
 

@@ -18,7 +18,7 @@
 #include <tenon/tenon.h>
 
 enum {
-    WIRE_PROTOCOL = 1,
+    WIRE_PROTOCOL = 2,
     WIRE_HEADER_BYTES = 24,
     WIRE_FRAME_MAX = 64 << 20, /* payload bytes; a longer frame is refused by both sides */
     WIRE_KEEP_BYTES = 1 << 18, /* buffers that a big frame made larger shrink back to this */

@@ -22,6 +22,8 @@ const char *wire_callback_name(uint32_t callback)
         [WIRE_AT_SUBMITTER] = "submitter",
         [WIRE_AT_TEST] = "test",
         [WIRE_AT_CANCEL] = "cancel",
+        [WIRE_AT_RECONCILE] = "reconcile",
+        [WIRE_AT_JUDGE_RECONCILE] = "judge_reconcile",
     };
 
     return callback < WIRE_AT_END ? names[callback] : "?";
@@ -206,6 +208,7 @@ int wire_get_record(struct wire_in *in, tenon_record *out)
 
 void wire_put_judge(struct wire_out *out, const struct wire_judge *judge)
 {
+    wire_out_u32(out, judge->is_reconcile);
     wire_out_u32(out, judge->status);
     wire_out_text(out, judge->headers);
     wire_out_text(out, judge->body);
@@ -214,11 +217,12 @@ void wire_put_judge(struct wire_out *out, const struct wire_judge *judge)
 
 int wire_get_judge(struct wire_in *in, struct wire_judge *out)
 {
+    out->is_reconcile = wire_in_u32(in);
     out->status = wire_in_u32(in);
     out->headers = wire_in_text(in);
     out->body = wire_in_text(in);
     out->count = wire_in_count(in, RECORD_LEAST);
-    return in->failed || out->count > WIRE_RECORDS_MAX ? -1 : 0;
+    return in->failed || out->is_reconcile > 1 || out->count > WIRE_RECORDS_MAX ? -1 : 0;
 }
 
 /* What an outcome has besides its texts, which are there only when `texts` says so: most have none.

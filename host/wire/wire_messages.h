@@ -35,6 +35,8 @@ enum wire_callback {
     WIRE_AT_SUBMITTER,
     WIRE_AT_TEST,
     WIRE_AT_CANCEL,
+    WIRE_AT_RECONCILE,
+    WIRE_AT_JUDGE_RECONCILE,
     WIRE_AT_END,
 };
 struct wire_place {
@@ -83,6 +85,8 @@ enum {
     WIRE_HAS_SUBMIT = 8,
     WIRE_HAS_SUBMITTER = 16,
     WIRE_HAS_TEST = 32,
+    WIRE_HAS_RECONCILE = 64,
+    WIRE_HAS_JUDGE_RECONCILE = 128,
 };
 struct wire_facts {
     uint32_t has;
@@ -123,7 +127,8 @@ enum {
     WIRE_STEP_PREPARE = 4,
     WIRE_STEP_SUBMIT = 8,
     WIRE_STEP_PAYLOADS = 16,
-    WIRE_STEP_ALL = 31,
+    WIRE_STEP_RECONCILE = 32,
+    WIRE_STEP_ALL = 63,
 };
 struct wire_deliver {
     uint32_t steps;
@@ -137,6 +142,7 @@ int wire_get_record(struct wire_in *in, tenon_record *out);
 
 /* WIRE_JUDGE: the head, then `count` records without data. */
 struct wire_judge {
+    uint32_t is_reconcile; /* 1: the answer to a request of reconcile */
     uint32_t status;
     tenon_str headers, body;
     uint32_t count;
@@ -153,6 +159,7 @@ enum wire_kind {
     WIRE_RETRY,
     WIRE_UNSURE,
     WIRE_SKIPPED,
+    WIRE_NOT_THERE,
     WIRE_KIND_END
 };
 enum wire_step {
@@ -160,6 +167,7 @@ enum wire_step {
     WIRE_IN_TRANSFORMER,
     WIRE_IN_CLIENT,
     WIRE_IN_SUBMITTER,
+    WIRE_IN_RECONCILE,
     WIRE_IN_END
 };
 enum { WIRE_OUTCOME_LEAST = 16, WIRE_REQUEST_LEAST = 28 };

@@ -18,7 +18,10 @@ TENON_SETTINGS(
                          "'Name: value' pairs separated by |; values may hold placeholders")
                 TENON_OPTION("batch", "integer", "1..1000", "1", "", "most records in one request")
                     TENON_OPTION("format", "choice", "json,ndjson", "json", "",
-                                 "several records are a JSON array, or lines"));
+                                 "several records are a JSON array, or lines")
+                        TENON_OPTION("reconcile_path", "text", "", "", "",
+                                     "GET here tells whether a record without an answer arrived: "
+                                     "2xx or 404; placeholders as in path"));
 /* clang-format on */
 
 enum {
@@ -56,7 +59,7 @@ struct webhook {
     char method[8];
     uint32_t batch;
     uint32_t body_kind;
-    struct template path;
+    struct template path, reconcile_path;
     struct header *headers; /* HEADERS_MAX of them when the settings bring any, else NULL */
     size_t header_count;
     const char *content_type; /* static; NULL: the settings bring their own, or there is no body */
@@ -384,23 +387,24 @@ static int32_t parse_headers(struct webhook *self, const char *text, tenon_err *
     return TENON_OK;
 }
 
-static int32_t parse_path(struct webhook *self, tenon_str settings, tenon_err *err)
+static int32_t parse_path(struct template *out, const char *option, tenon_str settings,
+                          tenon_err *err)
 {
     char path[VALUE_MAX_BYTES];
 
-    if (tenon_setting_text(settings, "path", path, sizeof path) < 0)
-        return tenon_failf(err, TENON_E_VALIDATION, "path: at most %d bytes are allowed",
+    if (tenon_setting_text(settings, option, path, sizeof path) < 0)
+        return tenon_failf(err, TENON_E_VALIDATION, "%s: at most %d bytes are allowed", option,
                            VALUE_MAX_BYTES - 1);
     if (path[0] != '\0' && path[0] != '/' && path[0] != '?')
         return tenon_failf(err, TENON_E_VALIDATION,
-                           "path: it must start with '/' or '?', not '%.80s'", path);
+                           "%s: it must start with '/' or '?', not '%.80s'", option, path);
     for (const char *p = path; *p != '\0'; p++)
         if ((unsigned char)*p <= ' ' || (unsigned char)*p >= 0x7f)
             return tenon_failf(
                 err, TENON_E_VALIDATION,
-                "path: byte %d is a blank, control or non-ASCII character; write it as %%%02X",
-                (int)(p - path) + 1, (unsigned char)*p);
-    return template_parse(&self->path, "path", tenon_text(path), err);
+                "%s: byte %d is a blank, control or non-ASCII character; write it as %%%02X",
+                option, (int)(p - path) + 1, (unsigned char)*p);
+    return template_parse(out, option, tenon_text(path), err);
 }
 
 /* What a batch of several records rules out. */
@@ -425,9 +429,11 @@ static int32_t check_batch(const struct webhook *self, tenon_err *err)
 static int32_t parse(struct webhook *self, tenon_str settings, tenon_err *err)
 {
     char text[VALUE_MAX_BYTES];
-    int32_t status = parse_path(self, settings, err);
+    int32_t status = parse_path(&self->path, "path", settings, err);
     int is_ndjson = tenon_equals(tenon_json_find(settings, "format"), "\"ndjson\"");
 
+    if (status == TENON_OK)
+        status = parse_path(&self->reconcile_path, "reconcile_path", settings, err);
     if (status != TENON_OK)
         return status;
     if (tenon_setting_text(settings, "method", self->method, sizeof self->method) < 0)
@@ -460,6 +466,15 @@ static int32_t parse(struct webhook *self, tenon_str settings, tenon_err *err)
 
 /* ---- requests ---- */
 
+static void render_path(struct rendering *path, const struct template *self,
+                        const tenon_record *record)
+{
+    render_template(path, self, record);
+    if (path->problem[0] == '\0' && has_dot_segment(path->out, path->len))
+        snprintf(path->problem, sizeof path->problem,
+                 "'.' or '..' as a path segment would lead elsewhere");
+}
+
 /* Fills url and header_lines for one record; 0, or -1 with `problem`. A constant webhook passes any
  * record. */
 static int render(struct webhook *self, const tenon_record *record, char problem[PROBLEM_MAX_BYTES])
@@ -467,10 +482,7 @@ static int render(struct webhook *self, const tenon_record *record, char problem
     struct rendering path = {self->url, sizeof self->url, 0, 1, ""};
     struct rendering lines = {self->header_lines, self->header_lines_room, 0, 0, ""};
 
-    render_template(&path, &self->path, record);
-    if (path.problem[0] == '\0' && has_dot_segment(path.out, path.len))
-        snprintf(path.problem, sizeof path.problem,
-                 "'.' or '..' as a path segment would lead elsewhere");
+    render_path(&path, &self->path, record);
     if (path.problem[0] != '\0') {
         snprintf(problem, PROBLEM_MAX_BYTES, "path: %s", path.problem);
         return -1;
@@ -549,6 +561,34 @@ static int32_t submit(void *arg, const tenon_batch *batch, tenon_requests *reque
     return TENON_OK;
 }
 
+/* One GET per record. One that has no such path is sent again as if nobody had asked. */
+static int32_t reconcile(void *arg, const tenon_batch *batch, tenon_requests *requests,
+                         tenon_verdicts *verdicts, tenon_err *err)
+{
+    const struct webhook *self = arg;
+    int32_t status = TENON_OK;
+
+    if (self->reconcile_path.part_count == 0)
+        return tenon_fail(err, TENON_E_UNSUPPORTED, "no reconcile_path is set");
+    for (uint32_t i = 0; i < batch->count && status == TENON_OK; i++) {
+        char url[PATH_MAX_BYTES + 1];
+        struct rendering path = {url, sizeof url, 0, 1, ""};
+        tenon_request request = tenon_request_init(i, 1, TENON_BODY_INLINE);
+        tenon_verdict verdict = tenon_verdict_init(i, TENON_NOT_THERE);
+
+        render_path(&path, &self->reconcile_path, tenon_record_at(batch, i));
+        request.method = tenon_text("GET");
+        request.url.ptr = url;
+        request.url.len = path.len;
+        request.headers = request.body = tenon_text("");
+        verdict.error_class = TENON_E_UNSUPPORTED;
+        verdict.message = tenon_text(path.problem);
+        status = path.problem[0] == '\0' ? requests->add(requests, &request)
+                                         : verdicts->set(verdicts, &verdict);
+    }
+    return status == TENON_OK ? TENON_OK : TENON_E_NO_MEMORY;
+}
+
 /* ---- plugin ---- */
 
 static void destroy(void *pointer)
@@ -624,6 +664,7 @@ static int32_t create(const tenon_host *host, tenon_str integration, tenon_str s
 }
 
 static const tenon_submitter submitter = TENON_SUBMITTER(submit);
+static const tenon_client client = TENON_CLIENT_OF(0, 0, 0, 0, 0, reconcile, 0);
 
 static void describe(tenon_plugin *plugin)
 {
@@ -632,6 +673,7 @@ static void describe(tenon_plugin *plugin)
     plugin->create = create;
     plugin->destroy = destroy;
     plugin->submitter = &submitter;
+    plugin->client = &client;
 }
 
 TENON_PLUGIN("webhook", "1.0.0", "Apache-2.0", describe);

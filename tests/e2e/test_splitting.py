@@ -103,6 +103,23 @@ def test_too_large_together_is_not_too_large_apart(tenon, receiver):
     assert max(len(ids_in(one)) for one in receiver.exchanges if one["answer"] == 200) == 8
 
 
+def test_a_tight_rate_does_not_start_it_over(tenon, receiver):
+    """Halves that had to wait for a claim of their own would be claimed as a whole again."""
+    receiver.answer = refuse_bad(422)
+    tenon.webhook(
+        "hooks",
+        receiver.url("/in"),
+        settings="batch = %d\n" % MANY,
+        more="[rate_limit]\nrate = 10/s\nburst = 1\n",
+    )
+    tenon.start()
+    tenon.add(*records(20))
+    wait_for(
+        lambda: tenon.states("hooks") == {"succeeded": MANY - 1, "failed": 1},
+        "all but one delivered",
+    )
+
+
 @pytest.mark.parametrize(
     "status, state",
     [(401, "retrying"), (403, "retrying"), (404, "failed"), (415, "failed"), (500, "retrying")],

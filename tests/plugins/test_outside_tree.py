@@ -88,7 +88,7 @@ def test_builds_by_one_line_in_an_empty_folder(name, compiler, standard, tmp_pat
     module = tmp_path / f"{name}.so"
 
     numbers, texts = note_texts(module)
-    assert numbers == [1, 1, 0, 0]
+    assert numbers == [1, 1, 1, 0]
     assert texts["name"] == name
     assert texts["license"] == "Apache-2.0"
     assert texts["needs"] == EXAMPLES[name]["needs"]

@@ -16,6 +16,7 @@
  * new entry.)
  *
  *   1.0  first.
+ *   1.1  client: reconcile, judge_reconcile; verdict TENON_NOT_THERE, which only they may give.
  *
  * Thread marks, one behind every function:
  *   [init]    the loading thread; nothing else of this plugin runs. No I/O, no threads, no host
@@ -45,7 +46,7 @@ extern "C" {
 #endif
 
 #define TENON_ABI_MAJOR 1
-#define TENON_ABI_MINOR 0
+#define TENON_ABI_MINOR 1
 
 /* ---- status ---- */
 
@@ -119,11 +120,12 @@ typedef struct tenon_batch {
 
 /* ---- verdicts ---- */
 
-#define TENON_ACCEPTED 1 /* delivered */
-#define TENON_REJECTED 2 /* refused for good: the submission is failed, kept and replayable */
-#define TENON_RETRY 3    /* later */
-#define TENON_UNSURE 4   /* sent, answer never seen: the submission becomes `unknown` */
-#define TENON_SKIPPED 5  /* not sent, and rightly so; message says why */
+#define TENON_ACCEPTED 1  /* delivered */
+#define TENON_REJECTED 2  /* refused for good: the submission is failed, kept and replayable */
+#define TENON_RETRY 3     /* later */
+#define TENON_UNSURE 4    /* sent, answer never seen: the submission becomes `unknown` */
+#define TENON_SKIPPED 5   /* not sent, and rightly so; message says why */
+#define TENON_NOT_THERE 6 /* reconcile only: no earlier try arrived; it is sent now */
 
 /* What became of one record. Exactly one per record; a record without one is taken as TENON_UNSURE.
  */
@@ -254,6 +256,18 @@ typedef struct tenon_client {
     void (*cancel)(void *self, uint64_t job);
     /* Reaches the destination without changing anything there.  [pool] */
     int32_t (*test)(void *self, tenon_err *err);
+    /* Since 1.1. Records that were sent before without an answer: did they arrive? Called before
+     * one is sent again; must change nothing anywhere. Answers each record with a request that
+     * looks it up, or with a verdict: TENON_ACCEPTED it had arrived (external_id, if it has one, is
+     * kept), TENON_NOT_THERE, TENON_UNSURE or TENON_RETRY ask again later, TENON_REJECTED.
+     * TENON_E_UNSUPPORTED: these cannot be looked up, and are sent again. So are all when this is
+     * NULL.  [pool] */
+    int32_t (*reconcile)(void *self, const tenon_batch *batch, tenon_requests *requests,
+                         tenon_verdicts *verdicts, tenon_err *err);
+    /* Since 1.1. Reads the answer to a request of reconcile. NULL: 2xx it had arrived; 404 and 410
+     * not there; anything else: ask again later.  [pool] */
+    int32_t (*judge_reconcile)(void *self, const tenon_exchange *exchange, tenon_verdicts *out,
+                               tenon_err *err);
 } tenon_client;
 
 /* Ties selector, transformer and client together when the host's own way does not do: it gets the
@@ -363,7 +377,8 @@ TENON_ASSERT_(offsetof(tenon_host, log) == 16 && offsetof(tenon_host, get_servic
               "tenon_host is frozen");
 TENON_ASSERT_(offsetof(tenon_selector, select) == 24, "tenon_selector is frozen");
 TENON_ASSERT_(offsetof(tenon_transformer, transform) == 8, "tenon_transformer is frozen");
-TENON_ASSERT_(offsetof(tenon_client, prepare) == 8 && offsetof(tenon_client, test) == 40,
+TENON_ASSERT_(offsetof(tenon_client, prepare) == 8 && offsetof(tenon_client, test) == 40 &&
+                  offsetof(tenon_client, reconcile) == 48 && sizeof(tenon_client) == 64,
               "tenon_client is frozen");
 TENON_ASSERT_(offsetof(tenon_submitter, submit) == 8, "tenon_submitter is frozen");
 TENON_ASSERT_(offsetof(tenon_action, name) == 8 && offsetof(tenon_action, details) == 48,
@@ -476,7 +491,7 @@ static const char *const tenon_settings_ __attribute__((unused));
     TENON_PLUGIN_NEEDS(plugin_name, plugin_version, plugin_license, "", describe)
 
 #define TENON_NOTE_TEXT_(name, version, license, needs)                                            \
-    "name=" name "\0version=" version "\0license=" license "\0needs=" needs "\0sdk=1.0"
+    "name=" name "\0version=" version "\0license=" license "\0needs=" needs "\0sdk=1.1"
 
 #ifdef __cplusplus
 #define TENON_ENTRY_ extern "C" __attribute__((visibility("default")))
@@ -495,11 +510,16 @@ static const char *const tenon_settings_ __attribute__((unused));
     }
 #define TENON_HTTP_CLIENT(prepare, judge, test)                                                    \
     {                                                                                              \
-        sizeof(tenon_client), 0, prepare, judge, 0, 0, test                                        \
+        sizeof(tenon_client), 0, prepare, judge, 0, 0, test, 0, 0                                  \
     }
 #define TENON_CLIENT(submit, cancel, test)                                                         \
     {                                                                                              \
-        sizeof(tenon_client), 0, 0, 0, submit, cancel, test                                        \
+        sizeof(tenon_client), 0, 0, 0, submit, cancel, test, 0, 0                                  \
+    }
+/* Either of the two forms in full; what it does not have is 0. */
+#define TENON_CLIENT_OF(prepare, judge, submit, cancel, test, reconcile, judge_reconcile)          \
+    {                                                                                              \
+        sizeof(tenon_client), 0, prepare, judge, submit, cancel, test, reconcile, judge_reconcile  \
     }
 #define TENON_SUBMITTER(submit)                                                                    \
     {                                                                                              \

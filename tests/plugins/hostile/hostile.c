@@ -373,7 +373,7 @@ static int32_t test(void *self, tenon_err *err)
     return is_at(self, "test_fails") ? tenon_fail(err, TENON_E_AUTH, "who are you") : TENON_OK;
 }
 
-static const tenon_client client = {sizeof(tenon_client), 0, prepare, judge, submit, 0, test};
+static const tenon_client client = TENON_CLIENT_OF(prepare, judge, submit, 0, test, 0, 0);
 
 static void describe(tenon_plugin *plugin)
 {

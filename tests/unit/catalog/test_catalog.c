@@ -164,7 +164,7 @@ static void good_plugin_is_read(void **state)
         assert_string_equal(note.name, "good");
         assert_string_equal(note.version, "1.2");
         assert_string_equal(note.license, "MIT");
-        assert_string_equal(note.sdk, "1.0");
+        assert_string_equal(note.sdk, "1.1");
         assert_int_equal(note.abi_major, TENON_ABI_MAJOR);
         assert_true(note.needs_net);
         assert_string_equal(note.unknown_needs, "");
@@ -191,7 +191,7 @@ static void other_versions_are_refused_with_both(void **state)
      * into the file. */
     build_plugin(place, "old.so", "aged", "", next, "");
     assert_verdict(place, "old.so", E_REFUSED,
-                   "plugin 'aged' 1.2 exports tenon_plugin_v2, its note says ABI 1.0, which needs "
+                   "plugin 'aged' 1.2 exports tenon_plugin_v2, its note says ABI 1.1, which needs "
                    "tenon_plugin_v1: the file is "
                    "put together from two builds, rebuild it");
     load(place, "old.so", &bytes);
@@ -207,7 +207,7 @@ static void other_versions_are_refused_with_both(void **state)
     assert_true(note.exports_entry);
     assert_int_equal(plugin_note_judge(&note, &err), E_REFUSED);
     assert_string_equal(err.text, "plugin 'aged' 1.2 is built for plugin ABI 2.3, this host has "
-                                  "ABI 1.0: install a tenon with ABI "
+                                  "ABI 1.1: install a tenon with ABI "
                                   "2.x, or rebuild the plugin with the tenon-sdk of this host");
     plugin_note_finish(&note);
     numbers[1] = 0;
@@ -215,7 +215,7 @@ static void other_versions_are_refused_with_both(void **state)
     assert_int_equal(plugin_note_judge(&note, &err), E_REFUSED);
     assert_string_equal(
         err.text,
-        "plugin 'aged' 1.2 is built for plugin ABI 0.3, which this host with ABI 1.0 no longer "
+        "plugin 'aged' 1.2 is built for plugin ABI 0.3, which this host with ABI 1.1 no longer "
         "loads: "
         "install a newer version of the plugin, or rebuild it with the tenon-sdk of this host");
     plugin_note_finish(&note);
@@ -245,7 +245,7 @@ static void newer_minor_is_welcome_unless_it_demands(void **state)
     assert_int_equal(parse(buf_str(&bytes), &note, &err), 0);
     assert_int_equal(plugin_note_judge(&note, &err), E_REFUSED);
     assert_string_equal(err.text, "plugin 'new' 1.2 (ABI 1.9) demands features (flags 0x10000) "
-                                  "that this host (ABI 1.0) does not "
+                                  "that this host (ABI 1.1) does not "
                                   "know: install a newer tenon");
     plugin_note_finish(&note);
 }
@@ -256,7 +256,7 @@ static void what_cannot_be_loaded_is_named(void **state)
 
     build_plugin(place, "gpu.so", "gpu", "net,gpu", "", "");
     assert_verdict(place, "gpu.so", E_REFUSED,
-                   "plugin 'gpu' 1.2 (ABI 1.0) needs 'gpu', this host (ABI 1.0) knows only 'net': "
+                   "plugin 'gpu' 1.2 (ABI 1.1) needs 'gpu', this host (ABI 1.1) knows only 'net': "
                    "install a newer tenon, or "
                    "mend the needs in TENON_PLUGIN_NEEDS");
     build_plugin(place, "stack.so", "stack", "", "", "-Wl,-z,execstack");

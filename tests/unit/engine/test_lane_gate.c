@@ -63,7 +63,7 @@ static bool exchange(struct fixture *f, enum http_failure failure, int status,
         .error = "cannot connect to there",
     };
     uint32_t records = lane_gate_reserve(&f->gate, 1, false, f->now_ms, &pass);
-    bool is_in = records > 0 && lane_gate_enter(&f->gate, &pass, f->now_ms);
+    bool is_in = records > 0 && lane_gate_enter(&f->gate, &pass, false, f->now_ms);
 
     if (is_in) {
         buf_puts(&http.rate_headers, rate_headers);
@@ -185,10 +185,31 @@ static void a_claim_is_sized_by_what_records_come_to(void **state)
         f.now_ms += 1000;
         records = lane_gate_reserve(&f.gate, 5000, false, f.now_ms, &pass);
         for (uint32_t n = 0; n < (records + 99) / 100; n++)
-            assert_true(lane_gate_enter(&f.gate, &pass, f.now_ms));
+            assert_true(lane_gate_enter(&f.gate, &pass, false, f.now_ms));
         lane_gate_return(&f.gate, &pass, records);
     }
     assert_in_range(records, 500, 1100);
+    finish(&f);
+}
+
+static void what_follows_from_an_answer_goes_beyond_the_rate(void **state)
+{
+    struct fixture f = {0};
+    struct lane_gate_pass pass;
+    int64_t until_ms;
+
+    (void)state;
+    load(&f, "[rate_limit]\nrate = 1/s\nburst = 1\n");
+    assert_int_equal(lane_gate_reserve(&f.gate, 64, true, f.now_ms, &pass), 1);
+    assert_true(lane_gate_enter(&f.gate, &pass, false, f.now_ms));
+    assert_false(lane_gate_enter(&f.gate, &pass, false, f.now_ms));
+    for (int i = 0; i < 4; i++)
+        assert_true(lane_gate_enter(&f.gate, &pass, true, f.now_ms));
+    lane_gate_return(&f.gate, &pass, 64);
+    assert_int_equal(lane_gate_look(&f.gate, f.now_ms + 4000, &until_ms), GATE_RATE);
+    assert_int_equal(lane_gate_look(&f.gate, f.now_ms + 5000, &until_ms), GATE_FREE);
+    lane_gate_pause(&f.gate, f.now_ms + 60000, true, "hush"); /* but not beyond a wish */
+    assert_false(lane_gate_enter(&f.gate, &pass, true, f.now_ms + 5000));
     finish(&f);
 }
 
@@ -251,6 +272,7 @@ int main(void)
         cmocka_unit_test(a_first_retry_after_pauses_and_a_rare_one_does_not),
         cmocka_unit_test(a_told_quota_is_kept_to),
         cmocka_unit_test(a_claim_is_sized_by_what_records_come_to),
+        cmocka_unit_test(what_follows_from_an_answer_goes_beyond_the_rate),
         cmocka_unit_test(what_it_knows_outlives_the_daemon),
         cmocka_unit_test(nonsense_in_the_store_changes_nothing),
     };

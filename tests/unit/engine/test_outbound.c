@@ -25,6 +25,7 @@ struct fixture {
     struct arena arena;
     struct outbound out;
     struct err err;
+    bool is_lookup; /* it delivers nothing */
 };
 
 static void load(struct fixture *f, const char *ini)
@@ -68,7 +69,8 @@ static int build(struct fixture *f, const char *url, const char *headers, unsign
                                            .headers = str_of(headers)};
 
     f->err = (struct err){0};
-    return outbound_build(f->rules, &request, keys, payloads, &f->arena, &f->out, &f->err);
+    return outbound_build(f->rules, &request, f->is_lookup ? NULL : keys, payloads, &f->arena,
+                          &f->out, &f->err);
 }
 
 static const char *header(const struct fixture *f, const char *name)
@@ -185,6 +187,11 @@ static void signatures_are_those_of_standard_webhooks(void **state)
     assert_string_equal(header(&f, "webhook-timestamp"), "1614265330");
     assert_string_equal(header(&f, "webhook-signature"),
                         "v1,LMFxWbY5jb9oMfGoi7VtaN3DUv8nUygrzkks9xIKCLU=");
+    f.is_lookup = true; /* an endpoint must not take the question for the delivery itself */
+    assert_int_equal(build(&f, "/by-key", "", TENON_BODY_INLINE, 2), 0);
+    assert_null(header(&f, "webhook-id"));
+    assert_null(header(&f, "webhook-signature"));
+    assert_null(header(&f, "Idempotency-Key"));
     finish(&f);
 }
 

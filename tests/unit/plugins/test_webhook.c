@@ -12,16 +12,18 @@ static const tenon_plugin *plugin;
 static struct fake_requests requests;
 static struct fake_verdicts verdicts;
 
+static const char *reconcile_path = "";
+
 /* Settings as the host makes them: all present. */
 static const char *settings(const char *method, const char *path, const char *headers, int batch,
                             const char *format)
 {
     static char text[16384];
 
-    snprintf(
-        text, sizeof text,
-        "{\"method\":\"%s\",\"path\":\"%s\",\"headers\":\"%s\",\"batch\":%d,\"format\":\"%s\"}",
-        method, path, headers, batch, format);
+    snprintf(text, sizeof text,
+             "{\"method\":\"%s\",\"path\":\"%s\",\"headers\":\"%s\",\"batch\":%d,\"format\":\"%s\","
+             "\"reconcile_path\":\"%s\"}",
+             method, path, headers, batch, format, reconcile_path);
     return text;
 }
 
@@ -218,6 +220,43 @@ static void passes_on_that_memory_ran_out(void **state)
     plugin->destroy(self);
 }
 
+static void looks_up_by_the_path_for_it(void **state)
+{
+    tenon_record records[] = {fake_record("a", "{\"ref\":\"x/1\"}"), fake_record("b", "{}")};
+    tenon_batch batch = fake_batch(records, 2);
+    tenon_err err = fake_err();
+    void *self = create(settings("POST", "/in", "", 100, "json"));
+
+    (void)state;
+    fake_requests_finish(&requests);
+    fake_requests_init(&requests);
+    fake_verdicts_init(&verdicts);
+    assert_int_equal(
+        plugin->client->reconcile(self, &batch, &requests.requests, &verdicts.verdicts, &err),
+        TENON_E_UNSUPPORTED);
+    plugin->destroy(self);
+    reconcile_path = "/by/{data.ref}?key={key}";
+    self = create(settings("POST", "/in", "", 100, "json"));
+    assert_int_equal(
+        plugin->client->reconcile(self, &batch, &requests.requests, &verdicts.verdicts, &err),
+        TENON_OK);
+    assert_int_equal(requests.count, 1);
+    assert_string_equal(requests.items[0].method, "GET");
+    assert_string_equal(requests.items[0].url, "/by/x%2F1?key=key-1");
+    assert_int_equal(requests.items[0].count, 1);
+    /* What cannot be asked about is sent again. */
+    assert_int_equal(verdicts.items[1].verdict, TENON_NOT_THERE);
+    assert_int_equal(verdicts.items[1].error_class, TENON_E_UNSUPPORTED);
+    assert_non_null(strstr(verdicts.items[1].message, "{data.ref}"));
+    plugin->destroy(self);
+    reconcile_path = "by/{key}";
+    assert_int_equal(plugin->validate(tenon_text(settings("POST", "/in", "", 1, "json")), &err),
+                     TENON_E_VALIDATION);
+    assert_string_equal(err.message,
+                        "reconcile_path: it must start with '/' or '?', not 'by/{key}'");
+    reconcile_path = "";
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -228,6 +267,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(delete_has_no_body),
         cmocka_unit_test(says_what_is_wrong_with_settings),
         cmocka_unit_test(passes_on_that_memory_ran_out),
+        cmocka_unit_test(looks_up_by_the_path_for_it),
     };
     int failed;
 

@@ -81,6 +81,21 @@ static void a_restart_does_not_fill_it(void **state)
     assert_int_equal(take_all(&bucket, 100), 0);
 }
 
+static void what_is_owed_comes_in_first(void **state)
+{
+    (void)state;
+    const struct bucket_policy policy = {.amount = 10, .per_ms = 1000, .burst = 5};
+    struct bucket bucket;
+
+    bucket_init(&bucket, &policy, 0);
+    for (int i = 0; i < 8; i++)
+        bucket_owe(&bucket, 0);
+    assert_int_equal(bucket_tokens(&bucket, 0), 0);
+    assert_int_equal(bucket_tokens(&bucket, 300), 0);
+    assert_int_equal(bucket_tokens(&bucket, 400), 1);
+    assert_in_range(bucket_wait_ms(&bucket, 0), 1, 500);
+}
+
 static void none_is_no_limit(void **state)
 {
     (void)state;
@@ -91,6 +106,8 @@ static void none_is_no_limit(void **state)
     assert_int_equal(take_all(&bucket, 0), 100000);
     assert_int_equal(bucket_tokens(&bucket, 0), UINT32_MAX);
     assert_int_equal(bucket_wait_ms(&bucket, 0), 0);
+    bucket_owe(&bucket, 0);
+    assert_int_equal(bucket_tokens(&bucket, 0), UINT32_MAX);
 }
 
 int main(void)
@@ -100,6 +117,7 @@ int main(void)
         cmocka_unit_test(saves_up_no_more_than_the_burst),
         cmocka_unit_test(waits_for_a_slice_worth_a_claim),
         cmocka_unit_test(a_restart_does_not_fill_it),
+        cmocka_unit_test(what_is_owed_comes_in_first),
         cmocka_unit_test(none_is_no_limit),
     };
     return cmocka_run_group_tests_name("bucket", tests, NULL, NULL);

@@ -32,6 +32,20 @@ static void usual_status_codes_are_read_as_documented(void **state)
         assert_int_equal(got.verdict, rows[i].verdict);
         assert_int_equal(got.error_class, rows[i].error_class);
     }
+    static const struct {
+        int status, verdict, error_class;
+    } lookups[] = {
+        {200, TENON_ACCEPTED, TENON_OK},        {404, TENON_NOT_THERE, TENON_OK},
+        {410, TENON_NOT_THERE, TENON_OK},       {401, TENON_UNSURE, TENON_E_AUTH},
+        {405, TENON_UNSURE, TENON_E_PERMANENT}, {429, TENON_UNSURE, TENON_E_RATE_LIMITED},
+        {503, TENON_UNSURE, TENON_E_SERVER},
+    };
+
+    for (size_t i = 0; i < sizeof lookups / sizeof *lookups; i++) {
+        struct judgement got = judge_lookup(lookups[i].status);
+        assert_int_equal(got.verdict, lookups[i].verdict);
+        assert_int_equal(got.error_class, lookups[i].error_class);
+    }
     assert_string_equal(judge_class_name(TENON_E_RATE_LIMITED), "rate-limited");
     assert_string_equal(judge_class_name(-99), "unknown");
     assert_string_equal(judge_class_name(7), "unknown");
