@@ -149,6 +149,7 @@ void activation_open(struct engine *engine, struct lane *lane)
 
 struct switching {
     struct work work; /* first: of the edit, the switching is the whole */
+    struct lane_waiter waiter;
     struct store_keep keep;
     struct engine *engine;  /* NULL: it ended meanwhile */
     struct switching *next; /* of those at their file */
@@ -192,9 +193,10 @@ static struct switching *switching_create(struct engine *engine, const struct la
     return NULL;
 }
 
-static void lane_settled(void *user, const char *problem)
+static void lane_settled(struct lane_waiter *waiter, const char *problem)
 {
-    struct switching *switching = user;
+    struct switching *switching =
+        (struct switching *)(void *)((char *)waiter - offsetof(struct switching, waiter));
 
     finish(switching, problem != NULL ? E_REFUSED : 0, problem);
 }
@@ -211,12 +213,10 @@ static void begin_again(struct switching *switching, struct lane *lane)
         return;
     }
     memcpy(next->former_words, last->former_words, sizeof next->former_words);
-    next->settled = lane_settled;
-    next->settled_user = switching;
-    if (engine_add_lane(engine, next) < 0)
-        finish(switching, -ENOMEM, "out of memory");
-    else
-        next->is_released = switching->activation.is_active;
+    switching->waiter.settled = lane_settled;
+    roster_wait(next, &switching->waiter);
+    next->is_released = switching->activation.is_active;
+    (void)engine_add_lane(engine, next); /* a failure is settled, too */
 }
 
 static void kept(struct store_op *op)
@@ -230,6 +230,8 @@ static void kept(struct store_op *op)
         finish(switching, op->status, op->error.text);
     } else if (lane == NULL) {
         finish(switching, E_NOT_FOUND, "the integration was removed meanwhile");
+    } else if (switching->engine->is_stopping) {
+        finish(switching, 0, NULL); /* it is kept, for the next start */
     } else if (lane->successor == NULL && lane->state == LANE_ACTIVE && is_active) {
         lane->activation = switching->activation;
         finish(switching, 0, NULL);

@@ -18,7 +18,7 @@ int engine_add_lane(struct engine *engine, struct lane *lane)
     const struct lane *former = roster_find(&engine->roster, lane->name);
 
     if (former != NULL)
-        lane->is_released = former->is_released;
+        lane->is_released |= former->is_released;
     if (roster_add(&engine->roster, lane) < 0)
         return -ENOMEM;
     if (engine->is_recovered)

@@ -33,6 +33,13 @@ enum lane_state {
     LANE_STOPPING,
 };
 
+/* Somebody who is told once that a lane took its place (NULL), or why not. Embedded, and his own
+ * until then. */
+struct lane_waiter {
+    struct lane_waiter *next;
+    void (*settled)(struct lane_waiter *waiter, const char *problem);
+};
+
 struct lane {
     const struct engine_rooms *rooms;
     struct generation *generation; /* the lane's own reference; `file` is of it */
@@ -83,8 +90,7 @@ struct lane {
     bool is_released;       /* activated by hand since start: safe mode lets it pass */
     struct lane *successor; /* opens beside it, to take its place */
     struct lane *next;      /* of those that drain */
-    void (*settled)(void *user, const char *problem); /* once: it took its place, or why not */
-    void *settled_user;
+    struct lane_waiter *waiters;
 };
 
 /* `file` is of `generation`. A lane that cannot be is created all the same, as failed. */

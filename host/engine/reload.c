@@ -9,40 +9,13 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/work.h"
+#include "engine/reload_round.h"
 
 #include <stdlib.h>
 
 enum {
     LOOK_AGAIN_MS = 150,      /* at a file that is still being written */
     WAIT_FOR_FILES_MS = 5000, /* so long an answer is put off for such a file */
-};
-
-struct reload_round;
-
-struct item {
-    struct reload_round *round;
-    char *file, *integration, *words;
-    enum change change;
-};
-
-struct waiter {
-    struct waiter *next;
-    engine_reload_fn done;
-    void *user;
-    int64_t patience_until_ms; /* mono */
-};
-
-/* What one look led to, until it is answered. */
-struct reload_round {
-    struct reload *reload;
-    struct reload_round *next;
-    struct waiter *waiters;
-    struct item **items;
-    size_t count, room;
-    size_t pending; /* lanes begun and not open yet */
-    bool is_planned, is_by_hand, is_out_of_memory;
-    int status;
-    struct err err;
 };
 
 /* A reading under way, on its own thread. */
@@ -58,7 +31,7 @@ struct reading {
 struct reload {
     struct engine *engine;
     struct reading *reading;
-    struct waiter *waiters; /* for the next look */
+    struct reload_waiter *waiters; /* for the next look */
     struct reload_round *rounds;
     struct loop_timer *again;
     bool is_wanted; /* the next look is due as soon as this one is through */
@@ -68,120 +41,19 @@ struct reload {
 
 static void look(struct reload *reload);
 
-/* ---- rounds ---- */
-
-static struct item *add_item(struct reload_round *round, enum change change, const char *file,
-                             const char *integration, struct str words)
-{
-    struct item *item = calloc(1, sizeof *item);
-
-    if (round->count == round->room) {
-        size_t room = round->room > 0 ? round->room * 2 : 16;
-        struct item **items = realloc(round->items, room * sizeof(struct item *));
-
-        if (items == NULL) {
-            free(item);
-            item = NULL;
-        } else {
-            round->items = items;
-            round->room = room;
-        }
-    }
-    if (item == NULL) {
-        round->is_out_of_memory = true;
-        return NULL;
-    }
-    item->round = round;
-    item->change = change;
-    item->file = strdup(file);
-    item->integration = integration != NULL ? strdup(integration) : NULL;
-    item->words = str_dup(words.len > 0 ? words : STR(""));
-    round->items[round->count++] = item;
-    if (item->file == NULL || item->words == NULL ||
-        (integration != NULL && item->integration == NULL))
-        round->is_out_of_memory = true;
-    return item;
-}
-
-static void round_destroy(struct reload_round *round)
-{
-    for (size_t i = 0; i < round->count; i++) {
-        free(round->items[i]->file);
-        free(round->items[i]->integration);
-        free(round->items[i]->words);
-        free(round->items[i]);
-    }
-    free(round->items);
-    free(round);
-}
-
-static void answer_all(struct waiter *waiters, const struct engine_reload_result *result)
-{
-    while (waiters != NULL) {
-        struct waiter *waiter = waiters;
-
-        waiters = waiter->next;
-        waiter->done(waiter->user, result);
-        free(waiter);
-    }
-}
-
-static void answer(struct reload_round *round)
-{
-    _free_ struct engine_reload_item *items = calloc(round->count + 1, sizeof *items);
-    struct engine_reload_result result = {.status = round->status, .err = &round->err};
-
-    if (items == NULL || round->is_out_of_memory)
-        result.status = err_set(&round->err, -ENOMEM, "out of memory");
-    for (size_t i = 0; result.status == 0 && i < round->count; i++) {
-        const struct item *item = round->items[i];
-
-        items[i] = (struct engine_reload_item){item->file, item->integration,
-                                               change_name(item->change), item->words};
-        result.refused += item->change == CHANGE_REFUSED;
-        result.changed += item->change == CHANGE_ADDED || item->change == CHANGE_REPLACED ||
-                          item->change == CHANGE_REMOVED;
-    }
-    result.items = items;
-    result.count = result.status == 0 ? round->count : 0;
-    answer_all(steal(round->waiters), &result);
-}
-
-static void maybe_end(struct reload_round *round)
-{
-    struct reload_round **at = &round->reload->rounds;
-
-    if (!round->is_planned || round->pending > 0)
-        return;
-    while (*at != round)
-        at = &(*at)->next;
-    *at = round->next;
-    answer(round);
-    round_destroy(round);
-}
-
-static void lane_settled(void *user, const char *problem)
-{
-    struct item *item = user;
-    struct reload_round *round = item->round;
-
-    if (problem != NULL) {
-        char *words = strdup(problem);
-
-        item->change = CHANGE_REFUSED;
-        if (words != NULL) {
-            free(item->words);
-            item->words = words;
-        }
-    }
-    round->pending--;
-    maybe_end(round);
-}
+/* One look, held against what runs. */
+struct plan {
+    struct reload *reload;
+    struct reload_round *round;
+    struct generation *next;
+    int64_t now_ms;
+    bool is_waiting;
+};
 
 /* ---- one integration ---- */
 
 static void begin_lane(struct engine *engine, struct generation *next,
-                       const struct config_file *file, struct item *item)
+                       const struct config_file *file, struct reload_item *item)
 {
     struct err err = {0};
     struct lane *lane = lane_create(&engine->rooms, next, file, &err);
@@ -192,11 +64,8 @@ static void begin_lane(struct engine *engine, struct generation *next,
         lane_destroy(lane);
         return;
     }
-    lane->settled = lane_settled;
-    lane->settled_user = item;
-    item->round->pending++;
-    if (engine_add_lane(engine, lane) < 0)
-        lane_settled(item, "out of memory");
+    reload_item_wait(item, lane);
+    (void)engine_add_lane(engine, lane); /* a failure is settled, too */
 }
 
 /* The file is not usable. Somebody who runs goes on; else there is a lane that says why. */
@@ -235,7 +104,7 @@ static struct generation_part part_of(const struct lane *lane)
 }
 
 static void unchanged(struct engine *engine, struct lane *lane, struct generation *next,
-                      struct item *item, bool is_by_hand)
+                      struct reload_item *item, bool is_by_hand)
 {
     struct lane *last = lane->successor != NULL ? lane->successor : lane;
 
@@ -244,9 +113,13 @@ static void unchanged(struct engine *engine, struct lane *lane, struct generatio
         return;
     }
     lane_rebind(last, next, config_find(generation_config(next), lane->name));
+    if (is_by_hand && last->state == LANE_STARTING) {
+        item->change = CHANGE_REPLACED; /* a moment ago, by itself */
+        reload_item_wait(item, last);
+    }
 }
 
-static void log_change(const struct item *item)
+static void log_change(const struct reload_item *item)
 {
     log_integration_scope(item->integration);
     if (item->change == CHANGE_REFUSED && item->integration == NULL)
@@ -258,20 +131,21 @@ static void log_change(const struct item *item)
                  F_STR("change", change_name(item->change)));
 }
 
-static void apply(struct reload_round *round, struct lane *lane, struct generation *next,
-                  const struct config_file *file, enum change change, struct str words)
+static void apply(struct plan *plan, struct lane *lane, const struct config_file *file,
+                  enum change change, struct str words)
 {
-    struct engine *engine = round->reload->engine;
+    struct engine *engine = plan->reload->engine;
+    struct generation *next = plan->next;
     const char *name = lane != NULL ? lane->name : config_file_name(file);
-    struct item *item =
-        add_item(round, change, config_file_path(file != NULL ? file : lane->file), name, words);
+    struct reload_item *item = reload_round_add(
+        plan->round, change, config_file_path(file != NULL ? file : lane->file), name, words);
 
     if (item == NULL)
         return;
     log_change(item);
     switch (change) {
     case CHANGE_NONE:
-        unchanged(engine, lane, next, item, round->is_by_hand);
+        unchanged(engine, lane, next, item, plan->round->is_by_hand);
         break;
     case CHANGE_ADDED:
     case CHANGE_REPLACED:
@@ -289,13 +163,6 @@ static void apply(struct reload_round *round, struct lane *lane, struct generati
 }
 
 /* ---- one look ---- */
-
-struct plan {
-    struct reload_round *round;
-    struct generation *next;
-    int64_t now_ms;
-    bool is_waiting;
-};
 
 /* It did not open as it is now, and nobody asks for another try. */
 static bool was_tried(const struct plan *plan, const struct lane *lane,
@@ -325,12 +192,12 @@ static void plan_file(struct plan *plan, struct lane *lane, const struct config_
 
     plan->is_waiting |= change == CHANGE_WAITING;
     if (!is_dry)
-        apply(plan->round, lane, plan->next, file, change, buf_str(&words));
+        apply(plan, lane, file, change, buf_str(&words));
 }
 
 static void plan_integrations(struct plan *plan, bool is_dry)
 {
-    struct roster *roster = &plan->round->reload->engine->roster;
+    struct roster *roster = &plan->reload->engine->roster;
     const struct config *config = generation_config(plan->next);
 
     for (size_t i = roster->count; i-- > 0;) /* from behind: some are taken out */
@@ -349,20 +216,20 @@ static void plan_plugin(struct plan *plan, const struct catalog_entry *former,
 {
     _buf_ struct buf words = {0};
     enum change change = generation_compare_plugin(former, next, plan->now_ms, &words);
-    const struct item *item;
+    const struct reload_item *item;
 
     plan->is_waiting |= change == CHANGE_WAITING;
     if (is_dry || (next != NULL && next->state == CATALOG_FOREIGN))
         return;
-    item =
-        add_item(plan->round, change, (next != NULL ? next : former)->path, NULL, buf_str(&words));
+    item = reload_round_add(plan->round, change, (next != NULL ? next : former)->path, NULL,
+                            buf_str(&words));
     if (item != NULL)
         log_change(item);
 }
 
 static void plan_plugins(struct plan *plan, bool is_dry)
 {
-    const struct catalog *former = engine_catalog(plan->round->reload->engine);
+    const struct catalog *former = engine_catalog(plan->reload->engine);
     const struct catalog *next = generation_catalog(plan->next);
 
     for (size_t i = 0; i < catalog_count(next); i++) {
@@ -379,17 +246,17 @@ static void plan_plugins(struct plan *plan, bool is_dry)
 /* False: tenon.ini stands in the way of the whole. */
 static bool plan_host(struct plan *plan, bool is_dry)
 {
-    struct reload *reload = plan->round->reload;
+    struct reload *reload = plan->reload;
     _buf_ struct buf words = {0};
     enum change change =
         generation_compare_host(reload->engine->generation, plan->next, plan->now_ms, &words);
     const struct config_file *host = config_host(generation_config(plan->next));
-    struct item *item;
+    struct reload_item *item;
 
     plan->is_waiting |= change == CHANGE_WAITING;
     if (is_dry)
         return true;
-    item = add_item(plan->round, change, config_file_path(host), NULL, buf_str(&words));
+    item = reload_round_add(plan->round, change, config_file_path(host), NULL, buf_str(&words));
     if (item != NULL && strcmp(item->words, reload->host_words) != 0) {
         (void)snprintf(reload->host_words, sizeof reload->host_words, "%s",
                        item->words); /* cut is fine */
@@ -408,31 +275,32 @@ static bool is_worth_waiting(struct plan *plan)
     plan_plugins(plan, true);
     if (!plan->is_waiting)
         return false;
-    for (const struct waiter *waiter = plan->round->waiters; waiter != NULL; waiter = waiter->next)
+    for (const struct reload_waiter *waiter = plan->round->waiters; waiter != NULL;
+         waiter = waiter->next)
         if (waiter->patience_until_ms > now_ms)
             return true;
     return false;
 }
 
-static void give_back_waiters(struct reload_round *round)
+static void give_back_waiters(struct reload *reload, struct reload_round *round)
 {
-    struct waiter **tail = &round->waiters;
+    struct reload_waiter **tail = &round->waiters;
 
     while (*tail != NULL)
         tail = &(*tail)->next;
-    *tail = round->reload->waiters;
-    round->reload->waiters = steal(round->waiters);
+    *tail = reload->waiters;
+    reload->waiters = steal(round->waiters);
 }
 
-static void take(struct reload_round *round, struct generation *take_next)
+static void take(struct reload *reload, struct reload_round *round, struct generation *take_next)
 {
-    struct reload *reload = round->reload;
     struct engine *engine = reload->engine;
-    struct plan plan = {.round = round, .next = take_next, .now_ms = clock_wall_ms()};
+    struct plan plan = {
+        .reload = reload, .round = round, .next = take_next, .now_ms = clock_wall_ms()};
     struct generation *former = engine->generation;
 
     if (is_worth_waiting(&plan)) {
-        give_back_waiters(round);
+        give_back_waiters(reload, round);
     } else if (plan_host(&plan, false)) {
         plan_integrations(&plan, false);
         plan_plugins(&plan, false);
@@ -463,16 +331,18 @@ static void taken(struct work *work)
     round = reload->rounds; /* the one of this look is the newest */
     round->status = reading->status;
     round->err = reading->err;
+    if (round->status == 0 && reload->engine->is_stopping)
+        round->status = err_set(&round->err, E_STOPPED, "the daemon is stopping");
     if (round->status == 0 && (next = generation_create(&reading->setup)) == NULL)
         round->status = err_set(&round->err, -ENOMEM, "out of memory");
     if (next != NULL)
-        take(round, next);
+        take(reload, round, next);
     else
         log_warn("the configuration cannot be read, what runs goes on", F_ERR(&round->err));
     setup_finish(&reading->setup);
     free(reading);
     round->is_planned = true;
-    maybe_end(round);
+    reload_round_maybe_end(round);
     if (reload->is_wanted)
         look(reload);
 }
@@ -523,7 +393,7 @@ static void look(struct reload *reload)
     }
     reload->is_wanted = false;
     loop_timer_clear(reload->again);
-    round->reload = reload;
+    round->list = &reload->rounds;
     round->waiters = steal(reload->waiters);
     round->is_by_hand = round->waiters != NULL;
     round->next = reload->rounds;
@@ -531,7 +401,7 @@ static void look(struct reload *reload)
     round->status = start_reading(reload, &round->err);
     if (round->status < 0) {
         round->is_planned = true;
-        maybe_end(round);
+        reload_round_maybe_end(round);
     }
 }
 
@@ -578,13 +448,13 @@ void reload_destroy(struct reload *reload)
         work_wait(&reload->reading->work);
         reload->reading->reload = NULL; /* its end is on its way and frees it */
     }
-    answer_all(steal(reload->waiters), &result);
+    reload_answer(steal(reload->waiters), &result);
     while (reload->rounds != NULL) {
         struct reload_round *round = reload->rounds;
 
         reload->rounds = round->next;
-        answer_all(steal(round->waiters), &result);
-        round_destroy(round);
+        reload_answer(steal(round->waiters), &result);
+        reload_round_destroy(round);
     }
     loop_timer_destroy(reload->again);
     free(reload);
@@ -593,7 +463,7 @@ void reload_destroy(struct reload *reload)
 void engine_reload(struct engine *engine, engine_reload_fn done, void *user)
 {
     struct reload *reload = engine->reload;
-    struct waiter *waiter;
+    struct reload_waiter *waiter;
 
     if (done != NULL) {
         waiter = calloc(1, sizeof *waiter);
@@ -605,8 +475,8 @@ void engine_reload(struct engine *engine, engine_reload_fn done, void *user)
             done(user, &result);
             return;
         }
-        *waiter = (struct waiter){reload->waiters, done, user,
-                                  clock_mono_us() / 1000 + WAIT_FOR_FILES_MS};
+        *waiter = (struct reload_waiter){reload->waiters, done, user,
+                                         clock_mono_us() / 1000 + WAIT_FOR_FILES_MS};
         reload->waiters = waiter;
     }
     look(reload);

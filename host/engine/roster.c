@@ -17,11 +17,15 @@ int roster_init(struct roster *roster, struct loop *loop, void (*changed)(void *
 
 static void settled(struct lane *lane, const char *problem)
 {
-    void (*fn)(void *user, const char *problem) = lane->settled;
+    struct lane_waiter *waiter = lane->waiters;
 
-    lane->settled = NULL;
-    if (fn != NULL)
-        fn(lane->settled_user, problem);
+    lane->waiters = NULL;
+    while (waiter != NULL) {
+        struct lane_waiter *next = waiter->next;
+
+        waiter->settled(waiter, problem);
+        waiter = next;
+    }
 }
 
 static void destroy(struct lane *lane)
@@ -30,7 +34,7 @@ static void destroy(struct lane *lane)
         return;
     lane->changed = NULL;
     destroy(lane->successor);
-    settled(lane, "the daemon is stopping");
+    settled(lane, "given up: tenond stops, or is out of memory");
     lane_destroy(lane);
 }
 
@@ -88,6 +92,12 @@ static int grow(struct roster *roster)
     roster->lanes = lanes;
     roster->room = room;
     return 0;
+}
+
+void roster_wait(struct lane *lane, struct lane_waiter *waiter)
+{
+    waiter->next = lane->waiters;
+    lane->waiters = waiter;
 }
 
 int roster_add(struct roster *roster, struct lane *lane)

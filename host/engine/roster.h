@@ -27,6 +27,8 @@ struct lane *roster_find(const struct roster *roster, const char *name);
 /* Takes the lane: as a new one, or to follow the one of its name once it is open; a successor that
  * still opens is given up for it. */
 int roster_add(struct roster *roster, struct lane *take_lane);
+/* `waiter` with its function set; also for a lane that is not added yet. */
+void roster_wait(struct lane *lane, struct lane_waiter *waiter);
 void roster_remove(struct roster *roster, struct lane *lane); /* it drains and goes */
 void roster_stop(struct roster *roster);                      /* all of them, for good */
 bool roster_is_idle(const struct roster *roster);

@@ -3,7 +3,16 @@
 runs no code."""
 import json
 
+import pytest
 from daemon import TOP, build_plugin, wait_for
+
+
+@pytest.fixture(autouse=True)
+def ends_in_order(tenon):
+    """Whatever was replaced and thrown away, the end is clean; a sanitizer looks for leaks here."""
+    yield
+    if tenon.is_running():
+        assert tenon.stop() == 0
 
 
 def accepted(receiver, path="/"):
