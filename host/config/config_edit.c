@@ -76,7 +76,7 @@ static bool put_line(struct buf *out, struct str line, const char *word)
     while (at < end && (*at == ' ' || *at == '\t'))
         at++;
     buf_add(out, line.ptr, (size_t)(at - line.ptr));
-    if (at == split + 1)
+    if (at == split + 1 && (at == end || *at == '\r'))
         buf_putc(out, ' ');
     buf_puts(out, word);
     while (at < end && *at != ' ' && *at != '\t' && *at != '\r')

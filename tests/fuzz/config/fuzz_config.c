@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Any bytes as the ini of an integration and as tenon.ini. Whatever comes, every key can be asked
- * for, the settings are JSON and each complaint has words. */
+ * for, the settings are JSON each complaint has words, and setting `enabled` in it is done or
+ * refused, never half. */
 #include "config/config.h"
+#include "config/config_edit.h"
 #include "config/config_memory.h"
 
 #include "base/json.h"
@@ -57,6 +59,18 @@ static void show_both(const struct config_file *file)
     must(!shown.failed);
 }
 
+/* What was set once is set: the second time not a byte changes. */
+static void edit_twice(struct str text, bool is_enabled)
+{
+    _buf_ struct buf once = {0};
+    _buf_ struct buf twice = {0};
+
+    if (config_edit_enabled_text(text, is_enabled, &once, NULL) < 0)
+        return;
+    must(config_edit_enabled_text(buf_str(&once), is_enabled, &twice, NULL) == 0);
+    must(str_equals(buf_str(&once), buf_str(&twice)));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct str text = {(const char *)data, size};
@@ -73,5 +87,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     must(config != NULL && config_integer(config_host(config), "api", "max_connections") >= 1);
     show_both(config_host(config));
     config_destroy(config);
+
+    edit_twice(text, true);
+    edit_twice(text, false);
     return 0;
 }
