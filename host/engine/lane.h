@@ -105,6 +105,7 @@ void lane_set_tried(struct lane *lane, struct generation *generation,
                     const struct config_file *file);
 /* Takes over what `former`, whose place it takes, has counted and learned of the destination. */
 void lane_inherit(struct lane *lane, struct lane *former);
+void lane_take_figures(struct lane *lane, struct lane *former); /* the counts alone */
 /* The lane stays in memory, and is not idle, until each hold is released. */
 void lane_hold(struct lane *lane);
 void lane_release(struct lane *lane);

@@ -158,14 +158,7 @@ void lane_set_tried(struct lane *lane, struct generation *generation,
     generation_unref(former);
 }
 
-static bool has_same_destination(const struct lane *lane, const struct lane *other)
-{
-    return config_file_is_valid(lane->file) && config_file_is_valid(other->file) &&
-           strcmp(config_text(lane->file, "integration", "base_url"),
-                  config_text(other->file, "integration", "base_url")) == 0;
-}
-
-void lane_inherit(struct lane *lane, struct lane *former)
+void lane_take_figures(struct lane *lane, struct lane *former)
 {
     struct lane_figures *to = &lane->figures;
     struct lane_figures *from = &former->figures;
@@ -183,7 +176,20 @@ void lane_inherit(struct lane *lane, struct lane *former)
     *from = (struct lane_figures){0};
     lane->requests_records += former->requests_records;
     former->requests_records = 0;
-    if (has_same_destination(lane, former))
+}
+
+static bool has_same_destination(const struct lane *lane, const struct lane *other)
+{
+    return config_file_is_valid(lane->file) && config_file_is_valid(other->file) &&
+           strcmp(config_text(lane->file, "integration", "base_url"),
+                  config_text(other->file, "integration", "base_url")) == 0;
+}
+
+void lane_inherit(struct lane *lane, struct lane *former)
+{
+    lane_take_figures(lane, former);
+    /* A lane that never opened knows nothing; the store may. */
+    if (former->is_gate_open && has_same_destination(lane, former))
         lane_gate_inherit(&lane->gate, &former->gate);
 }
 

@@ -194,7 +194,7 @@ static void sweep(struct roster *roster)
         }
         *at = lane->next;
         if (heir != NULL)
-            lane_inherit(heir, lane);
+            lane_take_figures(heir, lane);
         destroy(lane);
     }
 }
