@@ -187,6 +187,25 @@ def test_what_a_plugin_says_is_its_integrations(tenon, receiver):
     assert repeated["level"] == "info"
 
 
+def test_the_level_changes_while_running(tenon, receiver):
+    receiver.break_it(status=503, count=2)
+    tenon.host_ini(log="level = info\n")
+    tenon.webhook("hooks", receiver.url("/in"))
+    tenon.start()
+    tenon.add({"id": "quiet"})
+    wait_for(lambda: receiver.stats()["records"] == 1, "the first record")
+    tenon.host_ini(log="level = debug\nform = json\n")
+    tenon.cli("reload")
+    receiver.break_it(status=503, count=2)
+    tenon.add({"id": "loud"})
+    wait_for(lambda: receiver.stats()["records"] == 2, "the second record")
+    tried = [one["entity"] for one in logs(tenon, "hooks") if "tried again" in one["msg"]]
+    assert set(tried) == {"loud"}, tried
+    last = json.loads(tenon.log_text().splitlines()[-1])
+    assert last["integration"] == "hooks" and last["level"] == "debug"
+    assert logs(tenon, "hooks", level="info") != logs(tenon, "hooks")
+
+
 # ---- journald ----------------------------------------------------------------------------------
 
 
@@ -305,6 +324,22 @@ def test_tap_names_who_refused(tenon, receiver):
     assert " verdict     dear v1 #2.1" in third and 'state="succeeded"' in third, third
     bad = tenon.cli("tap", "hooks", "--stage", "nonsense", check=False)
     assert bad.returncode == 1 and "claimed, refused" in bad.stderr
+
+
+def test_a_tap_outlives_the_lane(tenon, receiver):
+    """A changed ini makes a new lane: who taps the integration goes on seeing it."""
+    tenon.webhook("hooks", receiver.url("/in"))
+    tenon.start()
+    with following(tenon, "tap", "hooks", "--json", "--stage", "request,verdict") as client:
+        wait_for(lambda: streams(tenon) == 1, "the tap to be open")
+        tenon.add({"id": "before"})
+        read_json(client, lambda line: line.get("state") == "succeeded")
+        tenon.webhook("hooks", receiver.url("/elsewhere"))
+        tenon.cli("reload")
+        tenon.add({"id": "after"})
+        seen = read_json(client, lambda line: line.get("state") == "succeeded")
+    assert [line["entity"] for line in seen] == ["after", "after"]
+    assert seen[0]["url"] == receiver.url("/elsewhere")
 
 
 def rss_kb(pid):
