@@ -270,6 +270,8 @@ static bool is_worth_waiting(struct plan *plan)
 {
     int64_t now_ms = clock_mono_us() / 1000;
 
+    if (plan->round->waiters == NULL)
+        return false;
     (void)plan_host(plan, true);
     plan_integrations(plan, true);
     plan_plugins(plan, true);

@@ -93,7 +93,7 @@ static void configured(void *user, const struct config *former)
 {
     struct daemon *daemon = user;
 
-    live_apply(config_host(former), config_host(engine_config(daemon->engine)));
+    live_apply(config_host(former), config_host(engine_config(daemon->engine)), daemon->store);
     watch_places(daemon);
 }
 

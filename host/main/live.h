@@ -5,8 +5,11 @@
 
 #include "config/config.h"
 
+struct store;
+
 /* Applies what differs between two readings of tenon.ini; says of the rest that it needs a restart.
  */
-void live_apply(const struct config_file *former, const struct config_file *now);
+void live_apply(const struct config_file *former, const struct config_file *now,
+                struct store *store);
 
 #endif

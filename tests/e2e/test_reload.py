@@ -370,3 +370,53 @@ def test_a_reload_leaks_nothing(tenon, receiver, plugins):
     assert after_descriptors <= descriptors + 2
     if not SANITIZED:  # a sanitizer keeps what is freed
         assert after_kilobytes <= kilobytes + 512, (kilobytes, after_kilobytes)
+
+
+def test_a_plugin_that_comes_after_its_ini_is_taken(tenon, receiver, plugins):
+    versioned_ini(tenon, "hook", receiver)
+    tenon.start()
+    assert "there is no plugin 'versioned'" in tenon.integration("hook")["words"]
+    tenon.add({"id": "one"})
+    put(versioned(tenon, "1"), plugins / "versioned.so")
+    wait_for(lambda: tenon.integration("hook")["state"] == "active", "the plugin to be noticed")
+    wait_for(lambda: "/version/1" in paths(receiver), "what waited")
+
+
+def test_a_mended_plugin_leaves_quarantine_at_once(tenon, receiver, plugins):
+    put(versioned(tenon, "1", "CRASHES"), plugins / "versioned.so")
+    versioned_ini(tenon, "hook", receiver)
+    tenon.start()
+    rows = [{"id": "c-%d" % number} for number in range(20)]
+    tenon.add(*rows)
+    wait_for(lambda: tenon.integration("hook")["state"] == "quarantined", "quarantine", timeout=60)
+    put(versioned(tenon, "2"), plugins / "versioned.so")
+    wait_for(lambda: tenon.integration("hook")["state"] == "active", "the mended build")
+    tenon.cli("submit", "hook", "--selector", "failed")
+    wait_for(lambda: len(taken(receiver)) == 20, "every record", timeout=60)
+    assert paths(receiver) == {"/version/2"}
+
+
+def test_an_ini_that_is_written_in_pieces_is_no_error(tenon, receiver):
+    tenon.webhook("hook", receiver.url("/one"), select="selector = changed\n")
+    text = (tenon.conf / "hook.ini").read_text()
+    tenon.start()
+    with Load(tenon) as load, open(tenon.conf / "hook.ini", "w", encoding="utf-8") as file:
+        for piece in text.replace("/one", "/two").splitlines(keepends=True):
+            file.write(piece[: len(piece) // 2])
+            file.flush()
+            seen = len(taken(receiver))
+            wait_for(lambda seen=seen: len(taken(receiver)) > seen + 3, "the load to go on")
+            file.write(piece[len(piece) // 2 :])
+            file.flush()
+        wait_for(lambda: "/two" in paths(receiver), "the whole ini to be taken")
+    wait_for(lambda: arrived(receiver, load), "everything")
+    assert paths(receiver) == {"/one", "/two"}
+
+
+def test_names_that_are_no_configuration_are_left_alone(tenon, receiver):
+    tenon.webhook("hook", receiver.url("/"))
+    tenon.start()
+    for name in ("hook.ini~", ".hook.ini.swp", "#hook.ini#", "hook.ini.dpkg-new", ".new.ini"):
+        (tenon.conf / name).write_text("[nonsense]\n")
+    assert reload(tenon) == {}
+    assert set(known(tenon)) == {"hook"}

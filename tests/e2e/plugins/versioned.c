@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A plugin that has versions: what it sends says which one sent it, in the path. -DPLUGIN_VERSION
- * names it, -DREFUSES makes activate refuse, -DSLOW_US makes it take its time over each batch. */
+ * names it, -DREFUSES makes activate refuse, -DCRASHES ends the worker over each batch. */
 #include <tenon/tenon.h>
 
-#include <unistd.h>
+#include <stdlib.h>
 
 #ifndef NAME
 #define NAME "versioned"
@@ -35,8 +35,8 @@ static int32_t activate(void *self, tenon_err *err)
 static int32_t prepare(void *self, const tenon_batch *batch, tenon_requests *out, tenon_err *err)
 {
     (void)self, (void)err;
-#ifdef SLOW_US
-    usleep(SLOW_US);
+#ifdef CRASHES
+    abort();
 #endif
     for (uint32_t i = 0; i < batch->count; i++) {
         tenon_request request = tenon_request_init(i, 1, TENON_BODY_RECORD);
