@@ -6,16 +6,14 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "store/store_gather.h"
 #include "store/store_group.h"
 #include "store/store_job.h"
 #include "store/store_upkeep.h"
 
 #include <pthread.h>
 
-enum {
-    GROUP_MAX_DEFAULT = 4096,
-    HAND_OVER_WRITES = 64, /* so many are worth a commit of their own */
-};
+enum { GROUP_MAX_DEFAULT = 4096 };
 
 /* What goes to the loop. It outlives the store when one is still under way at store_close. */
 struct delivery {
@@ -41,13 +39,14 @@ struct store {
     /* The loop's: asked for in this round, and handed over together at its end. A writer woken by
      * the first of them would commit it alone, while the others wait for that commit. */
     struct op_queue new_writes;
-    uint64_t new_weight;
+    uint64_t new_weight, new_puts;
     struct loop_task hand_over;
 
     pthread_mutex_t lock;
     pthread_cond_t has_writes;
     pthread_cond_t has_queries;
     struct op_queue writes; /* these under lock */
+    struct store_gather gather;
     struct op_queue queries;
     struct op_queue compacts;
     struct op_queue finished;
@@ -109,7 +108,37 @@ static struct op_queue take_group_locked(struct store *store, uint64_t *out_writ
         op_queue_add(&group, op_queue_take(&store->writes));
     }
     *out_writes = writes;
+    store_gather_take(&store->gather);
     return group;
+}
+
+/* Waits on has_writes for so long, on the clock that never steps. */
+static void wait_locked(struct store *store, int64_t wait_us)
+{
+    struct timespec until;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &until); /* cannot fail with a clock that exists */
+    until.tv_sec += wait_us / 1000000;
+    until.tv_nsec += wait_us % 1000000 * 1000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    (void)pthread_cond_timedwait(&store->has_writes, &store->lock,
+                                 &until); /* the caller looks why it returned */
+}
+
+static void gather_locked(struct store *store)
+{
+    int64_t until_us = clock_mono_us() + STORE_GATHER_US;
+    int64_t wait_us = STORE_GATHER_US;
+
+    if (!store_gather_start(&store->gather))
+        return;
+    while (!store_gather_is_enough(&store->gather) && !store->is_closing && wait_us > 0) {
+        wait_locked(store, wait_us);
+        wait_us = until_us - clock_mono_us();
+    }
 }
 
 static void commit_group(struct store *store, struct op_queue *group, uint64_t writes)
@@ -128,6 +157,7 @@ static void commit_group(struct store *store, struct op_queue *group, uint64_t w
                   took_us > 0 ? (uint64_t)took_us : 0);
     store->figures.wal_bytes = wal_bytes;
     store->figures.is_full = store->group.is_full;
+    store_gather_end(&store->gather); /* before the answers, which bring the next */
     pthread_mutex_unlock(&store->lock);
     finish_ops(store, group);
 }
@@ -188,20 +218,11 @@ static bool wait_for_work_locked(struct store *store)
         if (store->group.is_full && store->group.probe_us < next_us)
             next_us = store->group.probe_us;
         int64_t wait_us = next_us - clock_mono_us();
-        struct timespec until;
 
         if (wait_us <= 0 || store->compacts.head != NULL || store->upkeep.compact != NULL ||
             store->is_retention_new)
             return true;
-        (void)clock_gettime(CLOCK_MONOTONIC, &until); /* cannot fail with a clock that exists */
-        until.tv_sec += wait_us / 1000000;
-        until.tv_nsec += wait_us % 1000000 * 1000;
-        if (until.tv_nsec >= 1000000000) {
-            until.tv_sec++;
-            until.tv_nsec -= 1000000000;
-        }
-        (void)pthread_cond_timedwait(&store->has_writes, &store->lock,
-                                     &until); /* the loop looks why it returned */
+        wait_locked(store, wait_us);
     }
     return store->writes.head != NULL;
 }
@@ -215,6 +236,8 @@ static void *writer_main(void *argument)
         uint64_t writes = 0;
         pthread_mutex_lock(&store->lock);
         is_on = wait_for_work_locked(store);
+        if (store->writes.head != NULL)
+            gather_locked(store);
         struct op_queue group = take_group_locked(store, &writes);
         pthread_mutex_unlock(&store->lock);
         if (group.head != NULL)
@@ -261,9 +284,11 @@ static void hand_over(struct store *store)
         return;
     pthread_mutex_lock(&store->lock);
     op_queue_append(&store->writes, &store->new_writes);
-    pthread_cond_signal(&store->has_writes);
+    store_gather_add(&store->gather, store->new_puts, store->new_weight);
+    if (store_gather_is_enough(&store->gather))
+        pthread_cond_signal(&store->has_writes);
     pthread_mutex_unlock(&store->lock);
-    store->new_weight = 0;
+    store->new_weight = store->new_puts = 0;
 }
 
 static void on_end_of_round(struct loop_task *task)
@@ -284,7 +309,8 @@ static void submit(struct store *store, struct store_op *op, enum op_kind kind)
         op_queue_add(&store->new_writes, op);
         /* A claim handed over early would meet none of the entities that are on their way. */
         store->new_weight += kind == OP_CLAIM ? 1 : op_weight(op);
-        if (store->new_weight >= HAND_OVER_WRITES)
+        store->new_puts += kind == OP_PUT;
+        if (store->new_weight >= STORE_GATHER_WRITES)
             hand_over(store);
         else
             loop_at_end(store->loop, &store->hand_over);

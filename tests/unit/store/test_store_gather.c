@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "store/store_gather.h"
+
+/* One commit of what is in the queue; `behind` puts come while it is under way. */
+static void commit(struct store_gather *gather, uint64_t behind)
+{
+    store_gather_take(gather);
+    store_gather_add(gather, behind, behind);
+    store_gather_end(gather);
+}
+
+static void test_one_producer_never_waits(void **state)
+{
+    struct store_gather gather = {0};
+
+    (void)state;
+    for (int i = 0; i < 10; i++) {
+        store_gather_add(&gather, 1, 1);
+        assert_false(store_gather_start(&gather));
+        commit(&gather, 0);
+    }
+}
+
+static void test_two_halves_come_together(void **state)
+{
+    struct store_gather gather = {0};
+
+    (void)state;
+    store_gather_add(&gather, 10, 10);
+    assert_false(store_gather_start(&gather)); /* nothing is known yet */
+    commit(&gather, 6);
+    assert_true(store_gather_start(&gather));
+    store_gather_add(&gather, 9, 9);
+    assert_false(store_gather_is_enough(&gather));
+    store_gather_add(&gather, 1, 1); /* all ten are back */
+    assert_true(store_gather_is_enough(&gather));
+    commit(&gather, 0);
+    store_gather_add(&gather, 16, 16);
+    assert_false(store_gather_start(&gather)); /* they are together already */
+}
+
+static void test_large_puts_wait_for_nobody(void **state)
+{
+    struct store_gather gather = {0};
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        store_gather_add(&gather, 8, 800);
+        assert_false(store_gather_start(&gather));
+        commit(&gather, 0);
+    }
+    store_gather_add(&gather, 1, 100);
+    assert_false(store_gather_start(&gather));
+}
+
+static void test_who_stays_away_is_soon_forgotten(void **state)
+{
+    struct store_gather gather = {0};
+    int waits = 0;
+
+    (void)state;
+    store_gather_add(&gather, 32, 32);
+    commit(&gather, 0);
+    for (int i = 0; i < 10; i++) {
+        store_gather_add(&gather, 0, 20); /* claims and verdicts */
+        waits += store_gather_start(&gather);
+        commit(&gather, 0);
+    }
+    assert_in_range(waits, 1, 5);
+    store_gather_add(&gather, 1, 1);
+    assert_false(store_gather_start(&gather));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_one_producer_never_waits),
+        cmocka_unit_test(test_two_halves_come_together),
+        cmocka_unit_test(test_large_puts_wait_for_nobody),
+        cmocka_unit_test(test_who_stays_away_is_soon_forgotten),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
