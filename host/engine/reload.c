@@ -112,6 +112,10 @@ static void unchanged(struct engine *engine, struct lane *lane, struct generatio
         begin_lane(engine, next, config_find(generation_config(next), lane->name), item);
         return;
     }
+    if (last->former_words[0] != '\0') {
+        log_integration_scope(last->name);
+        log_info("the present configuration is what runs, again");
+    }
     lane_rebind(last, next, config_find(generation_config(next), lane->name));
     if (is_by_hand && last->state == LANE_STARTING) {
         item->change = CHANGE_REPLACED; /* a moment ago, by itself */
