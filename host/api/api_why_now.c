@@ -46,8 +46,12 @@ static bool is_wanted(const struct why *why, const struct engine_integration *in
         api_why_newest(why, integration->number, integration->name);
     bool is_known = newest != NULL && newest->version == why->version;
 
-    if (why->is_deleted || !integration->is_enabled || strcmp(integration->state, "failed") == 0 ||
-        strcmp(integration->state, "starting") == 0 || strcmp(integration->state, "stopping") == 0)
+    static const char *const not_at_work[] = {"inactive", "starting", "failed", "stopping"};
+    bool is_at_work = integration->is_enabled;
+
+    for (size_t i = 0; i < sizeof(not_at_work) / sizeof(not_at_work[0]); i++)
+        is_at_work &= strcmp(integration->state, not_at_work[i]) != 0;
+    if (why->is_deleted || !is_at_work)
         return false;
     return why->only.len == 0
                ? !is_known || why->is_rendered

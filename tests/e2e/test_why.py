@@ -6,7 +6,7 @@ import json
 import threading
 
 import pytest
-from daemon import wait_for
+from daemon import TOP, build_plugin, free_port, wait_for
 
 TICKETS = """[integration]
 plugin = ticketfairy
@@ -223,6 +223,42 @@ def test_a_lane_that_waits_says_what_for(tenon, receiver):
     assert "not looked at yet" in one["explanation"] and "paused" in one["explanation"]
     assert "Retry-After" in one["explanation"]
     assert one["now"]["wanted"] is True
+
+
+def test_an_open_breaker_is_named(tenon):
+    tenon.webhook(
+        "hooks",
+        "http://127.0.0.1:%d/in" % free_port(),
+        more="[breaker]\nconnection_failures = 1\nopen = 1h\nopen_max = 1h\n",
+    )
+    tenon.start()
+    tenon.add({"id": "evt-1"})
+    one = when(
+        tenon, "evt-1", "hooks", lambda one: one["state"] == "breaker-open", "the breaker to open"
+    )
+    assert "breaker-open" in one.get("waits_for", one.get("explanation")) and one["next_at"]
+    assert newest(one)["history"][0]["error_class"] == "connection"
+
+
+def test_a_plugin_that_hangs_is_not_waited_for(tenon):
+    plugins = tenon.folder / "plugins"
+    build_plugin(
+        TOP / "tests/e2e/plugins/hostile.c", plugins / "loop.so", 'NAME="loop"', "HOW=LOOP"
+    )
+    tenon.host_ini(plugins=[plugins])
+    tenon.ini(
+        "bad",
+        "[integration]\nplugin = loop\nbase_url = http://127.0.0.1:1\ncall_timeout = 1h\n"
+        "[select]\ntype = event\n",
+    )
+    tenon.start()
+    tenon.add({"id": "evil-1", "text": "evil"})
+    when(tenon, "evil-1", "bad", in_state("in_flight"), "the plugin to hang")
+    answer = tenon.get("/api/v1/why?entity=evil-1&rendered=yes")
+    (one,) = answer.json["integrations"]
+    assert one["now"] == {"words": "its plugin takes too long to say"}
+    assert "takes too long" in tenon.cli("why", "evil-1", "bad").stdout
+    assert "it is on its way now" in tenon.cli("why", "evil-1").stdout
 
 
 def test_delivered_once_is_delivered(tenon, receiver):
