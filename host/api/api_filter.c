@@ -238,12 +238,14 @@ static int set_member(struct api_filter *filter, const char *name, const json_t 
     return status;
 }
 
-static int read_body(struct api_filter *filter, struct str body, struct err *err)
+int api_filter_read(struct api_filter *filter, struct str body, struct err *err)
 {
     json_error_t problem;
     const char *name;
     json_t *value;
     int status = 0;
+    body = str_trim(body);
+    filter->query.limit = LIMIT_DEFAULT;
     json_t *json = json_loadb(body.len > 0 ? body.ptr : "{}", body.len > 0 ? body.len : 2,
                               JSON_REJECT_DUPLICATES, &problem);
 
@@ -258,6 +260,7 @@ static int read_body(struct api_filter *filter, struct str body, struct err *err
             status = set_member(filter, name, value, err);
     }
     json_decref(json);
+    borrow(filter);
     return status;
 }
 
@@ -268,13 +271,11 @@ struct api_filter *api_filter_of_body(struct api_call *call)
 
     if (filter == NULL)
         return NULL;
-    filter->query.limit = LIMIT_DEFAULT;
-    int status = read_body(filter, str_trim(http_exchange_body(call->exchange)), &err);
+    int status = api_filter_read(filter, http_exchange_body(call->exchange), &err);
     if (status < 0) {
         api_reply_error(call, status, &err);
         return NULL;
     }
-    borrow(filter);
     return steal(filter);
 }
 

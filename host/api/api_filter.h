@@ -22,6 +22,9 @@ struct api_filter {
 /* Each answers the call and gives NULL when something is not usable. */
 struct api_filter *api_filter_of_arguments(struct api_call *call);
 struct api_filter *api_filter_of_body(struct api_call *call);
+/* The body alone, into a zeroed filter from calloc: pure, so that it can be fuzzed. 0, E_SYNTAX,
+ * E_USAGE or -ENOMEM. */
+int api_filter_read(struct api_filter *filter, struct str body, struct err *err);
 void api_filter_destroy(struct api_filter *filter); /* NULL allowed */
 
 /* Members that every answer about a query has, behind others: where_failed, where_words, next. */
