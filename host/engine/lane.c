@@ -11,6 +11,7 @@ enum {
     CLAIM_BYTES = 1 << 20,
     LOOK_AGAIN_MS = 1000, /* after a claim that failed */
     LOOK_LATEST_MS = 60000,
+    LOOK_GRAIN_MS = 10,
     LEASE_SLACK_MS = 60000,
 };
 
@@ -38,6 +39,9 @@ static void wait_for_due(struct lane *lane)
     }
     if (until == 0)
         return;
+    /* Retries fall due one by one: those of a few milliseconds share a claim and its commit. */
+    if (until < lane->looked_ms + LOOK_GRAIN_MS)
+        until = lane->looked_ms + LOOK_GRAIN_MS;
     until -= now;
     /* Looked at once a minute at least: the wall clock may have stepped. */
     loop_timer_set(lane->timer, until < 0 ? 0 : until < LOOK_LATEST_MS ? until : LOOK_LATEST_MS);
@@ -119,6 +123,7 @@ void lane_look(struct lane *lane)
     }
     lane->is_claiming = true;
     lane->must_look_again = false;
+    lane->looked_ms = now;
     lane->claim = (struct store_claim){
         .op.done = claim_done,
         .integration = lane->number,

@@ -73,6 +73,7 @@ struct lane {
     struct batch *batches;
     struct outbox outbox;
     struct loop_timer *timer;  /* when to look again */
+    int64_t looked_ms;         /* when it claimed last */
     int64_t next_due_ms;       /* by clock_due_ms; what the store said last */
     uint64_t requests_records; /* records in all requests, to size the window */
     struct lane_figures figures;
