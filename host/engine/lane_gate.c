@@ -11,8 +11,8 @@
 #include <tenon/tenon.h>
 
 /* One answer of many that asks for quiet speaks for its record: others are answered well all the
- * while. The lane pauses when they are more than a third of late, or when nothing else is known. */
-static const double quiet_weight = 1.0 / 16;
+ * while. The lane pauses when they are a third or more of the last ones, about. */
+enum { QUIET_ANSWERS = 16 };
 static const double quiet_most = 1.0 / 3;
 
 int lane_gate_init(struct lane_gate *gate, const struct config_file *file, struct err *err)
@@ -36,7 +36,6 @@ int lane_gate_init(struct lane_gate *gate, const struct config_file *file, struc
     *gate = (struct lane_gate){
         .retry_after_max_ms = config_integer(file, "retry", "retry_after_max"),
         .heeds_headers = config_is_true(file, "rate_limit", "headers"),
-        .quiet_share = 1,
         .quota_left = -1,
         .limit_set = (int)ceiling,
         .requests_per_record = 1,
@@ -294,14 +293,15 @@ static void heed_retry_after(struct lane_gate *gate, const struct http_request *
 {
     bool asks = http->failure == HTTP_ANSWERED && (http->status == 429 || http->status == 503) &&
                 http->retry_after_ms > 0;
-    bool is_first = gate->quiet_share >= 1;
     int64_t wait_ms;
     char words[100];
 
     if (http->failure != HTTP_ANSWERED)
         return;
-    gate->quiet_share += ((asks ? 1 : 0) - gate->quiet_share) * quiet_weight;
-    if (!asks || (gate->quiet_share < quiet_most && !is_first))
+    if (gate->answers < QUIET_ANSWERS)
+        gate->answers++;
+    gate->quiet_share += ((asks ? 1 : 0) - gate->quiet_share) / gate->answers;
+    if (!asks || gate->quiet_share < quiet_most)
         return;
     wait_ms = http->retry_after_ms < gate->retry_after_max_ms ? http->retry_after_ms
                                                               : gate->retry_after_max_ms;

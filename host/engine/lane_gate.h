@@ -62,7 +62,8 @@ struct lane_gate {
 
     int64_t paused_until_ms;
     bool is_hushed;     /* the pause is the destination's wish: what waits for a connection waits */
-    double quiet_share; /* of late answers: those that asked for quiet; 1 until one did not */
+    double quiet_share; /* of late answers: those that asked for quiet */
+    uint32_t answers;   /* that it is the share of, up to some */
     int64_t quota_left, quota_until_ms; /* -1: not told */
     uint32_t outstanding;               /* requests given to the HTTP client */
     int limit_set;                      /* what the destination was told last */

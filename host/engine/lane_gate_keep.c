@@ -122,6 +122,7 @@ void lane_gate_inherit(struct lane_gate *gate, const struct lane_gate *former)
     lane_gate_write(former, now_ms, &text);
     lane_gate_read(gate, buf_str(&text), now_ms);
     gate->quiet_share = former->quiet_share;
+    gate->answers = former->answers;
     gate->requests_per_record = former->requests_per_record;
 }
 
