@@ -94,6 +94,9 @@ static bool is_state(struct str text)
 
     if (text.len > TRACE_STATE_BYTES_MAX)
         return false;
+    for (size_t i = 0; i < text.len; i++) /* blanks between members are blanks and tabs alone */
+        if ((text.ptr[i] < ' ' && text.ptr[i] != '\t') || text.ptr[i] > '~')
+            return false;
     while (str_next(&text, ',', &member)) {
         member = str_trim(member);
         if (member.len > 0 && (!is_member(member) || ++count > TRACE_STATE_MEMBERS_MAX))

@@ -67,8 +67,8 @@ static void what_is_not_well_formed_is_none(void **state)
 
 static void a_bad_state_is_left_behind(void **state)
 {
-    static const char *const bad[] = {"a",     "=1",     "a=", "A=1", "a=b=c",
-                                      "a=1,b", "a=\x7f", ",",  "_a=1"};
+    static const char *const bad[] = {"a",      "=1",         "a=",         "A=1", "a=b=c", "a=1,b",
+                                      "a=\x7f", "a=1,\n b=2", "a=\xc3\xa9", ",",   "_a=1"};
     _buf_ struct buf out = {0};
     _buf_ struct buf many = {0};
 
