@@ -47,6 +47,12 @@ static void put_active(struct buf *out, const struct engine_integration *integra
                          integration->is_well);
 }
 
+static void put_former(struct buf *out, const struct engine_integration *integration)
+{
+    put_integration_line(out, "tenon_integration_former_configuration", integration->name, NULL,
+                         NULL, integration->is_former);
+}
+
 static void put_requests(struct buf *out, const struct engine_integration *integration)
 {
     put_integration_line(out, "tenon_requests_total", integration->name, NULL, NULL,
@@ -150,6 +156,8 @@ static const struct {
 } integration_metrics[] = {
     {"tenon_integration_active", "gauge", "1 when the integration is open and delivering.",
      put_active},
+    {"tenon_integration_former_configuration", "gauge",
+     "1 when its present files are refused and it runs by the former ones.", put_former},
     {"tenon_records_total", "counter", "Records by verdict since the daemon started.", put_records},
     {"tenon_requests_total", "counter", "Requests sent since the daemon started.", put_requests},
     {"tenon_attempt_errors_total", "counter", "Attempts that did not deliver, by error class.",

@@ -7,13 +7,26 @@ static bool same_value(const struct config_value *one, const struct config_value
     return one->is_pair == other->is_pair && strcmp(one->text, other->text) == 0;
 }
 
+/* Most often it has the same place. */
+static const struct config_value *twin_of(const struct config_file *file, size_t at,
+                                          const struct config_file *other)
+{
+    const struct config_value *value = &file->values[at];
+    const struct config_value *guess = at < other->value_count ? &other->values[at] : NULL;
+
+    if (guess != NULL && strcmp(guess->key, value->key) == 0 &&
+        strcmp(guess->section, value->section) == 0)
+        return guess;
+    return config_value_find(other, value->section, value->key);
+}
+
 /* What the other file sets differently, or sets and this one does not. */
 static const struct config_value *find_difference(const struct config_file *file,
                                                   const struct config_file *other, size_t *at)
 {
     for (; *at < file->value_count; ++*at) {
         const struct config_value *value = &file->values[*at];
-        const struct config_value *twin = config_value_find(other, value->section, value->key);
+        const struct config_value *twin = twin_of(file, *at, other);
 
         if (twin == NULL || !same_value(value, twin))
             return value;

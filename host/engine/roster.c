@@ -55,9 +55,20 @@ void roster_finish(struct roster *roster)
 
 struct lane *roster_find(const struct roster *roster, const char *name)
 {
-    for (size_t i = 0; i < roster->count; i++)
-        if (strcmp(roster->lanes[i]->name, name) == 0)
-            return roster->lanes[i];
+    size_t low = 0;
+    size_t high = roster->count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = strcmp(roster->lanes[middle]->name, name);
+
+        if (order == 0)
+            return roster->lanes[middle];
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
     return NULL;
 }
 

@@ -181,11 +181,14 @@ def test_a_broken_ini_changes_nothing_and_says_why(tenon, receiver):
         assert "hook.ini:%d: [retry] max_attempts" % line in row["words"]
         assert "former configuration" in tenon.cli("integration", "show", "hook").stdout
         assert "former" in tenon.cli("integration", "list").stdout
+        metric = 'tenon_integration_former_configuration{integration="hook"} '
+        assert metric + "1" in tenon.get("/metrics").body.decode()
         sent = load.sent
         wait_for(lambda: load.sent > sent + 100, "more load")
         tenon.ini("hook", good.replace("/good", "/mended"))
         wait_for(lambda: "/mended" in paths(receiver), "the mended ini to be taken by itself")
         assert "words" not in tenon.integration("hook")
+        assert metric + "0" in tenon.get("/metrics").body.decode()
     wait_for(lambda: arrived(receiver, load), "everything")
     assert receiver.stats()["duplicates"] == 0
 
