@@ -103,6 +103,8 @@ static bool on_row(struct store_query *query, const struct store_row *row)
     case WHY_ATTEMPTS:
         if (why->submissions[why->asked].started_ms == 0)
             why->submissions[why->asked].started_ms = row->started_ms;
+        why->submissions[why->asked].has_request = row->request.len > 0;
+        why->submissions[why->asked].error_class = row->error_class;
         api_put_attempt(&why->submissions[why->asked].attempts, row);
         break;
     }

@@ -1,6 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What was found out about one entity, between api_why.c (asks the store) and api_why_tell.c (tells
- * the story). Inside this room only. */
+ * the story). Inside this room only.
+ *
+ * The names of the answer, which stay: entity{id, type, version, created_at, updated_at, deleted},
+ * integrations[] of {integration, plugin, enabled, state, words; looked, looked_at; explanation,
+ * will_look (no submission of the present version); now{wanted, refused_by, reason, verdict, file,
+ * line, or words why it is not known}; rendered{as_of, requests[], payload} when asked for; next,
+ * next_at, waits_for, command; submissions[], newest first: what a list has of each, superseded_by
+ * {number, version, state}, details, and history[] of its attempts}. What is not there is left out.
+ */
 #ifndef API_WHY_H
 #define API_WHY_H
 
@@ -18,6 +26,8 @@ struct why_submission {
     int64_t changed_ms;
     int64_t started_ms; /* of its first attempt, when that was asked for; 0: unknown */
     bool is_trimmed;
+    bool has_request;    /* its last attempt came so far as to have one */
+    int error_class;     /* of its last attempt */
     bool wants_history;  /* its integration's newest, or among the newest of all */
     char *name;          /* the integration's */
     struct buf members;  /* of its JSON object */

@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <tenon/tenon.h>
 
 enum { PATIENCE_MS = 2000 };
 
@@ -40,22 +41,48 @@ static void on_patience(void *user)
         api_why_finish(why);
 }
 
-static bool is_wanted(const struct why *why, const struct engine_integration *integration)
+static bool is_at_work(const struct engine_integration *integration)
+{
+    static const char *const not_at_work[] = {"inactive", "starting", "failed", "stopping"};
+    bool is_so = integration->is_enabled;
+
+    for (size_t i = 0; i < sizeof(not_at_work) / sizeof(not_at_work[0]); i++)
+        is_so &= strcmp(integration->state, not_at_work[i]) != 0;
+    return is_so;
+}
+
+/* A record that the plugin did not survive, or is at just now, is not given to it once more out of
+ * curiosity: each death counts towards the plugin's quarantine. */
+static bool is_dangerous(const struct why_submission *submission)
+{
+    bool is_first = submission->state == SUBMISSION_IN_FLIGHT && submission->started_ms == 0;
+    bool is_lost =
+        submission->error_class == TENON_E_PERMANENT || submission->error_class == TENON_E_UNKNOWN;
+
+    return is_first ||
+           (submission->state != SUBMISSION_SUCCEEDED && is_lost && !submission->has_request);
+}
+
+static bool is_wanted(const struct why *why, const struct engine_integration *integration,
+                      bool *out_is_dangerous)
 {
     const struct why_submission *newest =
         api_why_newest(why, integration->number, integration->name);
     bool is_known = newest != NULL && newest->version == why->version;
 
-    static const char *const not_at_work[] = {"inactive", "starting", "failed", "stopping"};
-    bool is_at_work = integration->is_enabled;
-
-    for (size_t i = 0; i < sizeof(not_at_work) / sizeof(not_at_work[0]); i++)
-        is_at_work &= strcmp(integration->state, not_at_work[i]) != 0;
-    if (why->is_deleted || !is_at_work)
+    *out_is_dangerous = newest != NULL && is_dangerous(newest);
+    if (why->is_deleted || !is_at_work(integration) ||
+        (why->only.len > 0 && !str_is(buf_str(&why->only), integration->name)))
         return false;
-    return why->only.len == 0
-               ? !is_known || why->is_rendered
-               : str_is(buf_str(&why->only), integration->name) && (!is_known || why->is_rendered);
+    return !is_known || why->is_rendered;
+}
+
+static void ask_one(struct why *why, struct why_now *now)
+{
+    if (now->words.len > 0)
+        why->open--;
+    else
+        engine_dry_run(why->call->engine, now->name, buf_str(&why->entity), on_now, now);
 }
 
 void api_why_ask_now(struct why *why)
@@ -68,17 +95,22 @@ void api_why_ask_now(struct why *why)
     for (size_t i = 0; i < most && why->now != NULL && why->patience != NULL; i++) {
         struct engine_integration integration;
         engine_integration_at(engine, i, &integration);
-        char *name = is_wanted(why, &integration) ? str_dup(str_of(integration.name)) : NULL;
-        if (name != NULL)
-            why->now[why->now_count++] = (struct why_now){.why = why, .name = name};
+        bool is_dangerous = false;
+        char *name =
+            is_wanted(why, &integration, &is_dangerous) ? str_dup(str_of(integration.name)) : NULL;
+        if (name == NULL)
+            continue;
+        struct why_now *now = &why->now[why->now_count++];
+        *now = (struct why_now){.why = why, .name = name};
+        if (is_dangerous)
+            buf_puts(&now->words, "its plugin has not come through this record yet");
     }
     /* One more is open while they are started, as some answer at once. */
     why->open = why->now_count + 1;
     if (why->now_count > 0)
         loop_timer_set(why->patience, PATIENCE_MS);
     for (size_t i = 0; i < why->now_count; i++)
-        engine_dry_run(why->call->engine, why->now[i].name, buf_str(&why->entity), on_now,
-                       &why->now[i]);
+        ask_one(why, &why->now[i]);
     why->open--;
     settle(why);
 }

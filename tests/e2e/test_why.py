@@ -240,25 +240,40 @@ def test_an_open_breaker_is_named(tenon):
     assert newest(one)["history"][0]["error_class"] == "connection"
 
 
-def test_a_plugin_that_hangs_is_not_waited_for(tenon):
+def hostile(tenon, how, more):
+    """A plugin that misbehaves on evil records, as the integration `bad`."""
     plugins = tenon.folder / "plugins"
     build_plugin(
-        TOP / "tests/e2e/plugins/hostile.c", plugins / "loop.so", 'NAME="loop"', "HOW=LOOP"
+        TOP / "tests/e2e/plugins/hostile.c", plugins / "bad.so", 'NAME="bad"', "HOW=" + how
     )
     tenon.host_ini(plugins=[plugins])
     tenon.ini(
         "bad",
-        "[integration]\nplugin = loop\nbase_url = http://127.0.0.1:1\ncall_timeout = 1h\n"
-        "[select]\ntype = event\n",
+        "[integration]\nplugin = bad\nbase_url = http://127.0.0.1:1\n%s"
+        "[retry]\nbase = 10ms\nmax = 50ms\n" % more,
     )
     tenon.start()
-    tenon.add({"id": "evil-1", "text": "evil"})
+
+
+def test_a_plugin_that_hangs_is_not_waited_for(tenon):
+    hostile(tenon, "LOOP", "call_timeout = 1h\n[select]\ntype = event\nselector = none\n")
+    tenon.add({"id": "evil-1", "text": "evil"}, {"id": "evt-2", "text": "good"})
+    tenon.cli("submit", "bad", "--entity", "evil-1")
     when(tenon, "evil-1", "bad", in_state("in_flight"), "the plugin to hang")
-    answer = tenon.get("/api/v1/why?entity=evil-1&rendered=yes")
-    (one,) = answer.json["integrations"]
-    assert one["now"] == {"words": "its plugin takes too long to say"}
-    assert "takes too long" in tenon.cli("why", "evil-1", "bad").stdout
-    assert "it is on its way now" in tenon.cli("why", "evil-1").stdout
+    assert told(tenon, "evt-2", "bad")["now"] == {"words": "its plugin takes too long to say"}
+    assert "takes too long" in tenon.cli("why", "evt-2").stdout
+    assert "it is on its way now" in tenon.cli("why", "evil-1", "bad").stdout
+
+
+def test_looking_does_not_kill_the_plugin_again(tenon):
+    hostile(tenon, "NULL_POINTER", "[select]\ntype = event\n")
+    tenon.add({"id": "evil-1", "text": "evil"})
+    one = when(tenon, "evil-1", "bad", in_state("failed"), "the record to be parked")
+    crashes = tenon.integration("bad")["worker"]["crashes"]
+    for _ in range(6):
+        assert "not come through" in tenon.cli("why", "evil-1", "bad").stdout
+    assert tenon.integration("bad")["worker"]["crashes"] == crashes
+    assert newest(one)["history"][-1]["reason"] in tenon.cli("why", "evil-1").stdout
 
 
 def test_delivered_once_is_delivered(tenon, receiver):
