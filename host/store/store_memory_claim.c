@@ -184,6 +184,7 @@ static void add_attempt(struct store_memory *memory, const struct store_outcome 
     (void)store_memory_copy(outcome->answer, &attempt->answer);
     (void)store_memory_copy(outcome->trace, &attempt->trace);
     row->last_attempt = memory->attempts.count;
+    row->flags = flags_with_class(row->flags, outcome->error_class);
 }
 
 /* The caller has reserved room for the attempt. */

@@ -112,6 +112,7 @@ static bool give_submission(struct answer *answer, uint64_t number)
         .state = submission->state,
         .attempts = submission->attempts,
         .updated_ms = submission->changed_ms,
+        .error_class = flags_class(submission->flags, submission->state),
         .is_trimmed = (submission->flags & FLAG_TRIMMED) != 0,
         .due_ms = submission->has_due ? submission->due_ms : 0,
         .reason = store_memory_str(&submission->reason),
@@ -127,20 +128,10 @@ static bool give_submission(struct answer *answer, uint64_t number)
         row.started_ms = last->started_ms;
         row.duration_us = last->duration_us;
         row.http_status = last->http_status;
-        row.error_class = last->error_class;
     }
     store_rules_key(memory->uuid, row.name, row.id, row.version, submission->salt, row.key_space);
     row.key = (struct str){row.key_space, 32};
     return give(answer, &row);
-}
-
-static int error_class_of(const struct store_memory *memory,
-                          const struct store_memory_submission *row)
-{
-    const struct store_memory_attempt *last =
-        row->last_attempt != 0 ? &memory->attempts.rows[row->last_attempt - 1] : NULL;
-
-    return last != NULL && last->attempt == row->attempts ? last->error_class : 0;
 }
 
 static void answer_submissions(struct answer *answer)
@@ -158,8 +149,7 @@ static void answer_submissions(struct answer *answer)
         bool is_wanted =
             !row->is_removed &&
             (query->integration == 0 || row->integration == query->integration) &&
-            store_rules_filter(filter, row->state, row->changed_ms) &&
-            (filter->error_class == 0 || error_class_of(memory, row) == filter->error_class) &&
+            store_rules_filter(filter, row->state, row->flags, row->changed_ms) &&
             (query->id.len == 0 ||
              str_equals(store_memory_str(&memory->entities.rows[row->entity].id), query->id));
         bool goes_on = !is_wanted || give_submission(answer, number);

@@ -194,8 +194,10 @@ const char *store_refusal_name(enum store_refusal refusal)
 }
 
 bool store_rules_filter(const struct store_filter *filter, enum submission_state state,
-                        int64_t changed_ms)
+                        uint32_t flags, int64_t changed_ms)
 {
+    if (filter->error_class != 0 && flags_class(flags, state) != filter->error_class)
+        return false;
     if (filter->states != 0 && (filter->states & submission_state_bit(state)) == 0)
         return false;
     return changed_ms >= filter->since_ms &&

@@ -47,6 +47,21 @@ enum {
     FLAG_TRIMMED = 16, /* retention removed attempts and a reason; never cleared */
 };
 
+/* Beside them stands the error class of the last attempt, so that a list by class looks at rows
+ * alone. */
+enum { FLAG_CLASS_SHIFT = 8, FLAG_CLASS_MASK = 0xff00 };
+static inline uint32_t flags_with_class(uint32_t flags, int error_class)
+{
+    uint32_t class = (uint32_t)-error_class & 0xff;
+    return (flags & ~(uint32_t)FLAG_CLASS_MASK) | class << FLAG_CLASS_SHIFT;
+}
+/* What is in flight has its last attempt before it. */
+static inline int flags_class(uint32_t flags, enum submission_state state)
+{
+    uint32_t class = (flags & FLAG_CLASS_MASK) >> FLAG_CLASS_SHIFT;
+    return state == SUBMISSION_IN_FLIGHT ? 0 : -(int)class;
+}
+
 enum { STORE_ERROR_UNKNOWN = TENON_E_UNKNOWN };
 
 enum { LOOK_WAITING_MAX = 8 };
@@ -100,7 +115,7 @@ struct store_move_facts {
 enum store_refusal store_rules_move(int action, const struct store_move_facts *facts,
                                     const struct submission_look *look);
 bool store_rules_filter(const struct store_filter *filter, enum submission_state state,
-                        int64_t changed_ms); /* all of it but the error class */
+                        uint32_t flags, int64_t changed_ms); /* all of it but the error class */
 
 /* What the index of ids holds in their place, as a smaller index is a faster one; 0 to 2^47 - 1.
  * Ids that come one after the other, by number or by time, stand close together in it. It is keyed

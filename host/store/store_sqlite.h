@@ -56,6 +56,9 @@ enum store_sqlite_statement {
     S_LIST_ENTITY,
     S_LIST_WALK,
     S_LIST_ROW,
+    S_SPAN_SAVE,
+    S_LIST_SPANS,
+    S_LIST_UNTIL,
     S_AGING_ADD,
     S_AGING_NEXT,
     S_AGING_DROP,
@@ -90,6 +93,14 @@ struct store_sqlite_lease {
     int64_t until_ms;
     uint32_t integration;
     uint32_t outstanding;
+};
+
+/* The one that grows; see store_sqlite_span.c. */
+struct store_sqlite_span {
+    uint64_t first, last;
+    int64_t born_ms;
+    uint32_t integration; /* 0: there is none yet */
+    bool is_changed;
 };
 
 struct store_sqlite_integration {
@@ -141,6 +152,7 @@ struct store_sqlite_writer {
         now_ms; /* wall time of the write under way, for stamps; clock_due_ms says what is due */
     int64_t held_since_us; /* a checkpoint could not fold all of the log in; 0: it could */
     int64_t checkpoint_ms;
+    struct store_sqlite_span span, span_committed;
     uint64_t cleaned[SUBMISSION_STATES], cleaned_committed[SUBMISSION_STATES]; /* retention's */
 
     struct store_sqlite_life life, life_committed;
@@ -265,6 +277,11 @@ int store_sqlite_find_asked(struct store_sqlite_writer *writer, struct str id,
 int store_sqlite_ask_again(struct store_sqlite_writer *writer,
                            struct store_sqlite_integration *integration,
                            struct store_sqlite_submission *row, bool is_blocked, struct err *err);
+/* ---- store_sqlite_span.c ---- */
+int store_sqlite_span_add(struct store_sqlite_writer *writer, uint32_t integration, uint64_t number,
+                          struct err *err);
+int store_sqlite_span_flush(struct store_sqlite_writer *writer, struct err *err);
+
 /* ---- store_sqlite_clean.c ---- */
 /* A submission has ended; notes it when retention's cursor for that state has passed it. */
 int store_sqlite_age(struct store_sqlite_writer *writer, enum submission_state state,

@@ -283,6 +283,18 @@ static int load_cleaned(struct store_sqlite_writer *writer, sqlite3_stmt *row, s
     return 0;
 }
 
+static int load_span(struct store_sqlite_writer *writer, sqlite3_stmt *row, struct err *err)
+{
+    (void)err;
+    writer->span = (struct store_sqlite_span){
+        .first = (uint64_t)sqlite3_column_int64(row, 0),
+        .last = (uint64_t)sqlite3_column_int64(row, 1),
+        .integration = (uint32_t)sqlite3_column_int64(row, 2),
+        .born_ms = sqlite3_column_int64(row, 3),
+    };
+    return 0;
+}
+
 static void integrations_forget(struct store_sqlite_writer *writer)
 {
     for (size_t i = 0; i < writer->integration_count; i++)
@@ -320,6 +332,11 @@ int store_sqlite_cache_load(struct store_sqlite_writer *writer, struct err *err)
         status = each_row(writer, "SELECT num, name FROM types ORDER BY num", load_type, err);
     if (status == 0)
         status = each_row(writer, "SELECT state, submission FROM cleaned", load_cleaned, err);
+    if (status == 0)
+        status = each_row(writer,
+                          "SELECT first, last, integration, born_ms FROM spans"
+                          " ORDER BY first DESC LIMIT 1",
+                          load_span, err);
     if (status == 0)
         status = load_rest(writer, err);
     store_sqlite_cache_committed(writer);
@@ -361,11 +378,11 @@ static int flush_integration(struct store_sqlite_writer *writer,
 int store_sqlite_cache_flush(struct store_sqlite_writer *writer, struct err *err)
 {
     int64_t due_ms = clock_due_ms();
-    int status = 0;
+    int status = store_sqlite_span_flush(writer, err);
 
     if (due_ms - writer->life.due_ms >= DUE_SAVED_EVERY_MS)
         writer->life.due_ms = due_ms;
-    if (memcmp(&writer->life, &writer->life_committed, sizeof(writer->life)) != 0) {
+    if (status == 0 && memcmp(&writer->life, &writer->life_committed, sizeof(writer->life)) != 0) {
         sqlite3_stmt *save = store_sqlite_use(
             &writer->handle, S_LIFE,
             "UPDATE life SET seq = ?1, entity = ?2, submission = ?3, entities = ?4, due_ms = ?5");
@@ -387,6 +404,7 @@ void store_sqlite_cache_committed(struct store_sqlite_writer *writer)
     writer->types_committed = writer->type_count;
     writer->leases_changed = false;
     memcpy(writer->cleaned_committed, writer->cleaned, sizeof(writer->cleaned));
+    writer->span_committed = writer->span;
     for (size_t i = 0; i < writer->integration_count; i++) {
         struct store_sqlite_integration *integration = &writer->integrations[i];
         integration->is_changed = false;
@@ -399,6 +417,7 @@ int store_sqlite_cache_rollback(struct store_sqlite_writer *writer, struct err *
 {
     writer->life = writer->life_committed;
     memcpy(writer->cleaned, writer->cleaned_committed, sizeof(writer->cleaned));
+    writer->span = writer->span_committed;
     types_forget(writer, writer->types_committed);
     int status = load_rest(writer, err);
     store_sqlite_cache_committed(writer);

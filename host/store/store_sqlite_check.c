@@ -31,6 +31,10 @@ static const struct {
     {"each submission has its entity and its integration",
      "SELECT count(*) FROM submissions s WHERE NOT EXISTS (SELECT 1 FROM entities e WHERE e.num ="
      " s.entity) OR NOT EXISTS (SELECT 1 FROM integrations i WHERE i.number = s.integration)"},
+    {"each submission stands in a span of its integration",
+     "SELECT count(*) FROM submissions s WHERE NOT EXISTS (SELECT 1 FROM spans p WHERE p.first ="
+     " (SELECT max(first) FROM spans WHERE first <= s.num) AND s.num <= p.last AND p.integration ="
+     " s.integration)"},
     {"each attempt has its submission",
      "SELECT count(*) FROM attempts a WHERE NOT EXISTS (SELECT 1 FROM submissions s WHERE s.num ="
      " a.num >> 16)"},

@@ -21,6 +21,7 @@ struct met {
     uint64_t number; /* 0: none */
     uint32_t integration;
     enum submission_state state;
+    uint32_t flags;
     int64_t changed_ms;
 };
 
@@ -71,7 +72,7 @@ static void read_row(struct store_sqlite_db *reader, sqlite3_stmt *columns, stru
     row->started_ms = sqlite3_column_int64(columns, 11);
     row->duration_us = sqlite3_column_int64(columns, 12);
     row->http_status = sqlite3_column_int(columns, 13);
-    row->error_class = sqlite3_column_int(columns, 14);
+    row->error_class = flags_class((uint32_t)sqlite3_column_int64(columns, 18), row->state);
     row->updated_ms = sqlite3_column_int64(columns, 15);
     row->data = store_sqlite_column(columns, 17);
     row->is_trimmed = (sqlite3_column_int64(columns, 18) & FLAG_TRIMMED) != 0;
@@ -103,13 +104,9 @@ static int give(struct list *list, uint64_t number, bool *out_goes_on, struct er
     int code = one != NULL ? sqlite3_step(one) : SQLITE_ERROR;
     if (code == SQLITE_ROW) {
         struct store_row row = {0};
-        int error_class = query->filter.error_class;
         read_row(list->reader, one, &row);
-        if (error_class == 0 || row.error_class == error_class) {
-            list->given++;
-            *out_goes_on =
-                query->row(query, &row) && (query->limit == 0 || list->given < query->limit);
-        }
+        list->given++;
+        *out_goes_on = query->row(query, &row) && (query->limit == 0 || list->given < query->limit);
     } else if (code != SQLITE_DONE) {
         status = failed(list, err);
     }
@@ -124,8 +121,8 @@ static int head_move(struct list *list, struct head *head, struct err *err)
 {
     sqlite3_stmt *next = store_sqlite_use(
         list->reader, S_LIST_HEAD,
-        "SELECT num, changed_ms FROM submissions INDEXED BY submissions_state WHERE state = ?1 AND"
-        " state NOT IN (1, 2) AND integration = ?2 AND num < ?3 ORDER BY num DESC LIMIT 1");
+        "SELECT num, flags, changed_ms FROM submissions INDEXED BY submissions_state WHERE state ="
+        " ?1 AND state NOT IN (1, 2) AND integration = ?2 AND num < ?3 ORDER BY num DESC LIMIT 1");
 
     (void)sqlite3_bind_int(next, 1, head->state);
     (void)sqlite3_bind_int64(next, 2, head->integration);
@@ -133,8 +130,10 @@ static int head_move(struct list *list, struct head *head, struct err *err)
     int code = next != NULL ? sqlite3_step(next) : SQLITE_ERROR;
     head->met = (struct met){0};
     if (code == SQLITE_ROW)
-        head->met = (struct met){(uint64_t)sqlite3_column_int64(next, 0), head->integration,
-                                 (enum submission_state)head->state, sqlite3_column_int64(next, 1)};
+        head->met =
+            (struct met){(uint64_t)sqlite3_column_int64(next, 0), head->integration,
+                         (enum submission_state)head->state,
+                         (uint32_t)sqlite3_column_int64(next, 1), sqlite3_column_int64(next, 2)};
     int status = code == SQLITE_ROW || code == SQLITE_DONE ? 0 : failed(list, err);
     (void)sqlite3_reset(next); /* repeats the step's code */
     return status;
@@ -149,7 +148,8 @@ static int rows_move(struct list *list, struct err *err)
         list->met = (struct met){(uint64_t)sqlite3_column_int64(list->rows, 0),
                                  (uint32_t)sqlite3_column_int64(list->rows, 1),
                                  (enum submission_state)sqlite3_column_int(list->rows, 2),
-                                 sqlite3_column_int64(list->rows, 3)};
+                                 (uint32_t)sqlite3_column_int64(list->rows, 3),
+                                 sqlite3_column_int64(list->rows, 4)};
     return code == SQLITE_ROW || code == SQLITE_DONE ? 0 : failed(list, err);
 }
 
@@ -217,7 +217,7 @@ static sqlite3_stmt *rows_of(struct list *list)
     if (query->id.len > 0) {
         sqlite3_stmt *rows = store_sqlite_use(
             list->reader, S_LIST_ENTITY,
-            "SELECT num, integration, state, changed_ms FROM submissions INDEXED BY"
+            "SELECT num, integration, state, flags, changed_ms FROM submissions INDEXED BY"
             " submissions_entity WHERE entity = (SELECT num FROM entities WHERE id_hash = ?2 AND"
             " id = ?3) AND num < ?1 ORDER BY num DESC");
         (void)sqlite3_bind_int64(rows, 2, store_rules_hash(list->reader->uuid, query->id));
@@ -227,15 +227,44 @@ static sqlite3_stmt *rows_of(struct list *list)
     if (list->head_count > 0 || query->filter.states == 1u << SUBMISSION_IN_FLIGHT)
         return store_sqlite_use(
             list->reader, S_LIST_FLIGHT,
-            "SELECT b.num, b.integration, b.state, b.changed_ms FROM leases l CROSS JOIN"
+            "SELECT b.num, b.integration, b.state, b.flags, b.changed_ms FROM leases l CROSS JOIN"
             " submissions b ON b.num BETWEEN l.first AND l.last WHERE b.state = 1 AND b.due_ms IS"
             " NULL AND b.num < ?1 UNION ALL"
-            " SELECT num, integration, state, changed_ms FROM submissions d INDEXED BY"
+            " SELECT num, integration, state, flags, changed_ms FROM submissions d INDEXED BY"
             " submissions_due WHERE d.due_ms IS NOT NULL AND d.state = 1 AND d.num < ?1"
             " ORDER BY 1 DESC");
+    if (query->integration != 0) {
+        sqlite3_stmt *rows = store_sqlite_use(
+            list->reader, S_LIST_SPANS,
+            "SELECT s.num, s.integration, s.state, s.flags, s.changed_ms FROM spans p INDEXED BY"
+            " spans_integration CROSS JOIN submissions s ON s.num BETWEEN p.first AND"
+            " min(p.last, ?1 - 1) WHERE p.integration = ?2 AND p.first < ?1"
+            " ORDER BY p.first DESC, s.num DESC");
+        (void)sqlite3_bind_int64(rows, 2, query->integration);
+        return rows;
+    }
     return store_sqlite_use(list->reader, S_LIST_WALK,
-                            "SELECT num, integration, state, changed_ms FROM submissions"
+                            "SELECT num, integration, state, flags, changed_ms FROM submissions"
                             " WHERE num < ?1 ORDER BY num DESC");
+}
+
+/* What was born after `until` has not changed before. */
+static int skip_younger(struct list *list, struct err *err)
+{
+    sqlite3_stmt *find =
+        store_sqlite_use(list->reader, S_LIST_UNTIL,
+                         "SELECT last FROM spans WHERE born_ms < ?1 ORDER BY first DESC LIMIT 1");
+    uint64_t last = 0;
+
+    (void)sqlite3_bind_int64(find, 1, list->query->filter.until_ms);
+    int code = find != NULL ? sqlite3_step(find) : SQLITE_ERROR;
+    if (code == SQLITE_ROW)
+        last = (uint64_t)sqlite3_column_int64(find, 0);
+    int status = code == SQLITE_ROW || code == SQLITE_DONE ? 0 : failed(list, err);
+    (void)sqlite3_reset(find); /* repeats the step's code */
+    if (status == 0 && last + 1 < list->below)
+        list->below = last + 1;
+    return status;
 }
 
 static int list_start(struct list *list, struct err *err)
@@ -244,8 +273,10 @@ static int list_start(struct list *list, struct err *err)
     bool has_heads = list->query->id.len == 0 && states != 0 &&
                      (states & submission_state_bit(SUBMISSION_SUCCEEDED)) == 0 &&
                      (states & ~(uint32_t)STATES_UNINDEXED) != 0;
-    int status = has_heads ? add_heads(list, err) : 0;
+    int status = list->query->filter.until_ms > 0 ? skip_younger(list, err) : 0;
 
+    if (status == 0 && has_heads)
+        status = add_heads(list, err);
     if (status < 0 || (has_heads && (states & STATES_UNINDEXED) == 0))
         return status;
     list->rows = rows_of(list);
@@ -259,18 +290,20 @@ static int run(struct list *list, struct err *err)
 {
     const struct store_query *query = list->query;
     struct met met;
+    /* Failed ones of one class stand far apart, so each look is a page of its own. */
+    int most = query->filter.error_class != 0 ? STORE_LOOK_MAX / 3 : STORE_LOOK_MAX;
     int status = list_start(list, err);
 
     for (int looked = 0; status == 0; looked++) {
-        bool goes_on = looked < STORE_LOOK_MAX;
+        bool goes_on = looked < most;
         status = list_next(list, &met, err);
         if (status < 0 || met.number == 0)
             break;
         if (goes_on && (query->integration == 0 || met.integration == query->integration) &&
-            store_rules_filter(&query->filter, met.state, met.changed_ms))
+            store_rules_filter(&query->filter, met.state, met.flags, met.changed_ms))
             status = give(list, met.number, &goes_on, err);
         if (status == 0 && !goes_on) {
-            list->query->next = looked < STORE_LOOK_MAX ? met.number : met.number + 1;
+            list->query->next = looked < most ? met.number : met.number + 1;
             break;
         }
     }

@@ -154,6 +154,8 @@ static int record_move(struct store_sqlite_writer *writer,
     }
     if (row->state == SUBMISSION_UNKNOWN)
         row->flags |= FLAG_UNKNOWN;
+    if (outcome->is_attempt && outcome->event != EVENT_RELEASED)
+        row->flags = flags_with_class(row->flags, outcome->error_class);
     if ((row->flags & FLAG_NEWER_WAITS) != 0)
         status = settle_newer(writer, row, &reason, space, now_ms, err);
     if (status == 0)

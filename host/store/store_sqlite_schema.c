@@ -12,6 +12,7 @@
  * - submissions_state: all that is neither in flight nor succeeded, for lists and replays.
  * - attempts.num: submission << 16 | attempt, which makes an index unnecessary.
  * - life.due_ms: about what clock_due_ms said at the last commit, all due_ms being by that clock.
+ * - spans: numbers that one integration's submissions got in a row, see store_sqlite_span.c.
  * - leases: the claims under way, see struct store_sqlite_lease.
  * - cleaned, aging: how far retention has looked, and what ended behind that; see
  *   store_sqlite_clean.c. */
@@ -77,6 +78,12 @@ static const char *const steps[] = {
     "NULL, PRIMARY KEY (state, ended_ms, submission)) WITHOUT ROWID;",
     /* Behind the data, so that no row without one is read any further for it. */
     "ALTER TABLE entities ADD COLUMN trace TEXT; ALTER TABLE attempts ADD COLUMN trace TEXT;",
+    "CREATE TABLE spans (first INTEGER PRIMARY KEY, last INTEGER NOT NULL, integration INTEGER NOT "
+    "NULL, born_ms INTEGER NOT NULL);"
+    "CREATE INDEX spans_integration ON spans (integration, first);"
+    "INSERT INTO spans SELECT min(num), max(num), integration, min(changed_ms) FROM (SELECT num,"
+    " integration, changed_ms, num - row_number() OVER (PARTITION BY integration ORDER BY num) AS"
+    " start FROM submissions) GROUP BY integration, start;",
 };
 
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };

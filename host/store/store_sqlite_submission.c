@@ -65,7 +65,8 @@ int store_sqlite_submission_add(struct store_sqlite_writer *writer,
     (void)sqlite3_bind_int64(add, 9, writer->now_ms);
     store_sqlite_count(integration, SUBMISSION_NONE, row->state);
     *out_number = number;
-    return store_sqlite_run(writer, add, "cannot add a submission", err);
+    int status = store_sqlite_run(writer, add, "cannot add a submission", err);
+    return status < 0 ? status : store_sqlite_span_add(writer, integration->number, number, err);
 }
 
 int store_sqlite_submission_move(struct store_sqlite_writer *writer,
@@ -178,7 +179,7 @@ int store_sqlite_submission_lost(struct store_sqlite_writer *writer,
 
     if (!submission_step(&row->state, event))
         return 0;
-    row->flags |= FLAG_UNKNOWN;
+    row->flags = flags_with_class(row->flags | FLAG_UNKNOWN, STORE_ERROR_UNKNOWN);
     row->due_ms = now_ms;
     row->has_due = true;
     int status = store_sqlite_submission_move(writer, integration, row, from, reason, err);

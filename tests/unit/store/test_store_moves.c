@@ -153,6 +153,54 @@ static void assert_list(struct fixture *f, struct store_query query, size_t coun
         assert_int_equal(rows[i].row.submission, numbers[i]);
 }
 
+/* Lanes take turns, each with a few rows at a time. */
+static void test_lists_of_one_integration_among_others(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t both[2] = {f->integration, add_integration(f, "other")};
+    uint64_t mine[40];
+    size_t count = 0;
+
+    for (int i = 0; i < 40; i++) {
+        char id[8];
+        snprintf(id, sizeof(id), "e-%d", i);
+        fixture_at(NOW_MS + i);
+        put(f, id, "1");
+        for (int lane = 0; lane < 2; lane++) {
+            if (lane == 0 && i % 3 == 0)
+                continue;
+            struct store_claim claim;
+            f->integration = both[lane];
+            take(f, WALK_CHANGED, 2, &claim);
+            for (size_t at = 0; lane == 0 && at < claim.count; at++)
+                mine[count++] = claim.records[at].submission;
+            for (size_t at = 0; at < claim.count; at++)
+                tell_event(f, &claim.records[at], EVENT_ACCEPTED, 0);
+            store_claim_finish(&claim);
+        }
+    }
+    f->integration = both[0];
+    assert_true(count > 30);
+    for (size_t i = 0; i < count / 2; i++) {
+        uint64_t swapped = mine[i];
+        mine[i] = mine[count - 1 - i];
+        mine[count - 1 - i] = swapped;
+    }
+    assert_list(f, (struct store_query){.integration = both[0]}, count, mine);
+    assert_list(f, (struct store_query){.integration = both[0], .after = mine[9]}, count - 10,
+                mine + 10);
+    assert_int_equal(ask(f,
+                         (struct store_query){.query = QUERY_SUBMISSIONS,
+                                              .integration = both[1],
+                                              .filter.until_ms = NOW_MS + 20},
+                         NULL),
+                     20);
+    if (strcmp(scheme, "sqlite") == 0) {
+        fixture_reopen(f);
+        assert_list(f, (struct store_query){.integration = both[0]}, count, mine);
+    }
+}
+
 static void test_filters_pick(void **state)
 {
     struct fixture *f = *state;
@@ -450,6 +498,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(test_filters_pick),
+        CASE(test_lists_of_one_integration_among_others),
         CASE(test_list_brings_the_data_when_asked),
         CASE(test_list_is_bounded_and_goes_on),
         CASE(test_retry_takes_up_what_ended),
