@@ -109,6 +109,7 @@ struct store_sqlite_integration {
     uint64_t cursor;
     uint64_t by_hand_end; /* the walk set back by hand goes so far; 0: there is none */
     enum store_walk by_hand;
+    uint64_t entity_max; /* of no later entity is there a submission; mostly they come in order */
     bool is_changed;
     bool is_counted; /* some delta is not 0 */
     int64_t deltas[SUBMISSION_STATES];

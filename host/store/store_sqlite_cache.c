@@ -253,6 +253,7 @@ static int load_integration(struct store_sqlite_writer *writer, sqlite3_stmt *ro
         .cursor = (uint64_t)sqlite3_column_int64(row, 2),
         .by_hand = (enum store_walk)sqlite3_column_int(row, 3),
         .by_hand_end = (uint64_t)sqlite3_column_int64(row, 4),
+        .entity_max = writer->life.entity,
     };
     if (grown[count].name == NULL)
         return err_set(err, -ENOMEM, "no memory for an integration");

@@ -51,6 +51,9 @@ int store_sqlite_submission_add(struct store_sqlite_writer *writer,
         " base, flags, due_ms, changed_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?8, ?9)");
     uint64_t number = ++writer->life.submission;
 
+    if (row->entity > integration->entity_max)
+        integration->entity_max = row->entity;
+
     (void)sqlite3_bind_int64(add, 1, (int64_t)number);
     (void)sqlite3_bind_int64(add, 2, integration->number);
     (void)sqlite3_bind_int64(add, 3, (int64_t)row->entity);
@@ -119,10 +122,14 @@ int store_sqlite_look(struct store_sqlite_writer *writer, uint32_t integration, 
                          "SELECT num, version, state, flags, due_ms IS NULL FROM submissions"
                          " INDEXED BY submissions_entity WHERE entity = ?1 AND integration = ?2"
                          " ORDER BY num DESC");
+    const struct store_sqlite_integration *owner =
+        store_sqlite_integration_find(writer, integration, NULL);
     int code = SQLITE_ERROR;
     bool is_enough = false;
 
     *out = (struct submission_look){0};
+    if (owner != NULL && entity > owner->entity_max)
+        return 0; /* a new entity that the walk meets: no index needs to be asked */
     (void)sqlite3_bind_int64(look, 1, (int64_t)entity);
     (void)sqlite3_bind_int64(look, 2, integration);
     while (!is_enough && look != NULL && (code = sqlite3_step(look)) == SQLITE_ROW) {
