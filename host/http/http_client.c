@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Spreads work over a few HTTP threads. One is a bottleneck where a destination answers faster than
- * one core can ask: the other core stands half idle, since thread and peer wake each other on the
- * same one. Two threads, each with half of the connections, were measured a third faster. */
+ * Spreads work over a few HTTP threads: destinations among them, and where libcurl does the
+ * sending also the connections of one destination, since a thread of libcurl's is a bottleneck
+ * where a destination answers faster than one core can ask. In clear (http_plain.h) a second thread
+ * only costs its wake-ups. */
 #include "http/http_client.h"
 
 #include "http/http_thread.h"
@@ -79,10 +80,12 @@ void http_client_destroy(struct http_client *client)
 }
 
 /* A destination with one connection keeps its order of sending, so it stays on one thread; so does
- * one with a certificate file or a socket of its own: such are not where the speed is needed. */
+ * one with a certificate file or a socket of its own, where the speed is not needed, and one in
+ * clear, which one thread serves faster than two. */
 static bool wants_one_thread(const struct http_destination_settings *settings)
 {
-    return settings->max_connections == 1 || settings->is_tls || settings->unix_socket != NULL;
+    return settings->max_connections == 1 || settings->is_tls || settings->unix_socket != NULL ||
+           (settings->proxy == NULL && !settings->follow_redirects);
 }
 
 struct http_destination *http_destination_create(struct http_client *client,
