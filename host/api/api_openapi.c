@@ -37,7 +37,9 @@ static void put_operation(struct buf *out, const struct api_route *route)
 {
     struct str rest = str_of(route->arguments);
     struct str name;
-    bool is_json = strcmp(route->path, "/metrics") != 0;
+    const char *content = strcmp(route->path, "/metrics") == 0    ? "text/plain"
+                          : route->handler == api_integration_tap ? "application/x-ndjson"
+                                                                  : "application/json";
 
     api_put_comma(out);
     buf_puts(out, strcmp(route->method, "GET") == 0      ? "\"get\":{"
@@ -61,7 +63,7 @@ static void put_operation(struct buf *out, const struct api_route *route)
         "\"default\":{\"description\":\"Refused or "
         "failed\",\"content\":{\"application/problem+json\":"
         "{\"schema\":{\"$ref\":\"#/components/schemas/Problem\"}}}}}}",
-        is_json ? "application/json" : "text/plain");
+        content);
 }
 
 /* Rows of one path need not stand together: the first of them writes all. */

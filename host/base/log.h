@@ -62,8 +62,8 @@ void log_keep(const char *integration, enum log_level level, const char *words,
 
 /* From here on this thread's lines carry integration=name, are kept for it (base/log_ring.h) and,
  * in the journal, have TENON_INTEGRATION. Entered at the doors where an integration's work begins;
- * nests. `name` is borrowed until the matching leave; NULL: nobody's. A field "integration" on a
- * line goes before it. */
+ * nests. `name` is borrowed until the matching leave, so it outlives the block; NULL: nobody's. A
+ * field "integration" on a line goes before it. */
 const char *log_integration_enter(const char *name); /* what was current, for leave */
 void log_integration_leave(const char *before);
 

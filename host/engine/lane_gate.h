@@ -41,6 +41,7 @@ struct lane_gate_pass {
 /* Its line in the store. */
 struct lane_gate_kept {
     struct store *store;
+    const char *name; /* the integration's, for log lines; borrowed */
     struct store_keep write;
     struct store_query read;
     struct buf text; /* of the write or the read under way */
@@ -121,7 +122,8 @@ void lane_gate_figures(struct lane_gate *gate, int64_t now_ms, struct lane_limit
 
 /* Asks the store; `loaded` then runs once, `idle` whenever a write ends. */
 void lane_gate_load(struct lane_gate *gate, struct store *store, uint32_t integration,
-                    void (*loaded)(void *user), void (*idle)(void *user), void *user);
+                    const char *name, void (*loaded)(void *user), void (*idle)(void *user),
+                    void *user);
 /* The same destination under another ini: what `former` learned. */
 void lane_gate_inherit(struct lane_gate *gate, const struct lane_gate *former);
 void lane_gate_keep(struct lane_gate *gate);          /* now: a state changed */

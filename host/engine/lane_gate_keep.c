@@ -133,6 +133,7 @@ static void keep_done(struct store_op *op)
     struct lane_gate *gate =
         (struct lane_gate *)(void *)((char *)kept - offsetof(struct lane_gate, kept));
 
+    log_integration_scope(kept->name);
     kept->is_busy = false;
     if (op->status < 0 && op->status != E_STOPPED)
         log_warn("could not keep the lane's state, a restart would forget it", F_ERR(&op->error));
@@ -187,6 +188,7 @@ static void read_done(struct store_op *op)
         (struct lane_gate_kept *)(void *)((char *)op - offsetof(struct lane_gate_kept, read.op));
     struct lane_gate *gate = kept->read.user;
 
+    log_integration_scope(kept->name);
     kept->is_busy = false;
     if (op->status < 0)
         log_warn("could not read what the lane learned, it begins anew", F_ERR(&op->error));
@@ -196,12 +198,14 @@ static void read_done(struct store_op *op)
 }
 
 void lane_gate_load(struct lane_gate *gate, struct store *store, uint32_t integration,
-                    void (*loaded)(void *user), void (*idle)(void *user), void *user)
+                    const char *name, void (*loaded)(void *user), void (*idle)(void *user),
+                    void *user)
 {
     struct lane_gate_kept *kept = &gate->kept;
 
     *kept = (struct lane_gate_kept){
         .store = store,
+        .name = name,
         .write = {.op.done = keep_done, .integration = integration, .name = str_of(kept_name)},
         .read = {.op.done = read_done,
                  .query = QUERY_KEPT,

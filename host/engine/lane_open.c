@@ -403,7 +403,8 @@ void lane_open(struct lane *lane, uint32_t number)
     lane->outbox.name = lane->name;
     if (lane->state != LANE_STARTING)
         return;
-    lane_gate_load(&lane->gate, lane->rooms->store, number, gate_loaded, gate_idle, lane);
+    lane_gate_load(&lane->gate, lane->rooms->store, number, lane->name, gate_loaded, gate_idle,
+                   lane);
     if ((lane->has_where || lane->has_transform) && open_jq(lane, &err) < 0)
         lane_fail(lane, err.text);
     else if (open_plugin(lane, &err) < 0)

@@ -118,20 +118,6 @@ static void on_signal(uv_signal_t *handle, int number)
 
 /* ---- opening: from the ground up ---- */
 
-static void log_messages(const struct config *config)
-{
-    for (size_t i = 0; i < config_message_count(config); i++) {
-        const struct config_error *message = config_message(config, i);
-
-        if (message->is_warning)
-            log_warn("configuration", F_STR("file", message->file), F_INT("line", message->line),
-                     F_STR("code", message->code), F_STR("error", message->text));
-        else
-            log_error("configuration", F_STR("file", message->file), F_INT("line", message->line),
-                      F_STR("code", message->code), F_STR("error", message->text));
-    }
-}
-
 static int read_settings(struct daemon *daemon, const struct options *options, struct err *err)
 {
     const struct config_file *host;
@@ -143,7 +129,7 @@ static int read_settings(struct daemon *daemon, const struct options *options, s
     daemon->is_safe =
         options->is_safe || (config_file_is_valid(host) && config_is_true(host, "host", "safe"));
     logging_apply(host);
-    log_messages(daemon->settings.setup.config);
+    logging_config_messages(daemon->settings.setup.config);
     if (!config_file_is_valid(host))
         return err_set(err, E_REFUSED, "%s has errors: see the lines above, or `tenond --check`",
                        config_file_path(host));

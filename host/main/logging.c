@@ -20,6 +20,34 @@ void logging_apply(const struct config_file *host)
         log_warn("log goes to standard error", F_ERR(&err));
 }
 
+/* "conf.d/stripe-eu.ini" is stripe-eu's; tenon.ini is nobody's. */
+static struct str integration_of_file(const char *file)
+{
+    const char *slash = strrchr(file, '/');
+    struct str name = str_of(slash != NULL ? slash + 1 : file);
+
+    if (name.len <= 4 || str_is(name, "tenon.ini"))
+        return STR_NONE;
+    return (struct str){name.ptr, name.len - 4};
+}
+
+void logging_config_messages(const struct config *config)
+{
+    for (size_t i = 0; i < config_message_count(config); i++) {
+        const struct config_error *message = config_message(config, i);
+        const struct log_field fields[] = {
+            F_TEXT("integration", integration_of_file(message->file)),
+            F_STR("file", message->file),
+            F_INT("line", message->line),
+            F_STR("code", message->code),
+            F_STR("error", message->text),
+            {.kind = LOG_FIELD_END},
+        };
+
+        log_write(message->is_warning ? LOG_WARN : LOG_ERROR, "configuration", fields);
+    }
+}
+
 /* "NAME#jq" is the helper that runs NAME's jq programs. */
 static struct str integration_of(const char *instance)
 {

@@ -13,6 +13,9 @@ struct engine;
  * cannot be had (no journal) is said in a line, and standard error stands in. */
 void logging_apply(const struct config_file *host);
 
+/* A line for each complaint about the files, as their integrations' when they are one's. */
+void logging_config_messages(const struct config *config);
+
 /* Plugins' lines become log lines of their integrations. What a worker of several integrations says
  * without naming one counts for each of them; `engine` knows them, and *engine may be NULL yet. */
 struct plugin_events logging_plugin_events(struct engine **engine);

@@ -187,6 +187,16 @@ def test_what_a_plugin_says_is_its_integrations(tenon, receiver):
     assert repeated["level"] == "info"
 
 
+def test_what_is_wrong_with_an_ini_is_its_integrations(tenon, receiver):
+    tenon.webhook("good", receiver.url("/in"))
+    tenon.ini("bad", "[integration]\nplugin = webhook\nbase_url = http://x\n[retry]\nmax = never\n")
+    tenon.start()
+    lines = logs(tenon, "bad", level="error")
+    assert [line["msg"] for line in lines] == ["configuration", "integration not started"], lines
+    assert (lines[0]["line"], "max" in lines[0]["error"]) == (5, True), lines[0]
+    assert logs(tenon, "good", level="error") == []
+
+
 def test_the_level_changes_while_running(tenon, receiver):
     receiver.break_it(status=503, count=2)
     tenon.host_ini(log="level = info\n")
