@@ -8,6 +8,7 @@
 
 #include "engine/arena.h"
 #include "engine/lane.h"
+#include "http/http_client.h"
 
 enum stage { STAGE_JQ, STAGE_PLUGIN };
 
@@ -120,7 +121,32 @@ bool splitting_take_call(struct batch *batch, const uint32_t *indexes, uint32_t 
 
 /* ---- sending.c ---- */
 
+/* A request under way. */
+struct sending {
+    struct http_request http;
+    struct batch *batch;
+    const uint32_t *records; /* indexes of batch->records */
+    uint32_t record_count;
+    bool is_probe;           /* of the gate's breaker */
+    struct str line;         /* "POST https://..." for `tenon why` */
+    struct str trace;        /* the traceparent in it, or none */
+    struct delivery *lookup; /* that asks whether they had arrived; NULL: it delivers them */
+    struct sending *next;    /* that waits for the judge */
+};
+
+/* The answer as it is usually read, by its status. */
+struct settlement sending_read(const struct sending *sending);
+/* All of its records have this verdict, or go again in halves. */
+void sending_settle(struct sending *sending, const struct settlement *settlement);
+void sending_settle_one(struct sending *sending, uint32_t i, const struct settlement *settlement);
+void sending_end(struct sending *sending); /* every record of it is settled, or goes again */
+
 /* Sends what the plugin prepared; each answer settles its records. `reply` is kept by the batch. */
 void sending_start(struct delivery *delivery, struct plugin_reply *reply);
+
+/* ---- judging.c ---- */
+
+/* Has the plugin's judge read the answer, then ends it. */
+void judging_ask(struct sending *sending);
 
 #endif

@@ -71,6 +71,10 @@ struct lane {
     bool is_drained;    /* the last claim found the end of the walk */
     uint32_t in_flight; /* records claimed and not yet written down */
     struct batch *batches;
+    struct sending *judge_first, *judge_last; /* answers that wait for the plugin's judge */
+    uint32_t judged;                          /* answers that are at it */
+    uint32_t judge_deaths;                    /* in a row */
+    char judge_words[400];                    /* of the last one */
     struct outbox outbox;
     struct loop_timer *timer;  /* when to look again */
     int64_t looked_ms;         /* when it claimed last */

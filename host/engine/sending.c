@@ -15,18 +15,6 @@ enum {
     ANSWER_EXCERPT = 240,
 };
 
-/* A request under way. */
-struct sending {
-    struct http_request http;
-    struct batch *batch;
-    const uint32_t *records; /* indexes of batch->records */
-    uint32_t record_count;
-    bool is_probe;           /* of the gate's breaker */
-    struct str line;         /* "POST https://..." for `tenon why` */
-    struct str trace;        /* the traceparent in it, or none */
-    struct delivery *lookup; /* that asks whether they had arrived; NULL: it delivers them */
-};
-
 static struct judgement usual_reading(const struct sending *sending)
 {
     return sending->lookup != NULL ? judge_lookup(sending->http.status)
@@ -56,7 +44,14 @@ static struct settlement answered(const struct sending *sending, const struct ju
     };
 }
 
-static void sending_end(struct sending *sending)
+struct settlement sending_read(const struct sending *sending)
+{
+    const struct judgement usual = usual_reading(sending);
+
+    return answered(sending, &usual);
+}
+
+void sending_end(struct sending *sending)
 {
     struct batch *batch = sending->batch;
 
@@ -66,7 +61,7 @@ static void sending_end(struct sending *sending)
     batch_advance(batch);
 }
 
-static void settle_one(struct sending *sending, uint32_t i, const struct settlement *s)
+void sending_settle_one(struct sending *sending, uint32_t i, const struct settlement *s)
 {
     if (sending->lookup != NULL)
         reconcile_take(sending->lookup, sending->records[i], s);
@@ -74,81 +69,13 @@ static void settle_one(struct sending *sending, uint32_t i, const struct settlem
         settle(sending->batch, sending->records[i], s);
 }
 
-static void settle_all(struct sending *sending, const struct settlement *s)
+void sending_settle(struct sending *sending, const struct settlement *s)
 {
     if (sending->lookup == NULL &&
         splitting_take_answer(sending->batch, sending->records, sending->record_count, s))
         return;
     for (uint32_t i = 0; i < sending->record_count; i++)
-        settle_one(sending, i, s);
-}
-
-static void settle_judged(struct sending *sending, struct settlement *s,
-                          const struct plugin_outcome *outcomes)
-{
-    if (sending->lookup == NULL &&
-        splitting_take_judged(sending->batch, sending->records, sending->record_count, outcomes,
-                              sending->http.status))
-        return;
-    for (uint32_t i = 0; i < sending->record_count; i++) {
-        const struct plugin_outcome *outcome = &outcomes[i];
-
-        s->verdict = outcome->kind == OUTCOME_GOES_ON ? TENON_UNSURE : (int)outcome->kind;
-        s->error_class = outcome->error_class;
-        s->retry_after_ms =
-            outcome->retry_after_ms > 0 ? outcome->retry_after_ms : sending->http.retry_after_ms;
-        s->message = outcome->message;
-        s->external_id = outcome->external_id;
-        settle_one(sending, i, s);
-    }
-}
-
-static void judge_done(void *user, struct plugin_reply *reply)
-{
-    struct sending *sending = user;
-    struct batch *batch = sending->batch;
-    const struct judgement usual = usual_reading(sending);
-    struct settlement s = answered(sending, &usual);
-
-    log_integration_scope(batch->lane->name);
-    if (reply->status == PLUGIN_OK && reply->outcome_count == sending->record_count) {
-        settle_judged(sending, &s, reply->outcomes);
-    } else {
-        /* It was sent and answered: only the reading failed. The usual reading stands in, and says
-         * so. */
-        s.message =
-            arena_printf(&batch->arena, "the plugin's judge failed (%s); read by the usual rule",
-                         reply->words != NULL ? reply->words : "no words");
-        settle_all(sending, &s);
-    }
-    sending_end(sending);
-}
-
-static void ask_judge(struct sending *sending)
-{
-    struct batch *batch = sending->batch;
-    struct plugin_record *records =
-        arena_take(&batch->arena, sending->record_count * sizeof *records);
-    struct plugin_judge judge = {
-        .records = records,
-        .count = sending->record_count,
-        .status = sending->http.status,
-        .headers = buf_str(&sending->http.answer_headers),
-        .body = buf_str(&sending->http.answer),
-        .is_reconcile = sending->lookup != NULL,
-    };
-
-    if (records == NULL) {
-        const struct judgement usual = usual_reading(sending);
-        const struct settlement s = answered(sending, &usual);
-
-        settle_all(sending, &s);
-        sending_end(sending);
-        return;
-    }
-    for (uint32_t i = 0; i < sending->record_count; i++)
-        records[i] = batch->records[sending->records[i]];
-    plugin_judge(batch->lane->plugin, &judge, judge_done, sending);
+        sending_settle_one(sending, i, s);
 }
 
 static bool has_judge(const struct lane *lane, bool is_lookup)
@@ -176,7 +103,7 @@ static void sending_done(struct http_request *http)
         lane_gate_answered(&lane->gate, http, sending->is_probe);
     }
     if (http->failure == HTTP_ANSWERED && has_judge(lane, sending->lookup != NULL)) {
-        ask_judge(sending);
+        judging_ask(sending);
         return;
     }
     if (http->failure == HTTP_REFUSED_LOCALLY) {
@@ -195,7 +122,7 @@ static void sending_done(struct http_request *http)
         s.retry_after_ms = 0;
         s.message = str_of(http->error);
     }
-    settle_all(sending, &s);
+    sending_settle(sending, &s);
     sending_end(sending);
 }
 

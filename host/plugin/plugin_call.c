@@ -375,6 +375,8 @@ static void on_outcomes(struct plugin_worker *worker, struct plugin_call *call,
         }
     }
     leave_flight(worker, call);
+    if (call->op == WIRE_DELIVER)
+        worker->record_crashes = worker->bad_in_a_row = 0;
     if (reply != NULL)
         plugin_answer(worker->host, call->instance, call->fn, call->user, reply);
     free(call);

@@ -114,6 +114,7 @@ struct plugin_worker {
     int64_t crash_times_ms[PLUGIN_CRASHES_KEPT];
     size_t crash_count;
     uint64_t starts, crashes;
+    size_t record_crashes, bad_in_a_row; /* since a batch went well: by one record; all */
 
     int image_fd; /* what it is loaded from; -1: not opened yet, or the file itself */
     struct plugin_process process;
@@ -219,9 +220,13 @@ static inline bool plugin_call_is_lifecycle(const struct plugin_call *call)
 
 /* plugin_loss.c */
 /* The worker is no more: whoever was in hand is told, the rest waits for the next one. Words of the
- * loss go to worker->last_crash. True when one record, or none, was in hand: then the crash counts
- * against the plugin. */
-bool plugin_loss_tell(struct plugin_worker *worker, const char *cause);
+ * loss go to worker->last_crash. */
+enum plugin_blame {
+    BLAME_NOBODY, /* not yet: the caller goes on looking */
+    BLAME_RECORD, /* one record was in hand, alone */
+    BLAME_PLUGIN,
+};
+enum plugin_blame plugin_loss_tell(struct plugin_worker *worker, const char *cause);
 
 /* plugin_worker.c */
 struct plugin_worker *plugin_worker_get(struct plugin_host *host,

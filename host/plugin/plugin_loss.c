@@ -14,7 +14,7 @@ struct loss {
     uint64_t guilty;
     const struct plugin_instance *instance; /* its integration; NULL: the call was answered since */
     bool is_told;
-    bool is_isolated;
+    enum plugin_blame blame;
     struct plugin_queue kept; /* for the next worker */
 };
 
@@ -41,6 +41,16 @@ static void find_guilty(struct loss *loss, const struct plugin_queue *flight)
     loss->is_known = is_in(flight, loss->guilty);
 }
 
+/* A batch of many that dies is a record to be found; a judge that keeps dying is left out by
+ * whoever asks it. */
+static enum plugin_blame blame_of(const struct plugin_call *call, int64_t culprit)
+{
+    if (call->op == WIRE_JUDGE ||
+        (call->op == WIRE_DELIVER && !call->is_pending && call->count > 1))
+        return BLAME_NOBODY;
+    return call->op == WIRE_DELIVER && culprit >= 0 ? BLAME_RECORD : BLAME_PLUGIN;
+}
+
 static void tell_call(struct loss *loss, struct plugin_call *call)
 {
     struct plugin_worker *worker = loss->worker;
@@ -51,7 +61,7 @@ static void tell_call(struct loss *loss, struct plugin_call *call)
     snprintf(words, sizeof words, "%s %s", loss->cause, place);
     if (!loss->is_told) {
         memcpy(worker->last_crash, words, sizeof words);
-        loss->is_isolated = call->is_pending || call->op != WIRE_DELIVER || call->count <= 1;
+        loss->blame = blame_of(call, culprit);
     }
     loss->is_told = true;
     if (call->op == WIRE_CREATE || call->op == WIRE_ACTIVATE)
@@ -125,9 +135,9 @@ static void put_first(struct plugin_queue *queue, const struct plugin_queue *cal
     queue->first = calls->first;
 }
 
-bool plugin_loss_tell(struct plugin_worker *worker, const char *cause)
+enum plugin_blame plugin_loss_tell(struct plugin_worker *worker, const char *cause)
 {
-    struct loss loss = {.worker = worker, .cause = cause, .is_isolated = true};
+    struct loss loss = {.worker = worker, .cause = cause, .blame = BLAME_PLUGIN};
     struct plugin_queue flight = worker->flight;
 
     worker->flight = (struct plugin_queue){NULL, NULL};
@@ -141,5 +151,5 @@ bool plugin_loss_tell(struct plugin_worker *worker, const char *cause)
     if (!loss.is_told)
         snprintf(worker->last_crash, sizeof worker->last_crash, "%s between calls", cause);
     put_first(&worker->queue, &loss.kept);
-    return loss.is_isolated;
+    return loss.blame;
 }

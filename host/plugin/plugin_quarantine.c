@@ -164,7 +164,7 @@ bool plugin_host_pardon(struct plugin_host *host, const char *plugin)
     for (struct plugin_worker *worker = host->workers; worker != NULL; worker = worker->next) {
         if (worker->state != WORKER_QUARANTINED || strcmp(worker->plugin, plugin) != 0)
             continue;
-        worker->crash_count = 0;
+        worker->crash_count = worker->record_crashes = worker->bad_in_a_row = 0;
         worker->backoff_ms = 0;
         plugin_worker_start(worker);
     }

@@ -280,8 +280,11 @@ static bool is_killed_from_outside(const struct plugin_worker *worker, int wait_
            WTERMSIG(wait_status) == SIGKILL;
 }
 
-/* True when the crash made it one too many. */
-static bool count_crash(struct plugin_worker *worker)
+/* True when the crash made it one too many. One that a record is to blame for counts until a batch
+ * goes well again: then it was the record, which is parked by now, and not the plugin. A plugin
+ * that dies of every record stops at the quarantine, before it has failed more than a few: looking
+ * for a bad record goes well in between, and takes few crashes in a row where there is none. */
+static bool count_crash(struct plugin_worker *worker, enum plugin_blame blame)
 {
     const struct plugin_host_settings *settings = &worker->host->settings;
     int64_t now_ms = clock_due_ms();
@@ -290,13 +293,19 @@ static bool count_crash(struct plugin_worker *worker)
 
     if (limit > PLUGIN_CRASHES_KEPT)
         limit = PLUGIN_CRASHES_KEPT;
-    worker->crash_times_ms[worker->crash_count++ % PLUGIN_CRASHES_KEPT] = now_ms;
+    worker->bad_in_a_row++;
+    if (blame == BLAME_NOBODY)
+        return worker->bad_in_a_row >= PLUGIN_CRASHES_KEPT;
+    if (blame == BLAME_RECORD)
+        worker->record_crashes++;
+    else
+        worker->crash_times_ms[worker->crash_count++ % PLUGIN_CRASHES_KEPT] = now_ms;
     for (size_t i = 0; i < PLUGIN_CRASHES_KEPT && i < worker->crash_count; i++)
         recent += now_ms - worker->crash_times_ms[i] <= settings->quarantine_window_ms;
-    return recent >= limit;
+    return recent + worker->record_crashes >= limit || worker->bad_in_a_row >= PLUGIN_CRASHES_KEPT;
 }
 
-static void back_off(struct plugin_worker *worker, bool is_isolated)
+static void back_off(struct plugin_worker *worker, enum plugin_blame blame)
 {
     const struct plugin_host_settings *settings = &worker->host->settings;
     int64_t lived_ms = (clock_mono_us() - worker->started_us) / 1000;
@@ -304,10 +313,12 @@ static void back_off(struct plugin_worker *worker, bool is_isolated)
 
     /* While a batch is bisected the worker comes back at once; it is no sign that the plugin as a
      * whole is bad. */
-    if (!is_isolated || worker->backoff_ms == 0 || lived_ms > settings->restart_max_ms)
+    bool is_harmless =
+        blame == BLAME_NOBODY || (blame == BLAME_RECORD && worker->record_crashes <= 1);
+    if (is_harmless || worker->backoff_ms == 0 || lived_ms > settings->restart_max_ms)
         worker->backoff_ms = settings->restart_min_ms;
     int64_t delay_ms = worker->backoff_ms;
-    if (is_isolated)
+    if (!is_harmless)
         worker->backoff_ms =
             delay_ms * 2 < settings->restart_max_ms ? delay_ms * 2 : settings->restart_max_ms;
     worker->state = WORKER_BACKOFF;
@@ -360,8 +371,10 @@ void plugin_worker_ended(struct plugin_worker *worker, int wait_status)
     loop_timer_clear(worker->deadline_timer);
     loop_timer_clear(worker->restart_timer);
     plugin_words_cause(worker, wait_status, cause);
-    bool is_isolated =
-        plugin_loss_tell(worker, cause) && !is_killed_from_outside(worker, wait_status);
+    bool is_outside = is_killed_from_outside(worker, wait_status);
+    enum plugin_blame blame = plugin_loss_tell(worker, cause);
+    if (is_outside)
+        blame = BLAME_NOBODY;
     drop_lifecycle(worker);
     if (is_hanging) {
         plugin_thread_abandon(worker->process.thread);
@@ -381,7 +394,7 @@ void plugin_worker_ended(struct plugin_worker *worker, int wait_status)
     if (is_hanging) {
         plugin_tell(worker, true, worker->last_crash);
         plugin_worker_refused(worker, worker->last_crash);
-    } else if (is_isolated && count_crash(worker)) {
+    } else if (!is_outside && count_crash(worker, blame)) {
         plugin_quarantine_add(worker, worker->last_crash);
         worker->state = WORKER_QUARANTINED;
         plugin_quarantine_words(worker, worker->last_crash, worker->words);
@@ -389,7 +402,7 @@ void plugin_worker_ended(struct plugin_worker *worker, int wait_status)
         fail_all(worker, PLUGIN_UNAVAILABLE, worker->words);
         plugin_call_refuse_queued(worker, worker->words, 0);
     } else
-        back_off(worker, is_isolated);
+        back_off(worker, blame);
 }
 
 void plugin_worker_maybe_end(struct plugin_worker *worker)
