@@ -416,6 +416,35 @@ def test_an_ini_that_is_written_in_pieces_is_no_error(tenon, receiver):
     assert paths(receiver) == {"/one", "/two"}
 
 
+def test_one_that_is_slow_to_open_holds_up_nobody(tenon, receiver, plugins):
+    gate = plugins / "open"  # beside the plugin, where a worker may look
+    put(versioned(tenon, "1"), plugins / "versioned.so")
+    versioned_ini(tenon, "slow", receiver)
+    tenon.webhook("quick", receiver.url("/one"), select="selector = changed\n")
+    tenon.start()
+    with Load(tenon) as load:
+        wait_for(lambda: "/version/1" in paths(receiver), "the first version")
+        put(versioned(tenon, "2", 'WAITS_FOR="%s"' % gate), plugins / "versioned.so")
+        wait_for(lambda: len(tenon.workers()) == 3, "the second version to begin")
+        tenon.webhook("quick", receiver.url("/two"), select="selector = changed\n")
+        wait_for(lambda: "/two" in paths(receiver), "another change meanwhile")
+        answer = []
+        asks = threading.Thread(target=lambda: answer.append(reload(tenon)))
+        asks.start()
+        seen = len([one for one in taken(receiver) if one[0] == "/version/1"])
+        wait_for(
+            lambda: len([one for one in taken(receiver) if one[0] == "/version/1"]) > seen + 20,
+            "the first version to serve on",
+        )
+        assert "/version/2" not in paths(receiver) and not answer
+        gate.write_text("")
+        wait_for(lambda: "/version/2" in paths(receiver), "the second version")
+        asks.join()
+        assert answer[0]["slow.ini"]["change"] == "replaced"
+    wait_for(lambda: arrived(receiver, load, "/version"), "everything of the slow one")
+    wait_for(lambda: arrived(receiver, load, ("/one", "/two")), "everything of the quick one")
+
+
 def test_names_that_are_no_configuration_are_left_alone(tenon, receiver):
     tenon.webhook("hook", receiver.url("/"))
     tenon.start()

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A plugin that has versions: what it sends says which one sent it, in the path. -DPLUGIN_VERSION
- * names it, -DREFUSES makes activate refuse, -DCRASHES ends the worker over each batch. */
+ * names it, -DREFUSES makes activate refuse, -DWAITS_FOR lets it wait until there is that file,
+ * -DCRASHES ends the worker over each batch. */
 #include <tenon/tenon.h>
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #ifndef NAME
 #define NAME "versioned"
@@ -25,6 +27,10 @@ static int32_t create(const tenon_host *host, tenon_str integration, tenon_str s
 static int32_t activate(void *self, tenon_err *err)
 {
     (void)self, (void)err;
+#ifdef WAITS_FOR
+    for (int i = 0; i < 10000 && access(WAITS_FOR, F_OK) < 0; i++)
+        usleep(1000);
+#endif
 #ifdef REFUSES
     return tenon_fail(err, TENON_E_PERMANENT, "version " PLUGIN_VERSION " does not want to");
 #else
