@@ -10,7 +10,16 @@ import struct
 import subprocess
 import time
 
-from daemon import BUILD, PATIENCE, TOP, UnixConnection, build_plugin, free_port, wait_for
+from daemon import (
+    BUILD,
+    PATIENCE,
+    SANITIZED,
+    TOP,
+    UnixConnection,
+    build_plugin,
+    free_port,
+    wait_for,
+)
 
 PARK = "[retry]\nmax_attempts = 1\n"
 
@@ -83,7 +92,7 @@ def test_a_failure_is_a_line_of_its_integration(tenon, receiver, make_receiver):
     line = next(one for one in logs(tenon, "broken") if "failed" in one["msg"])
     assert (line["entity"], line["status"], line["level"]) == ("evt-1", 400, "warn")
     assert "integration active" in [one["msg"] for one in logs(tenon, "good")]
-    assert not [one for one in logs(tenon, "good") if one["level"] in ("warn", "error")]
+    assert not [one for one in logs(tenon, "good") if "failed" in one["msg"]]
     written = [fields_of(one) for one in tenon.log_text().splitlines()]
     assert [one["integration"] for one in written if one["msg"] == line["msg"]] == ["broken"]
     shown = tenon.cli("integration", "logs", "broken", "--level", "warn").stdout
@@ -376,7 +385,8 @@ def test_a_stalled_tapper_costs_lines_not_records(tenon, receiver):
     wait_for(
         lambda: receiver.stats()["records"] == records + 1, "all records to arrive", timeout=120
     )
-    assert rss_kb(tenon.process.pid) - before < 32 * 1024
+    # A sanitizer keeps what was freed.
+    assert SANITIZED or rss_kb(tenon.process.pid) - before < 32 * 1024
     wait_for(
         lambda: tenon.integration("hooks")["submissions"].get("succeeded") == records + 1,
         "all to be settled",
