@@ -95,7 +95,8 @@ def test_a_failure_is_a_line_of_its_integration(tenon, receiver, make_receiver):
     assert not [one for one in logs(tenon, "good") if "failed" in one["msg"]]
     written = [fields_of(one) for one in tenon.log_text().splitlines()]
     assert [one["integration"] for one in written if one["msg"] == line["msg"]] == ["broken"]
-    shown = tenon.cli("integration", "logs", "broken", "--level", "warn").stdout
+    assert " info " not in tenon.cli("integration", "logs", "broken", "--level", "warn").stdout
+    shown = tenon.cli("integration", "logs", "broken", "--level", "warn", "-n", "1").stdout
     assert shown.count("\n") == 1 and "entity=evt-1" in shown and "status=400" in shown, shown
     assert tenon.cli("integration", "logs", "broken", "-n", "1", "--since", "10m").stdout == shown
     assert tenon.cli("integration", "logs", "broken", "--since", "0ms").stdout == ""
