@@ -104,16 +104,36 @@ void batch_push_halves(struct batch *batch, struct range range)
     batch_push(batch, range_part(&range, 0, half));
 }
 
+/* Nobody is there, as the records before this one have shown: it costs this one no try. */
+static bool is_kept_out(const struct delivery *delivery, const struct settlement *s)
+{
+    return (delivery->steps & PLUGIN_STEP_SUBMIT) != 0 && s->verdict == TENON_RETRY &&
+           s->error_class == TENON_E_CONNECTION &&
+           lane_gate_is_shut(&delivery->batch->lane->gate, clock_due_ms());
+}
+
 /* The gate hears of each record that a plugin sent by itself. */
 static void tell_gate(const struct delivery *delivery, const struct settlement *s)
 {
-    char words[200];
+    char words[200] = "";
 
     if ((delivery->steps & PLUGIN_STEP_SUBMIT) == 0 || s->verdict == TENON_SKIPPED)
         return;
-    (void)snprintf(words, sizeof words, "%.*s", STR_ARG(s->message)); /* cut is fine */
+    if (s->verdict == TENON_RETRY || s->verdict == TENON_UNSURE)
+        (void)snprintf(words, sizeof words, "%.*s", STR_ARG(s->message)); /* cut is fine */
     lane_gate_submitted(&delivery->batch->lane->gate, &delivery->batch->pass, s->verdict,
                         s->error_class, words);
+}
+
+static void settle_submitted(const struct delivery *delivery, uint32_t index,
+                             const struct settlement *s)
+{
+    if (is_kept_out(delivery, s)) {
+        settle_released(delivery->batch, index);
+        return;
+    }
+    tell_gate(delivery, s);
+    settle(delivery->batch, index, s);
 }
 
 static void settle_failed_call(struct delivery *delivery, const struct plugin_reply *reply)
@@ -130,10 +150,8 @@ static void settle_failed_call(struct delivery *delivery, const struct plugin_re
         .message = str_of(reply->words),
     };
 
-    for (uint32_t i = 0; i < delivery->count; i++) {
-        tell_gate(delivery, &s);
-        settle(delivery->batch, delivery->indexes[i], &s);
-    }
+    for (uint32_t i = 0; i < delivery->count; i++)
+        settle_submitted(delivery, delivery->indexes[i], &s);
 }
 
 static void settle_outcome(struct delivery *delivery, uint32_t i,
@@ -160,8 +178,7 @@ static void settle_outcome(struct delivery *delivery, uint32_t i,
         reconcile_take(delivery, delivery->indexes[i], &s);
         return;
     }
-    tell_gate(delivery, &s);
-    settle(batch, delivery->indexes[i], &s);
+    settle_submitted(delivery, delivery->indexes[i], &s);
 }
 
 /* The plugin room holds a reply to "each record in one request or with one verdict"; should a
@@ -233,10 +250,14 @@ static void delivery_done(void *user, struct plugin_reply *reply)
         settle_failed_call(delivery, reply);
         break;
     case PLUGIN_TIMED_OUT:
-        if ((delivery->steps & PLUGIN_STEP_SUBMIT) != 0)
+        if ((delivery->steps & PLUGIN_STEP_SUBMIT) != 0) {
+            tell_gate(delivery, &(struct settlement){.verdict = TENON_UNSURE,
+                                                     .error_class = TENON_E_UNKNOWN,
+                                                     .message = str_of(reply->words)});
             poison_settle_unsure(delivery, reply);
-        else
+        } else {
             poison_isolate(delivery, reply);
+        }
         break;
     case PLUGIN_DIED:
     case PLUGIN_GARBLED:

@@ -196,6 +196,8 @@ void lane_stop(struct lane *lane)
 {
     if (lane->state == LANE_ACTIVE || lane->state == LANE_STARTING)
         lane->state = LANE_STOPPING;
+    if (lane->is_gate_open)
+        lane_gate_keep_changed(&lane->gate);
     loop_timer_clear(lane->timer);
 }
 

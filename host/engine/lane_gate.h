@@ -128,6 +128,7 @@ void lane_gate_load(struct lane_gate *gate, struct store *store, uint32_t integr
 void lane_gate_inherit(struct lane_gate *gate, const struct lane_gate *former);
 void lane_gate_keep(struct lane_gate *gate);          /* now: a state changed */
 void lane_gate_keep_at_times(struct lane_gate *gate); /* every few seconds at most: a figure did */
+void lane_gate_keep_changed(struct lane_gate *gate); /* the last figures, at the end */
 bool lane_gate_is_idle(const struct lane_gate *gate);
 /* The texts that are kept, pure. */
 void lane_gate_write(const struct lane_gate *gate, int64_t now_ms, struct buf *out);

@@ -165,6 +165,12 @@ void lane_gate_keep_at_times(struct lane_gate *gate)
         lane_gate_keep(gate);
 }
 
+void lane_gate_keep_changed(struct lane_gate *gate)
+{
+    if (gate->concurrency.limit != gate->kept.limit || gate->bucket.policy.amount > 0)
+        lane_gate_keep(gate);
+}
+
 bool lane_gate_is_idle(const struct lane_gate *gate)
 {
     return !gate->kept.is_busy;

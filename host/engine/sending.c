@@ -83,6 +83,32 @@ static bool has_judge(const struct lane *lane, bool is_lookup)
     return is_lookup ? lane->facts.has_judge_reconcile : lane->facts.has_judge;
 }
 
+/* Nothing of it was sent: the records are as before, no try counted. */
+static void come_back(struct sending *sending)
+{
+    for (uint32_t i = 0; i < sending->record_count; i++)
+        settle_released(sending->batch, sending->records[i]);
+    sending_end(sending);
+}
+
+/* The gate hears of it. False: it was held back, or was still trying to connect when others had
+ * shown that nobody is there. */
+static bool is_tried(struct sending *sending)
+{
+    struct lane *lane = sending->batch->lane;
+    const struct http_request *http = &sending->http;
+    bool was_shut =
+        http->failure == HTTP_NOT_SENT && lane_gate_is_shut(&lane->gate, clock_due_ms());
+
+    if (http->failure == HTTP_REFUSED_LOCALLY) {
+        lane_gate_unsent(&lane->gate, sending->is_probe);
+        return false;
+    }
+    histogram_add(&lane->figures.request_us, &histogram_microseconds, (uint64_t)http->duration_us);
+    lane_gate_answered(&lane->gate, http, sending->is_probe);
+    return !was_shut;
+}
+
 static void sending_done(struct http_request *http)
 {
     struct sending *sending = http->user;
@@ -97,20 +123,12 @@ static void sending_done(struct http_request *http)
     (void)secret_mask_in_place(http->answer_headers.ptr, http->answer_headers.len);
     if (tap_is_on(lane->tap))
         tell_answer(sending->batch, sending->records, sending->record_count, http);
-    if (http->failure != HTTP_REFUSED_LOCALLY) {
-        histogram_add(&lane->figures.request_us, &histogram_microseconds,
-                      (uint64_t)http->duration_us);
-        lane_gate_answered(&lane->gate, http, sending->is_probe);
+    if (!is_tried(sending)) {
+        come_back(sending);
+        return;
     }
     if (http->failure == HTTP_ANSWERED && has_judge(lane, sending->lookup != NULL)) {
         judging_ask(sending);
-        return;
-    }
-    if (http->failure == HTTP_REFUSED_LOCALLY) {
-        lane_gate_unsent(&lane->gate, sending->is_probe);
-        for (uint32_t i = 0; i < sending->record_count; i++)
-            settle_released(sending->batch, sending->records[i]);
-        sending_end(sending);
         return;
     }
     judged = http->failure == HTTP_ANSWERED   ? usual_reading(sending)

@@ -131,3 +131,32 @@ def test_copier_speaks_its_own_protocol(with_examples):
         assert {row["state"] for row in rows.values()} == {"succeeded"}
         assert len(seen) == 20
         listener.shutdown(socket.SHUT_RDWR)
+
+
+def test_nobody_at_a_plugins_own_peer_costs_few_tries(with_examples):
+    path = with_examples.folder / "peer.sock"
+    seen = []
+    with_examples.ini(
+        "copy",
+        "[integration]\nplugin = copier\nallow_net = yes\nallow_paths = %s\n[settings]\n"
+        "socket = %s\n[retry]\nbase = 50ms\nmax = 400ms\n"
+        "[breaker]\nopen = 200ms\nopen_max = 400ms\n[rate_limit]\nrate = 1000/s\n"
+        % (with_examples.folder, path),
+    )
+    with_examples.start()
+    with_examples.add(*({"id": "c-%d" % number} for number in range(600)))
+    wait_for(
+        lambda: with_examples.integration("copy").get("limits", {}).get("breaker_openings", 0) >= 3,
+        "the breaker to open a few times",
+    )
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen(4)
+        threading.Thread(target=serve_lines, args=(listener, seen), daemon=True).start()
+        rows = states(with_examples, "copy", 600)
+        assert {row["state"] for row in rows.values()} == {"succeeded"}
+        assert len(seen) == 600
+        shown = with_examples.integration("copy")["limits"]
+        tries = sum(row["attempts"] for row in rows.values())
+        assert tries <= 600 + 5 + 3 * shown["breaker_openings"], (tries, shown)
+        listener.shutdown(socket.SHUT_RDWR)
