@@ -6,6 +6,8 @@
 #include "check.h"
 
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
 static int null_fd;
@@ -159,6 +161,49 @@ static void a_watcher_is_told(void **state)
     assert_int_equal(calls, 2);
 }
 
+enum { LINES = 500, THREADS = 4 };
+
+static void *write_lines(void *name)
+{
+    log_integration_scope(name);
+    for (int i = 0; i < LINES; i++)
+        log_info("from a thread", F_INT("i", i));
+    return NULL;
+}
+
+static void count_news(void *user)
+{
+    (void)atomic_fetch_add((atomic_int *)user, 1);
+}
+
+/* Each thread is another integration's; somebody reads meanwhile. */
+static void threads_do_not_mix(void **state)
+{
+    static char names[THREADS][8] = {"t0", "t1", "t2", "t3"};
+    pthread_t threads[THREADS];
+    struct tally tally;
+    atomic_int news = 0;
+
+    (void)state;
+    log_ring_watch(count_news, &news);
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, write_lines, names[i]), 0);
+    for (int i = 0; i < LINES; i++) {
+        tally = (struct tally){0};
+        log_ring_each(str_of(names[i % THREADS]), 0, add_up, &tally);
+        assert_in_range(tally.count, 0, LOG_RING_LINES_MAX);
+    }
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    assert_int_equal(atomic_load(&news), LINES * THREADS);
+    for (int i = 0; i < THREADS; i++) {
+        tally = (struct tally){0};
+        log_ring_each(str_of(names[i]), 0, add_up, &tally);
+        assert_int_equal(tally.count, LOG_RING_LINES_MAX);
+        assert_string_equal(tally.first, "\"msg\":\"from a thread\",\"i\":244");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -167,6 +212,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_it_keeps_is_bounded, start, stop),
         cmocka_unit_test_setup_teardown(so_is_their_number, start, stop),
         cmocka_unit_test_setup_teardown(a_watcher_is_told, start, stop),
+        cmocka_unit_test_setup_teardown(threads_do_not_mix, start, stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
