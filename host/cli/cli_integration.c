@@ -144,7 +144,7 @@ static void put_limits(struct buf *out, const struct json_t *limits)
         cli_text_put_when(out, until, clock_wall_ms());
     }
     if (cli_json_number(limits, "breaker_openings") > 0)
-        buf_printf(out, ", opened %lld times since start",
+        buf_printf(out, "; openings since start: %lld",
                    (long long)cli_json_number(limits, "breaker_openings"));
     buf_printf(out, "\n%-14s%lld requests of at most %lld, now %lld out\n", "at a time",
                (long long)cli_json_number(limits, "concurrency"),
