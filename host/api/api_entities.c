@@ -50,12 +50,16 @@ static void on_taken_in(void *user, const struct intake_result *result)
         api_reply_error(call, result->status, result->err);
         return;
     }
-    buf_printf(&body, "{\"received\":%zu,\"created\":%zu,\"updated\":%zu,\"unchanged\":%zu",
-               result->count, result->created, result->updated, result->unchanged);
+    (void)buf_reserve(&body, 120); /* failing shows when bytes are added */
+    buf_putc(&body, '{');
+    json_put_int(&body, "received", (int64_t)result->count);
+    json_put_int(&body, "created", (int64_t)result->created);
+    json_put_int(&body, "updated", (int64_t)result->updated);
+    json_put_int(&body, "unchanged", (int64_t)result->unchanged);
     if (result->count == 1 || (call->exchange != NULL && api_argument_is_set(call, "ids")))
         put_ids(&body, result);
     if (result->count == 1)
-        buf_printf(&body, ",\"version\":%llu", (unsigned long long)result->results[0].version);
+        json_put_int(&body, "version", (int64_t)result->results[0].version);
     buf_puts(&body, "}\n");
     api_reply_json(call, result->count == 1 && result->created == 1 ? 201 : 200, &body);
 }

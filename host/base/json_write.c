@@ -5,7 +5,6 @@
 #include "base/json_scan.h"
 #include "base/utf8.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 
 /* Of checked text: four good digits. */
@@ -132,7 +131,7 @@ void json_put_member(struct buf *out, const char *name, struct str text)
 void json_put_int(struct buf *out, const char *name, int64_t number)
 {
     put_name(out, name);
-    buf_printf(out, "%" PRId64, number);
+    buf_put_int(out, number);
 }
 
 void json_put_raw(struct buf *out, const char *name, struct str json)

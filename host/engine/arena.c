@@ -56,15 +56,18 @@ struct str arena_printf(struct arena *arena, const char *format, ...)
 {
     va_list args;
     va_list again;
+    char space[256]; /* most texts are short: these are formatted once, not to be measured first */
     char *place = NULL;
     int len;
 
     va_start(args, format);
     va_copy(again, args);
-    len = vsnprintf(NULL, 0, format, args);
+    len = vsnprintf(space, sizeof space, format, args);
     if (len >= 0)
         place = take_raw(arena, (size_t)len + 1);
-    if (place != NULL)
+    if (place != NULL && (size_t)len < sizeof space)
+        memcpy(place, space, (size_t)len + 1);
+    else if (place != NULL)
         (void)vsnprintf(place, (size_t)len + 1, format, again); /* measured just above */
     va_end(again);
     va_end(args);

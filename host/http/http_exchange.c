@@ -9,7 +9,10 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-enum { TURN_BYTES = 1024 * 1024 }; /* then the others get their turn */
+enum {
+    TURN_BYTES = 1024 * 1024, /* then the others get their turn */
+    HEAD_BYTES = 180,         /* what most replies' heads fit in */
+};
 
 struct http_exchange *http_exchange_create(struct http_connection *connection, struct str head)
 {
@@ -178,9 +181,18 @@ static const char *reason_of(int status)
 
 void http_exchange_put_head(struct http_exchange *exchange, int status, const char *content_type)
 {
-    buf_printf(&exchange->head, "HTTP/1.1 %d %s\r\n", status, reason_of(status));
-    if (content_type != NULL)
-        buf_printf(&exchange->head, "content-type: %s\r\n", content_type);
+    struct buf *head = &exchange->head;
+
+    (void)buf_reserve(head, HEAD_BYTES); /* failing shows when bytes are added */
+    buf_puts(head, "HTTP/1.1 ");
+    buf_put_int(head, status);
+    buf_putc(head, ' ');
+    buf_puts(head, reason_of(status));
+    if (content_type != NULL) {
+        buf_puts(head, "\r\ncontent-type: ");
+        buf_puts(head, content_type);
+    }
+    buf_puts(head, "\r\n");
 }
 
 void http_exchange_reply(struct http_exchange *exchange, int status, const char *content_type,
@@ -199,10 +211,16 @@ void http_exchange_reply(struct http_exchange *exchange, int status, const char 
     }
     exchange->is_replied = true;
     http_exchange_put_head(exchange, status, content_type);
-    if (!has_no_body)
-        buf_printf(&exchange->head, "content-length: %zu\r\n", exchange->reply.len);
-    buf_printf(&exchange->head, "%s%s\r\n", exchange->must_close ? "connection: close\r\n" : "",
-               headers != NULL ? headers : "");
+    if (!has_no_body) {
+        buf_puts(&exchange->head, "content-length: ");
+        buf_put_int(&exchange->head, (int64_t)exchange->reply.len);
+        buf_puts(&exchange->head, "\r\n");
+    }
+    if (exchange->must_close)
+        buf_puts(&exchange->head, "connection: close\r\n");
+    if (headers != NULL)
+        buf_puts(&exchange->head, headers);
+    buf_puts(&exchange->head, "\r\n");
     if (has_no_body || exchange->is_head)
         exchange->reply_sent = exchange->reply.len;
     /* A reply given within the handler is written when that returns. */

@@ -178,8 +178,11 @@ bool http_plain_wants(struct http_plain *plain, const struct http_request *reque
     buf_add(head, "\r\n", 2);
     if (!put_headers(head, request))
         return false;
-    if (request->body_part_count > 0 || strcmp(request->method, "POST") == 0)
-        buf_printf(head, "Content-Length: %zu\r\n", body_bytes);
+    if (request->body_part_count > 0 || strcmp(request->method, "POST") == 0) {
+        buf_puts(head, "Content-Length: ");
+        buf_put_int(head, (int64_t)body_bytes);
+        buf_add(head, "\r\n", 2);
+    }
     buf_add(head, "\r\n", 2);
     memcpy(plain->target, authority.ptr, authority.len);
     plain->target[authority.len] = '\0';

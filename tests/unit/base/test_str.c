@@ -138,6 +138,21 @@ static void utf8_by_the_letter(void **state)
     assert_true(str_is_utf8(STR_NONE));
 }
 
+static void numbers_are_put_as_printf_would(void **state)
+{
+    static const int64_t numbers[] = {0, 7, -1, 10, 99, 1234567890123, INT64_MAX, INT64_MIN};
+    char expected[32];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        _buf_ struct buf buf = {0};
+
+        buf_put_int(&buf, numbers[i]);
+        snprintf(expected, sizeof expected, "%lld", (long long)numbers[i]);
+        assert_str(buf_str(&buf), expected);
+    }
+}
+
 static void buf_grows_and_ends_with_nul(void **state)
 {
     _buf_ struct buf buf = {0};
@@ -213,6 +228,7 @@ int main(void)
         cmocka_unit_test(real_numbers),
         cmocka_unit_test(nearest_is_a_fair_guess),
         cmocka_unit_test(utf8_by_the_letter),
+        cmocka_unit_test(numbers_are_put_as_printf_would),
         cmocka_unit_test(buf_grows_and_ends_with_nul),
         cmocka_unit_test(buf_printf_longer_than_the_room),
         cmocka_unit_test(buf_failure_stays),
