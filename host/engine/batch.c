@@ -218,6 +218,8 @@ static void take_outcomes(struct delivery *delivery, struct plugin_reply *reply)
 
         if (is_split && outcome->is_shared)
             continue;
+        if (is_lookup && outcome->is_shared && outcome->error_class == TENON_E_UNSUPPORTED)
+            batch->lane->can_ask = false; /* its settings do not say how */
         if (outcome->kind != OUTCOME_GOES_ON)
             settle_outcome(delivery, i, outcome);
         else if (batch->stage == STAGE_JQ)
@@ -346,7 +348,7 @@ static void cut_to_batch_max(struct batch *batch, struct range *range)
 /* All that still go on, as one range; before them, as another, those to ask about first. */
 static void enter_stage(struct batch *batch, enum stage stage)
 {
-    bool can_ask = stage == STAGE_PLUGIN && batch->lane->facts.has_reconcile;
+    bool can_ask = stage == STAGE_PLUGIN && batch->lane->can_ask;
     uint32_t *alive = arena_take(&batch->arena, batch->count * sizeof *alive);
     uint32_t count = 0;
     uint32_t asked = batch->count; /* from here on: the array is filled from both ends */

@@ -263,6 +263,7 @@ static void became_open(struct lane *lane)
         (lane->jq != NULL && !lane->is_jq_open))
         return;
     lane->facts = *plugin_instance_facts(lane->plugin);
+    lane->can_ask = lane->facts.has_reconcile;
     if (lane->selector != NULL) {
         bool is_known = false;
 

@@ -50,7 +50,7 @@ static struct range range_again(const struct delivery *delivery)
         .indexes = delivery->indexes,
         .count = delivery->count,
         .is_reconcile = (delivery->steps & PLUGIN_STEP_RECONCILE) != 0 ||
-                        (may_have_sent && delivery->batch->lane->facts.has_reconcile),
+                        (may_have_sent && delivery->batch->lane->can_ask),
         .is_further = delivery->is_further,
     };
 }

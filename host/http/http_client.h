@@ -46,6 +46,9 @@ struct http_request {
     const struct str *body_parts; /* sent one behind the other, without copying; 0 parts: no body */
     size_t body_part_count;
     bool keep_headers;                          /* wants answer_headers */
+    /* Not sent a second time by the client itself when a kept connection turns out to be dead: that
+     * is HTTP_NO_ANSWER then, since what was sent may have arrived. */
+    bool is_once;
     void (*done)(struct http_request *request); /* [loop] */
     void *user;
     /* out, the client's until the next use or http_request_finish */

@@ -78,6 +78,7 @@ static const char *explain(CURLcode result, bool was_sent)
     case CURLE_COULDNT_RESOLVE_PROXY:
         return "the proxy's name does not resolve";
     case CURLE_GOT_NOTHING:
+    case CURLE_SEND_FAIL_REWIND: /* libcurl would have sent it again; see http_request.is_once */
         return "the connection was closed without an answer";
     case CURLE_SEND_ERROR:
         return "the connection broke while sending";

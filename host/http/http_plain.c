@@ -229,7 +229,8 @@ static enum http_plain_step end_with(struct http_plain *plain, CURLcode result, 
         .detail = detail,
         .was_sent = plain->sent_bytes > 0,
         .retry_after = plain->answer.retry_after,
-        .may_go_again = is_lost && plain->has_served && !plain->has_answer && detail == NULL,
+        .may_go_again = is_lost && plain->has_served && !plain->has_answer && detail == NULL &&
+                        !plain->request->is_once,
     };
     plain->request = NULL;
     plain->has_served = true;

@@ -81,11 +81,13 @@ static size_t on_read(char *out, size_t size, size_t count, void *user)
     return filled;
 }
 
-/* libcurl rewinds when it repeats a request on a fresh connection. */
+/* libcurl rewinds when it repeats a request on a fresh connection; refused, it gives up instead. */
 static int on_seek(void *user, curl_off_t offset, int origin)
 {
     struct http_transfer *transfer = user;
 
+    if (transfer->request->is_once)
+        return CURL_SEEKFUNC_FAIL;
     if (offset != 0 || origin != SEEK_SET)
         return CURL_SEEKFUNC_CANTSEEK;
     transfer->part = 0;
@@ -283,7 +285,9 @@ static void set_method(struct http_transfer *transfer, const struct http_request
     const char *custom = NULL;
 
     if (strcmp(method, "POST") == 0 || has_body) {
-        set_shape(transfer, request->body_part_count <= 1 ? SHAPE_FIELDS : SHAPE_PARTS);
+        bool is_one = request->body_part_count <= 1 && !request->is_once; /* else see on_seek */
+
+        set_shape(transfer, is_one ? SHAPE_FIELDS : SHAPE_PARTS);
         custom = strcmp(method, "POST") == 0 ? NULL : method;
     } else if (strcmp(method, "HEAD") == 0) {
         set_shape(transfer, SHAPE_HEAD);

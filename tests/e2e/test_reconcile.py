@@ -170,6 +170,7 @@ def test_a_tight_rate_does_not_ask_for_ever(tenon, shop):
     tenon.start()
     tenon.add(*({"id": "evt-%d" % number} for number in range(5)))
     wait_for(lambda: tenon.states("hooks") == {"succeeded": 5}, "5 successes", timeout=60)
+    assert len(shop.gets) == 5  # also where a kept connection was closed under the request
 
 
 def test_a_killed_daemon_repeats_nothing_that_had_arrived(tenon, shop):

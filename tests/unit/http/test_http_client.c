@@ -510,36 +510,64 @@ static void *serve_shortly(void *user)
     return NULL;
 }
 
-static void test_a_connection_that_died_unanswered_is_made_anew(void **state)
+enum { SHORTLY = 9 };
+
+static void send_shortly(struct http_request requests[SHORTLY], struct short_lived *server,
+                         bool is_once)
 {
-    enum { REQUESTS = 9 };
-    struct short_lived server = {.answers = 3};
-    struct str body = {"hello!", 6};
-    struct http_request requests[REQUESTS];
+    static struct str body = {"hello!", 6};
     struct err err = {0};
 
-    (void)state;
-    for (int i = 0; i < REQUESTS; i++) {
+    for (int i = 0; i < SHORTLY; i++) {
         requests[i] = post(&body);
-        requests[i].next = i + 1 < REQUESTS ? &requests[i + 1] : NULL;
+        requests[i].is_once = is_once;
+        requests[i].next = i + 1 < SHORTLY ? &requests[i + 1] : NULL;
     }
     scene->destination = http_destination_create(scene->client, &plain, &err);
-    assert_int_equal(pthread_create(&scene->server, NULL, serve_shortly, &server), 0);
-    scene->wanted = REQUESTS;
+    assert_int_equal(pthread_create(&scene->server, NULL, serve_shortly, server), 0);
+    scene->wanted = SHORTLY;
     http_client_send(scene->destination, requests);
     loop_run(scene->loop);
     http_destination_release(scene->destination);
     http_client_stop(scene->client);
     shutdown(scene->listener, SHUT_RDWR);
     pthread_join(scene->server, NULL);
-    for (int i = 0; i < REQUESTS; i++) {
+}
+
+static void test_a_connection_that_died_unanswered_is_made_anew(void **state)
+{
+    struct short_lived server = {.answers = 3};
+    struct http_request requests[SHORTLY];
+
+    (void)state;
+    send_shortly(requests, &server, false);
+    for (int i = 0; i < SHORTLY; i++) {
         if (requests[i].failure != HTTP_ANSWERED || requests[i].status != 200)
             fail_msg("request %d: %s", i, requests[i].error);
         assert_true(str_is(buf_str(&requests[i].answer), "ok"));
         http_request_finish(&requests[i]);
     }
-    assert_int_equal(server.requests, REQUESTS);
-    assert_int_equal(server.connections, REQUESTS / 3);
+    assert_int_equal(server.requests, SHORTLY);
+    assert_int_equal(server.connections, SHORTLY / 3);
+}
+
+/* It may have arrived, and whoever asked for that wants to know before it goes again. */
+static void test_what_is_to_go_once_is_not_sent_again(void **state)
+{
+    struct short_lived server = {.answers = 3};
+    struct http_request requests[SHORTLY];
+
+    (void)state;
+    send_shortly(requests, &server, true);
+    for (int i = 0; i < SHORTLY; i++) {
+        bool is_lost = i % 4 == 3;
+        if (requests[i].failure != (is_lost ? HTTP_NO_ANSWER : HTTP_ANSWERED))
+            fail_msg("request %d: %s", i, requests[i].error);
+        if (is_lost)
+            assert_non_null(strstr(requests[i].error, "closed without an answer"));
+        http_request_finish(&requests[i]);
+    }
+    assert_int_equal(server.requests, SHORTLY - SHORTLY / 4);
 }
 
 enum { BIG_PARTS = 200, BIG_PART_BYTES = 40000 };
@@ -611,6 +639,7 @@ int main(void)
         CLIENT_TEST(test_a_hanging_handshake_costs_one_timeout),
         CLIENT_TEST(test_what_is_refused_locally),
         CLIENT_TEST(test_a_connection_that_died_unanswered_is_made_anew),
+        CLIENT_TEST(test_what_is_to_go_once_is_not_sent_again),
         CLIENT_TEST(test_a_body_larger_than_the_socket_arrives_whole),
         CLIENT_TEST(test_shutdown_tells_sent_from_waiting),
     };
