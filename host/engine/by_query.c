@@ -204,11 +204,16 @@ static void where_opened(void *user, enum plugin_status status, const char *word
 static int open_where(struct run *run, struct err *err)
 {
     const struct engine_rooms *rooms = engine_rooms(run->engine);
-    const struct catalog_entry *entry = catalog_find(engine_catalog(run->engine), "jq", err);
+    const struct catalog *catalog = engine_catalog(run->engine);
+    const struct catalog_entry *entry = NULL;
     struct buf settings = {0};
 
-    if (entry == NULL)
-        return err_prefix(err, "a jq expression needs the plugin 'jq': ");
+    if (catalog != NULL)
+        entry = catalog_find(catalog, "jq", err);
+    if (entry == NULL) {
+        (void)err_prefix(err, "a jq expression needs the plugin 'jq': "); /* told as refused */
+        return err->code = E_REFUSED;
+    }
     buf_putc(&settings, '{');
     json_put_member(&settings, "where", run->asked->where);
     buf_putc(&settings, '}');

@@ -140,6 +140,14 @@ def test_where_that_fails_or_never_ends_costs_nobody(shop, receiver):
     settled(shop, 3, state="succeeded")
 
 
+def test_where_needs_the_jq_plugin(tenon):
+    (tenon.plugins / "jq.so").unlink()
+    tenon.start()
+    answer = tenon.get("/api/v1/submissions?where=.a")
+    assert answer.status == 409 and "a jq expression needs the plugin 'jq'" in answer.json["detail"]
+    assert tenon.get("/api/v1/submissions").status == 200
+
+
 def test_retry_by_number_and_by_filter(shop, receiver):
     receiver.answer = accept
     one = shop.submissions(entity="evt-1")[0]
