@@ -362,6 +362,26 @@ def test_a_tap_outlives_the_lane(tenon, receiver):
     assert seen[0]["url"] == receiver.url("/elsewhere")
 
 
+def test_many_may_look_on_and_all_see_the_same(tenon, receiver):
+    tenon.webhook("hooks", receiver.url("/in"))
+    tenon.start()
+    taps = [UnixConnection(str(tenon.socket), 30 * PATIENCE) for _ in range(64)]
+    for one in taps:
+        one.request("GET", "/api/v1/integrations/hooks/tap?limit=6")
+    answers = [one.getresponse() for one in taps]
+    assert {one.status for one in answers} == {200}
+    refused = tenon.get("/api/v1/integrations/hooks/tap")
+    assert (refused.status, refused.json["code"]) == (503, "too_many_streams")
+    tenon.add({"id": "evt-1"})
+    seen = [one.read() for one in answers]  # each ends by its limit
+    for one in taps:
+        one.close()
+    assert [json.loads(line)["stage"] for line in seen[0].splitlines()] == STAGES
+    assert len(set(seen)) == 1
+    wait_for(lambda: streams(tenon) == 0, "all to be gone")
+    assert tenon.cli("tap", "nobody", check=False).returncode == 1
+
+
 def rss_kb(pid):
     with open("/proc/%d/status" % pid) as status:
         return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
