@@ -206,6 +206,8 @@ cat <<TEXT
   examples/quickstart.sh --stay                 keep it running, then:
   tenon status                                  the daemon at a glance
   tenon integration show hooks                  one integration with its figures
+  tenon integration logs hooks                  its last log lines; --follow goes on
+  tenon tap hooks                               its records stage by stage, live
   tenon submission list --state succeeded       what went where, and when
   tenon entity search Berlin                    the records themselves
   tenon submit hooks --entity ID --dry-run      the exact request, secrets masked, nothing sent
