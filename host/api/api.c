@@ -196,6 +196,7 @@ struct api *api_create(struct loop *loop, struct engine *engine,
     api->loop = loop;
     api->engine = engine;
     api->figures.started_ms = clock_wall_ms();
+    api->figures.started_us = clock_mono_us();
     api->token = settings->token != NULL && settings->token[0] != '\0'
                      ? str_dup(str_of(settings->token))
                      : NULL;

@@ -14,6 +14,7 @@ struct api_figures {
     uint32_t under_way;
     uint32_t streams;   /* of them */
     int64_t started_ms; /* wall */
+    int64_t started_us; /* by clock_mono_us: the wall clock may have stepped since */
 };
 const struct api_figures *api_figures(const struct api *api);
 

@@ -87,9 +87,9 @@ static void status_with(struct api_call *call, const struct api_counts *counts)
     api_put_bool(&body, "ready", engine_is_ready(call->engine));
     api_put_bool(&body, "safe_mode", engine_rooms(call->engine)->is_safe);
     if (call->api != NULL) {
-        int64_t started_ms = api_figures(call->api)->started_ms;
-        api_put_time(&body, "started_at", started_ms);
-        json_put_int(&body, "uptime_seconds", (clock_wall_ms() - started_ms) / 1000);
+        const struct api_figures *figures = api_figures(call->api);
+        api_put_time(&body, "started_at", figures->started_ms);
+        json_put_int(&body, "uptime_seconds", (clock_mono_us() - figures->started_us) / 1000000);
     }
     json_put_int(&body, "memory_bytes", process.rss_bytes);
     put_store(&body, engine_store(call->engine), counts);

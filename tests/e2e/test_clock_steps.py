@@ -86,6 +86,34 @@ def test_a_pause_lasts_as_long_as_it_was_asked_for(tenon, receiver, clock, step_
     assert len(tries) == 2 and tries[1] - tries[0] >= 3.9, tries
 
 
+@pytest.mark.parametrize("is_killed", [False, True], ids=["running", "killed"])
+@pytest.mark.parametrize("step_s", [-HOUR_S, HOUR_S], ids=["back", "forward"])
+def test_an_open_breaker_closes_no_later(tenon, receiver, clock, step_s, is_killed):
+    receiver.break_it(status=500)
+    tenon.webhook(
+        "hooks",
+        receiver.url("/in"),
+        more="[breaker]\nmin_requests = 5\nopen = 1s\nopen_max = 2s\n",
+        retry="[retry]\nbase = 100ms\nmax = 1s\nmax_attempts = 100\n",
+    )
+    tenon.start()
+    tenon.add(*({"id": "evt-%d" % number} for number in range(50)))
+    wait_for(lambda: tenon.integration("hooks")["state"] == "breaker-open", "the breaker to open")
+    clock.step(step_s)
+    receiver.mend()
+    if is_killed:
+        tenon.kill()
+        tenon.start()
+    wait_for(lambda: tenon.states("hooks") == {"succeeded": 50}, "50 successes", timeout=30)
+
+
+def test_uptime_is_no_hour_longer(tenon, clock):
+    tenon.start()
+    for step_s in (HOUR_S, -HOUR_S, -HOUR_S):
+        clock.step(step_s)
+        assert 0 <= tenon.get("/api/v1/status").json["uptime_seconds"] < 60
+
+
 @pytest.mark.parametrize("step_s", [-HOUR_S, HOUR_S], ids=["back", "forward"])
 def test_what_waits_over_a_step_and_a_kill_waits_no_longer(tenon, receiver, clock, step_s):
     """What is due is on disk by the clock of the former life, which was an hour off."""
