@@ -198,6 +198,7 @@ void lane_stop(struct lane *lane)
         lane->state = LANE_STOPPING;
     if (lane->is_gate_open)
         lane_gate_keep_changed(&lane->gate);
+    lane_gate_close(&lane->gate);
     loop_timer_clear(lane->timer);
 }
 

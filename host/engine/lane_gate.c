@@ -87,6 +87,13 @@ static void apply_limit(struct lane_gate *gate, int64_t now_ms)
     http_destination_limit(gate->destination, limit);
 }
 
+void lane_gate_close(struct lane_gate *gate)
+{
+    if (gate->destination != NULL)
+        http_destination_limit(gate->destination, 0);
+    gate->destination = NULL;
+}
+
 /* Looks without changing anything but what time does by itself. */
 static enum lane_gate_hold hold_of(struct lane_gate *gate, int64_t now_ms, int64_t *out_until_ms)
 {

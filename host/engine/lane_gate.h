@@ -54,7 +54,7 @@ struct lane_gate_kept {
 };
 
 struct lane_gate {
-    struct http_destination *destination; /* borrowed; NULL: none yet */
+    struct http_destination *destination; /* borrowed; NULL: none yet, or closed */
     struct bucket bucket;
     struct breaker breaker;
     struct concurrency concurrency;
@@ -90,6 +90,9 @@ void lane_gate_return(struct lane_gate *gate, struct lane_gate_pass *pass, uint3
 
 /* Nothing may be sent just now, even if it was claimed before. */
 bool lane_gate_is_shut(struct lane_gate *gate, int64_t now_ms);
+
+/* For good: what waits for a connection comes back unsent, what is under way ends. */
+void lane_gate_close(struct lane_gate *gate);
 
 /* ---- sending ---- */
 

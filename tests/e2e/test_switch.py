@@ -2,6 +2,7 @@
 """Integrations on and off: in their ini, by hand, in safe mode. What is off keeps its records and
 runs no code."""
 import json
+import time
 
 import pytest
 from daemon import TOP, build_plugin, wait_for
@@ -131,3 +132,29 @@ def test_dying_at_every_start_points_to_safe_mode(tenon):
     before = len(tenon.log_text())
     tenon.start()
     assert "--safe" not in tenon.log_text()[before:]
+
+
+def test_what_is_not_on_its_way_is_left_to_later(tenon, receiver):
+    """A slow destination with hundreds in hand: switching off waits for the few that are out."""
+
+    def slowly(exchange):
+        receiver.lock.release()  # the others may be answered meanwhile
+        time.sleep(0.5)
+        receiver.lock.acquire()
+        return 200, {}, b"{}"
+
+    receiver.answer = slowly
+    tenon.webhook("hook", receiver.url("/"), more="")
+    tenon.start()
+    tenon.add(*({"id": "s-%d" % number} for number in range(600)))
+    wait_for(lambda: len(receiver.exchanges) > 4, "the first to be out")
+    tenon.cli("integration", "deactivate", "hook")
+    wait_for(lambda: not tenon.workers(), "the rest to be given back", timeout=6)
+    out = len(receiver.exchanges)
+    assert out < 300
+    states = tenon.states("hook")
+    assert states.get("pending", 0) > 0 and "in_flight" not in states
+    receiver.answer = None
+    tenon.cli("integration", "activate", "hook")
+    wait_for(lambda: len(accepted(receiver)) == 600, "everything")
+    assert receiver.stats()["duplicates"] == 0
