@@ -134,6 +134,8 @@ static void sending_done(struct http_request *http)
     judged = http->failure == HTTP_ANSWERED   ? usual_reading(sending)
              : http->failure == HTTP_NOT_SENT ? (struct judgement){TENON_RETRY, TENON_E_CONNECTION}
                                               : (struct judgement){TENON_UNSURE, TENON_E_UNKNOWN};
+    if (http->is_cancelled)
+        judged.error_class = TENON_E_CANCELLED;
     s = answered(sending, &judged);
     if (http->failure != HTTP_ANSWERED) {
         s.http_status = 0;

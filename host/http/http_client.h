@@ -54,6 +54,7 @@ struct http_request {
     /* out, the client's until the next use or http_request_finish */
     enum http_failure failure;
     int status;
+    bool is_cancelled; /* not HTTP_ANSWERED because http_client_stop() ended it */
     char error[256];   /* a sentence when not HTTP_ANSWERED */
     struct buf answer; /* body, cut at max_response_bytes */
     bool is_cut;

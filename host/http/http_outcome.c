@@ -166,6 +166,7 @@ void http_outcome_fail(struct http_request *request,
     const char *why;
 
     describe_peer(request->url, settings, peer, sizeof(peer));
+    request->is_cancelled = result == CURLE_ABORTED_BY_CALLBACK;
     if (was_sent)
         request->failure = HTTP_NO_ANSWER;
     else
