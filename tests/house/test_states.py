@@ -27,7 +27,9 @@ def test_readme_shows_the_table():
     expected = list(lines())
     assert len(table()) == 18
     text = (TOP / "README.md").read_text()
-    shown = [line for line in text.splitlines() if " -> " in line and line.split("  ")[0] in table()]
+    shown = [
+        line for line in text.splitlines() if " -> " in line and line.split("  ")[0] in table()
+    ]
     assert shown == expected, "\n".join(["README.md is to show:", *expected])
 
 
