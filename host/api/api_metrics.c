@@ -260,6 +260,8 @@ static void put_store(struct buf *out, struct store *store, const struct api_cou
                (unsigned long long)figures.removed);
     buf_printf(out, "tenon_store_retired_total{kind=\"details\"} %llu\n",
                (unsigned long long)figures.trimmed);
+    buf_printf(out, "tenon_store_retired_total{kind=\"entity\"} %llu\n",
+               (unsigned long long)figures.entities);
     buf_printf(out, "tenon_store_retired_total{kind=\"signal\"} %llu\n",
                (unsigned long long)figures.signals);
     metric_put_plain(out, "tenon_store_upkeep_seconds_total", "counter",

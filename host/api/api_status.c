@@ -27,6 +27,7 @@ static void put_store(struct buf *out, struct store *store, const struct api_cou
     json_put_int(out, "removed_submissions", (int64_t)figures.removed);
     json_put_int(out, "removed_details", (int64_t)figures.trimmed);
     json_put_int(out, "removed_signals", (int64_t)figures.signals);
+    json_put_int(out, "removed_entities", (int64_t)figures.entities);
     json_put_int(out, "commits", (int64_t)figures.commits);
     json_put_int(out, "writes", (int64_t)figures.writes);
     json_put_int(out, "largest_group", (int64_t)figures.largest_group);

@@ -156,6 +156,7 @@ void api_store_get(struct api_call *call)
     json_put_int(&body, "removed_submissions", (int64_t)figures.removed);
     json_put_int(&body, "removed_details", (int64_t)figures.trimmed);
     json_put_int(&body, "removed_signals", (int64_t)figures.signals);
+    json_put_int(&body, "removed_entities", (int64_t)figures.entities);
     if (work != NULL && work->kind != WORK_NONE) {
         buf_puts(&body, ",\"work\":{");
         put_work(&body, work);

@@ -46,7 +46,12 @@ static const char store_rows[] =
     TENON_OPTION("keep_superseded", "duration", "0..36500d", "7d", "",
                  "The same for versions that a newer one replaced before they went. 0: forever.")
     TENON_OPTION("keep_signals", "duration", "0..36500d", "30d", "",
-                 "How long signals are kept. 0: forever.");
+                 "How long signals are kept. 0: forever.")
+    TENON_OPTION("keep_entities", "duration", "0..36500d", "0", "",
+                 "How long entities are kept after their last change, once every integration has "
+                 "looked at them, the keep_... times of their submissions are over and no "
+                 "relationship holds them. An integration that was off for as long does not count. "
+                 "0: forever.");
 
 static const char api_rows[] =
     TENON_OPTION("socket", "path", "", "", "",

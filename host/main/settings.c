@@ -39,6 +39,7 @@ struct store_retention settings_retention(const struct config_file *host)
                     [SUBMISSION_SKIPPED] = config_integer(host, "store", "keep_skipped"),
                     [SUBMISSION_SUPERSEDED] = config_integer(host, "store", "keep_superseded")},
         .signals_ms = config_integer(host, "store", "keep_signals"),
+        .entities_ms = config_integer(host, "store", "keep_entities"),
     };
 }
 

@@ -175,6 +175,7 @@ static void take_upkeep_figures_locked(struct store *store)
     to->removed = from->removed;
     to->trimmed = from->trimmed;
     to->signals = from->signals;
+    to->entities = from->entities;
     to->slices = from->slices;
     to->slice_us_sum = from->slice_us_sum;
 }

@@ -35,7 +35,11 @@ struct store;
 struct store_retention {
     int64_t keep_ms[SUBMISSION_STATES]; /* of the live ones it is not asked */
     int64_t signals_ms;
-    bool is_paused; /* for now nothing is removed, and the file stays as it is */
+    int64_t entities_ms; /* since the last change, of those that nothing else holds on to: every
+                            integration has walked past them, all their submissions are of age, and
+                            they have no relationships. All that is known of them goes; put again
+                            they are new ones, whose versions begin above all that went */
+    bool is_paused;      /* for now nothing is removed, and the file stays as it is */
 };
 
 struct store_settings {
@@ -380,10 +384,10 @@ struct store_figures {
     uint64_t commits, writes, largest_group;
     struct histogram commit_us;
     int64_t wal_bytes;
-    int64_t file_bytes, free_bytes;     /* free: inside the file */
-    int64_t oldest_reader_ms;           /* who holds the log back, and for how long; 0: nobody */
-    int64_t checkpoint_ms;              /* wall time of the last complete one; 0: none yet */
-    uint64_t removed, trimmed, signals; /* by retention, since the start */
+    int64_t file_bytes, free_bytes; /* free: inside the file */
+    int64_t oldest_reader_ms;       /* who holds the log back, and for how long; 0: nobody */
+    int64_t checkpoint_ms;          /* wall time of the last complete one; 0: none yet */
+    uint64_t removed, trimmed, signals, entities; /* by retention, since the start */
     uint64_t slices, slice_us_sum;
     bool is_full; /* the disk is: intake is refused until there is room */
 };

@@ -12,9 +12,10 @@ struct store_slice {
     struct store_retention retention;
     int64_t until_us; /* of clock_mono_us: it ends then */
     uint32_t most;    /* rows to look at, or pages to give back */
+    bool is_asked;    /* somebody waits for it: what is done from time to time is done now */
     /* out */
     uint32_t looked;
-    uint64_t removed, trimmed, signals;
+    uint64_t removed, trimmed, signals, entities;
     bool has_more;
 };
 

@@ -142,7 +142,8 @@ static void create(struct store_memory *memory, struct copies *copies, int64_t n
     uint64_t index = memory->entities.count++;
     struct store_memory_entity *row = &memory->entities.rows[index];
 
-    *row = (struct store_memory_entity){.version = 1, .created_ms = now_ms, .updated_ms = now_ms};
+    *row = (struct store_memory_entity){
+        .version = memory->floor + 1, .created_ms = now_ms, .updated_ms = now_ms};
     text_move(&row->id, &copies->id);
     text_move(&row->type, &copies->type);
     text_move(&row->data, &copies->data);
@@ -150,7 +151,7 @@ static void create(struct store_memory *memory, struct copies *copies, int64_t n
     memory->slots[slot_of(memory, store_memory_str(&row->id))] = index + 1;
     row->seq = add_signal(memory, SIGNAL_CREATED, index, now_ms);
     memory->live++;
-    *result = (struct store_put_result){PUT_CREATED, 1};
+    *result = (struct store_put_result){PUT_CREATED, row->version};
 }
 
 static void put_one(struct store_memory *memory, const struct store_entity *entity,
@@ -159,7 +160,8 @@ static void put_one(struct store_memory *memory, const struct store_entity *enti
     struct store_memory_entity *row = store_memory_find(memory, entity->id);
     bool may_create = !entity->is_delete && entity->if_version == 0;
 
-    *result = (struct store_put_result){PUT_NOT_FOUND, row != NULL ? row->version : 0};
+    bool is_known = row != NULL && !row->is_forgotten;
+    *result = (struct store_put_result){PUT_NOT_FOUND, is_known ? row->version : 0};
     if (row == NULL && may_create)
         create(memory, copies, now_ms, result);
     if (row == NULL || (row->is_deleted && !may_create))
@@ -185,6 +187,9 @@ static void put_one(struct store_memory *memory, const struct store_entity *enti
     text_move(&row->data, &copies->data);
     text_move(&row->trace, &copies->trace);
     row->updated_ms = now_ms;
+    if (row->is_forgotten && row->version < memory->floor)
+        row->version = memory->floor;
+    row->is_forgotten = false;
     result->version = ++row->version;
     row->seq = add_signal(memory, kind, (uint64_t)(row - memory->entities.rows), now_ms);
     result->outcome = kind == SIGNAL_DELETED   ? PUT_DELETED

@@ -20,6 +20,7 @@ struct store_memory_entity {
     uint64_t version, seq;
     int64_t created_ms, updated_ms;
     bool is_deleted;
+    bool is_forgotten; /* by retention, and a tombstone with it; its place is for who comes again */
     uint64_t last_submission; /* of any integration; 0: none */
 };
 
@@ -78,6 +79,7 @@ struct store_memory_kept {
 struct store_memory_integration {
     struct store_memory_text name;
     struct store_by_hand walk;
+    bool is_walkless; /* its last claim named no walk: where it stands does not count */
     uint64_t counts[SUBMISSION_STATES];
     uint64_t first_live; /* no submission before this index is live */
 };
@@ -93,7 +95,8 @@ struct store_memory {
     char uuid[33];
     uint64_t *slots; /* entities by id, open addressing; index + 1 */
     size_t slot_count;
-    size_t live; /* entities that are no tombstones */
+    size_t live;    /* entities that are no tombstones */
+    uint64_t floor; /* the highest version of an entity that retention removed */
     STORE_MEMORY_TABLE(struct store_memory_entity) entities;
     STORE_MEMORY_TABLE(struct store_memory_signal) signals;
     STORE_MEMORY_TABLE(struct store_memory_submission) submissions;

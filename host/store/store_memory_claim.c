@@ -338,6 +338,7 @@ int store_memory_claim(void *pointer, struct store_claim *claim, struct err *err
         status = STORE_MEMORY_RESERVE(memory->attempts, most, err);
     if (status < 0)
         return status;
+    run.integration->is_walkless = claim->walk == WALK_NONE;
     status = claim_due(&run);
     if (status == 0 && !claim->has_more)
         status = claim_walk(&run);

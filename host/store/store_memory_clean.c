@@ -100,6 +100,75 @@ static void clean_submissions(struct store_memory *memory, struct store_slice *s
     }
 }
 
+static bool is_needed(const struct store_memory *memory, uint64_t entity, int64_t cut_ms)
+{
+    uint64_t number = memory->entities.rows[entity].last_submission;
+
+    while (number != 0) {
+        const struct store_memory_submission *row = &memory->submissions.rows[number - 1];
+        if (submission_is_live(row->state) || (row->flags & FLAG_TRIMMED) == 0 ||
+            row->changed_ms > cut_ms)
+            return true;
+        number = row->before;
+    }
+    for (size_t i = 0; i < memory->relationships.count; i++)
+        if (memory->relationships.rows[i].from == entity ||
+            memory->relationships.rows[i].to == entity)
+            return true;
+    return false;
+}
+
+static void forget(struct store_memory *memory, uint64_t entity)
+{
+    struct store_memory_entity *row = &memory->entities.rows[entity];
+
+    while (row->last_submission != 0)
+        drop_row(memory, row->last_submission);
+    for (size_t i = 0; i < memory->keys.count;) {
+        struct store_memory_key *key = &memory->keys.rows[i];
+        if (key->entity != entity) {
+            i++;
+            continue;
+        }
+        free(key->external_id.ptr);
+        *key = memory->keys.rows[--memory->keys.count];
+    }
+    drop_text(&row->data);
+    if (!row->is_deleted)
+        memory->live--;
+    row->is_deleted = row->is_forgotten = true;
+    if (row->version > memory->floor)
+        memory->floor = row->version;
+}
+
+/* The number up to which every integration that counts has walked; each was opened in this life. */
+static uint64_t walked_by_all(const struct store_memory *memory)
+{
+    uint64_t least = memory->signals.count;
+
+    for (size_t i = 0; i < memory->integrations.count; i++) {
+        const struct store_memory_integration *row = &memory->integrations.rows[i];
+        if (!row->is_walkless && row->walk.cursor < least)
+            least = row->walk.cursor;
+    }
+    return least;
+}
+
+static void clean_entities(struct store_memory *memory, struct store_slice *slice, int64_t now_ms)
+{
+    int64_t cut_ms = now_ms - slice->retention.entities_ms;
+    uint64_t walked = walked_by_all(memory);
+
+    for (uint64_t i = 0; i < memory->entities.count && slice->retention.entities_ms > 0; i++) {
+        const struct store_memory_entity *row = &memory->entities.rows[i];
+        if (row->is_forgotten || row->updated_ms > cut_ms || row->seq > walked ||
+            is_needed(memory, i, cut_ms))
+            continue;
+        forget(memory, i);
+        slice->entities++;
+    }
+}
+
 int store_memory_clean(void *pointer, struct store_slice *slice, struct err *err)
 {
     struct store_memory *memory = pointer;
@@ -108,6 +177,7 @@ int store_memory_clean(void *pointer, struct store_slice *slice, struct err *err
     (void)err;
     pthread_mutex_lock(&memory->lock);
     clean_submissions(memory, slice, now_ms);
+    clean_entities(memory, slice, now_ms);
     for (size_t i = 0; i < memory->signals.count && slice->retention.signals_ms > 0; i++) {
         struct store_memory_signal *signal = &memory->signals.rows[i];
         if (signal->is_removed || signal->at_ms > now_ms - slice->retention.signals_ms)

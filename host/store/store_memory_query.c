@@ -66,7 +66,7 @@ static void answer_entity(struct answer *answer)
 {
     const struct store_memory_entity *entity = store_memory_find(answer->memory, answer->query->id);
 
-    if (entity != NULL)
+    if (entity != NULL && !entity->is_forgotten)
         (void)give_entity(answer, entity, answer->query->integration); /* there is only one */
 }
 

@@ -59,6 +59,14 @@ enum store_sqlite_statement {
     S_SPAN_SAVE,
     S_LIST_SPANS,
     S_LIST_UNTIL,
+    S_INTEGRATION_SEEN,
+    S_FORGET_SEEN,
+    S_FORGET_NEEDED,
+    S_FORGET_SUBMISSIONS,
+    S_FORGET_KEYS,
+    S_FORGET_ENTITY,
+    S_FORGET_NEXT,
+    S_FORGET_SPANS,
     S_AGING_ADD,
     S_AGING_NEXT,
     S_AGING_DROP,
@@ -123,6 +131,13 @@ struct store_sqlite_life {
     uint64_t submission;
     uint64_t entities;
     int64_t due_ms; /* what clock_due_ms said lately: the next life goes on from there */
+    uint64_t floor; /* the highest version of an entity that retention removed */
+};
+
+/* An integration that was opened in this life of the daemon. */
+struct store_sqlite_lane {
+    uint32_t number;
+    bool walks; /* its claims name a walk, or it made none yet: its cursor counts */
 };
 
 struct store_sqlite_type {
@@ -153,6 +168,11 @@ struct store_sqlite_writer {
         now_ms; /* wall time of the write under way, for stamps; clock_due_ms says what is due */
     int64_t held_since_us; /* a checkpoint could not fold all of the log in; 0: it could */
     int64_t checkpoint_ms;
+    struct store_sqlite_lane *lanes;
+    size_t lane_count;
+    uint64_t forget_next; /* where the pass over the entities goes on; 0: none is under way */
+    int64_t forget_at_ms, seen_next_ms;
+    int64_t opened_ms; /* of the first slice */
     struct store_sqlite_span span, span_committed;
     uint64_t cleaned[SUBMISSION_STATES], cleaned_committed[SUBMISSION_STATES]; /* retention's */
 
@@ -282,6 +302,11 @@ int store_sqlite_ask_again(struct store_sqlite_writer *writer,
 int store_sqlite_span_add(struct store_sqlite_writer *writer, uint32_t integration, uint64_t number,
                           struct err *err);
 int store_sqlite_span_flush(struct store_sqlite_writer *writer, struct err *err);
+
+/* ---- store_sqlite_forget.c ---- */
+struct store_sqlite_lane *store_sqlite_lane(struct store_sqlite_writer *writer, uint32_t number);
+int store_sqlite_lane_open(struct store_sqlite_writer *writer, uint32_t number, int64_t now_ms,
+                           struct err *err);
 
 /* ---- store_sqlite_clean.c ---- */
 /* A submission has ended; notes it when retention's cursor for that state has passed it. */

@@ -228,6 +228,7 @@ static int load_life(struct store_sqlite_writer *writer, sqlite3_stmt *row, stru
     writer->life.submission = (uint64_t)sqlite3_column_int64(row, 3);
     writer->life.entities = (uint64_t)sqlite3_column_int64(row, 4);
     writer->life.due_ms = sqlite3_column_int64(row, 5);
+    writer->life.floor = (uint64_t)sqlite3_column_int64(row, 6);
     clock_due_from(writer->life.due_ms);
     return 0;
 }
@@ -323,8 +324,9 @@ static int load_rest(struct store_sqlite_writer *writer, struct err *err)
 
 int store_sqlite_cache_load(struct store_sqlite_writer *writer, struct err *err)
 {
-    int status = each_row(
-        writer, "SELECT uuid, seq, entity, submission, entities, due_ms FROM life", load_life, err);
+    int status =
+        each_row(writer, "SELECT uuid, seq, entity, submission, entities, due_ms, floor FROM life",
+                 load_life, err);
 
     if (status == 0 && writer->handle.uuid[0] == '\0')
         status = err_set(err, E_SYNTAX, "store %s: its identity is missing; restore a backup",
@@ -386,12 +388,14 @@ int store_sqlite_cache_flush(struct store_sqlite_writer *writer, struct err *err
     if (status == 0 && memcmp(&writer->life, &writer->life_committed, sizeof(writer->life)) != 0) {
         sqlite3_stmt *save = store_sqlite_use(
             &writer->handle, S_LIFE,
-            "UPDATE life SET seq = ?1, entity = ?2, submission = ?3, entities = ?4, due_ms = ?5");
+            "UPDATE life SET seq = ?1, entity = ?2, submission = ?3, entities = ?4, due_ms = ?5,"
+            " floor = ?6");
         (void)sqlite3_bind_int64(save, 1, (int64_t)writer->life.seq);
         (void)sqlite3_bind_int64(save, 2, (int64_t)writer->life.entity);
         (void)sqlite3_bind_int64(save, 3, (int64_t)writer->life.submission);
         (void)sqlite3_bind_int64(save, 4, (int64_t)writer->life.entities);
         (void)sqlite3_bind_int64(save, 5, writer->life.due_ms);
+        (void)sqlite3_bind_int64(save, 6, (int64_t)writer->life.floor);
         status = store_sqlite_run(writer, save, "cannot commit", err);
     }
     for (size_t i = 0; i < writer->integration_count && status == 0; i++)
@@ -431,4 +435,5 @@ void store_sqlite_cache_finish(struct store_sqlite_writer *writer)
     integrations_forget(writer);
     free(writer->integrations);
     free(writer->leases);
+    free(writer->lanes);
 }

@@ -368,6 +368,9 @@ int store_sqlite_claim(void *pointer, struct store_claim *claim, struct err *err
     run.integration = store_sqlite_integration_find(writer, claim->integration, err);
     if (run.integration == NULL)
         return E_NOT_FOUND;
+    struct store_sqlite_lane *lane = store_sqlite_lane(writer, claim->integration);
+    if (lane != NULL)
+        lane->walks = claim->walk != WALK_NONE;
     writer->now_ms = clock_wall_ms();
     run.born.integration = claim->integration;
     run.born.until_ms = claim->lease_until_ms;

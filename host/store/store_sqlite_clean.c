@@ -8,26 +8,11 @@
  * An ended row that has a successor for its entity and integration goes. The last one is what the
  * walks and the order per entity lean on (store_sqlite_look), so it stays, without its attempts and
  * its reason. */
-#include "store/store_sqlite.h"
+#include "store/store_sqlite_clean.h"
 
 #include "base/clock.h"
 
-enum { WINDOW = 256 };
-
-struct aged {
-    uint64_t number;
-    uint64_t entity;
-    int64_t changed_ms;
-    uint32_t integration;
-    uint32_t flags;
-    enum submission_state state;
-};
-
-struct clean {
-    struct store_sqlite_writer *writer;
-    struct store_slice *slice;
-    int64_t now_ms;
-};
+enum { WINDOW = STORE_SQLITE_AGED_MAX };
 
 static int64_t cut_of(const struct clean *clean, enum submission_state state)
 {
@@ -46,11 +31,8 @@ static struct aged read_aged(sqlite3_stmt *row)
     };
 }
 
-#define AGED_COLUMNS "SELECT s.num, s.entity, s.integration, s.state, s.flags, s.changed_ms"
-
-/* Runs to the end of the rows; collects up to WINDOW. */
-static int collect(struct clean *clean, sqlite3_stmt *rows, struct aged *out, size_t *out_count,
-                   struct err *err)
+int store_sqlite_aged(struct clean *clean, sqlite3_stmt *rows, struct aged *out, size_t *out_count,
+                      struct err *err)
 {
     int code = SQLITE_ERROR;
     size_t count = 0;
@@ -132,19 +114,26 @@ static int drop_trimmed_before(struct clean *clean, const struct aged *row, stru
 {
     sqlite3_stmt *find = store_sqlite_use(
         &clean->writer->handle, S_CLEAN_BEFORE,
-        AGED_COLUMNS " FROM submissions s INDEXED BY submissions_entity WHERE s.entity = ?1"
-                     " AND s.integration = ?2 AND s.num < ?3 AND s.flags & 16 AND s.state IN"
-                     " (2, 4, 6, 7) LIMIT 4");
+        STORE_SQLITE_AGED " FROM submissions s INDEXED BY submissions_entity WHERE s.entity = ?1"
+                          " AND s.integration = ?2 AND s.num < ?3 AND s.flags & 16 AND s.state IN"
+                          " (2, 4, 6, 7) LIMIT 4");
     struct aged before[WINDOW];
     size_t count = 0;
 
     (void)sqlite3_bind_int64(find, 1, (int64_t)row->entity);
     (void)sqlite3_bind_int64(find, 2, row->integration);
     (void)sqlite3_bind_int64(find, 3, (int64_t)row->number);
-    int status = collect(clean, find, before, &count, err);
+    int status = store_sqlite_aged(clean, find, before, &count, err);
     for (size_t i = 0; i < count && status == 0; i++)
         status = drop_row(clean, before[i].number, row->integration, before[i].state, err);
     return status;
+}
+
+int store_sqlite_clean_drop(struct clean *clean, const struct aged *row, struct err *err)
+{
+    int status = drop_attempts(clean, row->number, err);
+
+    return status < 0 ? status : drop_row(clean, row->number, row->integration, row->state, err);
 }
 
 static int clean_row(struct clean *clean, const struct aged *row, struct err *err)
@@ -168,7 +157,7 @@ static int clean_row(struct clean *clean, const struct aged *row, struct err *er
     return status < 0 || !is_stop ? status : drop_trimmed_before(clean, row, err);
 }
 
-static bool is_over(const struct clean *clean)
+bool store_sqlite_clean_is_over(const struct clean *clean)
 {
     const struct store_slice *slice = clean->slice;
 
@@ -182,7 +171,7 @@ static int clean_state(struct clean *clean, enum submission_state state, bool *o
 {
     sqlite3_stmt *next =
         store_sqlite_use(&clean->writer->handle, S_CLEAN_NEXT,
-                         AGED_COLUMNS " FROM submissions s WHERE s.num > ?1 ORDER BY s.num");
+                         STORE_SQLITE_AGED " FROM submissions s WHERE s.num > ?1 ORDER BY s.num");
     struct aged rows[WINDOW];
     size_t count = 0;
     size_t old = 0;
@@ -190,13 +179,13 @@ static int clean_state(struct clean *clean, enum submission_state state, bool *o
     size_t i = 0;
 
     (void)sqlite3_bind_int64(next, 1, (int64_t)clean->writer->cleaned[state]);
-    int status = collect(clean, next, rows, &count, err);
+    int status = store_sqlite_aged(clean, next, rows, &count, err);
     if (status < 0)
         return status;
     for (size_t at = 0; at < count; at++)
         if (rows[at].changed_ms <= cut_ms)
             old = at + 1;
-    for (; i < old && status == 0 && !is_over(clean); i++) {
+    for (; i < old && status == 0 && !store_sqlite_clean_is_over(clean); i++) {
         clean->slice->looked++;
         clean->writer->cleaned[state] = rows[i].number;
         if (rows[i].state == state && rows[i].changed_ms <= cut_ms)
@@ -234,7 +223,7 @@ static int clean_aging(struct clean *clean, enum submission_state state, struct 
     int status = 0;
     int code = SQLITE_ROW;
 
-    while (status == 0 && code == SQLITE_ROW && !is_over(clean)) {
+    while (status == 0 && code == SQLITE_ROW && !store_sqlite_clean_is_over(clean)) {
         struct aged row = {0};
         int64_t changed_ms = 0;
         (void)sqlite3_bind_int(next, 1, state);
@@ -319,14 +308,16 @@ static int clean_all(struct clean *clean, struct err *err)
             continue;
         status = clean_aging(clean, state, err);
         is_more = true;
-        while (status == 0 && is_more && !is_over(clean))
+        while (status == 0 && is_more && !store_sqlite_clean_is_over(clean))
             status = clean_state(clean, state, &is_more, err);
         clean->slice->has_more |= is_more;
     }
     is_more = retention->signals_ms > 0;
-    while (status == 0 && is_more && !is_over(clean))
+    while (status == 0 && is_more && !store_sqlite_clean_is_over(clean))
         status = clean_signals(clean, &is_more, err);
     clean->slice->has_more |= is_more;
+    if (status == 0 && !clean->slice->has_more)
+        status = store_sqlite_forget(clean, err);
     return status < 0 ? status : save_cursors(clean->writer, err);
 }
 

@@ -39,7 +39,7 @@ static int insert_entity(struct store_sqlite_writer *writer, const struct store_
         store_sqlite_use(&writer->handle, S_ENTITY_ADD,
                          "INSERT INTO entities (num, type, version, seq, deleted, created_ms,"
                          " updated_ms, id, data, id_hash, trace)"
-                         " VALUES (?1, ?2, 1, ?3, 0, ?4, ?4, ?5, ?6, ?7, ?8)");
+                         " VALUES (?1, ?2, ?9, ?3, 0, ?4, ?4, ?5, ?6, ?7, ?8)");
 
     (void)sqlite3_bind_int64(add, 1, (int64_t)writer->life.entity + 1);
     (void)sqlite3_bind_int64(add, 2, type);
@@ -50,13 +50,15 @@ static int insert_entity(struct store_sqlite_writer *writer, const struct store_
                               entity->data.len, SQLITE_STATIC, SQLITE_UTF8);
     (void)sqlite3_bind_int64(add, 7, store_rules_hash(writer->handle.uuid, entity->id));
     store_sqlite_bind_text(add, 8, entity->trace);
+    (void)sqlite3_bind_int64(add, 9, (int64_t)writer->life.floor + 1);
     int status = store_sqlite_run(writer, add, "cannot add an entity", err);
     if (status < 0)
         return status;
     writer->life.entity++;
     writer->life.seq++;
     writer->life.entities++;
-    return add_signal(writer, SIGNAL_CREATED, writer->life.entity, 1, now_ms, err);
+    return add_signal(writer, SIGNAL_CREATED, writer->life.entity, writer->life.floor + 1, now_ms,
+                      err);
 }
 
 /* 1, 0 when there is none, or an error. */
@@ -141,7 +143,7 @@ static int put_one(struct store_sqlite_writer *writer, const struct store_entity
     if (status == 0)
         status = find_entity(writer, entity, type, &found, err);
     if (status == 0 && may_create) {
-        *result = (struct store_put_result){PUT_CREATED, 1};
+        *result = (struct store_put_result){PUT_CREATED, writer->life.floor + 1};
         return insert_entity(writer, entity, type, now_ms, err);
     }
     if (status < 0)
@@ -232,7 +234,7 @@ int store_sqlite_integration(void *pointer, struct store_integration *wanted, st
         if (str_is(wanted->name, writer->integrations[i].name)) {
             wanted->number = writer->integrations[i].number;
             wanted->cursor = writer->integrations[i].cursor;
-            return 0;
+            return store_sqlite_lane_open(writer, wanted->number, clock_wall_ms(), err);
         }
     }
     size_t count = writer->integration_count;
@@ -255,7 +257,8 @@ int store_sqlite_integration(void *pointer, struct store_integration *wanted, st
     store_sqlite_bind_text(add, 2, wanted->name);
     wanted->number = number;
     wanted->cursor = 0;
-    return store_sqlite_run(writer, add, "cannot add an integration", err);
+    status = store_sqlite_run(writer, add, "cannot add an integration", err);
+    return status < 0 ? status : store_sqlite_lane_open(writer, number, clock_wall_ms(), err);
 }
 
 int store_sqlite_keep(void *pointer, struct store_keep *keep, struct err *err)

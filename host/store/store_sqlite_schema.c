@@ -84,6 +84,8 @@ static const char *const steps[] = {
     "INSERT INTO spans SELECT min(num), max(num), integration, min(changed_ms) FROM (SELECT num,"
     " integration, changed_ms, num - row_number() OVER (PARTITION BY integration ORDER BY num) AS"
     " start FROM submissions) GROUP BY integration, start;",
+    "ALTER TABLE life ADD COLUMN floor INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE integrations ADD COLUMN seen_ms INTEGER NOT NULL DEFAULT 0;",
 };
 
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };

@@ -41,6 +41,8 @@ static int64_t tick_us(const struct store_retention *retention)
     int64_t least_ms = retention->signals_ms;
     int64_t tick;
 
+    if (retention->entities_ms > 0 && (least_ms <= 0 || retention->entities_ms < least_ms))
+        least_ms = retention->entities_ms;
     for (int i = 0; i < SUBMISSION_STATES; i++)
         if (retention->keep_ms[i] > 0 && (least_ms <= 0 || retention->keep_ms[i] < least_ms))
             least_ms = retention->keep_ms[i];
@@ -65,6 +67,7 @@ static int clean(struct store_upkeep *upkeep, const struct store_retention *rete
         .retention = *retention,
         .until_us = started_us + SLICE_US,
         .most = upkeep->rows,
+        .is_asked = upkeep->compact != NULL,
     };
     int status = upkeep->backend->clean(upkeep->writer, &slice, err);
 
@@ -74,6 +77,7 @@ static int clean(struct store_upkeep *upkeep, const struct store_retention *rete
     upkeep->figures.removed += slice.removed;
     upkeep->figures.trimmed += slice.trimmed;
     upkeep->figures.signals += slice.signals;
+    upkeep->figures.entities += slice.entities;
     if (upkeep->compact != NULL) {
         upkeep->compact->removed += slice.removed;
         upkeep->compact->trimmed += slice.trimmed;

@@ -51,3 +51,23 @@ def test_zero_keeps_forever(tenon, receiver):
         lambda: tenon.get("/api/v1/status").json["store"]["removed_signals"] >= 1, "a signal to go"
     )
     assert len(details_of(tenon, "evt-1")["history"]) == 1
+
+
+def test_settled_entities_go_and_what_waits_does_not(tenon, receiver):
+    tenon.webhook("hooks", receiver.url("/in"))
+    tenon.webhook("dead", "http://127.0.0.1:9/nobody", select="type = other\n")
+    tenon.host_ini(store="keep_succeeded = 1s\nkeep_signals = 1s\nkeep_entities = 1s\n")
+    tenon.start()
+    tenon.add({"id": "waits"}, type="other")
+    tenon.add({"id": "evt-1", "n": 1})
+    wait_for(lambda: receiver.stats()["records"] >= 1, "the record")
+    wait_for(lambda: tenon.get("/api/v1/entities/evt-1").status == 404, "the entity to go")
+    assert tenon.get("/api/v1/entities/waits").status == 200
+    assert 'retired_total{kind="entity"} 1' in tenon.get("/metrics").body.decode()
+    first = receiver.exchanges[0]["headers"]["idempotency-key"]
+
+    tenon.add({"id": "evt-1", "n": 2})
+    wait_for(lambda: receiver.stats()["records"] >= 2, "the new one of that id")
+    assert receiver.exchanges[1]["headers"]["idempotency-key"] != first
+    assert tenon.cli("store", "check").stdout == "the store is in order\n"
+    assert tenon.get("/api/v1/entities/waits").status == 200

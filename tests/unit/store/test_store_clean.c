@@ -302,6 +302,121 @@ static void test_signals_of_age_go(void **state)
     store_claim_finish(&claim);
 }
 
+static const struct store_retention entities_too = {
+    .keep_ms = {[SUBMISSION_SUCCEEDED] = DAY_MS, [SUBMISSION_FAILED] = 3 * (int64_t)DAY_MS},
+    .entities_ms = DAY_MS,
+};
+
+static size_t entities(struct fixture *f)
+{
+    return ask(f, (struct store_query){.query = QUERY_ENTITIES}, NULL);
+}
+
+static uint64_t forgotten(struct fixture *f)
+{
+    struct store_figures figures;
+
+    store_figures(f->store, &figures);
+    return figures.entities;
+}
+
+static void test_settled_entities_of_age_go(void **state)
+{
+    struct fixture *f = *state;
+
+    compact(f, &entities_too); /* from here on it counts how long integrations are off */
+    put(f, "a", "1");
+    put(f, "b", "1");
+    put(f, "c", "1");
+    struct store_claimed a = deliver(f, "a", 1, EVENT_ACCEPTED);
+    struct store_claimed b = deliver(f, "b", 1, EVENT_REJECTED);
+    struct store_claimed c = take_one(f, WALK_CHANGED, "c", 1);
+    tell_event(f, &c, EVENT_RETRY, NOW_MS + 10 * (int64_t)DAY_MS);
+    fixture_at(NOW_MS + DAY_MS - 1);
+    compact(f, &entities_too);
+    assert_int_equal(forgotten(f), 0);
+    fixture_at(NOW_MS + DAY_MS);
+    compact(f, &entities_too);
+    assert_int_equal(forgotten(f), 1); /* the failed one and the one that waits are kept */
+    assert_int_equal(entities(f), 2);
+    assert_int_equal(ask(f, (struct store_query){.query = QUERY_ENTITY, .id = STR("a")}, NULL), 0);
+    assert_int_equal(
+        ask(f, (struct store_query){.query = QUERY_SUBMISSION, .number = a.submission}, NULL), 0);
+    assert_int_equal(count_of(f, SUBMISSION_SUCCEEDED), 0);
+    fixture_at(NOW_MS + 3 * (int64_t)DAY_MS);
+    compact(f, &entities_too);
+    assert_int_equal(forgotten(f), 2);
+    assert_int_equal(
+        ask(f, (struct store_query){.query = QUERY_SUBMISSION, .number = b.submission}, NULL), 0);
+    take_none(f, WALK_CHANGED);
+
+    struct store_put_result again = put(f, "a", "other");
+    assert_int_equal(again.outcome, PUT_CREATED);
+    assert_int_equal(again.version, 2); /* a key is never used for two contents */
+    struct store_claimed anew = take_one(f, WALK_CHANGED, "a", 2);
+    assert_string_not_equal(anew.key, a.key);
+    assert_int_equal(put(f, "b", "1").version, 2);
+    assert_int_equal(entities(f), 3);
+}
+
+static void test_entities_that_somebody_needs_stay(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t hook = f->integration;
+    uint32_t slow = add_integration(f, "slow");
+
+    compact(f, &entities_too);
+    put(f, "a", "1");
+    put(f, "b", "1");
+    put(f, "gone", "1");
+    struct store_relate relate = {
+        .op.done = fixture_stop, .from = STR("a"), .type = STR("near"), .to = STR("b")};
+    store_relate(f->store, &relate);
+    fixture_wait(f, &relate.op);
+    deliver(f, "a", 1, EVENT_ACCEPTED);
+    deliver(f, "b", 1, EVENT_ACCEPTED);
+    deliver(f, "gone", 1, EVENT_ACCEPTED);
+    take_none(f, WALK_CHANGED);
+    fixture_at(NOW_MS + DAY_MS);
+    compact(f, &entities_too);
+    assert_int_equal(forgotten(f), 0); /* the slow one has walked past none of them */
+
+    f->integration = slow;
+    struct store_claim claim;
+    take(f, WALK_CHANGED, 10, &claim);
+    assert_int_equal(claim.count, 3);
+    compact(f, &entities_too);
+    assert_int_equal(forgotten(f), 0); /* it has them in hand */
+    for (size_t i = 0; i < claim.count; i++)
+        tell_event(f, &claim.records[i], EVENT_ACCEPTED, 0);
+    store_claim_finish(&claim);
+    take_none(f, WALK_CHANGED);
+    f->integration = hook;
+    fixture_at(NOW_MS + 2 * (int64_t)DAY_MS);
+    compact(f, &entities_too);
+    assert_int_equal(forgotten(f), 1); /* two are related to each other */
+    assert_int_equal(entities(f), 2);
+}
+
+static void test_an_integration_that_takes_by_hand_alone_holds_nothing(void **state)
+{
+    struct fixture *f = *state;
+
+    compact(f, &entities_too);
+    put(f, "a", "1");
+    take_none(f, WALK_NONE);
+    fixture_at(NOW_MS + DAY_MS);
+    compact(f, &entities_too);
+    assert_int_equal(forgotten(f), 1);
+    assert_int_equal(entities(f), 0);
+    put(f, "a", "1");
+    drop(f, "a");
+    fixture_at(NOW_MS + 2 * (int64_t)DAY_MS);
+    compact(f, &entities_too);
+    assert_int_equal(forgotten(f), 2); /* tombstones, too */
+    assert_int_equal(put(f, "a", "1").version, 4);
+}
+
 static void put_numbered(struct fixture *f, int count)
 {
     static char ids[2000][16];
@@ -362,6 +477,9 @@ int main(void)
         CASE(test_a_trimmed_one_goes_with_its_successor),
         CASE(test_order_per_entity_holds),
         CASE(test_signals_of_age_go),
+        CASE(test_settled_entities_of_age_go),
+        CASE(test_entities_that_somebody_needs_stay),
+        CASE(test_an_integration_that_takes_by_hand_alone_holds_nothing),
         CASE(test_many_go_in_slices),
     };
     int failures = 0;
