@@ -256,10 +256,11 @@ static void delivery_done(void *user, struct plugin_reply *reply)
             tell_gate(delivery, &(struct settlement){.verdict = TENON_UNSURE,
                                                      .error_class = TENON_E_UNKNOWN,
                                                      .message = str_of(reply->words)});
-            poison_settle_unsure(delivery, reply);
-        } else {
-            poison_isolate(delivery, reply);
         }
+        if ((delivery->steps & PLUGIN_STEP_SUBMIT) != 0 && !lane->can_ask)
+            poison_settle_unsure(delivery, reply);
+        else
+            poison_isolate(delivery, reply);
         break;
     case PLUGIN_DIED:
     case PLUGIN_GARBLED:
@@ -345,10 +346,14 @@ static void cut_to_batch_max(struct batch *batch, struct range *range)
     range->count = most;
 }
 
-/* All that still go on, as one range; before them, as another, those to ask about first. */
+/* All that still go on, as one range. Before them, as another, those to ask about first; where
+ * nobody can be asked, and the plugin sends by itself, they go alone and last: the one that its
+ * submit hangs in may be among them. */
 static void enter_stage(struct batch *batch, enum stage stage)
 {
-    bool can_ask = stage == STAGE_PLUGIN && batch->lane->can_ask;
+    const struct lane *lane = batch->lane;
+    bool goes_alone = stage == STAGE_PLUGIN && lane->facts.has_submit && !lane->can_ask;
+    bool goes_apart = goes_alone || (stage == STAGE_PLUGIN && lane->can_ask);
     uint32_t *alive = arena_take(&batch->arena, batch->count * sizeof *alive);
     uint32_t count = 0;
     uint32_t asked = batch->count; /* from here on: the array is filled from both ends */
@@ -359,17 +364,20 @@ static void enter_stage(struct batch *batch, enum stage stage)
             continue;
         if (alive == NULL)
             settle_released(batch, i);
-        else if (can_ask && batch->claim.records[i].was_unknown)
+        else if (goes_apart && batch->claim.records[i].was_unknown)
             alive[--asked] = i;
         else
             alive[count++] = i;
     }
     if (alive == NULL)
         return;
+    for (uint32_t i = asked; goes_alone && i < batch->count; i++)
+        batch_push(batch, (struct range){.indexes = alive + i, .count = 1});
     batch_push(batch, (struct range){.indexes = alive, .count = count});
-    batch_push(batch, (struct range){.indexes = alive + asked,
-                                     .count = batch->count - asked,
-                                     .is_reconcile = true});
+    if (!goes_alone)
+        batch_push(batch, (struct range){.indexes = alive + asked,
+                                         .count = batch->count - asked,
+                                         .is_reconcile = true});
 }
 
 void batch_advance(struct batch *batch)

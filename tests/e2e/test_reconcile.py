@@ -197,14 +197,14 @@ def ledger(tenon):
     place.mkdir()
     place.chmod(0o777)
 
-    def start(settings="", *defines):
+    def start(settings="", *defines, more=""):
         build_plugin(TOP / "tests/e2e/plugins/ledger.c", plugins / "ledger.so", *defines)
         tenon.host_ini(plugins=[plugins])
         tenon.ini(
             "own",
-            "[integration]\nplugin = ledger\nallow_paths = %s\n[select]\ntype = event\n"
-            "[retry]\nbase = 10ms\nmax = 50ms\n[settings]\nledger = %s/file\n%s"
-            % (place, place, settings),
+            "[integration]\nplugin = ledger\nallow_paths = %s\n%s[select]\ntype = event\n"
+            "[retry]\nbase = 10ms\nmax = 50ms\nmax_attempts = 4\n"
+            "[settings]\nledger = %s/file\n%s" % (place, more, place, settings),
         )
         tenon.start()
 
@@ -260,3 +260,22 @@ def test_a_record_that_kills_in_submit_is_parked_and_nothing_is_repeated(tenon, 
     assert sorted(ledger.lines()) == sorted(good)
     for row in tenon.submissions(state="failed"):
         assert row["entity"].startswith("bad") and "submit" in row["reason"], row
+
+
+@pytest.mark.parametrize("form", [[], ["DEAF"]])
+def test_a_record_that_hangs_in_submit_costs_the_others_no_end(tenon, ledger, form):
+    ledger("", *form, more="call_timeout = 500ms\n")
+    good = ["evt-%d" % number for number in range(40)]
+    tenon.add(
+        *({"id": one} for one in good[:13]),
+        {"id": "bad-1", "text": "hang"},
+        *({"id": one} for one in good[13:]),
+    )
+    wait_for(
+        lambda: tenon.states("own") == {"succeeded": 40, "failed": 1}, "all but one", timeout=90
+    )
+    assert set(ledger.lines()) == set(good)
+    if not form:
+        assert sorted(ledger.lines()) == sorted(good)
+    row = tenon.submissions(state="failed")[0]
+    assert row["entity"] == "bad-1" and "no answer within 500 ms in submit" in row["reason"], row

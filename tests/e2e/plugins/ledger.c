@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A client of a protocol of its own: submit appends each record's id to the file `ledger`, one a
  * line, and waits `pause_ms` behind each line. It then says UNSURE for a record whose data holds
- * "unsure", and ends the worker at one that holds "evil", before anything of it is written.
+ * "unsure", and ends the worker at one that holds "evil", or hangs at one that holds "hang",
+ * before anything of it is written.
  * reconcile looks for the id in the file; -DDEAF leaves it out. */
 #include <tenon/json.h>
 
@@ -48,6 +49,8 @@ static int32_t submit(void *arg, const tenon_batch *batch, tenon_verdicts *out, 
 
         if (holds(record, "evil"))
             abort();
+        while (holds(record, "hang"))
+            usleep(10000);
         if (dprintf(fd, "%.*s\n", (int)record->id.len, record->id.ptr) < 0)
             verdict.verdict = TENON_RETRY;
         if (self->pause_ms > 0)
