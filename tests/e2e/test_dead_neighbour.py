@@ -8,6 +8,7 @@ import contextlib
 import pathlib
 import re
 import socket
+import statistics
 import threading
 import time
 
@@ -110,11 +111,11 @@ def test_the_others_records_arrive_and_memory_stays_flat(tenon, make_receiver, d
 
 def test_the_other_keeps_its_pace(folder, make_receiver, dead):
     """Alternating rounds of two daemons, one with the living integration alone, one with the dead
-    one beside it. On a busy machine a single round says little, so the sum over the rounds is
-    compared, and the promise itself (0.95) is a row of tests/bench/promises."""
-    count, rounds = 10000, 6
+    one beside it. On a busy machine a single round says little, so it is the median of their
+    ratios that counts, and the promise itself (0.95) is a row of tests/bench/promises."""
+    count, rounds = 8000, 15
     living = make_receiver(keep=False)
-    took_s = {"alone": 0.0, "beside": 0.0}
+    took_s = {"alone": [], "beside": []}
     daemons = {}
     with contextlib.ExitStack() as stack:
         for name in took_s:
@@ -139,13 +140,13 @@ def test_the_other_keeps_its_pace(folder, make_receiver, dead):
                     "%d records, %s" % (count, name),
                     timeout=60,
                 )
-                took_s[name] += time.monotonic() - started
+                took_s[name].append(time.monotonic() - started)
             sent += count
         assert succeeded(daemons["beside"], "dead") == 0
-    ratio = took_s["alone"] / took_s["beside"]
+    ratio = statistics.median(a / b for a, b in zip(took_s["alone"], took_s["beside"]))
     print(
-        "alone %.0f/s, beside a dead one %.0f/s: %.2f"
-        % (rounds * count / took_s["alone"], rounds * count / took_s["beside"], ratio)
+        "alone %.0f/s, beside a dead one %.0f/s; median of the rounds' ratios %.2f"
+        % (*(rounds * count / sum(took_s[name]) for name in ("alone", "beside")), ratio)
     )
     if PATIENCE == 1 and not SANITIZED:
         assert ratio >= 0.8
