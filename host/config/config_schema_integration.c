@@ -105,7 +105,8 @@ static const char breaker_rows[] =
     TENON_OPTION("min_requests", "integer", "1..100000", "20", "",
                  "So many requests in the window, before their share means anything.")
     TENON_OPTION("connection_failures", "integer", "1..1000", "5", "",
-                 "It also opens after so many failures to connect in a row.")
+                 "It also opens after so many requests in a row that got no connection or no "
+                 "answer.")
     TENON_OPTION("open", "duration", "10ms..1h", "1s", "",
                  "How long it stays open the first time, less up to half of it by chance; doubles "
                  "each time a probe fails.")

@@ -5,6 +5,7 @@
 #include "base/log.h"
 
 enum {
+    WINDOW_FIRST = 64,
     WINDOW_LEAST = 1024, /* records in hand at once */
     WINDOW_MOST = 8192,
     IN_HAND_US = 10000000, /* how long a record waits in hand at most, about */
@@ -85,6 +86,9 @@ static uint32_t window_of(const struct lane *lane)
     uint64_t busy = (per_request > 0 ? per_request : 1) * 3 * limit;
     uint64_t window = busy > WINDOW_LEAST ? busy : WINDOW_LEAST;
 
+    if (latency_us == 0 && !lane->facts.has_submit)
+        return busy > WINDOW_FIRST ? (uint32_t)busy
+                                   : WINDOW_FIRST; /* how fast remains to be seen */
     if (latency_us > 0) {
         uint64_t in_time = busy / 3 * IN_HAND_US / (uint64_t)latency_us;
 

@@ -71,7 +71,7 @@ static bool has_quota(struct lane_gate *gate, int64_t now_ms)
 
 bool lane_gate_is_shut(struct lane_gate *gate, int64_t now_ms)
 {
-    return (gate->is_hushed && gate->paused_until_ms > now_ms) ||
+    return gate->is_recalling || (gate->is_hushed && gate->paused_until_ms > now_ms) ||
            breaker_state(&gate->breaker, now_ms) == BREAKER_OPEN ||
            (has_quota(gate, now_ms) && gate->quota_left <= 0);
 }
@@ -92,6 +92,23 @@ void lane_gate_close(struct lane_gate *gate)
     if (gate->destination != NULL)
         http_destination_limit(gate->destination, 0);
     gate->destination = NULL;
+}
+
+/* A destination that was fast and is slow now has a queue before it that would outlast the leases
+ * of its records: somebody else would then send them as well. What waits comes back unused, and is
+ * claimed again in the measure that is bearable now. */
+static void recall_if_slow(struct lane_gate *gate, int64_t now_ms)
+{
+    const int64_t most_us = 30000000;
+    uint32_t limit = concurrency_limit(&gate->concurrency);
+    bool was_recalling = gate->is_recalling;
+
+    if (gate->outstanding <= limit)
+        gate->is_recalling = false;
+    else if (gate->concurrency.mean_us / limit * gate->outstanding > most_us)
+        gate->is_recalling = true;
+    if (gate->is_recalling != was_recalling)
+        apply_limit(gate, now_ms);
 }
 
 /* Looks without changing anything but what time does by itself. */
@@ -119,6 +136,8 @@ static enum lane_gate_hold hold_of(struct lane_gate *gate, int64_t now_ms, int64
         *out_until_ms = gate->quota_until_ms;
         return GATE_QUOTA;
     }
+    if (gate->is_recalling)
+        return GATE_RECALL;
     wait_ms = bucket_wait_ms(&gate->bucket, now_ms);
     if (wait_ms <= 0)
         return GATE_FREE;
@@ -233,6 +252,8 @@ void lane_gate_unsent(struct lane_gate *gate, bool is_probe)
 {
     gate->outstanding--;
     give_back(gate, is_probe);
+    if (gate->is_recalling)
+        recall_if_slow(gate, clock_due_ms());
 }
 
 void lane_gate_pause(struct lane_gate *gate, int64_t until_ms, bool is_destinations,
@@ -271,7 +292,7 @@ static void breaker_moved(struct lane_gate *gate, int64_t now_ms, const char *wo
                            words); /* cut is fine */
         else if (breaker->tripped_count > 1)
             (void)snprintf(gate->breaker_words, sizeof gate->breaker_words,
-                           "%u failures to connect in a row: %s", breaker->tripped_count,
+                           "%u requests in a row without an answer: %s", breaker->tripped_count,
                            words); /* cut is fine */
         else
             (void)snprintf(gate->breaker_words, sizeof gate->breaker_words, "a probe failed: %s",
@@ -287,10 +308,8 @@ static void breaker_moved(struct lane_gate *gate, int64_t now_ms, const char *wo
 
 static enum breaker_outcome outcome_of(const struct http_request *http)
 {
-    if (http->failure == HTTP_NOT_SENT)
-        return BREAKER_NOT_REACHED;
     if (http->failure != HTTP_ANSWERED)
-        return BREAKER_FAILED;
+        return BREAKER_NO_ANSWER;
     /* What is worth another try is not the record's fault. */
     return judge_status(http->status).verdict == TENON_RETRY ? BREAKER_FAILED : BREAKER_OK;
 }
@@ -367,6 +386,7 @@ void lane_gate_answered(struct lane_gate *gate, const struct http_request *http,
         heed_rate_headers(gate, http, now_ms);
     if (is_other_limit)
         apply_limit(gate, now_ms);
+    recall_if_slow(gate, now_ms);
     if (is_other_limit || gate->bucket.policy.amount > 0)
         lane_gate_keep_at_times(gate);
 }
@@ -379,7 +399,8 @@ void lane_gate_submitted(struct lane_gate *gate, struct lane_gate_pass *pass, in
     bool is_probe = pass->is_probe && pass->left > 0;
 
     if (verdict == TENON_UNSURE || verdict == TENON_RETRY)
-        outcome = error_class == TENON_E_CONNECTION ? BREAKER_NOT_REACHED : BREAKER_FAILED;
+        outcome = verdict == TENON_UNSURE || error_class == TENON_E_CONNECTION ? BREAKER_NO_ANSWER
+                                                                               : BREAKER_FAILED;
     pass->wanted++;
     if (pass->left > 0)
         pass->left--;
@@ -406,6 +427,7 @@ const char *lane_gate_state(const struct lane_gate *gate, int64_t now_ms)
     static const char *const names[] = {
         [GATE_FREE] = NULL,         [GATE_PAUSED] = "paused",      [GATE_BREAKER] = "breaker-open",
         [GATE_PROBING] = "probing", [GATE_QUOTA] = "rate-limited", [GATE_RATE] = "rate-limited",
+        [GATE_RECALL] = NULL,
     };
     int64_t until_ms;
 
@@ -421,6 +443,7 @@ const char *lane_gate_words(struct lane_gate *gate, int64_t now_ms)
     clock_format(clock_due_to_wall(until_ms), until);
     switch (hold) {
     case GATE_FREE:
+    case GATE_RECALL:
         return NULL;
     case GATE_PAUSED:
         (void)snprintf(gate->said, sizeof gate->said, "%s", gate->pause_words); /* fits */
@@ -466,6 +489,7 @@ void lane_gate_figures(struct lane_gate *gate, int64_t now_ms, struct lane_limit
         .tokens = bucket_tokens(&gate->bucket, now_ms),
         .quota_left = has_quota(gate, now_ms) ? gate->quota_left : -1,
         .quota_until_ms = gate->quota_until_ms,
-        .is_well = hold == GATE_FREE || hold == GATE_RATE || hold == GATE_QUOTA,
+        .is_well =
+            hold == GATE_FREE || hold == GATE_RATE || hold == GATE_QUOTA || hold == GATE_RECALL,
     };
 }

@@ -29,6 +29,7 @@ enum lane_gate_hold {
     GATE_PROBING, /* half-open: every probe is out */
     GATE_QUOTA,   /* the destination said that nothing remains */
     GATE_RATE,    /* [rate_limit] rate */
+    GATE_RECALL,  /* what waits for a connection is called back */
 };
 
 /* Requests that a claim may come to. */
@@ -67,8 +68,9 @@ struct lane_gate {
     uint32_t answers;   /* that it is the share of, up to some */
     int64_t quota_left, quota_until_ms; /* -1: not told */
     uint32_t outstanding;               /* requests given to the HTTP client */
-    int limit_set;                      /* what the destination was told last */
-    double requests_per_record;         /* of late claims */
+    bool is_recalling;          /* more wait for a connection than will get one in good time */
+    int limit_set;              /* what the destination was told last */
+    double requests_per_record; /* of late claims */
     char pause_words[400], breaker_words[400], said[560];
     struct lane_gate_kept kept;
 };
@@ -131,7 +133,7 @@ void lane_gate_load(struct lane_gate *gate, struct store *store, uint32_t integr
 void lane_gate_inherit(struct lane_gate *gate, const struct lane_gate *former);
 void lane_gate_keep(struct lane_gate *gate);          /* now: a state changed */
 void lane_gate_keep_at_times(struct lane_gate *gate); /* every few seconds at most: a figure did */
-void lane_gate_keep_changed(struct lane_gate *gate); /* the last figures, at the end */
+void lane_gate_keep_changed(struct lane_gate *gate);  /* the last figures, at the end */
 bool lane_gate_is_idle(const struct lane_gate *gate);
 /* The texts that are kept, pure. */
 void lane_gate_write(const struct lane_gate *gate, int64_t now_ms, struct buf *out);

@@ -95,9 +95,9 @@ static bool trips(struct breaker *breaker, int64_t now_ms)
     uint32_t requests = 0;
     uint32_t failures = 0;
 
-    if (breaker->not_reached_in_a_row >= breaker->policy.connection_failures) {
+    if (breaker->unanswered_in_a_row >= breaker->policy.connection_failures) {
         breaker->tripped_of = 0;
-        breaker->tripped_count = breaker->not_reached_in_a_row;
+        breaker->tripped_count = breaker->unanswered_in_a_row;
         return true;
     }
     for (int i = 0; i < BREAKER_SLOTS; i++) {
@@ -116,7 +116,7 @@ static void close_down(struct breaker *breaker, int64_t now_ms)
 {
     breaker->state = BREAKER_CLOSED;
     breaker->closed_at_ms = now_ms;
-    breaker->not_reached_in_a_row = 0;
+    breaker->unanswered_in_a_row = 0;
     for (int i = 0; i < BREAKER_SLOTS; i++)
         breaker->slots[i] = (struct breaker_slot){0};
 }
@@ -147,11 +147,11 @@ bool breaker_saw(struct breaker *breaker, enum breaker_outcome outcome, bool is_
                probe_saw(breaker, outcome, now_ms, random);
     count(breaker, outcome != BREAKER_OK, now_ms);
     if (outcome == BREAKER_OK) {
-        breaker->not_reached_in_a_row = 0;
+        breaker->unanswered_in_a_row = 0;
         return false;
     }
-    breaker->not_reached_in_a_row =
-        outcome == BREAKER_NOT_REACHED ? breaker->not_reached_in_a_row + 1 : 0;
+    breaker->unanswered_in_a_row =
+        outcome == BREAKER_NO_ANSWER ? breaker->unanswered_in_a_row + 1 : 0;
     if (!trips(breaker, now_ms))
         return false;
     open_up(breaker, now_ms, random);

@@ -3,7 +3,7 @@
  * record its tries. Pure; the clock is the caller's, monotonic. [any]
  *
  *            ratio of failures in the window,
- *            or connection failures in a row
+ *            or a row without any answer
  *   closed ------------------------------------> open <--------+
  *     ^                                            | its time   | a probe failed:
  *     |                                            v is over    | twice the time, up to the most
@@ -27,9 +27,9 @@ struct breaker_policy {
 
 enum breaker_state { BREAKER_CLOSED, BREAKER_OPEN, BREAKER_HALF_OPEN };
 enum breaker_outcome {
-    BREAKER_OK,          /* an answer that is the record's own, good or bad */
-    BREAKER_FAILED,      /* an error of the destination's, or no answer */
-    BREAKER_NOT_REACHED, /* no connection */
+    BREAKER_OK,        /* an answer that is the record's own, good or bad */
+    BREAKER_FAILED,    /* an error of the destination's */
+    BREAKER_NO_ANSWER, /* no connection, or nothing came back */
 };
 
 enum { BREAKER_SLOTS = 10 };
@@ -41,7 +41,7 @@ struct breaker {
         int64_t number; /* of the tenth of a window, counted since the clock's start */
         uint32_t requests, failures;
     } slots[BREAKER_SLOTS];
-    uint32_t not_reached_in_a_row;
+    uint32_t unanswered_in_a_row;
     int64_t open_until_ms, closed_at_ms;
     int64_t open_for_ms;    /* the last time, before jitter; 0: never opened */
     uint32_t probes_out;    /* under way */

@@ -51,7 +51,7 @@ def test_breaker_opens_probes_closes_and_outlives_a_kill(tenon, receiver):
     assert 'tenon_breaker_state{integration="hooks",state="open"} 1' in metrics, metrics
     tenon.add({"id": "late"})
     assert "the integration is breaker-open: breaker open until" in tenon.cli("why", "late").stdout
-    waiting = wait_for(lambda: tenon.submissions(state="pending"), "one that was given back")[0]
+    waiting = tenon.submissions(state="retrying")[0]
     told = tenon.cli("why", waiting["entity"]).stdout
     assert "breaker-open: breaker open until" in told, told
     wait_for(lambda: limits(tenon)["outstanding"] == 0, "what was on the wire")
@@ -214,6 +214,56 @@ def test_a_limit_halves_under_load_and_grows_again(tenon, receiver):
     tenon.add(*events(1000, 1000))
     wait_for(lambda: limits(tenon)["concurrency"] > 8, "the limit to grow again")
     assert 'tenon_concurrency_limit{integration="hooks"}' in tenon.get("/metrics").body.decode()
+
+
+def test_a_slow_destination_has_few_records_in_hand(tenon, receiver):
+    """What is in hand is leased: more than it gets through in time would be sent twice."""
+
+    def slowly(_):
+        receiver.lock.wait(0.5)  # gives the lock away meanwhile
+        return 200, {}, b"{}"
+
+    receiver.answer = slowly
+    tenon.webhook("hooks", receiver.url("/in"), settings="", more="[breaker]\nenabled = no\n")
+    text = (tenon.conf / "hooks.ini").read_text()
+    tenon.ini("hooks", text.replace("[integration]\n", "[integration]\nconcurrency = 2\n"))
+    tenon.start()
+    tenon.add(*events(1000))
+    most = 0
+    while receiver.stats()["accepted"] < 8:
+        most = max(most, tenon.integration("hooks")["in_flight"])
+        receiver_waits(receiver)
+    assert most <= 64, "%d records in hand at 4 a second" % most
+    receiver.answer = None
+    wait_for(lambda: tenon.states("hooks").get("succeeded") == 1000, "1,000 deliveries")
+    assert receiver.stats()["duplicates"] == 0
+
+
+def receiver_waits(receiver):
+    """Until it has answered one more, or a little while."""
+    with receiver.lock:
+        receiver.lock.wait(0.1)
+
+
+def test_a_destination_that_hangs_opens_the_breaker(tenon, receiver):
+    hang = threading.Event()
+
+    def silent(_):
+        while not hang.is_set():
+            receiver.lock.wait(0.05)
+        return 200, {}, b"{}"
+
+    receiver.answer = silent
+    tenon.webhook("hooks", receiver.url("/in"), more="[breaker]\nopen = 1h\nopen_max = 1h\n")
+    text = (tenon.conf / "hooks.ini").read_text()
+    tenon.ini("hooks", text.replace("[integration]\n", "[integration]\ntimeout = 500ms\n"))
+    tenon.start()
+    tenon.add(*events(100))
+    wait_for(lambda: breaker(tenon) == "open", "the breaker to open")
+    shown = tenon.integration("hooks")
+    assert "in a row without an answer" in shown["words"], shown
+    assert receiver.stats()["requests"] <= 2 * 16
+    hang.set()
 
 
 def test_what_was_learned_outlives_a_kill(tenon, receiver):

@@ -118,7 +118,7 @@ static void a_lost_destination_opens_it_and_probes_close_it(void **state)
     assert_false(answer(&f, 200));
     assert_string_equal(lane_gate_state(&f.gate, f.now_ms), "breaker-open");
     assert_non_null(strstr(lane_gate_words(&f.gate, f.now_ms),
-                           "(3 failures to connect in a row: cannot connect to there)"));
+                           "(3 requests in a row without an answer: cannot connect to there)"));
     f.now_ms = f.gate.breaker.open_until_ms;
     assert_string_equal(lane_gate_state(&f.gate, f.now_ms), "probing");
     assert_int_equal(lane_gate_reserve(&f.gate, 256, false, f.now_ms, &pass), 3);
@@ -213,6 +213,29 @@ static void what_follows_from_an_answer_goes_beyond_the_rate(void **state)
     finish(&f);
 }
 
+static void what_waits_too_long_is_called_back(void **state)
+{
+    struct fixture f = {0};
+    struct lane_gate_pass pass;
+    struct http_request http = {.failure = HTTP_ANSWERED, .status = 200, .duration_us = 5000000};
+
+    (void)state;
+    load(&f, "");
+    for (int i = 0; i < 50; i++)
+        assert_true(answer(&f, 200));
+    assert_int_equal(lane_gate_reserve(&f.gate, 500, false, f.now_ms, &pass), 500);
+    for (int i = 0; i < 500; i++)
+        assert_true(lane_gate_enter(&f.gate, &pass, false, f.now_ms));
+    for (int i = 0; i < 20; i++) /* it is slow all of a sudden */
+        lane_gate_answered(&f.gate, &http, false);
+    assert_int_equal(look(&f), GATE_RECALL);
+    assert_false(lane_gate_enter(&f.gate, &pass, false, f.now_ms));
+    while (f.gate.outstanding > 16)
+        lane_gate_unsent(&f.gate, false);
+    assert_int_equal(look(&f), GATE_FREE);
+    finish(&f);
+}
+
 static void what_it_knows_outlives_the_daemon(void **state)
 {
     static const char ini[] = "[breaker]\nconnection_failures = 3\nopen = 1m\nopen_max = 2m\n"
@@ -273,6 +296,7 @@ int main(void)
         cmocka_unit_test(a_told_quota_is_kept_to),
         cmocka_unit_test(a_claim_is_sized_by_what_records_come_to),
         cmocka_unit_test(what_follows_from_an_answer_goes_beyond_the_rate),
+        cmocka_unit_test(what_waits_too_long_is_called_back),
         cmocka_unit_test(what_it_knows_outlives_the_daemon),
         cmocka_unit_test(nonsense_in_the_store_changes_nothing),
     };

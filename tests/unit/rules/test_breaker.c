@@ -31,7 +31,7 @@ static struct breaker fresh(void)
 static void lose(struct breaker *breaker, int64_t now_ms)
 {
     for (int i = 0; i < 5; i++)
-        (void)breaker_saw(breaker, BREAKER_NOT_REACHED, false, now_ms, 0);
+        (void)breaker_saw(breaker, BREAKER_NO_ANSWER, false, now_ms, 0);
     assert_int_equal(breaker->state, BREAKER_OPEN);
 }
 
@@ -81,17 +81,17 @@ static void forgets_what_left_the_window(void **state)
     assert_int_equal(breaker.tripped_of, 20);
 }
 
-static void opens_after_connection_failures_in_a_row(void **state)
+static void opens_after_a_row_without_an_answer(void **state)
 {
     (void)state;
     struct breaker breaker = fresh();
 
     for (int i = 0; i < 4; i++)
-        assert_false(breaker_saw(&breaker, BREAKER_NOT_REACHED, false, 1000, 0));
+        assert_false(breaker_saw(&breaker, BREAKER_NO_ANSWER, false, 1000, 0));
     assert_false(breaker_saw(&breaker, BREAKER_OK, false, 1000, 0)); /* the row is broken */
     for (int i = 0; i < 4; i++)
-        assert_false(breaker_saw(&breaker, BREAKER_NOT_REACHED, false, 1000, 0));
-    assert_true(breaker_saw(&breaker, BREAKER_NOT_REACHED, false, 1000, 0));
+        assert_false(breaker_saw(&breaker, BREAKER_NO_ANSWER, false, 1000, 0));
+    assert_true(breaker_saw(&breaker, BREAKER_NO_ANSWER, false, 1000, 0));
     assert_int_equal(breaker.tripped_of, 0);
     assert_int_equal(breaker.tripped_count, 5);
 }
@@ -161,7 +161,7 @@ static void jitter_takes_at_most_half(void **state)
         struct breaker breaker = fresh();
 
         for (int i = 0; i < 5; i++)
-            (void)breaker_saw(&breaker, BREAKER_NOT_REACHED, false, 0, random);
+            (void)breaker_saw(&breaker, BREAKER_NO_ANSWER, false, 0, random);
         assert_in_range(breaker.open_until_ms, 500, 1000);
     }
 }
@@ -203,7 +203,7 @@ static void switched_off_it_never_opens(void **state)
     breaker_init(&breaker, &off);
     breaker_restore(&breaker, 8000, 5000, 100);
     for (int i = 0; i < 1000; i++)
-        assert_false(breaker_saw(&breaker, BREAKER_NOT_REACHED, false, 1000, 0));
+        assert_false(breaker_saw(&breaker, BREAKER_NO_ANSWER, false, 1000, 0));
     assert_int_equal(breaker_admits(&breaker, 1000), UINT32_MAX);
 }
 
@@ -213,7 +213,7 @@ int main(void)
         cmocka_unit_test(eight_of_a_hundred_errors_never_open_it),
         cmocka_unit_test(opens_at_the_ratio_and_not_before_the_minimum),
         cmocka_unit_test(forgets_what_left_the_window),
-        cmocka_unit_test(opens_after_connection_failures_in_a_row),
+        cmocka_unit_test(opens_after_a_row_without_an_answer),
         cmocka_unit_test(probes_close_it),
         cmocka_unit_test(a_failed_probe_doubles_the_time_up_to_the_most),
         cmocka_unit_test(a_relapse_goes_on_doubling_and_health_forgets),
