@@ -105,7 +105,8 @@ const struct cli_command cli_commands[] = {
      "Writes enabled = no into the ini, comments kept, and reloads. Its records stay."},
     {"integration activate", "NAME", NULL, CLI_ONLINE, cli_integration_activate,
      "Let one run that was deactivated, or that safe mode holds back",
-     "The ini stays as it is; one that it disables is enabled with 'tenon integration enable'."},
+     "The ini stays as it is; one that it disables is enabled with 'tenon integration enable'.\n"
+     "A plugin that is quarantined for its crashes is tried again."},
     {"integration deactivate", "NAME", NULL, CLI_ONLINE, cli_integration_deactivate,
      "Let one stop without touching its ini",
      "What it has in hand ends, its plugin's instances are closed, what comes waits. Holds over "

@@ -219,6 +219,15 @@ static void begin_again(struct switching *switching, struct lane *lane)
     (void)engine_add_lane(engine, next); /* a failure is settled, too */
 }
 
+/* By hand is also how a plugin leaves quarantine that nobody mended. */
+static void pardon(struct engine *engine, const struct lane *lane)
+{
+    const char *plugin = config_text(lane->file, "integration", "plugin");
+
+    if (config_file_is_valid(lane->file) && plugin_host_pardon(engine->rooms.plugins, plugin))
+        log_info("the plugin's quarantine ends", F_STR("plugin", plugin));
+}
+
 static void kept(struct store_op *op)
 {
     struct switching *switching =
@@ -234,11 +243,14 @@ static void kept(struct store_op *op)
         finish(switching, 0, NULL); /* it is kept, for the next start */
     } else if (lane->successor == NULL && lane->state == LANE_ACTIVE && is_active) {
         lane->activation = switching->activation;
+        pardon(switching->engine, lane);
         finish(switching, 0, NULL);
     } else {
         log_integration_scope(lane->name);
         log_info(is_active ? "activated by hand" : "deactivated by hand",
                  F_STR("by", switching->activation.by));
+        if (is_active)
+            pardon(switching->engine, lane);
         begin_again(switching, lane);
     }
 }

@@ -83,7 +83,7 @@ static int make_image(struct plugin_worker *worker, struct err *err)
         return err_set(err, -errno, "'%s' cannot be opened: %s", worker->path, strerror(errno));
     if (worker->has_origin)
         return check_digest(worker, fd, err);
-    copy = plugin_raise_fd(memfd_create("tenon-plugin", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+    copy = plugin_raise_fd(memfd_create(worker->plugin, MFD_CLOEXEC | MFD_ALLOW_SEALING));
     status = copy < 0 ? -errno : copy_sealed(fd, copy);
     if (status < 0)
         return err_set(err, status, "no sealed copy of '%s': %s", worker->path, strerror(-status));

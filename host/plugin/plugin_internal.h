@@ -302,8 +302,7 @@ void plugin_quarantine_finish(struct plugin_host *host);
 const struct plugin_quarantined *plugin_quarantine_find(const struct plugin_host *host,
                                                         const char *sha256);
 void plugin_quarantine_add(struct plugin_worker *worker, const char *reason);
-void plugin_quarantine_words(const struct plugin_worker *worker, const char *reason,
-                             char out[PLUGIN_WORDS_MAX]);
+void plugin_quarantine_words(const char *reason, char out[PLUGIN_WORDS_MAX]);
 
 static inline tenon_str plugin_str(struct str s)
 {

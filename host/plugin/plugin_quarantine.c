@@ -128,15 +128,12 @@ void plugin_quarantine_add(struct plugin_worker *worker, const char *reason)
     save(worker->host);
 }
 
-void plugin_quarantine_words(const struct plugin_worker *worker, const char *reason,
-                             char out[PLUGIN_WORDS_MAX])
+void plugin_quarantine_words(const char *reason, char out[PLUGIN_WORDS_MAX])
 {
     snprintf(out, PLUGIN_WORDS_MAX,
              "quarantined, for it crashed too often; last: %.400s. Another build of it is pardoned "
-             "by itself; to try "
-             "this one again, remove its line from %.300s/quarantine.json and restart tenond",
-             reason,
-             worker->host->state_dir != NULL ? worker->host->state_dir : "the state directory");
+             "by itself; to try this one again: `tenon integration activate` one that it serves",
+             reason);
 }
 
 /* ---- pardon ---- */

@@ -192,7 +192,7 @@ void plugin_worker_start(struct plugin_worker *worker)
 
     if (quarantined != NULL) {
         worker->state = WORKER_QUARANTINED;
-        plugin_quarantine_words(worker, quarantined->reason, worker->words);
+        plugin_quarantine_words(quarantined->reason, worker->words);
         fail_all(worker, PLUGIN_UNAVAILABLE, worker->words);
         plugin_call_refuse_queued(worker, worker->words, 0);
         return;
@@ -397,7 +397,7 @@ void plugin_worker_ended(struct plugin_worker *worker, int wait_status)
     } else if (!is_outside && count_crash(worker, blame)) {
         plugin_quarantine_add(worker, worker->last_crash);
         worker->state = WORKER_QUARANTINED;
-        plugin_quarantine_words(worker, worker->last_crash, worker->words);
+        plugin_quarantine_words(worker->last_crash, worker->words);
         plugin_tell(worker, true, worker->words);
         fail_all(worker, PLUGIN_UNAVAILABLE, worker->words);
         plugin_call_refuse_queued(worker, worker->words, 0);

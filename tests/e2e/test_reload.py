@@ -392,10 +392,19 @@ def test_a_mended_plugin_leaves_quarantine_at_once(tenon, receiver, plugins):
     rows = [{"id": "c-%d" % number} for number in range(20)]
     tenon.add(*rows)
     wait_for(lambda: tenon.integration("hook")["state"] == "quarantined", "quarantine", timeout=60)
+    crashes = tenon.integration("hook")["worker"]["crashes"]
+    tenon.cli("integration", "activate", "hook")  # tried once more by hand, and no better
+    tenon.add(*({"id": "d-%d" % number} for number in range(20)))
+    wait_for(
+        lambda: tenon.integration("hook")["state"] == "quarantined"
+        and tenon.integration("hook")["worker"]["crashes"] > crashes,
+        "quarantine again",
+        timeout=60,
+    )
     put(versioned(tenon, "2"), plugins / "versioned.so")
     wait_for(lambda: tenon.integration("hook")["state"] == "active", "the mended build")
     tenon.cli("submit", "hook", "--selector", "failed")
-    wait_for(lambda: len(taken(receiver)) == 20, "every record", timeout=60)
+    wait_for(lambda: len(taken(receiver)) == 40, "every record", timeout=60)
     assert paths(receiver) == {"/version/2"}
 
 
