@@ -68,26 +68,34 @@ static void begin_lane(struct engine *engine, struct generation *next,
     (void)engine_add_lane(engine, lane); /* a failure is settled, too */
 }
 
+/* It goes on by what it was, and its successor, should one be opening, is of the past as well. */
+static void go_on_by_former(struct lane *lane, const char *words)
+{
+    char text[sizeof lane->former_words];
+
+    (void)snprintf(text, sizeof text, "running the former configuration: %s",
+                   words); /* cut is fine */
+    if (lane->successor != NULL)
+        memcpy(lane->successor->former_words, text, sizeof text);
+    if (strcmp(text, lane->former_words) == 0)
+        return;
+    memcpy(lane->former_words, text, sizeof text);
+    log_warn("configuration refused, the former one goes on", F_STR("error", words));
+}
+
 /* The file is not usable. Somebody who runs goes on; else there is a lane that says why. */
 static void refuse(struct engine *engine, struct lane *lane, struct generation *next,
                    const struct config_file *file, const char *words)
 {
     struct err err = {0};
     struct lane *failed;
-    char text[sizeof lane->former_words];
 
     log_integration_scope(config_file_name(file));
     if (lane != NULL && lane->state != LANE_FAILED) {
-        (void)snprintf(text, sizeof text, "running the former configuration: %s",
-                       words); /* cut is fine */
-        if (strcmp(text, lane->former_words) == 0)
-            return;
-        memcpy(lane->former_words, text, sizeof text);
-        log_warn("configuration refused, the former one goes on", F_STR("integration", lane->name),
-                 F_STR("error", words));
+        go_on_by_former(lane, words);
         return;
     }
-    if (lane != NULL && strcmp(lane->words, words) == 0)
+    if (lane != NULL && strncmp(lane->words, words, sizeof lane->words - 1) == 0)
         return;
     failed = lane_create(&engine->rooms, next, file, &err);
     if (failed != NULL)
