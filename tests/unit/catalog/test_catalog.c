@@ -594,6 +594,76 @@ static void empty_path(void **state)
     assert_non_null(strstr(path, "/tenon/plugins"));
 }
 
+static void reading_again_sees_what_changed_at_once(void **state)
+{
+    const struct place *place = *state;
+    char path[160];
+    struct err err = {0};
+
+    build_plugin(place, "again.so", "again", "", "", "");
+    path_in(place, "again.so", path);
+    struct catalog *former = catalog_scan(place->dir, &err);
+    _close_ int fd = open(path, O_RDWR | O_CLOEXEC);
+    struct stat info;
+    assert_int_equal(fstat(fd, &info), 0);
+    for (int i = 0; i < 20; i++) { /* many within one tick of the file's clock */
+        char byte = (char)('a' + i);
+        assert_int_equal(pwrite(fd, &byte, 1, info.st_size - 1), 1);
+        struct catalog *next = catalog_scan_again(place->dir, former, &err);
+        assert_string_not_equal(catalog_find_path(next, path)->sha256,
+                                catalog_find_path(former, path)->sha256);
+        catalog_destroy(former);
+        former = next;
+    }
+    struct catalog *same = catalog_scan_again(place->dir, former, &err);
+    assert_string_equal(catalog_find_path(same, path)->sha256,
+                        catalog_find_path(former, path)->sha256);
+    catalog_destroy(same);
+    catalog_destroy(former);
+}
+
+static void a_file_settles_sooner_when_it_is_whole(void **state)
+{
+    const struct place *place = *state;
+    char path[160];
+    struct err err = {0};
+
+    build_plugin(place, "whole.so", "whole", "", "", "");
+    path_in(place, "cut.so", path);
+    assert_int_equal(file_write(path, STR("\177ELF and no more"), 0755, &err), 0);
+    struct catalog *catalog = catalog_scan(place->dir, &err);
+    const struct catalog_entry *cut = catalog_find_path(catalog, path);
+    int64_t at_ms = cut->mtime_ms;
+    assert_true(catalog_entry_is_settling(cut, at_ms + CATALOG_SETTLE_MS - 1));
+    assert_false(catalog_entry_is_settling(cut, at_ms + CATALOG_SETTLE_MS));
+    assert_false(catalog_entry_is_settling(cut, at_ms - 1)); /* a time to come was set by hand */
+    assert_ptr_equal(catalog_find_settling(catalog, "cut", NULL, at_ms), cut);
+    assert_ptr_equal(catalog_find_settling(catalog, "other", path, at_ms), cut);
+    assert_null(catalog_find_settling(catalog, "other", NULL, at_ms));
+    const struct catalog_entry *whole = catalog_find(catalog, "whole", &err);
+    assert_true(catalog_entry_is_settling(whole, whole->mtime_ms + CATALOG_QUIET_MS - 1));
+    assert_false(catalog_entry_is_settling(whole, whole->mtime_ms + CATALOG_QUIET_MS));
+    catalog_destroy(catalog);
+}
+
+static void what_is_cut_behind_its_segments_is_told(void **state)
+{
+    const struct place *place = *state;
+    char path[160];
+    struct err err = {0};
+    struct plugin_note note;
+    struct stat info;
+
+    build_plugin(place, "end.so", "end", "", "", "");
+    path_in(place, "end.so", path);
+    assert_int_equal(stat(path, &info), 0);
+    assert_int_equal(truncate(path, info.st_size - 1), 0); /* the last section header's last byte */
+    _close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+    assert_int_equal(plugin_note_read(fd, &note, &err), E_SYNTAX);
+    assert_non_null(strstr(err.text, "cut short: the section headers"));
+    plugin_note_finish(&note);
+}
+
 #define place_test(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -611,6 +681,9 @@ int main(void)
         place_test(trust_asks_for_the_owner),
         place_test(catalog_sorts_files),
         place_test(one_name_twice),
+        place_test(reading_again_sees_what_changed_at_once),
+        place_test(a_file_settles_sooner_when_it_is_whole),
+        place_test(what_is_cut_behind_its_segments_is_told),
         cmocka_unit_test(empty_path),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
