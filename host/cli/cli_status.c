@@ -25,6 +25,8 @@ static void put_overview(const struct cli *cli, const struct json_t *json, struc
         buf_puts(out, ", log ");
         cli_text_put_bytes(out, cli_json_number(store, "wal_bytes"));
     }
+    if (cli_json_is_true(store, "full"))
+        buf_puts(out, "; ITS DISK IS FULL: intake is refused until there is room");
     buf_puts(out, "\nsocket: ");
     cli_text_put(out, buf_str(&cli->socket));
     buf_puts(out, "\n");

@@ -86,6 +86,7 @@ def test_deliveries_go_on_while_intake_is_refused(tenon, receiver, small_disk):
     assert tenon.get("/api/v1/status").json["store"]["full"] is True
     assert "tenon_store_full 1" in tenon.get("/metrics").body.decode()
     assert not (small_disk / "tenon.db-reserve").exists()
+    assert "DISK IS FULL" in tenon.cli("status").stdout
 
     receiver.mend()
     wait_for(
