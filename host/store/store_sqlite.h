@@ -56,6 +56,7 @@ enum store_sqlite_statement {
     S_LIST_ENTITY,
     S_LIST_WALK,
     S_LIST_ROW,
+    S_REQUEST_ADD,
     S_SPAN_SAVE,
     S_LIST_SPANS,
     S_LIST_UNTIL,
@@ -134,6 +135,16 @@ struct store_sqlite_life {
     uint64_t floor; /* the highest version of an entity that retention removed */
 };
 
+/* Request lines that come again and again, by number from 1. */
+enum { STORE_SQLITE_REQUESTS_MAX = 128, STORE_SQLITE_LATELY = 16 };
+struct store_sqlite_requests {
+    char *lines[STORE_SQLITE_REQUESTS_MAX];
+    uint32_t count, committed;
+    uint32_t last; /* index of the one that was met last */
+    uint64_t lately[STORE_SQLITE_LATELY]; /* hashes of others that were met */
+    size_t lately_next;
+};
+
 /* An integration that was opened in this life of the daemon. */
 struct store_sqlite_lane {
     uint32_t number;
@@ -168,6 +179,7 @@ struct store_sqlite_writer {
         now_ms; /* wall time of the write under way, for stamps; clock_due_ms says what is due */
     int64_t held_since_us; /* a checkpoint could not fold all of the log in; 0: it could */
     int64_t checkpoint_ms;
+    struct store_sqlite_requests requests;
     struct store_sqlite_lane *lanes;
     size_t lane_count;
     uint64_t forget_next; /* where the pass over the entities goes on; 0: none is under way */
@@ -302,6 +314,14 @@ int store_sqlite_ask_again(struct store_sqlite_writer *writer,
 int store_sqlite_span_add(struct store_sqlite_writer *writer, uint32_t integration, uint64_t number,
                           struct err *err);
 int store_sqlite_span_flush(struct store_sqlite_writer *writer, struct err *err);
+
+/* ---- store_sqlite_request.c ---- */
+/* The number of a line that is kept once, or 0: it goes with its attempt. */
+int store_sqlite_request(struct store_sqlite_writer *writer, struct str line, uint32_t *out,
+                         struct err *err);
+void store_sqlite_requests_forget(struct store_sqlite_requests *requests, uint32_t keep_count);
+int store_sqlite_requests_load(struct store_sqlite_writer *writer, struct str line, uint32_t number,
+                               struct err *err);
 
 /* ---- store_sqlite_forget.c ---- */
 struct store_sqlite_lane *store_sqlite_lane(struct store_sqlite_writer *writer, uint32_t number);

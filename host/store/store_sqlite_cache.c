@@ -285,6 +285,12 @@ static int load_cleaned(struct store_sqlite_writer *writer, sqlite3_stmt *row, s
     return 0;
 }
 
+static int load_request(struct store_sqlite_writer *writer, sqlite3_stmt *row, struct err *err)
+{
+    return store_sqlite_requests_load(writer, store_sqlite_column(row, 1),
+                                      (uint32_t)sqlite3_column_int64(row, 0), err);
+}
+
 static int load_span(struct store_sqlite_writer *writer, sqlite3_stmt *row, struct err *err)
 {
     (void)err;
@@ -335,6 +341,8 @@ int store_sqlite_cache_load(struct store_sqlite_writer *writer, struct err *err)
         status = each_row(writer, "SELECT num, name FROM types ORDER BY num", load_type, err);
     if (status == 0)
         status = each_row(writer, "SELECT state, submission FROM cleaned", load_cleaned, err);
+    if (status == 0)
+        status = each_row(writer, "SELECT num, line FROM requests ORDER BY num", load_request, err);
     if (status == 0)
         status = each_row(writer,
                           "SELECT first, last, integration, born_ms FROM spans"
@@ -410,6 +418,7 @@ void store_sqlite_cache_committed(struct store_sqlite_writer *writer)
     writer->leases_changed = false;
     memcpy(writer->cleaned_committed, writer->cleaned, sizeof(writer->cleaned));
     writer->span_committed = writer->span;
+    writer->requests.committed = writer->requests.count;
     for (size_t i = 0; i < writer->integration_count; i++) {
         struct store_sqlite_integration *integration = &writer->integrations[i];
         integration->is_changed = false;
@@ -423,6 +432,7 @@ int store_sqlite_cache_rollback(struct store_sqlite_writer *writer, struct err *
     writer->life = writer->life_committed;
     memcpy(writer->cleaned, writer->cleaned_committed, sizeof(writer->cleaned));
     writer->span = writer->span_committed;
+    store_sqlite_requests_forget(&writer->requests, writer->requests.committed);
     types_forget(writer, writer->types_committed);
     int status = load_rest(writer, err);
     store_sqlite_cache_committed(writer);
@@ -432,6 +442,7 @@ int store_sqlite_cache_rollback(struct store_sqlite_writer *writer, struct err *
 void store_sqlite_cache_finish(struct store_sqlite_writer *writer)
 {
     types_forget(writer, 0);
+    store_sqlite_requests_forget(&writer->requests, 0);
     integrations_forget(writer);
     free(writer->integrations);
     free(writer->leases);

@@ -134,11 +134,11 @@ static void ask_attempts(struct question *question, const struct store_query *qu
     int first = number(question, (uint64_t)store_sqlite_attempt_number(query->number, 0));
     int last = number(question, (uint64_t)store_sqlite_attempt_number(query->number, UINT32_MAX));
 
-    buf_printf(
-        &question->sql,
-        "SELECT num, started_ms, duration_us, http_status, error_class, reason, request, answer,"
-        " state, trace FROM attempts WHERE num BETWEEN ?%d AND ?%d ORDER BY num",
-        first, last);
+    buf_printf(&question->sql,
+               "SELECT num, started_ms, duration_us, http_status, error_class, reason,"
+               " ifnull(request, (SELECT line FROM requests q WHERE q.num = request_num)), answer,"
+               " state, trace FROM attempts WHERE num BETWEEN ?%d AND ?%d ORDER BY num",
+               first, last);
     add_limit(question, query);
     question->read = read_attempt;
 }

@@ -11,9 +11,13 @@ static int add_attempt(struct store_sqlite_writer *writer, const struct store_ou
     sqlite3_stmt *add = store_sqlite_use(
         &writer->handle, S_ATTEMPT,
         "INSERT OR REPLACE INTO attempts (num, started_ms, duration_us, http_status,"
-        " error_class, reason, request, answer, state, trace)"
-        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)");
+        " error_class, reason, request, answer, state, trace, request_num)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)");
+    uint32_t line = 0;
+    int status = store_sqlite_request(writer, outcome->request, &line, err);
 
+    if (status < 0)
+        return status;
     (void)submission_step(&state, outcome->event); /* a verdict: the caller has taken it */
     (void)sqlite3_bind_int64(add, 1,
                              store_sqlite_attempt_number(outcome->submission, outcome->attempt));
@@ -22,10 +26,14 @@ static int add_attempt(struct store_sqlite_writer *writer, const struct store_ou
     (void)sqlite3_bind_int(add, 4, outcome->http_status);
     (void)sqlite3_bind_int(add, 5, outcome->error_class);
     store_sqlite_bind_text(add, 6, outcome->reason);
-    store_sqlite_bind_text(add, 7, outcome->request);
+    store_sqlite_bind_text(add, 7, line == 0 ? outcome->request : STR_NONE);
     store_sqlite_bind_text(add, 8, outcome->answer);
     (void)sqlite3_bind_int(add, 9, state);
     store_sqlite_bind_text(add, 10, outcome->trace);
+    if (line == 0)
+        (void)sqlite3_bind_null(add, 11);
+    else
+        (void)sqlite3_bind_int64(add, 11, line);
     return store_sqlite_run(writer, add, "cannot add an attempt", err);
 }
 

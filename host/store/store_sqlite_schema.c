@@ -12,6 +12,7 @@
  * - submissions_state: all that is neither in flight nor succeeded, for lists and replays.
  * - attempts.num: submission << 16 | attempt, which makes an index unnecessary.
  * - life.due_ms: about what clock_due_ms said at the last commit, all due_ms being by that clock.
+ * - attempts.request_num: in place of request, a line of requests (store_sqlite_request.c).
  * - spans: numbers that one integration's submissions got in a row, see store_sqlite_span.c.
  * - leases: the claims under way, see struct store_sqlite_lease.
  * - cleaned, aging: how far retention has looked, and what ended behind that; see
@@ -86,6 +87,8 @@ static const char *const steps[] = {
     " start FROM submissions) GROUP BY integration, start;",
     "ALTER TABLE life ADD COLUMN floor INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE integrations ADD COLUMN seen_ms INTEGER NOT NULL DEFAULT 0;",
+    "CREATE TABLE requests (num INTEGER PRIMARY KEY, line TEXT NOT NULL);"
+    "ALTER TABLE attempts ADD COLUMN request_num INTEGER;",
 };
 
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };

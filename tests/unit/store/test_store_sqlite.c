@@ -507,6 +507,54 @@ static void test_what_is_removed_makes_the_file_smaller(void **state)
     assert_int_equal(count_of(f, SUBMISSION_SUCCEEDED), 4000);
 }
 
+/* The line that all have is kept once, those of one record with their attempt. */
+static void test_request_lines_are_kept_once(void **state)
+{
+    struct fixture *f = *state;
+    struct store_claim claim;
+    char lines[12][32];
+    sqlite3 *db;
+    sqlite3_stmt *count;
+    const struct kept_row *rows;
+
+    for (int i = 0; i < 12; i++) {
+        snprintf(lines[i], sizeof(lines[i]), "r-%d", i);
+        put(f, lines[i], "{}");
+    }
+    take(f, WALK_CHANGED, 12, &claim);
+    for (int i = 0; i < 12; i++) {
+        snprintf(lines[i], sizeof(lines[i]), i % 2 == 0 ? "POST /all" : "PUT /one/%d", i);
+        const struct store_outcome outcome = {.submission = claim.records[i].submission,
+                                              .attempt = 1,
+                                              .is_attempt = true,
+                                              .event = EVENT_ACCEPTED,
+                                              .request = str_of(lines[i])};
+        assert_int_equal(tell(f, &outcome, 1), 0);
+        if (i == 7)
+            fixture_reopen(f);
+    }
+    for (int i = 0; i < 12; i++) {
+        assert_int_equal(ask(f,
+                             (struct store_query){.query = QUERY_ATTEMPTS,
+                                                  .number = claim.records[i].submission},
+                             &rows),
+                         1);
+        assert_string_equal(rows[0].request, lines[i]);
+    }
+    store_claim_finish(&claim);
+    assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db,
+                                        "SELECT (SELECT count(*) FROM attempts WHERE request ="
+                                        " 'POST /all'), (SELECT group_concat(line) FROM requests)",
+                                        -1, &count, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_step(count), SQLITE_ROW);
+    assert_int_equal(sqlite3_column_int(count, 0), 1); /* the first one */
+    assert_string_equal((const char *)sqlite3_column_text(count, 1), "POST /all");
+    assert_int_equal(sqlite3_finalize(count), SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
 static void test_a_reader_that_holds_the_log_is_seen(void **state)
 {
     struct fixture *f = *state;
@@ -545,6 +593,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_memory_is_bounded_by_the_cache, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_is_removed_makes_the_file_smaller, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(test_request_lines_are_kept_once, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_reader_that_holds_the_log_is_seen, setup, teardown),
         cmocka_unit_test(test_death_loses_nothing_acknowledged),
         cmocka_unit_test(test_a_full_disk_half_stores_nothing),
