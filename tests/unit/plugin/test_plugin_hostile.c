@@ -261,6 +261,40 @@ static void crashes_on_batches_do_not_quarantine(void **state)
     plugin_instance_close(instance);
 }
 
+/* What a record is to blame for is forgotten when the plugin works again; what it dies of in between
+ * two good ones is the records' doing. */
+static void crashes_of_single_records_do_not_quarantine_what_works(void **state)
+{
+    struct answer answer;
+    struct plugin_instance *instance = fixture_open(*state, "hostile", "bad", "transform", &answer);
+
+    for (int i = 0; i < 12; i++) {
+        bool is_good = i % 4 == 3;
+
+        fixture_deliver(instance, is_good ? "fine" : "null", DELIVER, &answer);
+        assert_int_equal(answer.status, is_good ? PLUGIN_OK : PLUGIN_DIED);
+        fixture_release(&answer);
+    }
+    plugin_instance_close(instance);
+}
+
+/* With nothing going well in between, even those of many records are too many at last. */
+static void crashes_in_a_row_quarantine(void **state)
+{
+    struct answer answer;
+    struct plugin_instance *instance = fixture_open(*state, "hostile", "bad", "transform", &answer);
+    int crashes = 0;
+
+    do {
+        fixture_deliver(instance, "null null", DELIVER, &answer);
+        crashes += answer.status == PLUGIN_DIED;
+        assert_true(answer.status == PLUGIN_DIED || answer.status == PLUGIN_UNAVAILABLE);
+        fixture_release(&answer);
+    } while (answer.status == PLUGIN_DIED);
+    assert_int_equal(crashes, PLUGIN_CRASHES_KEPT);
+    plugin_instance_close(instance);
+}
+
 static void printed_lines_become_bounded_logs(void **state)
 {
     struct fixture *fixture = *state;
@@ -378,6 +412,8 @@ int main(void)
         CASE(a_hanging_deactivate_is_killed),
         CASE(many_crashes_lead_to_quarantine_and_a_pardon_out_of_it),
         CASE(crashes_on_batches_do_not_quarantine),
+        CASE(crashes_of_single_records_do_not_quarantine_what_works),
+        CASE(crashes_in_a_row_quarantine),
         CASE(printed_lines_become_bounded_logs),
         CASE(lies_in_the_shared_page_are_harmless),
         CASE(a_killed_worker_comes_back),
