@@ -107,7 +107,7 @@ void lane_look(struct lane *lane)
     int64_t now = clock_due_ms();
     int64_t free_ms;
 
-    if (lane->state != LANE_ACTIVE)
+    if (lane->state != LANE_ACTIVE || lane->waits_for_former)
         return;
     if (lane->is_claiming) {
         lane->must_look_again = true;

@@ -94,6 +94,7 @@ struct lane {
     const struct config_file *tried_file;
     struct activation activation;
     bool is_released;       /* activated by hand since start: safe mode lets it pass */
+    bool waits_for_former;  /* claims nothing until the one whose place it takes is through */
     struct lane *successor; /* opens beside it, to take its place */
     struct lane *next;      /* of those that drain */
     struct lane_waiter *waiters;

@@ -123,6 +123,7 @@ int roster_add(struct roster *roster, struct lane *lane)
         if (former->successor != NULL)
             drain(roster, former->successor);
         former->successor = lane;
+        lane->waits_for_former = true;
         return 0;
     }
     if (grow(roster) < 0) {
@@ -186,7 +187,19 @@ static void follow(struct roster *roster, size_t at)
     roster->lanes[at] = next;
     lane_inherit(next, lane);
     drain(roster, lane);
+    /* A plugin that sends by itself may hold a file or a place in a queue that is not for two. */
+    next->waits_for_former = lane->facts.has_submit && next->facts.has_submit;
+    lane_look(next);
     settled(next, next->state == LANE_FAILED ? next->words : NULL);
+}
+
+static bool is_draining(const struct roster *roster, const char *name)
+{
+    const struct lane *lane = roster->draining;
+
+    while (lane != NULL && strcmp(lane->name, name) != 0)
+        lane = lane->next;
+    return lane != NULL;
 }
 
 static void sweep(struct roster *roster)
@@ -207,6 +220,10 @@ static void sweep(struct roster *roster)
         if (heir != NULL)
             lane_take_figures(heir, lane);
         destroy(lane);
+        if (heir != NULL && heir->waits_for_former && !is_draining(roster, heir->name)) {
+            heir->waits_for_former = false;
+            lane_look(heir);
+        }
     }
 }
 

@@ -454,6 +454,44 @@ def test_one_that_is_slow_to_open_holds_up_nobody(tenon, receiver, plugins):
     wait_for(lambda: arrived(receiver, load, ("/one", "/two")), "everything of the quick one")
 
 
+def test_a_plugin_that_holds_a_file_hands_it_over(tenon):
+    """The archive locks its file: the new lane begins when the old one let go, so nobody fails."""
+    folder = tenon.folder / "kept"
+    folder.mkdir()
+
+    def ini(number):
+        tenon.ini(
+            "keep",
+            "[integration]\nplugin = archive\nallow_paths = %s\n[select]\nselector = changed\n"
+            "[metadata]\nround = %d\n[settings]\ndirectory = %s\n" % (folder, number, folder),
+        )
+
+    def lines():
+        return [
+            json.loads(line)
+            for file in folder.iterdir()
+            for line in file.read_text().splitlines(keepends=True)
+            if line.endswith("\n")
+        ]
+
+    ini(0)
+    tenon.start()
+    with Load(tenon) as load:
+        for number in range(1, 9):
+            ini(number)
+            reload(tenon)
+            seen = len(lines())
+            wait_for(lambda seen=seen: len(lines()) > seen, "the archive to go on")
+    wait_for(
+        lambda: {row["id"]: row["n"] for row in lines()} == load.last(), "every last version"
+    )
+    latest = {}
+    for row in lines():
+        assert row["n"] > latest.get(row["id"], -1), (row, latest[row["id"]])
+        latest[row["id"]] = row["n"]
+    assert "another integration" not in tenon.log_text()
+
+
 def test_names_that_are_no_configuration_are_left_alone(tenon, receiver):
     tenon.webhook("hook", receiver.url("/"))
     tenon.start()
