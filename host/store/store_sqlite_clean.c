@@ -342,9 +342,13 @@ int store_sqlite_clean(void *pointer, struct store_slice *slice, struct err *err
         return status;
     status = sqlite_backend.begin(writer, err);
     if (status == 0) {
+        int changes = sqlite3_total_changes(writer->handle.db);
         status = clean_all(&clean, err);
-        if (status == 0)
-            status = sqlite_backend.commit(writer, err);
+        bool has_changed = sqlite3_total_changes(writer->handle.db) != changes;
+        if (status == 0) /* a store at rest is not written to, not even by what a commit saves */
+            status = has_changed
+                         ? sqlite_backend.commit(writer, err)
+                         : store_sqlite_exec(&writer->handle, "COMMIT", "cannot be cleaned", err);
         if (status < 0)
             sqlite_backend.rollback(writer);
     }

@@ -555,6 +555,43 @@ static void test_request_lines_are_kept_once(void **state)
     assert_int_equal(sqlite3_close(db), SQLITE_OK);
 }
 
+static int data_version(sqlite3 *db)
+{
+    sqlite3_stmt *version;
+
+    assert_int_equal(sqlite3_prepare_v2(db, "PRAGMA data_version", -1, &version, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(version), SQLITE_ROW);
+    int number = sqlite3_column_int(version, 0);
+    assert_int_equal(sqlite3_finalize(version), SQLITE_OK);
+    return number;
+}
+
+static void test_upkeep_of_a_store_at_rest_writes_nothing(void **state)
+{
+    struct fixture *f = *state;
+    const struct store_retention a_day = {.keep_ms = {[SUBMISSION_SUCCEEDED] = 86400000},
+                                          .signals_ms = 86400000};
+    struct store_figures figures;
+    sqlite3 *foreign;
+
+    put(f, "a", "{}");
+    compact(f, &a_day);
+    store_figures(f->store, &figures);
+    uint64_t slices = figures.slices;
+    assert_int_equal(sqlite3_open(f->path, &foreign), SQLITE_OK);
+    int before = data_version(foreign);
+    fixture_at(NOW_MS + 3600000);
+    store_retain(f->store, &a_day); /* has a slice run at once */
+    while (figures.slices == slices) {
+        (void)ask(f, (struct store_query){.query = QUERY_TOTALS}, NULL);
+        store_figures(f->store, &figures);
+    }
+    assert_int_equal(data_version(foreign), before);
+    put(f, "b", "{}");
+    assert_int_not_equal(data_version(foreign), before);
+    assert_int_equal(sqlite3_close(foreign), SQLITE_OK);
+}
+
 static void test_a_reader_that_holds_the_log_is_seen(void **state)
 {
     struct fixture *f = *state;
@@ -594,6 +631,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_what_is_removed_makes_the_file_smaller, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_request_lines_are_kept_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_upkeep_of_a_store_at_rest_writes_nothing, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(test_a_reader_that_holds_the_log_is_seen, setup, teardown),
         cmocka_unit_test(test_death_loses_nothing_acknowledged),
         cmocka_unit_test(test_a_full_disk_half_stores_nothing),
