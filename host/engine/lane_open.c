@@ -250,6 +250,8 @@ const char *lane_words(struct lane *lane)
         return lane->words;
     if (lane->state != LANE_ACTIVE)
         return NULL;
+    if (lane->waits_for_former)
+        return "begins when what its former self has in hand is through";
     plugin_instance_health(lane->plugin, &health);
     if (strcmp(health.state, "active") != 0)
         return health.words;

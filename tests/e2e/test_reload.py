@@ -440,6 +440,11 @@ def test_one_that_is_slow_to_open_holds_up_nobody(tenon, receiver, plugins):
         answer = []
         asks = threading.Thread(target=lambda: answer.append(reload(tenon)))
         asks.start()
+        under_way = "\ntenon_api_requests_under_way "
+        wait_for(  # the producer may be one, this is another
+            lambda: int(tenon.get("/metrics").body.decode().split(under_way)[1].split()[0]) >= 3,
+            "the question to be under way",
+        )
         seen = len([one for one in taken(receiver) if one[0] == "/version/1"])
         wait_for(
             lambda: len([one for one in taken(receiver) if one[0] == "/version/1"]) > seen + 20,
