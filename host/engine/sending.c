@@ -168,6 +168,16 @@ static void refuse_request(struct delivery *delivery, const struct plugin_reques
     }
 }
 
+/* After that it could still be on the wire, or with the plugin's judge, when its lease ends and
+ * somebody else takes it. */
+static int64_t start_by_ms(const struct batch *batch)
+{
+    const struct config_file *file = batch->lane->file;
+
+    return batch->claim.lease_until_ms - config_integer(file, "integration", "timeout") -
+           config_integer(file, "integration", "call_timeout");
+}
+
 static struct sending *prepare_sending(struct delivery *delivery, struct plugin_reply *reply,
                                        const struct plugin_request *request, struct err *err)
 {
@@ -208,6 +218,7 @@ static struct sending *prepare_sending(struct delivery *delivery, struct plugin_
         .body_part_count = out.body_part_count,
         .keep_headers = has_judge(batch->lane, is_lookup),
         .is_once = batch->lane->can_ask && !is_lookup,
+        .start_by_ms = start_by_ms(batch),
         .done = sending_done,
         .user = sending,
     };

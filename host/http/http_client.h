@@ -45,10 +45,14 @@ struct http_request {
     size_t header_count;
     const struct str *body_parts; /* sent one behind the other, without copying; 0 parts: no body */
     size_t body_part_count;
-    bool keep_headers;                          /* wants answer_headers */
+    bool keep_headers; /* wants answer_headers */
     /* Not sent a second time by the client itself when a kept connection turns out to be dead: that
      * is HTTP_NO_ANSWER then, since what was sent may have arrived. */
     bool is_once;
+    /* By clock_due_ms: where it has not left the queue for a connection by then it is
+     * HTTP_REFUSED_LOCALLY. 0: it may wait for ever. Looked at when a connection is free, so at the
+     * latest one time limit after it. */
+    int64_t start_by_ms;
     void (*done)(struct http_request *request); /* [loop] */
     void *user;
     /* out, the client's until the next use or http_request_finish */

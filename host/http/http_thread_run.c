@@ -103,6 +103,11 @@ static void slot_continue(struct http_share *share, struct http_transfer *transf
 
     while (busy_of(share) <= share->limit_now &&
            (request = http_queue_take(&share->waiting)) != NULL) {
+        if (request->start_by_ms != 0 && clock_due_ms() > request->start_by_ms) {
+            http_outcome_refuse(request, "it waited too long for a connection");
+            http_queue_put(&thread->done, request);
+            continue;
+        }
         request->slot = transfer;
         if (goes_on(thread, transfer, http_transfer_start(transfer, request)))
             return;

@@ -4,8 +4,11 @@
  * received may not. */
 #include "http_peer.h"
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "http/http_client.h"
+
+#include <sched.h>
 
 struct scene {
     struct loop *loop;
@@ -284,6 +287,43 @@ static void test_a_limit_holds_and_can_be_moved(void **state)
         assert_int_equal(requests[i].status, 204);
         http_request_finish(&requests[i]);
     }
+    http_destination_release(scene->destination);
+}
+
+static void test_what_waited_too_long_comes_back(void **state)
+{
+    enum { REQUESTS = 4 };
+    static const char ok[] = "HTTP/1.1 204 No\r\nConnection: close\r\n\r\n";
+    struct str body = {"hello!", 6};
+    struct http_request requests[REQUESTS];
+    struct err err = {0};
+
+    (void)state;
+    scene->destination = http_destination_create(scene->client, &plain, &err);
+    for (int i = 0; i < REQUESTS; i++)
+        requests[i] = post(&body);
+    requests[0].start_by_ms =
+        clock_due_ms() + 60000; /* begins at once, so this is no limit to it */
+    requests[1].start_by_ms = requests[2].start_by_ms = clock_due_ms();
+    send_some(requests, REQUESTS, 0);
+    int fd = accept_one();
+    while (clock_due_ms() <= requests[2].start_by_ms)
+        (void)sched_yield(); /* it passes within a millisecond */
+    scene->wanted = REQUESTS - 1;
+    peer_send(fd, ok);
+    close(fd);
+    loop_run(scene->loop);
+    expect_failure(&requests[1], HTTP_REFUSED_LOCALLY, "waited too long");
+    expect_failure(&requests[2], HTTP_REFUSED_LOCALLY, "waited too long");
+    assert_int_equal(requests[0].status, 204);
+    http_request_finish(&requests[0]);
+    fd = accept_one();
+    scene->wanted = REQUESTS;
+    peer_send(fd, ok);
+    close(fd);
+    loop_run(scene->loop);
+    assert_int_equal(requests[3].status, 204);
+    http_request_finish(&requests[3]);
     http_destination_release(scene->destination);
 }
 
@@ -625,6 +665,7 @@ int main(void)
         CLIENT_TEST(test_answer_is_taken_whole),
         CLIENT_TEST(test_rate_headers_are_kept),
         CLIENT_TEST(test_a_limit_holds_and_can_be_moved),
+        CLIENT_TEST(test_what_waited_too_long_comes_back),
         CLIENT_TEST(test_those_behind_a_row_of_failures_come_back),
         CLIENT_TEST(test_closed_without_answer),
         CLIENT_TEST(test_reset_without_answer),
