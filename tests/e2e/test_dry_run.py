@@ -22,7 +22,7 @@ def test_dry_run_is_the_request_itself(tenon, receiver):
     tenon.add({"id": "evt-1", "title": "Grüße"})
     wait_for(lambda: receiver.stats()["requests"] >= 1, "the first real try")
     tried = receiver.stats()["requests"]
-    before = tenon.submissions()
+    before = wait_for(lambda: tenon.submissions(state="retrying"), "its verdict")
 
     shown = json.loads(
         tenon.cli("submit", "hooks", "--entity", "evt-1", "--dry-run", "--json").stdout
