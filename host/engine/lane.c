@@ -5,7 +5,8 @@
 #include "base/log.h"
 
 enum {
-    WINDOW_FIRST = 64,
+    WINDOW_FIRST = 256,
+    CLAIM_MOST = 256,    /* records a claim, unless a quarter of the window is more */
     WINDOW_LEAST = 1024, /* records in hand at once */
     WINDOW_MOST = 8192,
     IN_HAND_US = 10000000, /* how long a record waits in hand at most, about */
@@ -103,7 +104,10 @@ static uint32_t window_of(const struct lane *lane)
 void lane_look(struct lane *lane)
 {
     uint32_t window = window_of(lane);
-    uint32_t chunk = window / 4 > 0 ? window / 4 : 1;
+    uint32_t least = window / 4 > 0 ? window / 4 : 1;
+    uint32_t most = least > CLAIM_MOST ? least : CLAIM_MOST;
+    uint32_t room = lane->in_flight < window ? window - lane->in_flight : 0;
+    uint32_t chunk = room < most ? room : most; /* as one, since a request may take many records */
     int64_t now = clock_due_ms();
     int64_t free_ms;
 
@@ -118,7 +122,7 @@ void lane_look(struct lane *lane)
         wait_for_due(lane);
         return;
     }
-    if (lane->in_flight + chunk > window)
+    if (room < least)
         return; /* lane_written looks again */
     chunk = lane_gate_reserve(&lane->gate, chunk, lane->facts.has_submit, now, &lane->pass);
     if (chunk == 0) {
