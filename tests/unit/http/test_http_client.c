@@ -569,7 +569,8 @@ static void send_shortly(struct http_request requests[SHORTLY], struct short_liv
     http_client_send(scene->destination, requests);
     loop_run(scene->loop);
     http_destination_release(scene->destination);
-    http_client_stop(scene->client);
+    http_client_destroy(scene->client); /* hangs up, or the server waits for more */
+    scene->client = NULL;
     shutdown(scene->listener, SHUT_RDWR);
     pthread_join(scene->server, NULL);
 }
