@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What retention leaves behind, and what intake feels of it: submissions delivered two days ago and
  * a tenth as many now, under an age of one day. Records are put one by one, in turns with and
- * without cleaning, until all is clean. */
+ * without cleaning, until all is clean. Then the entities go as well. */
 #include "bench_modes.h"
 
 #include "base/clock.h"
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-enum { DAY_MS = 86400000, TURN = 250, LATENCIES_MAX = 1000000 };
+enum { DAY_MS = 86400000, GRACE_MS = 700000, TURN = 250, LATENCIES_MAX = 1000000 };
 
 static const struct store_retention a_day = {
     .keep_ms = {[SUBMISSION_SUCCEEDED] = DAY_MS,
@@ -93,6 +93,43 @@ static void print_latency(const char *name, struct latencies *latencies)
     printf("  intake %s: p50 %.0f us, p99 %.0f us (%zu puts)\n", name, p50, p99, latencies->count);
 }
 
+static struct store_compact compact(struct bench *bench)
+{
+    struct store_compact compact = {.op.done = bench_stop};
+
+    store_compact(bench->store, &compact);
+    bench_wait(bench, &compact.op);
+    return compact;
+}
+
+/* With an age for entities too nothing is left of what is of age. */
+static void forget(const char *path)
+{
+    struct store_retention all = a_day;
+    struct store_figures figures;
+    struct bench bench;
+    int64_t now_ms = clock_wall_ms();
+    int64_t before = file_bytes(path);
+
+    all.entities_ms = DAY_MS;
+    clock_freeze(now_ms, -1);
+    bench_open(&bench, path, true);
+    store_retain(bench.store, &all);
+    (void)compact(&bench);
+    clock_freeze(now_ms + GRACE_MS, -1); /* lanes have had time to open */
+    double start_us = bench_now_us();
+    (void)compact(&bench);
+    double took_us = bench_now_us() - start_us;
+    store_figures(bench.store, &figures);
+    bench_close(&bench);
+    clock_freeze(-1, -1);
+    int64_t after = file_bytes(path);
+    printf("  with their entities, by compact: %.1f s, %" PRIu64 " gone, %.1f MB before, %.1f MB "
+           "after, %.2f of a fresh one\n",
+           took_us / 1e6, figures.entities, (double)before / 1e6, (double)after / 1e6,
+           (double)after / (double)fresh_bytes(path));
+}
+
 void bench_retain(const char *path, uint64_t submissions)
 {
     static struct latencies with;
@@ -131,6 +168,8 @@ void bench_retain(const char *path, uint64_t submissions)
            " signals gone, %" PRIu64 " slices of %.0f us\n",
            submissions, submissions / 10, took_us / 1e6, figures.trimmed, figures.signals,
            figures.slices, (double)figures.slice_us_sum / (double)figures.slices);
+    printf("  %.0f bytes for each delivered record of %d\n",
+           (double)before / (double)(submissions + submissions / 10), (int)DATA_BYTES);
     printf("  file: %.1f MB before, %.1f MB after, %.1f MB in a fresh one: ratio %.2f\n",
            (double)before / 1e6, (double)after / 1e6, (double)fresh / 1e6,
            (double)after / (double)fresh);
@@ -141,5 +180,6 @@ void bench_retain(const char *path, uint64_t submissions)
                bench_percentile(without.us, without.count, 50),
            bench_percentile(with.us, with.count, 99) /
                bench_percentile(without.us, without.count, 99));
+    forget(path);
     bench_remove(path);
 }
