@@ -13,18 +13,20 @@
 #include <unistd.h>
 
 enum {
-    SHARE = 8,            /* of the whole disk at most: a small one is not for us alone */
-    CHECKPOINT_LEAST = 16 /* pages */
+    SHARE = 8,             /* of the whole disk at most: a small one is not for us alone */
+    CHECKPOINT_LEAST = 16, /* pages */
+    ROOM_LEAST = 1 << 20   /* or half of that share: with less it would be full again at once */
 };
 
-/* Taken when the room is there and a quarter more, so that not all is full again at once. */
-static bool has_room(const char *path, int64_t bytes, const struct statvfs *disk)
+/* The reserve is there already, or there is room for it and some more. */
+static bool has_room(const char *path, int64_t bytes, int64_t share, const struct statvfs *disk)
 {
     struct stat found;
+    int64_t more = share / 2 < ROOM_LEAST ? share / 2 : ROOM_LEAST;
 
-    if (stat(path, &found) == 0 && found.st_size >= bytes)
+    if (bytes > 0 && stat(path, &found) == 0 && found.st_size >= bytes)
         return true;
-    return (int64_t)(disk->f_bavail * disk->f_frsize) >= bytes + bytes / 4;
+    return (int64_t)(disk->f_bavail * disk->f_frsize) >= bytes + more;
 }
 
 static int take(const char *path, int64_t bytes, struct err *err)
@@ -49,17 +51,19 @@ int store_sqlite_reserve(void *pointer, bool must_take, struct err *err)
 
     if (snprintf(path, sizeof(path), "%s-reserve", writer->handle.path) >= (int)sizeof(path))
         return err_set(err, -ENAMETOOLONG, "store %s: the path is too long", writer->handle.path);
-    if (!must_take || bytes <= 0) {
+    if (!must_take || bytes <= 0)
         (void)unlink(path); /* it may not be there */
+    if (!must_take)
         return 0;
-    }
     if (statvfs(writer->handle.path, &disk) == 0) {
         int64_t share = (int64_t)(disk.f_blocks * disk.f_frsize) / SHARE;
         bytes = bytes < share ? bytes : share;
-        if (!has_room(path, bytes, &disk))
-            return err_set(err, -ENOSPC, "store reserve %s: there are not %lld bytes free", path,
-                           (long long)(bytes + bytes / 4));
+        if (!has_room(path, bytes, share, &disk))
+            return err_set(err, -ENOSPC, "store %s: its disk has hardly any room left",
+                           writer->handle.path);
     }
+    if (bytes <= 0)
+        return 0;
     int status = take(path, bytes, err);
     if (status == 0) { /* folding the log in needs as much room as it has pages */
         int64_t pages = bytes / 2 / STORE_SQLITE_PAGE_BYTES;

@@ -131,3 +131,36 @@ def test_dies_on_a_full_disk_and_loses_nothing(tenon, receiver, small_disk):
     assert tenon.stop() == 0
     with contextlib.closing(sqlite3.connect(str(small_disk / "tenon.db"))) as store:
         assert store.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+
+
+def test_verdicts_wait_in_memory_when_there_is_no_reserve(tenon, receiver, small_disk):
+    receiver.break_it(status=503, retry_after=1)
+    tenon.webhook("hooks", receiver.url("/in"))
+    tenon.host_ini(store_url="sqlite:%s/tenon.db" % small_disk, store="reserve = 0\n")
+    tenon.start()
+    acked, _ = fill(tenon)
+    receiver.mend()
+    wait_for(
+        lambda: "could not be written" in tenon.log_text()
+        or "could not take work" in tenon.log_text()
+        or receiver.stats()["records"] > 0,
+        "the lane to meet the full disk",
+    )
+    subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk)], check=True)
+    wait_for(
+        lambda: tenon.post("/ingest?type=event", '{"id":"after"}').status < 300,
+        "intake with room again",
+    )
+    wait_for(
+        lambda: receiver.stats()["records"] >= len(acked) + 1, "everything to be delivered", 60
+    )
+    wait_for(
+        lambda: len(tenon.submissions(integration="hooks", state="succeeded"))
+        == min(1000, len(acked) + 1),
+        "the verdicts",
+    )
+    stats = receiver.stats()
+    assert stats["records"] == len(acked) + 1 and stats["duplicates"] == 0, stats
+    assert tenon.cli("store", "check").stdout == "the store is in order\n"
+    assert tenon.log_text().count("has room again") == 1
+    assert tenon.stop() == 0
