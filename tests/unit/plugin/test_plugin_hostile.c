@@ -261,8 +261,8 @@ static void crashes_on_batches_do_not_quarantine(void **state)
     plugin_instance_close(instance);
 }
 
-/* What a record is to blame for is forgotten when the plugin works again; what it dies of in between
- * two good ones is the records' doing. */
+/* What a record is to blame for is forgotten when the plugin works again; what it dies of in
+ * between two good ones is the records' doing. */
 static void crashes_of_single_records_do_not_quarantine_what_works(void **state)
 {
     struct answer answer;
