@@ -103,7 +103,8 @@ static const char breaker_rows[] =
     TENON_OPTION("ratio", "number", "0.01..1", "0.5", "",
                  "At which share of failures it opens, and nothing more is sent.")
     TENON_OPTION("min_requests", "integer", "1..100000", "20", "",
-                 "So many requests in the window, before their share means anything.")
+                 "So many requests in the window, before their share means anything; so many "
+                 "failures in a row open it whatever the share.")
     TENON_OPTION("connection_failures", "integer", "1..1000", "5", "",
                  "It also opens after so many requests in a row that got no connection or no "
                  "answer.")

@@ -100,6 +100,11 @@ static bool trips(struct breaker *breaker, int64_t now_ms)
         breaker->tripped_count = breaker->unanswered_in_a_row;
         return true;
     }
+    /* After a good half minute at thousands a second their share would take as long to turn. */
+    if (breaker->failed_in_a_row >= breaker->policy.min_requests) {
+        breaker->tripped_of = breaker->tripped_count = breaker->failed_in_a_row;
+        return true;
+    }
     for (int i = 0; i < BREAKER_SLOTS; i++) {
         if (breaker->slots[i].number <= oldest)
             continue;
@@ -116,7 +121,7 @@ static void close_down(struct breaker *breaker, int64_t now_ms)
 {
     breaker->state = BREAKER_CLOSED;
     breaker->closed_at_ms = now_ms;
-    breaker->unanswered_in_a_row = 0;
+    breaker->failed_in_a_row = breaker->unanswered_in_a_row = 0;
     for (int i = 0; i < BREAKER_SLOTS; i++)
         breaker->slots[i] = (struct breaker_slot){0};
 }
@@ -147,9 +152,10 @@ bool breaker_saw(struct breaker *breaker, enum breaker_outcome outcome, bool is_
                probe_saw(breaker, outcome, now_ms, random);
     count(breaker, outcome != BREAKER_OK, now_ms);
     if (outcome == BREAKER_OK) {
-        breaker->unanswered_in_a_row = 0;
+        breaker->failed_in_a_row = breaker->unanswered_in_a_row = 0;
         return false;
     }
+    breaker->failed_in_a_row++;
     breaker->unanswered_in_a_row =
         outcome == BREAKER_NO_ANSWER ? breaker->unanswered_in_a_row + 1 : 0;
     if (!trips(breaker, now_ms))

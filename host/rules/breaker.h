@@ -3,7 +3,7 @@
  * record its tries. Pure; the clock is the caller's, monotonic. [any]
  *
  *            ratio of failures in the window,
- *            or a row without any answer
+ *            or a row of failures
  *   closed ------------------------------------> open <--------+
  *     ^                                            | its time   | a probe failed:
  *     |                                            v is over    | twice the time, up to the most
@@ -19,7 +19,8 @@ struct breaker_policy {
     bool is_enabled;
     int64_t window_ms;
     double ratio;                 /* of failures at which it opens, above 0 and up to 1 */
-    uint32_t min_requests;        /* in the window, before a ratio means anything */
+    uint32_t min_requests;        /* in the window, before a ratio means anything; so many failures
+                                     in a row open it whatever the ratio */
     uint32_t connection_failures; /* in a row */
     int64_t open_ms, open_max_ms; /* the first time open, and the longest */
     uint32_t probes;              /* at most so many at once; so many good ones close it */
@@ -41,7 +42,7 @@ struct breaker {
         int64_t number; /* of the tenth of a window, counted since the clock's start */
         uint32_t requests, failures;
     } slots[BREAKER_SLOTS];
-    uint32_t unanswered_in_a_row;
+    uint32_t failed_in_a_row, unanswered_in_a_row;
     int64_t open_until_ms, closed_at_ms;
     int64_t open_for_ms;    /* the last time, before jitter; 0: never opened */
     uint32_t probes_out;    /* under way */

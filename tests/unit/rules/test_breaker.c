@@ -68,6 +68,19 @@ static void opens_at_the_ratio_and_not_before_the_minimum(void **state)
     assert_int_equal(breaker_admits(&breaker, 2000), 3);
 }
 
+static void a_long_good_time_does_not_hide_a_sudden_end(void **state)
+{
+    (void)state;
+    struct breaker breaker = fresh();
+
+    for (int i = 0; i < 100000; i++)
+        assert_false(breaker_saw(&breaker, BREAKER_OK, false, 1000, 0));
+    for (int i = 0; i < 19; i++)
+        assert_false(breaker_saw(&breaker, BREAKER_FAILED, false, 1000, 0));
+    assert_true(breaker_saw(&breaker, BREAKER_FAILED, false, 1000, 0));
+    assert_int_equal(breaker.tripped_count, 20);
+}
+
 static void forgets_what_left_the_window(void **state)
 {
     (void)state;
@@ -75,7 +88,8 @@ static void forgets_what_left_the_window(void **state)
 
     for (int i = 0; i < 19; i++)
         (void)breaker_saw(&breaker, BREAKER_FAILED, false, 1000, 0);
-    for (int i = 0; i < 19; i++)
+    (void)breaker_saw(&breaker, BREAKER_OK, false, 12000, 0); /* it is no row */
+    for (int i = 0; i < 18; i++)
         assert_false(breaker_saw(&breaker, BREAKER_FAILED, false, 12000, 0));
     assert_true(breaker_saw(&breaker, BREAKER_FAILED, false, 12000, 0));
     assert_int_equal(breaker.tripped_of, 20);
@@ -212,6 +226,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(eight_of_a_hundred_errors_never_open_it),
         cmocka_unit_test(opens_at_the_ratio_and_not_before_the_minimum),
+        cmocka_unit_test(a_long_good_time_does_not_hide_a_sudden_end),
         cmocka_unit_test(forgets_what_left_the_window),
         cmocka_unit_test(opens_after_a_row_without_an_answer),
         cmocka_unit_test(probes_close_it),
