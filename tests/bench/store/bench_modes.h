@@ -7,6 +7,7 @@
 #include "bench_parts.h"
 
 void bench_retain(const char *path, uint64_t submissions); /* bench_retain.c */
+void bench_forget(const char *path, uint64_t submissions); /* bench_retain.c */
 void bench_big(const char *path, uint64_t submissions);    /* bench_big.c */
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What retention leaves behind, and what intake feels of it: submissions delivered two days ago and
  * a tenth as many now, under an age of one day. Records are put one by one, in turns with and
- * without cleaning, until all is clean. Then the entities go as well. */
+ * without cleaning, until all is clean. bench_forget has the entities go as well. */
 #include "bench_modes.h"
 
 #include "base/clock.h"
@@ -102,15 +102,29 @@ static struct store_compact compact(struct bench *bench)
     return compact;
 }
 
+static void fill(const char *path, uint64_t submissions)
+{
+    struct bench bench;
+
+    bench_open(&bench, path, false);
+    store_retain(bench.store, &paused);
+    clock_freeze(clock_wall_ms() - 2 * (int64_t)DAY_MS, -1);
+    deliver(&bench, 0, submissions);
+    clock_freeze(-1, -1);
+    deliver(&bench, submissions, submissions / 10);
+    bench_close(&bench);
+}
+
 /* With an age for entities too nothing is left of what is of age. */
-static void forget(const char *path)
+void bench_forget(const char *path, uint64_t submissions)
 {
     struct store_retention all = a_day;
     struct store_figures figures;
     struct bench bench;
     int64_t now_ms = clock_wall_ms();
-    int64_t before = file_bytes(path);
 
+    fill(path, submissions);
+    int64_t before = file_bytes(path);
     all.entities_ms = DAY_MS;
     clock_freeze(now_ms, -1);
     bench_open(&bench, path, true);
@@ -124,10 +138,11 @@ static void forget(const char *path)
     bench_close(&bench);
     clock_freeze(-1, -1);
     int64_t after = file_bytes(path);
-    printf("  with their entities, by compact: %.1f s, %" PRIu64 " gone, %.1f MB before, %.1f MB "
-           "after, %.2f of a fresh one\n",
-           took_us / 1e6, figures.entities, (double)before / 1e6, (double)after / 1e6,
+    printf("%" PRIu64 " entities of age, by compact: %.1f s, %" PRIu64 " gone\n  file: %.1f MB "
+           "before, %.1f MB after: %.2f of a fresh one\n",
+           submissions, took_us / 1e6, figures.entities, (double)before / 1e6, (double)after / 1e6,
            (double)after / (double)fresh_bytes(path));
+    bench_remove(path);
 }
 
 void bench_retain(const char *path, uint64_t submissions)
@@ -136,16 +151,9 @@ void bench_retain(const char *path, uint64_t submissions)
     static struct latencies without;
     struct store_figures figures;
     struct bench bench;
-    uint64_t next = submissions;
+    uint64_t next = submissions + submissions / 10;
 
-    bench_open(&bench, path, false);
-    store_retain(bench.store, &paused);
-    clock_freeze(clock_wall_ms() - 2 * (int64_t)DAY_MS, -1);
-    deliver(&bench, 0, submissions);
-    clock_freeze(-1, -1);
-    deliver(&bench, next, submissions / 10);
-    next += submissions / 10;
-    bench_close(&bench);
+    fill(path, submissions);
     int64_t before = file_bytes(path);
 
     bench_open(&bench, path, true);
@@ -180,6 +188,5 @@ void bench_retain(const char *path, uint64_t submissions)
                bench_percentile(without.us, without.count, 50),
            bench_percentile(with.us, with.count, 99) /
                bench_percentile(without.us, without.count, 99));
-    forget(path);
     bench_remove(path);
 }

@@ -137,13 +137,18 @@ int main(int argc, char **argv)
         bench_retain(path, argc > 2 ? strtoull(argv[2], NULL, 10) : 1000000);
         return 0;
     }
+    if (strcmp(mode, "forget") == 0) {
+        bench_forget(path, argc > 2 ? strtoull(argv[2], NULL, 10) : 200000);
+        return 0;
+    }
     if (strcmp(mode, "big") == 0) {
         bench_big(path, argc > 2 ? strtoull(argv[2], NULL, 10) : 5000000);
         return 0;
     }
-    fprintf(stderr,
-            "usage: bench_store hot [records] [ordered|timed|random]\n       bench_store "
-            "claim [entities]\n       bench_store retain [submissions]\n       bench_store big "
-            "[submissions]\n");
+    fprintf(
+        stderr,
+        "usage: bench_store hot [records] [ordered|timed|random]\n       bench_store "
+        "claim [entities]\n       bench_store retain|forget [submissions]\n       bench_store big "
+        "[submissions]\n");
     return 2;
 }
