@@ -285,4 +285,25 @@ static inline int32_t tenon_json_write_text(tenon_sink *out, tenon_str text)
     return status == TENON_OK ? out->write(out, "\"", 1) : status;
 }
 
+/* A whole number. */
+static inline int32_t tenon_json_write_integer(tenon_sink *out, int64_t number)
+{
+    char text[24];
+    int len = snprintf(text, sizeof text, "%lld", (long long)number);
+
+    return out->write(out, text, (size_t)len);
+}
+
+/* A number that reads back as the same double; JSON has no infinity and no NaN, they are null. */
+static inline int32_t tenon_json_write_real(tenon_sink *out, double number)
+{
+    char text[32];
+    int is_finite = number - number == 0.0;
+    int len = is_finite ? snprintf(text, sizeof text, "%.15g", number) : 0;
+
+    if (is_finite && strtod(text, NULL) != number)
+        len = snprintf(text, sizeof text, "%.17g", number);
+    return is_finite ? out->write(out, text, (size_t)len) : tenon_puts(out, "null");
+}
+
 #endif

@@ -536,14 +536,24 @@ static const char *const tenon_settings_ __attribute__((unused));
  *   };
  *
  * Types: i64 int64_t, f64 double, flag int32_t (0 or 1), text and json const tenon_str *. One to
- * eight parameters; TENON_ACTION_PLAIN is for none. A function of another type does not compile. */
+ * eight parameters; TENON_ACTION_PLAIN is for none. A function of another type does not compile.
+ * TENON_ACTION_WITH also tells of the parameters, a TENON_OPTION row for each that has something to
+ * tell: a range, a default, `secret`, a help line. A parameter without a row is required; one with
+ * a row is optional unless the row says `required`: when it is left out the function gets the
+ * default, and an empty default is 0, empty text, or JSON's null. Rows of an i64 are of type
+ * integer, duration or size; of an f64 number; of a flag boolean; of a text text, choice, url or
+ * path; of a json text.
+ * The host holds arguments against all this first. What the function writes to `out` is one JSON
+ * value; nothing is null. */
 #define TENON_ACTION(function, name, help, flags, ...)                                             \
+    TENON_ACTION_WITH(function, name, help, flags, 0, __VA_ARGS__)
+#define TENON_ACTION_WITH(function, name, help, flags, rows, ...)                                  \
     {                                                                                              \
         sizeof(tenon_action), flags, name, help, TENON_EACH_(TENON_LETTER_, __VA_ARGS__),          \
             &(TENON_EACH_(TENON_COMMA_NAME_, __VA_ARGS__))[1],                                     \
             TENON_CHECKED_(function, (void *TENON_EACH_(TENON_TYPE_, __VA_ARGS__), tenon_sink *,   \
                                       tenon_err *)),                                               \
-            0                                                                                      \
+            rows                                                                                   \
     }
 #define TENON_ACTION_PLAIN(function, name, help, flags)                                            \
     {                                                                                              \
