@@ -37,6 +37,10 @@ int json_pick(struct str object, const char *const *names, size_t count, struct 
 int json_next_picked(struct str *rest, const char *const *names, size_t count,
                      struct str *out_value, struct str *out_values, struct err *err);
 
+/* Members of an object that was checked, in order. `*rest` starts as the object and moves on; the
+ * name comes without its quotes, its escapes as they stand. False at the end. */
+bool json_next_member(struct str *rest, struct str *out_name, struct str *out_value);
+
 /* Records in a body: one object, an array of objects, or objects behind each other (NDJSON). A
  * `*reader` starts zeroed but for `rest`. Each call gives the next record. 1, 0 at the end,
  * E_SYNTAX with the place in the whole body ("record 3, line 3, column 7: expected ..."; records

@@ -253,6 +253,25 @@ static void kinds(void **state)
     assert_int_equal(json_kind_of(STR_NONE), JSON_NULL);
 }
 
+static void members_come_in_order(void **state)
+{
+    struct str rest = STR(" { \"a\" : [1, {\"x\": 2}] ,\"b\":{\"a\":3},\"\":\"t, u\" , \"d\":[]} ");
+    static const char *const expected[][2] = {
+        {"a", "[1, {\"x\": 2}]"}, {"b", "{\"a\":3}"}, {"", "\"t, u\""}, {"d", "[]"}};
+    struct str name;
+    struct str value;
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        assert_true(json_next_member(&rest, &name, &value));
+        assert_true(str_is(name, expected[i][0]));
+        assert_true(str_is(value, expected[i][1]));
+    }
+    assert_false(json_next_member(&rest, &name, &value));
+    rest = STR("{}");
+    assert_false(json_next_member(&rest, &name, &value));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -266,6 +285,7 @@ int main(void)
         cmocka_unit_test(picks_top_level_members),
         cmocka_unit_test(next_and_pick_in_one),
         cmocka_unit_test(kinds),
+        cmocka_unit_test(members_come_in_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
