@@ -95,7 +95,9 @@ static int copy_tables(struct call_server *server, char words[CALL_WORDS_MAX])
         copy_table(&server->client, sizeof server->client, plugin->client);
     if (plugin->submitter != NULL)
         copy_table(&server->submitter, sizeof server->submitter, plugin->submitter);
-    return check_selectors(plugin, words);
+    if (check_selectors(plugin, words) < 0)
+        return -1;
+    return call_action_prepare_all(server, words);
 }
 
 static int greet(struct call_server *server, tenon_entry_fn entry, const struct wire_load *load,
@@ -183,6 +185,7 @@ static void send_facts(struct call_server *server, const struct wire_header *hea
             ((const tenon_selector *)(const void *)((const char *)plugin->selectors +
                                                     i * plugin->selectors[0].struct_size))
                 ->name);
+    call_action_declare(server, &facts);
     size_t begin = wire_out_begin(&thread->out, WIRE_FACTS, header->call, 0);
     wire_put_facts(&thread->out, &facts);
     if (wire_out_end(&thread->out, begin) == 0)

@@ -136,6 +136,9 @@ void call_run(struct call_thread *thread, struct call_instance *instance,
     case WIRE_TEST:
         run_test(thread, instance, header);
         break;
+    case WIRE_ACTION:
+        call_action(thread, instance, header, in);
+        break;
     default:
         break;
     }
@@ -179,6 +182,7 @@ static int dispatch(struct call_server *server, const struct wire_header *header
     case WIRE_DELIVER:
     case WIRE_JUDGE:
     case WIRE_TEST:
+    case WIRE_ACTION:
         run_for_instance(server, header, in);
         return 0;
     case WIRE_CANCEL:

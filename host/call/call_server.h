@@ -85,6 +85,8 @@ struct call_job {
     bool is_submitting, is_completed;
 };
 
+struct call_action; /* call_action.c: an action and how it is called */
+
 struct call_server {
     struct call_options options;
     struct wire_place no_page[1];
@@ -94,6 +96,7 @@ struct call_server {
     tenon_transformer transformer;
     tenon_client client;
     tenon_submitter submitter;
+    struct call_action *actions; /* as many as plugin.n_actions; never freed, like the plugin */
     bool is_loaded;
     struct call_instance *instances; /* serving thread only */
     pthread_mutex_t send_lock;
@@ -162,6 +165,17 @@ void call_deliver(struct call_thread *thread, struct call_instance *instance,
                   const struct wire_header *header, struct wire_in *in);
 void call_judge(struct call_thread *thread, struct call_instance *instance,
                 const struct wire_header *header, struct wire_in *in);
+
+/* call_action.c */
+/* Looks at the plugin's actions and prepares their calls. Negative with words. */
+int call_action_prepare_all(struct call_server *server, char words[CALL_WORDS_MAX]);
+void call_action_declare(const struct call_server *server, struct wire_facts *facts);
+const struct call_action *call_action_find(const struct call_server *server, tenon_str name);
+/* The arguments must be of the action's signature. The function's own status. */
+int32_t call_action_invoke(const struct call_action *action, void *self,
+                           const struct wire_argument *arguments, tenon_sink *out, tenon_err *err);
+void call_action(struct call_thread *thread, struct call_instance *instance,
+                 const struct wire_header *header, struct wire_in *in);
 
 /* call_batch.c */
 struct call_batch *call_batch_get(struct call_thread *thread, uint32_t count); /* NULL: no memory */

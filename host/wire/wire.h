@@ -18,7 +18,7 @@
 #include <tenon/tenon.h>
 
 enum {
-    WIRE_PROTOCOL = 2,
+    WIRE_PROTOCOL = 3,
     WIRE_HEADER_BYTES = 24,
     WIRE_FRAME_MAX = 64 << 20, /* payload bytes; a longer frame is refused by both sides */
     WIRE_KEEP_BYTES = 1 << 18, /* buffers that a big frame made larger shrink back to this */
@@ -39,6 +39,8 @@ enum wire_op {
     WIRE_OUTCOMES,
     WIRE_PENDING, /* the call went on by itself; the worker takes the next; WIRE_OUTCOMES follow */
     WIRE_LOG,
+    WIRE_ACTION, /* answered by WIRE_RESULT, or by WIRE_STATUS when it failed */
+    WIRE_RESULT,
     WIRE_OP_END,
 };
 

@@ -24,6 +24,7 @@ const char *wire_callback_name(uint32_t callback)
         [WIRE_AT_CANCEL] = "cancel",
         [WIRE_AT_RECONCILE] = "reconcile",
         [WIRE_AT_JUDGE_RECONCILE] = "judge_reconcile",
+        [WIRE_AT_ACTION] = "action",
     };
 
     return callback < WIRE_AT_END ? names[callback] : "?";
@@ -82,6 +83,26 @@ int wire_get_load(struct wire_in *in, struct wire_load *out)
     return done(in);
 }
 
+static void put_declared(struct wire_out *out, const struct wire_declared *action)
+{
+    wire_out_u32(out, action->flags);
+    wire_out_text(out, action->name);
+    wire_out_text(out, action->help);
+    wire_out_text(out, action->signature);
+    wire_out_text(out, action->parameters);
+    wire_out_text(out, action->details);
+}
+
+static void get_declared(struct wire_in *in, struct wire_declared *out)
+{
+    out->flags = wire_in_u32(in);
+    out->name = wire_in_text(in);
+    out->help = wire_in_text(in);
+    out->signature = wire_in_text(in);
+    out->parameters = wire_in_text(in);
+    out->details = wire_in_text(in);
+}
+
 void wire_put_facts(struct wire_out *out, const struct wire_facts *facts)
 {
     wire_out_u32(out, facts->has);
@@ -91,6 +112,9 @@ void wire_put_facts(struct wire_out *out, const struct wire_facts *facts)
     wire_out_u32(out, facts->selector_count);
     for (uint32_t i = 0; i < facts->selector_count; i++)
         wire_out_text(out, facts->selectors[i]);
+    wire_out_u32(out, facts->action_count);
+    for (uint32_t i = 0; i < facts->action_count; i++)
+        put_declared(out, &facts->actions[i]);
 }
 
 int wire_get_facts(struct wire_in *in, struct wire_facts *out)
@@ -104,6 +128,11 @@ int wire_get_facts(struct wire_in *in, struct wire_facts *out)
         return -1;
     for (uint32_t i = 0; i < out->selector_count; i++)
         out->selectors[i] = wire_in_text(in);
+    out->action_count = wire_in_count(in, 4 + 5 * 5);
+    if (out->action_count > WIRE_ACTIONS_MAX)
+        return -1;
+    for (uint32_t i = 0; i < out->action_count; i++)
+        get_declared(in, &out->actions[i]);
     return done(in);
 }
 
@@ -358,4 +387,72 @@ int wire_get_log(struct wire_in *in, struct wire_log *out)
     out->message = wire_in_text(in);
     out->fields = wire_in_text(in);
     return done(in) < 0 || out->level > TENON_LOG_DEBUG ? -1 : 0;
+}
+
+void wire_put_action(struct wire_out *out, const struct wire_action *action)
+{
+    wire_out_text(out, action->name);
+    wire_out_u32(out, action->count);
+    for (uint32_t i = 0; i < action->count; i++) {
+        const struct wire_argument *argument = &action->arguments[i];
+        uint64_t bits = (uint64_t)argument->integer;
+        wire_out_u32(out, (uint32_t)argument->letter);
+        if (argument->letter == 'd')
+            memcpy(&bits, &argument->real, sizeof bits);
+        if (argument->letter == 'b')
+            wire_out_u32(out, argument->flag != 0);
+        else if (argument->letter == 's' || argument->letter == 'j')
+            wire_out_text(out, argument->text);
+        else
+            wire_out_u64(out, bits);
+    }
+}
+
+static int get_argument(struct wire_in *in, struct wire_argument *out)
+{
+    uint32_t letter = wire_in_u32(in);
+    uint64_t bits;
+
+    *out = (struct wire_argument){.letter = (char)letter, .text = {"", 0}};
+    switch (letter) {
+    case 'I':
+        out->integer = (int64_t)wire_in_u64(in);
+        return 0;
+    case 'd':
+        bits = wire_in_u64(in);
+        memcpy(&out->real, &bits, sizeof bits);
+        return 0;
+    case 'b':
+        out->flag = wire_in_u32(in) != 0;
+        return 0;
+    case 's':
+    case 'j':
+        out->text = wire_in_text(in);
+        return 0;
+    default:
+        return -1;
+    }
+}
+
+int wire_get_action(struct wire_in *in, struct wire_action *out)
+{
+    out->name = wire_in_text(in);
+    out->count = wire_in_count(in, 8);
+    if (out->count > WIRE_PARAMETERS_MAX)
+        return -1;
+    for (uint32_t i = 0; i < out->count; i++)
+        if (get_argument(in, &out->arguments[i]) < 0)
+            return -1;
+    return done(in);
+}
+
+void wire_put_result(struct wire_out *out, tenon_str result)
+{
+    wire_out_text(out, result);
+}
+
+int wire_get_result(struct wire_in *in, tenon_str *out_result)
+{
+    *out_result = wire_in_text(in);
+    return done(in);
 }

@@ -11,6 +11,8 @@
 enum {
     WIRE_WRITE_PATHS_MAX = 32,
     WIRE_SELECTORS_MAX = 16,
+    WIRE_ACTIONS_MAX = 64,
+    WIRE_PARAMETERS_MAX = 16, /* of one action */
     WIRE_RECORDS_MAX = 65536, /* in one batch */
     WIRE_PAYLOAD_MAX = 16 << 20,
 };
@@ -37,6 +39,7 @@ enum wire_callback {
     WIRE_AT_CANCEL,
     WIRE_AT_RECONCILE,
     WIRE_AT_JUDGE_RECONCILE,
+    WIRE_AT_ACTION,
     WIRE_AT_END,
 };
 struct wire_place {
@@ -88,6 +91,11 @@ enum {
     WIRE_HAS_RECONCILE = 64,
     WIRE_HAS_JUDGE_RECONCILE = 128,
 };
+/* An action as it is declared: tenon_action without its function. */
+struct wire_declared {
+    uint32_t flags;
+    tenon_str name, help, signature, parameters, details;
+};
 struct wire_facts {
     uint32_t has;
     uint32_t batch_max;
@@ -95,6 +103,8 @@ struct wire_facts {
     tenon_str confinement; /* what is in force, for people */
     uint32_t selector_count;
     tenon_str selectors[WIRE_SELECTORS_MAX];
+    uint32_t action_count;
+    struct wire_declared actions[WIRE_ACTIONS_MAX];
 };
 void wire_put_facts(struct wire_out *out, const struct wire_facts *facts);
 int wire_get_facts(struct wire_in *in, struct wire_facts *out);
@@ -208,5 +218,26 @@ struct wire_log {
 };
 void wire_put_log(struct wire_out *out, const struct wire_log *log);
 int wire_get_log(struct wire_in *in, struct wire_log *out);
+
+/* WIRE_ACTION: an argument for each parameter, in order; `letter` as in a signature, checked by
+ * get. */
+struct wire_argument {
+    char letter;
+    int64_t integer; /* I */
+    double real;     /* d */
+    int32_t flag;    /* b */
+    tenon_str text;  /* s, j */
+};
+struct wire_action {
+    tenon_str name;
+    uint32_t count;
+    struct wire_argument arguments[WIRE_PARAMETERS_MAX];
+};
+void wire_put_action(struct wire_out *out, const struct wire_action *action);
+int wire_get_action(struct wire_in *in, struct wire_action *out);
+
+/* WIRE_RESULT: what the action wrote. Whether it is JSON is for the receiver to check. */
+void wire_put_result(struct wire_out *out, tenon_str result);
+int wire_get_result(struct wire_in *in, tenon_str *out_result);
 
 #endif

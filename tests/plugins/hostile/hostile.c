@@ -375,9 +375,46 @@ static int32_t test(void *self, tenon_err *err)
 
 static const tenon_client client = TENON_CLIENT_OF(prepare, judge, submit, 0, test, 0, 0);
 
+static int32_t gather(void *self, int64_t a, double b, int32_t c, const tenon_str *d,
+                      const tenon_str *e, tenon_sink *out, tenon_err *err)
+{
+    char text[64];
+
+    (void)err;
+    if (self == NULL)
+        return TENON_E_VALIDATION;
+    snprintf(text, sizeof text, "[%lld,%g,%s,\"", (long long)a, b, c ? "true" : "false");
+    tenon_puts(out, text);
+    tenon_write(out, *d);
+    tenon_puts(out, "\",");
+    tenon_write(out, *e);
+    return tenon_puts(out, "]");
+}
+
+static int32_t do_what(void *self, const tenon_str *what, tenon_sink *out, tenon_err *err)
+{
+    (void)self, (void)out;
+    if (tenon_equals(*what, "fail")) {
+        err->retry_after_ms = 70;
+        return tenon_fail(err, TENON_E_RATE_LIMITED, "too fast");
+    }
+    misbehave(what->ptr);
+    return TENON_OK;
+}
+
+static const tenon_action actions[] = {
+    TENON_ACTION_WITH(gather, "gather", "Gives back what came.", TENON_ACTION_READ_ONLY,
+                      TENON_OPTION("a", "integer", "-5..5", "", "required", "A number"), (i64, a),
+                      (f64, b), (flag, c), (text, d), (json, e)),
+    TENON_ACTION(do_what, "do", "Changes something.", 0, (text, what)),
+    TENON_ACTION(do_what, "look", "Changes nothing.", TENON_ACTION_READ_ONLY, (text, what)),
+};
+
 static void describe(tenon_plugin *plugin)
 {
     plugin->settings = tenon_settings_;
+    plugin->actions = actions;
+    plugin->n_actions = sizeof actions / sizeof *actions;
 #ifdef HOSTILE_PER_INTEGRATION
     plugin->flags = TENON_PER_INTEGRATION;
 #endif

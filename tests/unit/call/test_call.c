@@ -247,6 +247,59 @@ static void a_batch_that_lies_about_its_count_is_refused(void **state)
     assert_int_equal(stop(served), 0);
 }
 
+static void order_action(const struct served *served, const struct wire_action *action)
+{
+    struct wire_out out = {0};
+    size_t begin = wire_out_begin(&out, WIRE_ACTION, 4, 1);
+
+    wire_put_action(&out, action);
+    send_frame(served, &out, begin);
+}
+
+static void an_action_gets_its_arguments_and_no_others(void **state)
+{
+    struct served *served = start(NULL);
+    struct wire_action action = {
+        .name = tenon_text("gather"),
+        .count = 5,
+        .arguments = {{.letter = 'I', .integer = INT64_MIN},
+                      {.letter = 'd', .real = 0.5},
+                      {.letter = 'b', .flag = 1},
+                      {.letter = 's', .text = tenon_text("x")},
+                      {.letter = 'j', .text = tenon_text("{}")}},
+    };
+    struct wire_facts facts;
+    tenon_str result;
+
+    (void)state;
+    (void)next_frame(served, WIRE_GREETING);
+    load(served, "hostile", "hostile", SETTINGS);
+    struct wire_in in = next_frame(served, WIRE_FACTS);
+    assert_int_equal(wire_get_facts(&in, &facts), 0);
+    assert_int_equal(facts.action_count, 3);
+    assert_string_equal(facts.actions[0].signature.ptr, "Idbsj");
+    assert_string_equal(facts.actions[0].parameters.ptr, "a,b,c,d,e");
+    create(served, 1, "{}");
+    assert_int_equal(next_status(served).code, TENON_OK);
+    order_action(served, &action);
+    in = next_frame(served, WIRE_RESULT);
+    assert_int_equal(wire_get_result(&in, &result), 0);
+    assert_string_equal(result.ptr, "[-9223372036854775808,0.5,true,\"x\",{}]");
+
+    action.arguments[0].letter = 's'; /* would be called as another function */
+    order_action(served, &action);
+    assert_int_equal(next_status(served).code, TENON_E_VALIDATION);
+    action.count = 4;
+    order_action(served, &action);
+    assert_int_equal(next_status(served).code, TENON_E_VALIDATION);
+    action.name = tenon_text("nothing");
+    order_action(served, &action);
+    assert_int_equal(next_status(served).code, TENON_E_VALIDATION);
+    bare(served, WIRE_ACTION, 1);
+    assert_int_equal(next_status(served).code, TENON_E_VALIDATION);
+    assert_int_equal(stop(served), 0);
+}
+
 static void bytes_that_are_no_frames_end_the_serving(void **state)
 {
     struct served *served = start(NULL);
@@ -268,6 +321,7 @@ int main(void)
         cmocka_unit_test(refusals_of_a_file_are_sentences),
         cmocka_unit_test(nothing_is_opened_unconfined),
         cmocka_unit_test(a_batch_that_lies_about_its_count_is_refused),
+        cmocka_unit_test(an_action_gets_its_arguments_and_no_others),
         cmocka_unit_test(bytes_that_are_no_frames_end_the_serving),
     };
 

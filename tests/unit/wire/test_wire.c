@@ -125,6 +125,55 @@ static void facts_status_and_log_come_through(void **state)
     wire_out_finish(&out);
 }
 
+static void an_action_and_its_declaration_come_through(void **state)
+{
+    struct wire_out out = {0};
+    struct wire_facts facts = {
+        .confinement = {"", 0},
+        .action_count = 1,
+        .actions = {{3, tenon_text("add"), tenon_text("Adds."), tenon_text("Id"), tenon_text("a,b"),
+                     tenon_text("")}},
+    };
+    struct wire_facts told;
+    struct wire_action action = {
+        .name = tenon_text("add"),
+        .count = 3,
+        .arguments = {{.letter = 'I', .integer = -7},
+                      {.letter = 'd', .real = 2.5},
+                      {.letter = 's', .text = tenon_text("words")}},
+    };
+    struct wire_action got;
+    tenon_str result;
+
+    (void)state;
+    wire_put_facts(&out, &facts);
+    struct wire_in in = whole(&out);
+    assert_int_equal(wire_get_facts(&in, &told), 0);
+    assert_string_equal(told.actions[0].parameters.ptr, "a,b");
+    assert_int_equal(told.actions[0].flags, 3);
+    REFUSES_EVERY_PREFIX(&out, struct wire_facts, wire_get_facts);
+    wire_out_clear(&out);
+    wire_put_action(&out, &action);
+    in = whole(&out);
+    assert_int_equal(wire_get_action(&in, &got), 0);
+    assert_int_equal(got.arguments[0].integer, -7);
+    assert_true(got.arguments[1].real == 2.5);
+    assert_string_equal(got.arguments[2].text.ptr, "words");
+    REFUSES_EVERY_PREFIX(&out, struct wire_action, wire_get_action);
+    wire_out_clear(&out);
+    action.arguments[1].letter = 'x';
+    wire_put_action(&out, &action);
+    in = whole(&out);
+    assert_int_equal(wire_get_action(&in, &got), -1);
+    wire_out_clear(&out);
+    wire_put_result(&out, tenon_text("{}"));
+    in = whole(&out);
+    assert_int_equal(wire_get_result(&in, &result), 0);
+    assert_string_equal(result.ptr, "{}");
+    REFUSES_EVERY_PREFIX(&out, tenon_str, wire_get_result);
+    wire_out_finish(&out);
+}
+
 static void a_batch_comes_through(void **state)
 {
     struct wire_out out = {0};
@@ -309,6 +358,7 @@ int main(void)
         cmocka_unit_test(lengths_past_the_end_fail),
         cmocka_unit_test(load_comes_through),
         cmocka_unit_test(facts_status_and_log_come_through),
+        cmocka_unit_test(an_action_and_its_declaration_come_through),
         cmocka_unit_test(a_batch_comes_through),
         cmocka_unit_test(outcomes_and_requests_come_through),
         cmocka_unit_test(requests_that_would_start_lines_of_their_own_are_problems),
