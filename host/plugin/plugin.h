@@ -12,6 +12,7 @@
 #include "base/loop.h"
 #include "base/str.h"
 #include "catalog/catalog.h"
+#include "config/config_options.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -184,6 +185,8 @@ struct plugin_reply {
     size_t outcome_count;
     struct plugin_request *requests;
     size_t request_count;
+    struct str result;          /* of plugin_action: JSON, "null" when the function wrote nothing */
+    uint32_t retry_after_ms;    /* of plugin_action, when it failed */
     const struct str *payloads; /* per record: the data a body is made of: transformed if a
                                    transformer ran, else the caller's own */
 };
@@ -217,6 +220,33 @@ void plugin_judge(struct plugin_instance *instance, const struct plugin_judge *j
 
 /* client->test. */
 void plugin_test(struct plugin_instance *instance, plugin_reply_fn fn, void *user);
+
+/* ---- actions ---- */
+
+enum { PLUGIN_PARAMETERS_MAX = 16 };
+struct plugin_parameter {
+    struct str name;
+    char letter;      /* as in tenon_action: I, d, b, s or j */
+    const char *type; /* static: integer, number, boolean, text, json, choice, duration, ... */
+    bool is_required;
+    struct option option; /* its row, or one that says nothing more */
+};
+struct plugin_action {
+    struct str name, help;
+    bool is_read_only, is_destructive;
+    size_t parameter_count;
+    struct plugin_parameter parameters[PLUGIN_PARAMETERS_MAX];
+};
+/* What the plugin declares, once its worker has loaded it; NULL and 0 before. Borrowed from the
+ * instance. */
+const struct plugin_action *plugin_instance_actions(const struct plugin_instance *instance,
+                                                    size_t *out_count);
+/* Calls one with `arguments`, a JSON object or nothing, which are held against the declaration
+ * first: the answer is then PLUGIN_FAILED, TENON_E_VALIDATION, and the plugin has seen nothing. One
+ * that changes something is never called twice: when the worker ended under it the answer is
+ * TENON_E_UNKNOWN. The deadline is the instance's. */
+void plugin_action(struct plugin_instance *instance, struct str name, struct str arguments,
+                   plugin_reply_fn fn, void *user);
 
 /* All plugins' workers, for status: calls fn once per worker. */
 struct plugin_worker_info {

@@ -4,14 +4,15 @@
 #include "plugin/plugin_internal.h"
 
 #include "base/clock.h"
+#include "base/json.h"
 
 #include <stdlib.h>
 
-struct plugin_call *plugin_call_make(struct plugin_instance *instance, enum wire_op op,
-                                     const char *selector)
+struct plugin_call *plugin_call_make_with(struct plugin_instance *instance, enum wire_op op,
+                                          const char *selector, size_t more)
 {
     size_t len = selector != NULL ? strlen(selector) : 0;
-    struct plugin_call *call = calloc(1, sizeof *call + len + 1);
+    struct plugin_call *call = calloc(1, sizeof *call + len + 1 + more);
 
     if (call == NULL)
         abort(); /* a few bytes; whoever waits could not be told otherwise */
@@ -20,6 +21,12 @@ struct plugin_call *plugin_call_make(struct plugin_instance *instance, enum wire
     if (len > 0)
         memcpy(call->selector, selector, len);
     return call;
+}
+
+struct plugin_call *plugin_call_make(struct plugin_instance *instance, enum wire_op op,
+                                     const char *selector)
+{
+    return plugin_call_make_with(instance, op, selector, 0);
 }
 
 void plugin_queue_add(struct plugin_queue *queue, struct plugin_call *call)
@@ -150,6 +157,9 @@ static void put_call(struct wire_out *out, const struct plugin_worker *worker,
                                             plugin_str(call->judge.body), (uint32_t)call->count});
         put_records(out, call->records, call->count, false);
         break;
+    case WIRE_ACTION:
+        wire_out_bytes(out, call->selector + strlen(call->selector) + 1, call->order_bytes);
+        break;
     default:
         break;
     }
@@ -165,9 +175,12 @@ static void send_call(struct plugin_worker *worker, struct plugin_call *call)
         wire_out_begin(&worker->out, call->op, call->id, instance != NULL ? instance->id : 0);
     put_call(&worker->out, worker, call);
     if (wire_out_end(&worker->out, begin) < 0) {
-        plugin_call_fail(
-            call, PLUGIN_FAILED, TENON_E_VALIDATION, -1,
-            "the batch is larger than the 64 MiB that go to a worker at once; send fewer records");
+        plugin_call_fail(call, PLUGIN_FAILED, TENON_E_VALIDATION, -1,
+                         call->op == WIRE_ACTION
+                             ? "the arguments are larger than the 64 MiB that go to a worker "
+                               "at once"
+                             : "the batch is larger than the 64 MiB that go to a worker at "
+                               "once; send fewer records");
         return;
     }
     call->started_us = 0;
@@ -340,8 +353,8 @@ static void on_status(struct plugin_worker *worker, struct plugin_call *call, st
     char words[PLUGIN_WORDS_MAX];
 
     if (wire_get_status(in, &status) < 0 || status.code > 0 || status.code < TENON_E_UNSUPPORTED ||
-        (status.code == TENON_OK &&
-         (call->op == WIRE_LOAD || call->op == WIRE_DELIVER || call->op == WIRE_JUDGE))) {
+        (status.code == TENON_OK && (call->op == WIRE_LOAD || call->op == WIRE_DELIVER ||
+                                     call->op == WIRE_JUDGE || call->op == WIRE_ACTION))) {
         plugin_worker_kill(worker, PLUGIN_GARBLED, call->id, "its status cannot be read");
         return;
     }
@@ -351,8 +364,40 @@ static void on_status(struct plugin_worker *worker, struct plugin_call *call, st
         return;
     }
     snprintf(words, sizeof words, "%.*s", (int)status.message.len, status.message.ptr);
-    plugin_call_fail(call, status.code == TENON_OK ? PLUGIN_OK : PLUGIN_FAILED, status.code, -1,
-                     words);
+    if (call->fn != NULL) {
+        struct plugin_reply *reply = plugin_reply_words(
+            status.code == TENON_OK ? PLUGIN_OK : PLUGIN_FAILED, status.code, -1, words);
+        reply->retry_after_ms = status.retry_after_ms;
+        plugin_answer(worker->host, call->instance, call->fn, call->user, reply);
+    }
+    free(call);
+}
+
+/* What an action wrote: one JSON value, or nothing. Its call is known to be one. */
+static void on_result(struct plugin_worker *worker, struct plugin_call *call, struct wire_in *in)
+{
+    char words[PLUGIN_WORDS_MAX];
+    struct err err = {0};
+    tenon_str written;
+
+    if (wire_get_result(in, &written) < 0) {
+        plugin_worker_kill(worker, PLUGIN_GARBLED, call->id, "its result cannot be read");
+        return;
+    }
+    leave_flight(worker, call);
+    struct str result = str_trim(plugin_text(written));
+    if (result.len == 0)
+        result = STR("null");
+    if (json_check(result, &err) < 0) {
+        snprintf(words, sizeof words, "action %s wrote what is no JSON: %.400s", call->selector,
+                 err.text);
+        plugin_call_fail(call, PLUGIN_FAILED, TENON_E_PERMANENT, -1, words);
+        return;
+    }
+    if (call->fn != NULL)
+        plugin_answer(worker->host, call->instance, call->fn, call->user,
+                      plugin_reply_result(result));
+    free(call);
 }
 
 static void on_outcomes(struct plugin_worker *worker, struct plugin_call *call,
@@ -397,8 +442,15 @@ static void on_facts(struct plugin_worker *worker, struct plugin_call *call, str
                            "what it says of its plugin cannot be read");
         return;
     }
+    struct err err = {0};
+    struct plugin_action *actions = worker->has_facts ? NULL : plugin_action_read(&facts, &err);
     leave_flight(worker, call);
     free(call);
+    if (err.code < 0) {
+        free(bytes);
+        plugin_worker_refused(worker, err.text);
+        return;
+    }
     snprintf(worker->confinement, sizeof worker->confinement, "%s", facts.confinement.ptr);
     worker->flags = facts.flags;
     if (worker->has_facts) /* the same file as before: callers hold pointers into the first ones */
@@ -406,6 +458,7 @@ static void on_facts(struct plugin_worker *worker, struct plugin_call *call, str
     else {
         worker->facts = facts;
         worker->facts_bytes = bytes;
+        worker->actions = actions;
         worker->has_facts = true;
     }
     plugin_worker_loaded(worker);
@@ -475,6 +528,8 @@ void plugin_call_frame(struct plugin_worker *worker, const struct wire_header *h
     else if (is_known && header->op == WIRE_OUTCOMES &&
              (call->op == WIRE_DELIVER || call->op == WIRE_JUDGE))
         on_outcomes(worker, call, in);
+    else if (is_known && header->op == WIRE_RESULT && call->op == WIRE_ACTION)
+        on_result(worker, call, in);
     else if (is_known && header->op == WIRE_FACTS && call->op == WIRE_LOAD)
         on_facts(worker, call, in);
     else if (is_known && header->op == WIRE_PENDING)
@@ -527,7 +582,15 @@ static bool takes_calls(const struct plugin_instance *instance)
            instance->state != INSTANCE_CLOSING && plugin_worker_takes_calls(instance->worker);
 }
 
-static void submit_call(struct plugin_call *call, plugin_reply_fn fn, void *user,
+bool plugin_call_is_taken(struct plugin_instance *instance, plugin_reply_fn fn, void *user)
+{
+    if (takes_calls(instance))
+        return true;
+    refuse_now(instance, fn, user);
+    return false;
+}
+
+void plugin_call_submit(struct plugin_call *call, plugin_reply_fn fn, void *user,
                         int64_t deadline_ms)
 {
     struct plugin_instance *instance = call->instance;
@@ -546,38 +609,32 @@ static void submit_call(struct plugin_call *call, plugin_reply_fn fn, void *user
 void plugin_deliver(struct plugin_instance *instance, const struct plugin_batch *batch,
                     plugin_reply_fn fn, void *user)
 {
-    if (!takes_calls(instance)) {
-        refuse_now(instance, fn, user);
+    if (!plugin_call_is_taken(instance, fn, user))
         return;
-    }
     const char *selector = (batch->steps & PLUGIN_STEP_SELECT) ? batch->selector : NULL;
     struct plugin_call *call = plugin_call_make(instance, WIRE_DELIVER, selector);
     call->records = batch->records;
     call->count = batch->count;
     call->steps = batch->steps;
-    submit_call(call, fn, user, batch->deadline_ms);
+    plugin_call_submit(call, fn, user, batch->deadline_ms);
 }
 
 void plugin_judge(struct plugin_instance *instance, const struct plugin_judge *judge,
                   plugin_reply_fn fn, void *user)
 {
-    if (!takes_calls(instance)) {
-        refuse_now(instance, fn, user);
+    if (!plugin_call_is_taken(instance, fn, user))
         return;
-    }
     struct plugin_call *call = plugin_call_make(instance, WIRE_JUDGE, NULL);
     call->records = judge->records;
     call->count = judge->count;
     call->judge = *judge;
     call->steps = judge->is_reconcile ? PLUGIN_STEP_RECONCILE : 0;
-    submit_call(call, fn, user, 0);
+    plugin_call_submit(call, fn, user, 0);
 }
 
 void plugin_test(struct plugin_instance *instance, plugin_reply_fn fn, void *user)
 {
-    if (!takes_calls(instance)) {
-        refuse_now(instance, fn, user);
+    if (!plugin_call_is_taken(instance, fn, user))
         return;
-    }
-    submit_call(plugin_call_make(instance, WIRE_TEST, NULL), fn, user, 0);
+    plugin_call_submit(plugin_call_make(instance, WIRE_TEST, NULL), fn, user, 0);
 }

@@ -83,7 +83,9 @@ struct plugin_call {
     struct plugin_judge judge;
     int64_t deadline_ms, started_us; /* started: 0 while another call is before it */
     bool is_pending, is_abandoned;
-    char selector[];
+    bool is_once;       /* an action that changes something: not to be begun again */
+    size_t order_bytes; /* WIRE_ACTION: its payload, behind the selector's end */
+    char selector[];    /* or the action's name */
 };
 
 struct plugin_queue {
@@ -132,6 +134,7 @@ struct plugin_worker {
     uint64_t flags;
     struct wire_facts facts; /* texts in facts_bytes */
     char *facts_bytes;
+    struct plugin_action *actions; /* facts.action_count of them, texts in facts_bytes */
     char confinement[PLUGIN_WORDS_MAX];
 
     struct plugin_instance *instances;
@@ -199,6 +202,13 @@ void plugin_instance_stop_calls(struct plugin_instance *instance);
 /* plugin_call.c */
 struct plugin_call *plugin_call_make(struct plugin_instance *instance, enum wire_op op,
                                      const char *selector);
+/* The same with room for `more` bytes behind the selector's NUL. */
+struct plugin_call *plugin_call_make_with(struct plugin_instance *instance, enum wire_op op,
+                                          const char *selector, size_t more);
+/* Can this instance take a call? If not, it has been answered. */
+bool plugin_call_is_taken(struct plugin_instance *instance, plugin_reply_fn fn, void *user);
+void plugin_call_submit(struct plugin_call *take_call, plugin_reply_fn fn, void *user,
+                        int64_t deadline_ms); /* 0: the instance's */
 void plugin_queue_add(struct plugin_queue *queue, struct plugin_call *call);
 bool plugin_queue_remove(struct plugin_queue *queue, const struct plugin_call *call);
 void plugin_call_first(struct plugin_worker *worker,
@@ -217,6 +227,15 @@ static inline bool plugin_call_is_lifecycle(const struct plugin_call *call)
 {
     return call->op == WIRE_CREATE || call->op == WIRE_ACTIVATE || call->op == WIRE_CLOSE;
 }
+
+/* plugin_action.c */
+/* The declarations of what a worker has loaded, as many as facts say; NULL with the reason when one
+ * makes no sense. `facts` stays where it is. */
+struct plugin_action *plugin_action_read(const struct wire_facts *facts, struct err *err);
+/* Holds arguments against the declaration and fills the order. Texts of `out` point into
+ * `arguments`, the declaration or `texts`. 0, or -EINVAL with what was expected and what came. */
+int plugin_action_fill(const struct plugin_action *action, struct str arguments,
+                       struct wire_action *out, struct buf *texts, struct err *err);
 
 /* plugin_loss.c */
 /* The worker is no more: whoever was in hand is told, the rest waits for the next one. Words of the
@@ -284,6 +303,7 @@ bool plugin_log_allowed(struct plugin_worker *worker); /* 100 lines a second, th
 /* plugin_reply.c */
 struct plugin_reply *plugin_reply_words(enum plugin_status status, int error_class, int64_t culprit,
                                         const char *words);
+struct plugin_reply *plugin_reply_result(struct str result);
 /* A WIRE_OUTCOMES payload for a call; NULL with err when it is not what an honest worker sends. */
 struct plugin_reply *plugin_reply_parse(struct str bytes, const struct plugin_record *records,
                                         size_t count, unsigned steps, struct err *err);

@@ -51,6 +51,12 @@ static enum plugin_blame blame_of(const struct plugin_call *call, int64_t culpri
     return call->op == WIRE_DELIVER && culprit >= 0 ? BLAME_RECORD : BLAME_PLUGIN;
 }
 
+/* An action that changes something may have done so. */
+static int class_of(const struct plugin_call *call)
+{
+    return call->is_once ? TENON_E_UNKNOWN : TENON_E_CONNECTION;
+}
+
 static void tell_call(struct loss *loss, struct plugin_call *call)
 {
     struct plugin_worker *worker = loss->worker;
@@ -69,7 +75,7 @@ static void tell_call(struct loss *loss, struct plugin_call *call)
     else if (call->op == WIRE_LOAD)
         for (struct plugin_instance *each = worker->instances; each != NULL; each = each->next)
             plugin_answer_opened(each, status, words);
-    plugin_call_fail(call, status, TENON_E_CONNECTION, culprit, words);
+    plugin_call_fail(call, status, class_of(call), culprit, words);
 }
 
 static void tell_guilty(struct loss *loss, struct plugin_queue *flight)
@@ -91,11 +97,11 @@ static void tell_bystander(const struct loss *loss, struct plugin_call *call)
     bool is_neighbour = loss->instance != NULL && loss->instance != call->instance;
     char words[PLUGIN_WORDS_MAX];
 
-    snprintf(
-        words, sizeof words, "%s%.128s took down the worker that had this batch in hand: %.800s",
-        is_neighbour ? "integration " : "another call", is_neighbour ? loss->instance->name : "",
-        loss->is_told ? loss->worker->last_crash : loss->cause);
-    plugin_call_fail(call, PLUGIN_DIED, TENON_E_CONNECTION, -1, words);
+    snprintf(words, sizeof words, "%s%.128s took down the worker that had this %s in hand: %.800s",
+             is_neighbour ? "integration " : "another call",
+             is_neighbour ? loss->instance->name : "", call->op == WIRE_ACTION ? "call" : "batch",
+             loss->is_told ? loss->worker->last_crash : loss->cause);
+    plugin_call_fail(call, PLUGIN_DIED, class_of(call), -1, words);
 }
 
 static void keep_call(struct loss *loss, struct plugin_call *call)
@@ -118,7 +124,8 @@ static void settle_calls(struct loss *loss, const struct plugin_queue *flight)
             keep_call(loss, call);
         else if (!loss->is_known)
             tell_call(loss, call);
-        else if (call->op == WIRE_DELIVER && (call->steps & PLUGIN_STEP_SUBMIT) != 0)
+        else if (call->is_once ||
+                 (call->op == WIRE_DELIVER && (call->steps & PLUGIN_STEP_SUBMIT) != 0))
             tell_bystander(loss, call);
         else
             keep_call(loss, call);

@@ -40,6 +40,22 @@ struct plugin_reply *plugin_reply_words(enum plugin_status status, int error_cla
     return &reply->public;
 }
 
+struct plugin_reply *plugin_reply_result(struct str result)
+{
+    struct reply *reply = calloc(1, sizeof *reply + result.len + 1);
+
+    if (reply == NULL)
+        abort(); /* a caller waits and could never be told */
+    if (result.len > 0)
+        memcpy(reply->memory, result.ptr, result.len);
+    reply->references = 1;
+    reply->public.status = PLUGIN_OK;
+    reply->public.words = "";
+    reply->public.culprit = -1;
+    reply->public.result = (struct str){reply->memory, result.len};
+    return &reply->public;
+}
+
 /* The arrays behind a reply for `count` records, each sized for the most it can need: no request
  * carries less than one record, and no record is in two. */
 struct layout {

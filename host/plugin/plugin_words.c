@@ -88,6 +88,10 @@ int64_t plugin_words_place(const struct plugin_worker *worker, const struct plug
         snprintf(out, size, "in %s", name);
         return -1;
     }
+    if (call->op == WIRE_ACTION) {
+        snprintf(out, size, "in action %s, integration %s", call->selector, call->instance->name);
+        return -1;
+    }
     bool has_records =
         call->fn != NULL && call->count > 0; /* without fn the caller has taken them back */
     int64_t culprit =

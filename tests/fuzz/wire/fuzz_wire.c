@@ -16,6 +16,28 @@ static void touch(struct str text)
         sum += (unsigned char)text.ptr[i];
 }
 
+/* What a worker says of its actions, and the rest of the frame as arguments for each. */
+static void declared(struct wire_in in)
+{
+    struct wire_facts facts;
+    struct wire_action order;
+    struct err err = {0};
+
+    if (wire_get_facts(&in, &facts) < 0)
+        return;
+    struct plugin_action *actions = plugin_action_read(&facts, &err);
+    for (uint32_t i = 0; actions != NULL && i < facts.action_count; i++) {
+        _buf_ struct buf texts = {0};
+        touch(actions[i].help);
+        if (plugin_action_fill(&actions[i], plugin_text(facts.confinement), &order, &texts, &err) <
+            0)
+            continue;
+        for (uint32_t n = 0; n < order.count; n++)
+            touch(plugin_text(order.arguments[n].text));
+    }
+    free(actions);
+}
+
 static void host_side(const struct wire_header *header, struct wire_in in)
 {
     enum { RECORDS = 4 };
@@ -29,12 +51,17 @@ static void host_side(const struct wire_header *header, struct wire_in in)
     struct wire_facts facts;
     struct wire_log log;
     struct wire_greeting greeting;
+    tenon_str result;
 
+    if (header->op == WIRE_FACTS)
+        declared(in);
     if (header->op == WIRE_STATUS && wire_get_status(&copy, &status) == 0)
         touch(plugin_text(status.message));
     else if (header->op == WIRE_FACTS && wire_get_facts(&copy, &facts) == 0)
         for (uint32_t i = 0; i < facts.selector_count; i++)
             touch(plugin_text(facts.selectors[i]));
+    else if (header->op == WIRE_RESULT && wire_get_result(&copy, &result) == 0)
+        touch(plugin_text(result));
     else if (header->op == WIRE_LOG && wire_get_log(&copy, &log) == 0)
         touch(plugin_text(log.fields));
     else if (header->op == WIRE_GREETING && wire_get_greeting(&copy, &greeting) == 0)
@@ -66,6 +93,7 @@ static void worker_side(const struct wire_header *header, struct wire_in in)
     struct wire_create create;
     struct wire_deliver deliver;
     struct wire_judge judge;
+    struct wire_action action;
     tenon_record record;
     uint32_t count = 0;
 
@@ -76,6 +104,9 @@ static void worker_side(const struct wire_header *header, struct wire_in in)
         touch(plugin_text(create.settings));
     else if (header->op == WIRE_DELIVER && wire_get_deliver(&in, &deliver) == 0)
         count = deliver.count;
+    else if (header->op == WIRE_ACTION && wire_get_action(&in, &action) == 0)
+        for (uint32_t i = 0; i < action.count; i++)
+            touch(plugin_text(action.arguments[i].text));
     else if (header->op == WIRE_JUDGE && wire_get_judge(&in, &judge) == 0)
         count = judge.count;
     for (uint32_t i = 0; i < count && wire_get_record(&in, &record) == 0; i++)
