@@ -92,6 +92,7 @@ void api_call_end(struct api_call *call, int status)
     struct api *api = call->api;
 
     buf_finish(&call->id);
+    buf_finish(&call->name);
     buf_finish(&call->type);
     buf_finish(&call->trace);
     if (api != NULL) {
@@ -172,7 +173,9 @@ static void on_request(void *user, struct http_exchange *exchange)
         reply_no_route(call, method, path, &allow);
         return;
     }
-    if (id.len > 0 && !api_percent_decode(id, &call->id)) {
+    struct str name = api_route_name(call->route, path);
+    if ((id.len > 0 && !api_percent_decode(id, &call->id)) ||
+        (name.len > 0 && !api_percent_decode(name, &call->name))) {
         api_reply_problem(call, 400, "bad_path", "The path '%.*s' is not percent-encoded UTF-8.",
                           STR_ARG(path));
         return;

@@ -24,6 +24,7 @@ struct api_call {
     struct http_exchange *exchange; /* NULL: the peer's connection is gone for good */
     const struct api_route *route;
     struct buf id;                          /* the decoded {id} of the path */
+    struct buf name;                        /* the decoded {name}, where the path has one */
     struct buf type;                        /* ?type=, kept for whoever borrows it until done */
     struct buf trace;                       /* what traceparent and tracestate say, the same */
     const struct api_stream_events *stream; /* NULL: not answered by a stream (api_stream.h) */

@@ -38,6 +38,15 @@ void api_integration_deactivate(struct api_call *call);
 void api_integration_enable(struct api_call *call);
 void api_integration_disable(struct api_call *call);
 
+/* api_actions.c, api_actions_show.c */
+void api_actions_list(struct api_call *call);
+void api_integration_actions(struct api_call *call);
+void api_action_call(struct api_call *call);
+void api_put_action(struct buf *out, const char *integration,
+                    const struct plugin_action *action); /* a whole object */
+/* The OpenAPI paths of all actions that there are now, each behind a comma. */
+void api_put_action_paths(struct buf *out, const struct engine *engine);
+
 /* api_reload.c */
 void api_reload(struct api_call *call);
 

@@ -52,6 +52,8 @@ static void put_operation(struct buf *out, const struct api_route *route)
     buf_puts(out, ",\"parameters\":[");
     if (strstr(route->path, "{id}") != NULL)
         put_parameter(out, STR("id"), "path");
+    if (strstr(route->path, "{name}") != NULL)
+        put_parameter(out, STR("name"), "path");
     while (str_next(&rest, ',', &name))
         put_parameter(out, name, "query");
     buf_putc(out, ']');
@@ -93,6 +95,7 @@ void api_openapi(struct api_call *call)
              "\"license\":{\"name\":\"Apache-2.0\",\"identifier\":\"Apache-2.0\"}},\"paths\":{");
     for (size_t i = 0; i < api_route_count; i++)
         put_path(&body, i);
+    api_put_action_paths(&body, call->engine);
     buf_puts(
         &body,
         "},\"components\":{\"schemas\":{\"Problem\":{\"type\":\"object\",\"required\":[\"title\","

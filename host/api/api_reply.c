@@ -15,7 +15,9 @@ static const struct {
     {400, "Bad Request"},         {401, "Unauthorized"},         {403, "Forbidden"},
     {404, "Not Found"},           {405, "Method Not Allowed"},   {409, "Conflict"},
     {412, "Precondition Failed"}, {413, "Content Too Large"},    {500, "Internal Server Error"},
-    {503, "Service Unavailable"}, {507, "Insufficient Storage"},
+    {503, "Service Unavailable"}, {507, "Insufficient Storage"}, {422, "Unprocessable Content"},
+    {429, "Too Many Requests"},   {501, "Not Implemented"},      {502, "Bad Gateway"},
+    {504, "Gateway Timeout"},
 };
 
 /* What the rooms below say, in HTTP's words. */

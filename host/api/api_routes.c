@@ -47,6 +47,12 @@ const struct api_route api_routes[] = {
      "Submit by hand: {\"selector\", \"entity\", \"dry_run\"}"},
     {"POST", "/trigger-integration/{id}", api_integration_trigger, "operate", "",
      "The same trigger under its short name"},
+    {"GET", "/api/v1/actions", api_actions_list, "read", "",
+     "List the actions of all integrations that are open, with their parameters"},
+    {"GET", "/api/v1/integrations/{id}/actions", api_integration_actions, "read", "",
+     "List an integration's actions"},
+    {"POST", "/api/v1/integrations/{id}/actions/{name}", api_action_call, "operate", "",
+     "Call an action: its arguments as a JSON object; answers {\"result\"}"},
     {"GET", "/api/v1/submissions", api_submissions_list, "read",
      API_FILTER_ARGUMENTS ",after,limit",
      "List submissions, newest first; fewer than limit with a next: there may be more behind it"},
@@ -83,20 +89,22 @@ const struct api_route api_routes[] = {
 };
 const size_t api_route_count = sizeof(api_routes) / sizeof(api_routes[0]);
 
-static bool path_matches(const char *pattern, struct str path, struct str *out_id)
+static bool path_matches(const char *pattern, struct str path, struct str *out_id,
+                         struct str *out_name)
 {
     const char *at = path.ptr;
     const char *end = path.ptr + path.len;
 
     while (*pattern != '\0') {
-        if (strncmp(pattern, "{id}", 4) == 0) {
+        bool is_name = strncmp(pattern, "{name}", 6) == 0;
+        if (is_name || strncmp(pattern, "{id}", 4) == 0) {
             const char *start = at;
             while (at < end && *at != '/')
                 at++;
             if (at == start)
                 return false;
-            *out_id = (struct str){start, (size_t)(at - start)};
-            pattern += 4;
+            *(is_name ? out_name : out_id) = (struct str){start, (size_t)(at - start)};
+            pattern += is_name ? 6 : 4;
         } else if (at < end && *at == *pattern) {
             at++;
             pattern++;
@@ -116,7 +124,8 @@ const struct api_route *api_route_find(struct str method, struct str path, struc
     for (size_t i = 0; i < api_route_count; i++) {
         const struct api_route *route = &api_routes[i];
         struct str id = STR_NONE;
-        if (!path_matches(route->path, path, &id))
+        struct str name;
+        if (!path_matches(route->path, path, &id, &name))
             continue;
         if (str_is(wanted, route->method)) {
             buf_clear(out_allow);
@@ -128,6 +137,14 @@ const struct api_route *api_route_find(struct str method, struct str path, struc
                        strcmp(route->method, "GET") == 0 ? ", HEAD" : "");
     }
     return NULL;
+}
+
+struct str api_route_name(const struct api_route *route, struct str path)
+{
+    struct str id;
+    struct str name = STR_NONE;
+
+    return path_matches(route->path, path, &id, &name) ? name : STR_NONE;
 }
 
 /* Most often the prefix was left out; otherwise it is a slip of the hand. */
@@ -142,7 +159,8 @@ const char *api_route_nearest(struct str path)
         return NULL;
     for (size_t i = 0; i < api_route_count; i++) {
         struct str id;
-        if (path_matches(api_routes[i].path, buf_str(&prefixed), &id))
+        struct str name;
+        if (path_matches(api_routes[i].path, buf_str(&prefixed), &id, &name))
             return api_routes[i].path;
         paths[i] = api_routes[i].path;
     }

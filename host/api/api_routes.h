@@ -10,7 +10,7 @@
 
 struct api_route {
     const char *method;
-    const char *path; /* "{id}" stands for one segment */
+    const char *path; /* "{id}" stands for one segment, and so does a "{name}" behind it */
     api_handler_fn handler;
     const char *scope;     /* what a token must allow: read, write or operate */
     const char *arguments; /* names of query arguments, separated by ',' */
@@ -24,6 +24,8 @@ extern const size_t api_route_count;
  * is empty when no row has this path, else the text of an Allow header's value. */
 const struct api_route *api_route_find(struct str method, struct str path, struct str *out_id,
                                        struct buf *out_allow);
+/* The raw {name} segment of a path that this row serves; STR_NONE when the row has none. */
+struct str api_route_name(const struct api_route *route, struct str path);
 /* The path that was perhaps meant, or NULL. */
 const char *api_route_nearest(struct str path);
 

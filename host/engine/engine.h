@@ -161,6 +161,17 @@ void engine_activate(struct engine *engine, const char *integration, bool is_act
 void engine_enable(struct engine *engine, const char *integration, bool is_enabled,
                    engine_switch_fn done, void *user);
 
+/* ---- actions ---- */
+
+/* What an integration's plugin declares (plugin.h); NULL and 0 when there is no such integration or
+ * it is not open. Borrowed until the next loop round. */
+const struct plugin_action *engine_actions(const struct engine *engine, const char *integration,
+                                           size_t *out_count);
+/* Calls one; `done` gets the plugin's answer, at once or later. False: no such integration, or it
+ * is not open; `done` is not called then. */
+bool engine_action(struct engine *engine, const char *integration, struct str action,
+                   struct str arguments, plugin_reply_fn done, void *user);
+
 /* ---- doing ---- */
 
 /* Asks by hand. `selector` (unsubmitted, failed, changed, all) or an entity id. The answer tells

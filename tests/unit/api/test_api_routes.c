@@ -132,6 +132,26 @@ static void decodes_percent_escapes(void **state)
     buf_finish(&out);
 }
 
+static void a_path_may_have_a_name_behind_its_id(void **state)
+{
+    struct str path = STR("/api/v1/integrations/calc/actions/add");
+    struct buf allow = {0};
+    struct str id;
+
+    (void)state;
+    const struct api_route *route = api_route_find(STR("POST"), path, &id, &allow);
+    assert_non_null(route);
+    assert_true(str_is(id, "calc"));
+    assert_true(str_is(api_route_name(route, path), "add"));
+    path = STR("/api/v1/integrations/calc/actions");
+    route = api_route_find(STR("GET"), path, &id, &allow);
+    assert_non_null(route);
+    assert_null(api_route_name(route, path).ptr);
+    assert_null(
+        api_route_find(STR("POST"), STR("/api/v1/integrations/calc/actions/"), &id, &allow));
+    buf_finish(&allow);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -142,6 +162,7 @@ int main(void)
         cmocka_unit_test(every_row_is_whole),
         cmocka_unit_test(every_row_can_be_reached),
         cmocka_unit_test(decodes_percent_escapes),
+        cmocka_unit_test(a_path_may_have_a_name_behind_its_id),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

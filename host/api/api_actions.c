@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Calling actions. The answer is {"result": ...}, or a problem whose code is the error class. */
+#include "api/api_handlers.h"
+#include "base/cleanup.h"
+#include "base/json.h"
+#include "rules/judge.h"
+
+#include <tenon/tenon.h>
+
+/* Who failed, in HTTP's words: the caller's arguments 4xx, the far side 502, us 503. */
+static const int statuses[] = {
+    [-TENON_E_CONNECTION] = 502,   [-TENON_E_AUTH] = 502,    [-TENON_E_VALIDATION] = 422,
+    [-TENON_E_RATE_LIMITED] = 429, [-TENON_E_SERVER] = 502,  [-TENON_E_PERMANENT] = 422,
+    [-TENON_E_CANCELLED] = 503,    [-TENON_E_UNKNOWN] = 502, [-TENON_E_NO_MEMORY] = 503,
+    [-TENON_E_UNSUPPORTED] = 501,
+};
+
+static int status_of(const struct plugin_reply *reply)
+{
+    bool is_class = reply->error_class < 0 && reply->error_class >= TENON_E_UNSUPPORTED;
+
+    if (reply->status == PLUGIN_TIMED_OUT)
+        return 504;
+    if (reply->status == PLUGIN_UNAVAILABLE || reply->status == PLUGIN_STOPPED)
+        return 503;
+    return reply->status == PLUGIN_FAILED && is_class ? statuses[-reply->error_class] : 502;
+}
+
+static void on_reply(void *user, struct plugin_reply *reply)
+{
+    struct api_call *call = user;
+    struct buf body = {0};
+    char headers[48] = "";
+
+    if (reply->status == PLUGIN_OK) {
+        buf_putc(&body, '{');
+        json_put_raw(&body, "result", reply->result);
+        buf_puts(&body, "}\n");
+        api_reply_json(call, 200, &body);
+        return;
+    }
+    if (reply->retry_after_ms > 0)
+        (void)snprintf(headers, sizeof(headers), "Retry-After: %u\r\n",
+                       (reply->retry_after_ms + 999) / 1000);
+    api_reply_problem_with(call, status_of(reply), judge_class_name(reply->error_class),
+                           headers[0] != '\0' ? headers : NULL, "%s", reply->words);
+}
+
+static const struct plugin_action *find(const struct plugin_action *actions, size_t count,
+                                        struct str name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (str_equals(actions[i].name, name))
+            return &actions[i];
+    return NULL;
+}
+
+/* A 404 that names what there is. */
+static void reply_no_action(struct api_call *call, const struct plugin_action *actions,
+                            size_t count)
+{
+    _buf_ struct buf known = {0};
+
+    for (size_t i = 0; i < count; i++)
+        buf_printf(&known, "%s%.*s", i > 0 ? ", " : "", STR_ARG(actions[i].name));
+    api_reply_problem(call, 404, "not_found", "Integration '%s' has no action '%.60s'; it has %s.",
+                      buf_str(&call->id).ptr, buf_str(&call->name).ptr,
+                      count > 0 ? buf_str(&known).ptr : "none");
+}
+
+static void reply_not_open(struct api_call *call, const struct engine_integration *integration)
+{
+    api_reply_problem(call, 503, judge_class_name(TENON_E_CONNECTION),
+                      "Integration '%s' is %s%s%s; its actions can be called once it is active.",
+                      integration->name, integration->state, integration->words != NULL ? ": " : "",
+                      integration->words != NULL ? integration->words : "");
+}
+
+void api_action_call(struct api_call *call)
+{
+    struct engine_integration integration;
+    const char *name = buf_str(&call->id).ptr;
+    size_t count;
+
+    if (!engine_integration_find(call->engine, name, &integration)) {
+        api_reply_no_integration(call, name);
+        return;
+    }
+    const struct plugin_action *actions = engine_actions(call->engine, name, &count);
+    if (find(actions, count, buf_str(&call->name)) == NULL && (count > 0 || integration.is_well)) {
+        reply_no_action(call, actions, count);
+        return;
+    }
+    if (!engine_action(call->engine, name, buf_str(&call->name), http_exchange_body(call->exchange),
+                       on_reply, call))
+        reply_not_open(call, &integration);
+}
+
+static void put_actions(struct buf *out, const struct engine *engine, const char *integration)
+{
+    size_t count;
+    const struct plugin_action *actions = engine_actions(engine, integration, &count);
+
+    for (size_t i = 0; i < count; i++) {
+        api_put_comma(out);
+        api_put_action(out, integration, &actions[i]);
+    }
+}
+
+void api_actions_list(struct api_call *call)
+{
+    struct buf body = {0};
+
+    buf_puts(&body, "{\"items\":[");
+    for (size_t i = 0; i < engine_integration_count(call->engine); i++) {
+        struct engine_integration integration;
+        engine_integration_at(call->engine, i, &integration);
+        put_actions(&body, call->engine, integration.name);
+    }
+    buf_puts(&body, "]}\n");
+    api_reply_json(call, 200, &body);
+}
+
+void api_integration_actions(struct api_call *call)
+{
+    struct engine_integration integration;
+    const char *name = buf_str(&call->id).ptr;
+    struct buf body = {0};
+
+    if (!engine_integration_find(call->engine, name, &integration)) {
+        api_reply_no_integration(call, name);
+        return;
+    }
+    buf_puts(&body, "{\"items\":[");
+    put_actions(&body, call->engine, name);
+    buf_puts(&body, "]}\n");
+    api_reply_json(call, 200, &body);
+}
