@@ -170,6 +170,16 @@ const struct cli_command cli_commands[] = {
      "For each integration: whether it looked, which clause refused and where that stands, each "
      "attempt, what comes\n"
      "next and when. With INTEGRATION or --rendered also what would be sent now, secrets masked."},
+    {"action list", "[INTEGRATION]", NULL, CLI_ONLINE, cli_action_list,
+     "List the actions that integrations offer", NULL},
+    {"action show", "INTEGRATION.ACTION", NULL, CLI_ONLINE, cli_action_show,
+     "Show what an action does, and its arguments", NULL},
+    {"call", "INTEGRATION.ACTION [NAME=VALUE...]", NULL, CLI_ONLINE, cli_action_call,
+     "Call an action and print its result",
+     "Values are read by the argument's type; NAME=@FILE takes a file's content, NAME=@@text the "
+     "text @text:\n"
+     "  tenon call calc.add a=40 b=2\n"
+     "Exit code 1 when the action failed, or did not take its arguments."},
     {"reload", "", NULL, CLI_ONLINE, cli_reload,
      "Look at conf.d and the plugins now and take what changed",
      "tenond notices changes by itself; this waits for them and says what became of each file. "

@@ -39,6 +39,11 @@ int cli_integration_disable(struct cli *cli);
 int cli_integration_activate(struct cli *cli);
 int cli_integration_deactivate(struct cli *cli);
 
+/* cli_action.c */
+int cli_action_list(struct cli *cli);
+int cli_action_show(struct cli *cli);
+int cli_action_call(struct cli *cli);
+
 /* cli_reload.c */
 int cli_reload(struct cli *cli);
 
