@@ -23,6 +23,7 @@ EXAMPLES = {
     "hello": {"lines": 15, "needs": ""},
     "poster": {"lines": 35, "needs": ""},
     "copier": {"lines": 86, "needs": "net"},
+    "calculator": {"lines": 62, "needs": ""},
 }
 COMPILERS = [
     (compiler, language)
