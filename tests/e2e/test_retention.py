@@ -15,6 +15,7 @@ def test_details_of_delivered_ones_go_and_nothing_is_sent_again(tenon, receiver)
     tenon.start()
     tenon.add(*({"id": "evt-%d" % number} for number in range(50)))
     wait_for(lambda: receiver.stats()["records"] >= 50, "50 records at the receiver")
+    wait_for(lambda: tenon.states("hooks") == {"succeeded": 50}, "the verdicts")
     row = wait_for(
         lambda: (found := details_of(tenon, "evt-7")).get("details") and found,
         "the details to go",
@@ -37,8 +38,8 @@ def test_details_of_delivered_ones_go_and_nothing_is_sent_again(tenon, receiver)
     tenon.cli("submit", "hooks")  # what was never submitted: nothing
     tenon.add({"id": "evt-last"})
     wait_for(lambda: receiver.stats()["records"] >= 51, "the last record")
+    wait_for(lambda: tenon.states("hooks") == {"succeeded": 51}, "the last verdict")
     assert receiver.stats()["records"] == 51
-    assert tenon.states("hooks") == {"succeeded": 51}
 
 
 def test_zero_keeps_forever(tenon, receiver):
