@@ -12,18 +12,18 @@ enum { BODY_MAX = 200 };
 
 struct reading {
     struct http_answer answer;
-    struct buf body, headers, pending;
+    struct buf body, headers, rates, pending;
     int status;
     size_t left; /* bytes that were not wanted */
 };
 
-/* The first byte says what was asked. */
 static void read_all(struct reading *reading, bool is_to_head, struct str bytes, size_t step)
 {
     reading->answer = (struct http_answer){.is_to_head = is_to_head,
                                            .body_max = BODY_MAX,
                                            .body = &reading->body,
-                                           .headers = &reading->headers};
+                                           .headers = &reading->headers,
+                                           .rate_headers = &reading->rates};
     while (bytes.len > 0 && reading->status == 0) {
         size_t take = bytes.len < step ? bytes.len : step;
         struct str rest;
@@ -46,6 +46,7 @@ static void finish(struct reading *reading)
 {
     buf_finish(&reading->body);
     buf_finish(&reading->headers);
+    buf_finish(&reading->rates);
     buf_finish(&reading->pending);
 }
 
@@ -66,6 +67,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         assert(whole.answer.must_close == pieces.answer.must_close);
         assert(whole.answer.is_cut == pieces.answer.is_cut);
         assert(whole.answer.is_cut || whole.left == pieces.left);
+        assert(whole.rates.len == pieces.rates.len);
         assert(whole.body.len == pieces.body.len);
         assert(whole.body.len == 0 || memcmp(whole.body.ptr, pieces.body.ptr, whole.body.len) == 0);
     }
