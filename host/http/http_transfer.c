@@ -537,10 +537,26 @@ static enum http_step adopt(struct http_transfer *transfer, CURLcode result)
     return STEP_OVER;
 }
 
+/* A server that retires its connections (GOAWAY of HTTP/2, with several requests on each) makes
+ * libcurl send again by itself, but only five times in all that a handle ever did: the next one it
+ * fails, and counts anew. */
+static bool has_given_up_resending(const struct http_transfer *transfer, CURLcode result)
+{
+    return (result == CURLE_SEND_ERROR || result == CURLE_RECV_ERROR) &&
+           strncmp(transfer->detail, "Connection died, tried ", 23) == 0;
+}
+
 enum http_step http_transfer_on_message(struct http_transfer *transfer, CURLcode result)
 {
+    struct http_request *request = transfer->request;
+
     if (transfer->is_plain)
         return adopt(transfer, result);
+    if (has_given_up_resending(transfer, result) && !request->is_once && !transfer->went_again) {
+        transfer->went_again = true;
+        transfer->detail[0] = '\0';
+        return set_easy(transfer, request);
+    }
     end_easy(transfer, result);
     return STEP_OVER;
 }
