@@ -220,6 +220,8 @@ static void take_outcomes(struct delivery *delivery, struct plugin_reply *reply)
             continue;
         if (is_lookup && outcome->is_shared && outcome->error_class == TENON_E_UNSUPPORTED)
             batch->lane->can_ask = false; /* its settings do not say how */
+        else if (is_lookup)
+            batch->lane->has_asked = true;
         if (outcome->kind != OUTCOME_GOES_ON)
             settle_outcome(delivery, i, outcome);
         else if (batch->stage == STAGE_JQ)

@@ -62,7 +62,8 @@ struct lane {
     struct plugin_instance *plugin;
     struct plugin_facts facts;
     bool is_jq_open, is_plugin_open, is_gate_open;
-    bool can_ask; /* the plugin may tell whether an earlier try had arrived: see reconcile.c */
+    bool can_ask;   /* the plugin may tell whether an earlier try had arrived: see reconcile.c */
+    bool has_asked; /* and did so once: its settings say how */
     struct lane_gate gate; /* what may go when */
 
     /* what is in hand */

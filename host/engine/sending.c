@@ -217,7 +217,7 @@ static struct sending *prepare_sending(struct delivery *delivery, struct plugin_
         .body_parts = out.body_parts,
         .body_part_count = out.body_part_count,
         .keep_headers = has_judge(batch->lane, is_lookup),
-        .is_once = batch->lane->can_ask && !is_lookup,
+        .is_once = batch->lane->has_asked && !is_lookup,
         .start_by_ms = start_by_ms(batch),
         .done = sending_done,
         .user = sending,
