@@ -244,7 +244,8 @@ const struct plugin_action *plugin_instance_actions(const struct plugin_instance
 /* Calls one with `arguments`, a JSON object or nothing, which are held against the declaration
  * first: the answer is then PLUGIN_FAILED, TENON_E_VALIDATION, and the plugin has seen nothing. One
  * that changes something is never called twice: when the worker ended under it the answer is
- * TENON_E_UNKNOWN. The deadline is the instance's. */
+ * TENON_E_UNKNOWN; so it is when the instance is closed under it. The deadline is the instance's.
+ */
 void plugin_action(struct plugin_instance *instance, struct str name, struct str arguments,
                    plugin_reply_fn fn, void *user);
 

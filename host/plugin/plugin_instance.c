@@ -162,7 +162,8 @@ void plugin_instance_stop_calls(struct plugin_instance *instance)
         if (call->instance != instance || call->fn == NULL)
             continue;
         plugin_answer(instance->host, instance, call->fn, call->user,
-                      plugin_reply_words(PLUGIN_STOPPED, TENON_E_CANCELLED, -1,
+                      plugin_reply_words(PLUGIN_STOPPED,
+                                         call->is_once ? TENON_E_UNKNOWN : TENON_E_CANCELLED, -1,
                                          "the integration is stopped"));
         call->fn = NULL;
         call->records = NULL;

@@ -114,13 +114,23 @@ static void keep_call(struct loss *loss, struct plugin_call *call)
     plugin_queue_add(&loss->kept, call);
 }
 
+/* A call begins before we hear that the one in front of it is through, so what only may have begun
+ * counts when it must not begin twice. Where calls come one by one and the one that ran is known,
+ * those behind it have not. */
+static bool may_have_begun(const struct loss *loss, const struct plugin_call *call)
+{
+    bool is_serial = !(loss->worker->flags & TENON_PER_INTEGRATION);
+
+    return call->started_us != 0 || (call->is_once && !(loss->is_known && is_serial));
+}
+
 static void settle_calls(struct loss *loss, const struct plugin_queue *flight)
 {
     struct plugin_call *next;
 
     for (struct plugin_call *call = flight->first; call != NULL; call = next) {
         next = call->next;
-        if (call->started_us == 0)
+        if (!may_have_begun(loss, call))
             keep_call(loss, call);
         else if (!loss->is_known)
             tell_call(loss, call);

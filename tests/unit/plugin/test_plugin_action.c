@@ -3,6 +3,8 @@
  * back, and whose fault it is when nothing does. */
 #include "plugin_fixture.h"
 
+#include <signal.h>
+
 static struct plugin_reply *act(struct plugin_instance *instance, const char *name,
                                 const char *arguments, struct answer *out)
 {
@@ -154,6 +156,62 @@ static void what_a_neighbour_took_down_is_done_again_only_if_it_reads(void **sta
     }
 }
 
+/* Two in the pipe: the one behind the crash had not begun, and is. When nobody can say which of
+ * them ran, neither is begun again. */
+static void what_may_have_begun_is_not_begun_again(void **state)
+{
+    struct fixture *fixture = *state;
+    struct answer opened;
+    struct answer first = {.fixture = fixture};
+    struct answer second = {.fixture = fixture};
+    struct plugin_instance *instance = fixture_open(fixture, "hostile", "x", "none", &opened);
+    struct str slow = STR("{\"what\":\"slow\"}");
+
+    plugin_action(instance, STR("do"), STR("{\"what\":\"null\"}"), fixture_on_reply, &first);
+    plugin_action(instance, STR("do"), slow, fixture_on_reply, &second);
+    fixture_wait(fixture, &second.count, 1);
+    assert_int_equal(first.status, PLUGIN_DIED);
+    assert_int_equal(second.status, PLUGIN_OK);
+    fixture_release(&first);
+    fixture_release(&second);
+
+    first.count = second.count = 0;
+    plugin_action(instance, STR("do"), slow, fixture_on_reply, &first);
+    plugin_action(instance, STR("do"), slow, fixture_on_reply, &second);
+    struct plugin_health health;
+    plugin_instance_health(instance, &health);
+    assert_int_equal(kill(health.pid, SIGKILL), 0);
+    fixture_wait(fixture, &second.count, 1);
+    assert_int_equal(first.reply->error_class, TENON_E_UNKNOWN);
+    assert_int_equal(second.status, PLUGIN_DIED);
+    assert_int_equal(second.reply->error_class, TENON_E_UNKNOWN);
+    fixture_release(&first);
+    fixture_release(&second);
+    plugin_instance_close(instance);
+}
+
+static void a_close_does_not_say_that_nothing_happened(void **state)
+{
+    static const struct {
+        const char *action;
+        int error_class;
+    } cases[] = {{"look", TENON_E_CANCELLED}, {"do", TENON_E_UNKNOWN}};
+    struct fixture *fixture = *state;
+    struct answer answer;
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct plugin_instance *instance = fixture_open(fixture, "hostile", "x", "none", &answer);
+        answer.count = 0;
+        plugin_action(instance, str_of(cases[i].action), STR("{\"what\":\"slow\"}"),
+                      fixture_on_reply, &answer);
+        plugin_instance_close(instance);
+        fixture_wait(fixture, &answer.count, 1);
+        assert_int_equal(answer.status, PLUGIN_STOPPED);
+        assert_int_equal(answer.reply->error_class, cases[i].error_class);
+        fixture_release(&answer);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -164,6 +222,10 @@ int main(void)
                                         fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(what_a_neighbour_took_down_is_done_again_only_if_it_reads,
                                         fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(what_may_have_begun_is_not_begun_again, fixture_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(a_close_does_not_say_that_nothing_happened, fixture_setup,
+                                        fixture_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
