@@ -9,6 +9,7 @@ import pytest
 from daemon import BUILD, TOP, wait_for
 
 README = (TOP / "README.md").read_text(encoding="utf-8")
+GUIDE = (TOP / "host/README.md").read_text(encoding="utf-8")
 
 
 def blocks(language):
@@ -72,7 +73,7 @@ def test_commands_named_in_the_readme_exist():
     usage = subprocess.run(
         [str(BUILD / "host/tenon"), "--help"], capture_output=True, text=True, check=True
     ).stdout
-    named = set(re.findall(r"`tenon ([a-z]+(?: [a-z]+)?)", README)) | {
+    named = set(re.findall(r"(?:`|\$ |^    )tenon ([a-z]+(?: [a-z]+)?)", README + GUIDE, re.M)) | {
         match
         for block in blocks("sh")
         for match in re.findall(r"^tenon ([a-z]+(?: [a-z]+)?)", block, re.M)
@@ -80,14 +81,12 @@ def test_commands_named_in_the_readme_exist():
     assert named
     for command in named:
         words = command.split()
-        assert command in usage or words[0] in usage.split(), "README.md names `tenon %s`" % command
+        assert command in usage or words[0] in usage.split(), "the docs name `tenon %s`" % command
 
 
 def test_paths_named_in_the_readme_exist():
-    for path in re.findall(r"`((?:host|sdk|plugins|examples|conf\.d|tests)/[\w./]*)`", README) + [
-        "CONTRIBUTING.md",
-        "LICENSE",
-    ]:
+    paths = re.compile(r"`((?:host|sdk|plugins|examples|conf\.d|tests)/[\w./]*)`")
+    for path in paths.findall(README + GUIDE) + ["CONTRIBUTING.md", "LICENSE"]:
         if path == "conf.d/greeter.ini":
             continue  # the reader's own
-        assert (TOP / path).exists(), "README.md names %s" % path
+        assert (TOP / path).exists(), "the docs name %s" % path

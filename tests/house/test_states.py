@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""README.md shows the states of a submission as the one table of store_states.c has them."""
+"""host/README.md shows the states of a submission as the one table of store_states.c has them."""
 import pathlib
 import re
 
@@ -8,7 +8,7 @@ ROW = re.compile(r"^    ROW\((\w+), (\w+), (\w+),", re.MULTILINE)
 
 
 def table():
-    """event -> state it leads to -> the states it leads from, as README writes them."""
+    """event -> state it leads to -> the states it leads from, as the guide writes them."""
     found = {}
     for origin, event, to in ROW.findall((TOP / "host/store/store_states.c").read_text()):
         origin = "(new)" if origin == "NONE" else origin.lower()
@@ -26,11 +26,11 @@ def lines():
 def test_readme_shows_the_table():
     expected = list(lines())
     assert len(table()) == 18
-    text = (TOP / "README.md").read_text()
+    text = (TOP / "host/README.md").read_text()
     shown = [
         line for line in text.splitlines() if " -> " in line and line.split("  ")[0] in table()
     ]
-    assert shown == expected, "\n".join(["README.md is to show:", *expected])
+    assert shown == expected, "\n".join(["host/README.md is to show:", *expected])
 
 
 if __name__ == "__main__":
