@@ -7,6 +7,7 @@
 #include "cli/cli_functions.h"
 
 #include <string.h>
+#include <unistd.h>
 
 enum { VALUE_BYTES_MAX = 16 * 1024 * 1024 };
 
@@ -223,6 +224,30 @@ static int put_argument(struct buf *out, const struct json_t *action, const char
     return out->failed ? cli_fail(CLI_REFUSED, "out of memory") : CLI_DONE;
 }
 
+/* As it came: another writer of JSON would spell its numbers anew. A text goes without its quotes;
+ * on a terminal nothing of it may steer that. */
+static int print_result(struct str body)
+{
+    static const char *const names[] = {"result"};
+    struct str result = STR_NONE;
+    _buf_ struct buf text = {0};
+    _buf_ struct buf out = {0};
+
+    if (json_pick(str_trim(body), names, 1, &result) < 0 || result.len == 0)
+        return cli_fail(CLI_REFUSED, "the daemon's answer holds no result");
+    if (json_kind_of(result) != JSON_STRING) {
+        buf_add_str(&out, result);
+    } else {
+        json_unquote(result, &text);
+        if (isatty(STDOUT_FILENO))
+            cli_text_put(&out, buf_str(&text));
+        else
+            buf_add_str(&out, buf_str(&text));
+    }
+    buf_putc(&out, '\n');
+    return cli_print(&out);
+}
+
 int cli_action_call(struct cli *cli)
 {
     _buf_ struct buf integration = {0};
@@ -249,11 +274,5 @@ int cli_action_call(struct cli *cli)
     code = cli_call(cli, "POST", buf_str(&path), buf_str(&body), &answer);
     if (code != CLI_DONE)
         return code;
-    const struct json_t *result = cli_json_member(answer.json, "result");
-    const char *text = cli_json_own_text(result);
-    if (cli->is_json || text[0] == '\0')
-        return cli->is_json ? cli_print_answer(&answer) : cli_print_json(result);
-    _buf_ struct buf out = {0};
-    buf_printf(&out, "%s\n", text);
-    return cli_print(&out);
+    return cli->is_json ? cli_print_answer(&answer) : print_result(buf_str(&answer.body));
 }

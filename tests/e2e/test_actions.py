@@ -54,6 +54,15 @@ def test_results_are_equal_by_http_and_command_line(acting):
         }
 
 
+def test_a_result_is_printed_as_it_came(acting):
+    # 373.15 has many spellings; a text goes without its quotes
+    run = acting.cli("call", "calc.convert", "value=100", "from=celsius")
+    assert run.stdout == '{"value":373.15,"unit":"kelvin"}\n'
+    run = acting.cli("call", "calc.divide", "a=1", "b=3", "--json")
+    assert run.stdout == by_http(acting, "calc.divide", a=1, b=3).body.decode()
+    assert acting.cli("call", "deeds.repeat", "text=a\n\t\u00e9").stdout == "a\n\t\u00e9\n"
+
+
 REFUSALS = [
     # arguments, words in the refusal
     ({}, "parameter 'count' is missing; expected integer (1..100): How many"),

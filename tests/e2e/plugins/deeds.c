@@ -55,6 +55,12 @@ static int32_t echo(void *self, int64_t count, int64_t wait, double ratio, int32
     return tenon_puts(out, "]");
 }
 
+static int32_t repeat(void *self, const tenon_str *text, tenon_sink *out, tenon_err *err)
+{
+    (void)self, (void)err;
+    return tenon_json_write_text(out, *text);
+}
+
 static int32_t nothing(void *self, tenon_sink *out, tenon_err *err)
 {
     (void)self, (void)out, (void)err;
@@ -78,6 +84,7 @@ static const tenon_action actions[] = {
                                 TENON_OPTION("key", "text", "", "", "secret", "A secret"),
         (i64, count), (i64, wait), (f64, ratio), (flag, on), (text, text), (json, data),
         (text, key)),
+    TENON_ACTION(repeat, "repeat", "Gives a text back.", TENON_ACTION_READ_ONLY, (text, text)),
     TENON_ACTION_PLAIN(nothing, "nothing", "Does nothing.", TENON_ACTION_DESTRUCTIVE),
 };
 
