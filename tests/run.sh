@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Installs what is missing, builds, runs every test. The last line is "N passed, N failed"; the exit
 # status follows it.
-#   tests/run.sh              everything: about 12 minutes on two cores
+#   tests/run.sh              everything: about 25 minutes on two cores
 #   tests/run.sh --quick      one build, unit, house and end-to-end tests
 #   tests/run.sh --only PART  one part (repeatable); --list names them
 #   tests/run.sh --no-deps    look for nothing to install
@@ -59,14 +59,24 @@ note_result() {
     fi
 }
 
-# Adds what a runner wrote down. A runner that wrote nothing has failed.
+# What needs a machine's time can lose to one that stands still: up to three that fail are tried
+# once more, alone, and named. A second failure is one.
+SECOND_TRIES_MAX=3
+
+# tally NAME FILE [COMMAND...]: adds what a runner wrote down; COMMAND runs what failed again. A
+# runner that wrote nothing has failed.
 tally() {
     local name=$1 file=$2 counts
+    shift 2
     if [ ! -s "$file" ] || ! counts=$(tests/tally.py "$file"); then
         note_result "$name: no results" 1
         return
     fi
     read -r p f s <<<"$counts"
+    if [ "$f" -gt 0 ] && [ "$f" -le $SECOND_TRIES_MAX ] && [ $# -gt 0 ] && "$@"; then
+        echo "again   $name: $f passed at the second try"
+        p=$((p + f)) f=0
+    fi
     passed=$((passed + p))
     failed=$((failed + f))
     skipped=$((skipped + s))
@@ -90,15 +100,43 @@ setup_build() {
     return 1
 }
 
-# meson_tests NAME DIR [ARGUMENT...]: cmocka programs, counted case by case.
-meson_tests() {
-    local name=$1 dir=$2
+# meson_run DIR LOG [ARGUMENT...]
+meson_run() {
+    local dir=$1 log=$2
     shift 2
-    rm -f "$dir"/meson-logs/testlog*.json
     # shellcheck disable=SC2086 # a command in front, as words
     CMOCKA_MESSAGE_OUTPUT=TAP ${runner:-} meson test -C "$dir" --no-rebuild \
-        --num-processes "$jobs" "$@" >"$dir/test.log" 2>&1
-    tally "$name" "$(ls -t "$dir"/meson-logs/testlog*.json 2>/dev/null | head -n 1)"
+        --num-processes "$jobs" "$@" >"$log" 2>&1
+}
+
+# meson_again DIR LOG [ARGUMENT...]: those of the last run that failed. LOG is a testlog.json.
+meson_again() {
+    local dir=$1 log=$2 names
+    shift 2
+    names=$(python3 -c '
+import json, sys
+for line in open(sys.argv[1], encoding="utf-8"):
+    test = json.loads(line)
+    if test["result"] not in ("OK", "EXPECTEDFAIL", "SKIP", "IGNORED"):
+        print(test["name"].split(":")[-1].split(" / ")[-1])' "$log")
+    # shellcheck disable=SC2086 # names are words
+    meson_run "$dir" "$dir/again.log" "$@" $names
+}
+
+# meson_tests NAME DIR [OPTION...] [-- TEST...]: cmocka programs, counted case by case.
+meson_tests() {
+    local name=$1 dir=$2 options=() log
+    shift 2
+    while [ $# -gt 0 ] && [ "$1" != -- ]; do
+        options+=("$1")
+        shift
+    done
+    [ $# = 0 ] || shift
+    rm -f "$dir"/meson-logs/testlog*.json "$dir/testlog.json"
+    meson_run "$dir" "$dir/test.log" "${options[@]}" "$@"
+    log=$(ls -t "$dir"/meson-logs/testlog*.json 2>/dev/null | head -n 1)
+    [ -z "$log" ] || cp "$log" "$dir/testlog.json"
+    tally "$name" "$dir/testlog.json" meson_again "$dir" "$dir/testlog.json" "${options[@]}"
 }
 
 # tests_but DIR PATTERN: the names of meson's unit tests that do not match, as words.
@@ -109,15 +147,26 @@ tests = [test for test in json.load(sys.stdin) if any("unit" in suite for suite 
 print(" ".join(test["name"] for test in tests if not re.search(sys.argv[1], test["name"])))' "$2"
 }
 
-pytest_tests() {
+# pytest_run NAME TEST...; as a module: the same Python that Debian's pytest was installed for.
+pytest_run() {
     local name=$1
     shift
     rm -f "build/$name.xml"
-    # As a module: the same Python that Debian's pytest was installed for.
     /usr/bin/python3 -B -m pytest -q -p no:cacheprovider -o junit_logging=no \
-        --junitxml="build/$name.xml" "$@" >"build/$name.log" 2>&1 ||
-        grep -vE '^\.+' "build/$name.log" | tail -n 120
-    tally "$name" "build/$name.xml"
+        --junitxml="build/$name.xml" "$@" >"build/$name.log" 2>&1
+}
+
+pytest_again() {
+    local name=$1 tests
+    tests=$(sed -nE 's/^(FAILED|ERROR) ([^ ]+).*/\2/p' "build/$name.log" | sort -u)
+    # shellcheck disable=SC2086 # names are words
+    [ -n "$tests" ] && pytest_run "$name-again" $tests
+}
+
+pytest_tests() {
+    local name=$1
+    pytest_run "$@" || grep -vE '^\.+' "build/$name.log" | tail -n 120
+    tally "$name" "build/$name.xml" pytest_again "$name"
 }
 
 # Newer kernels shuffle addresses further than gcc 12's thread sanitizer knows of: what to run it
@@ -175,7 +224,7 @@ part_tsan() {
     [ $status = 0 ] || return
     runner=$(no_shuffle) \
         TSAN_OPTIONS="halt_on_error=0 exitcode=66 suppressions=$top/tests/tsan.supp" \
-        meson_tests "unit under the thread sanitizer" build-tsan --timeout-multiplier 6 \
+        meson_tests "unit under the thread sanitizer" build-tsan --timeout-multiplier 6 -- \
         $(tests_but build-tsan '^plugin_(hostile|guilt)$')
 }
 
@@ -184,7 +233,7 @@ part_valgrind() {
     local valgrind="valgrind -q --error-exitcode=99 --leak-check=full
         --errors-for-leak-kinds=definite --suppressions=$top/tests/valgrind.supp"
     meson_tests "unit under valgrind" build --suite unit --timeout-multiplier 20 \
-        --wrap "${valgrind//$'\n'/ }" $(tests_but build '^plugin_(worker|hostile|guilt)$')
+        --wrap "${valgrind//$'\n'/ }" -- $(tests_but build '^plugin_(worker|hostile|guilt)$')
 }
 
 part_fuzz() {
