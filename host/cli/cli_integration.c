@@ -9,9 +9,15 @@
 int cli_integration_print(const struct cli *cli, const struct json_t *items)
 {
     static const struct cli_column columns[] = {
-        {"INTEGRATION", false, false}, {"STATE", false, false},    {"BACKLOG", true, false},
-        {"IN FLIGHT", true, false},    {"DELIVERED", true, false}, {"WAITING", true, false},
-        {"FAILED", true, false},       {"NOTE", false, true},      {NULL, false, false},
+        {"INTEGRATION", false, false},
+        {"STATE", false, false},
+        {"BACKLOG", true, CLI_LEFT_OUT},
+        {"IN FLIGHT", true, CLI_LEFT_OUT},
+        {"DELIVERED", true, CLI_LEFT_OUT},
+        {"WAITING", true, false},
+        {"FAILED", true, false},
+        {"NOTE", false, true},
+        {NULL, false, false},
     };
     _table_ struct cli_table *table = cli_table_create(columns);
 
