@@ -158,9 +158,9 @@ pytest_run() {
 
 pytest_again() {
     local name=$1 tests
-    tests=$(sed -nE 's/^(FAILED|ERROR) ([^ ]+).*/\2/p' "build/$name.log" | sort -u)
-    # shellcheck disable=SC2086 # names are words
-    [ -n "$tests" ] && pytest_run "$name-again" $tests
+    mapfile -t tests < <(sed -nE 's/^(FAILED|ERROR) (.*)/\2/p' "build/$name.log" |
+        sed 's/ - .*//' | sort -u)
+    [ ${#tests[@]} -gt 0 ] && pytest_run "$name-again" "${tests[@]}"
 }
 
 pytest_tests() {
@@ -225,7 +225,7 @@ part_tsan() {
     runner=$(no_shuffle) \
         TSAN_OPTIONS="halt_on_error=0 exitcode=66 suppressions=$top/tests/tsan.supp" \
         meson_tests "unit under the thread sanitizer" build-tsan --timeout-multiplier 6 -- \
-        $(tests_but build-tsan '^plugin_(hostile|guilt)$')
+        $(tests_but build-tsan '^plugin_(hostile|guilt|action)$')
 }
 
 # What makes confined processes is left out: valgrind does not live inside such limits.
@@ -233,7 +233,7 @@ part_valgrind() {
     local valgrind="valgrind -q --error-exitcode=99 --leak-check=full
         --errors-for-leak-kinds=definite --suppressions=$top/tests/valgrind.supp"
     meson_tests "unit under valgrind" build --suite unit --timeout-multiplier 20 \
-        --wrap "${valgrind//$'\n'/ }" -- $(tests_but build '^plugin_(worker|hostile|guilt)$')
+        --wrap "${valgrind//$'\n'/ }" -- $(tests_but build '^plugin_(worker|hostile|guilt|action)$')
 }
 
 part_fuzz() {
