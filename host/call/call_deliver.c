@@ -188,7 +188,12 @@ static void run_prepare(struct call_thread *thread, struct call_instance *instan
     reject_forgotten(batch);
 }
 
-static void run_submitter(struct call_thread *thread, struct call_instance *instance, uint64_t call)
+/* A callback that may ask for requests and give verdicts: what both of the two below are. */
+typedef int32_t (*answering_fn)(void *self, const tenon_batch *batch, tenon_requests *requests,
+                                tenon_verdicts *verdicts, tenon_err *err);
+
+static void run_answering(struct call_thread *thread, struct call_instance *instance, uint64_t call,
+                          answering_fn fn, enum wire_callback place)
 {
     struct call_batch *batch = thread->batch;
     struct requests_sink requests;
@@ -196,18 +201,22 @@ static void run_submitter(struct call_thread *thread, struct call_instance *inst
     tenon_err err = call_err();
     tenon_batch view = {sizeof view, batch->live_count, call, batch->records};
 
-    batch->step = WIRE_IN_SUBMITTER;
     init_requests(&requests, batch);
     init_verdicts(&verdicts, thread->server, batch);
-    call_mark(thread, WIRE_AT_SUBMITTER, UINT32_MAX);
-    int32_t code = thread->server->submitter.submit(instance->self, &view, &requests.requests,
-                                                    &verdicts.verdicts, &err);
+    call_mark(thread, place, UINT32_MAX);
+    int32_t code = fn(instance->self, &view, &requests.requests, &verdicts.verdicts, &err);
     call_mark(thread, WIRE_AT_NONE, UINT32_MAX);
     if (code != TENON_OK) {
         take_back_requests(batch);
-        fail_rest(batch, WIRE_AT_SUBMITTER, code, &err);
+        fail_rest(batch, place, code, &err);
     }
-    reject_forgotten(batch);
+}
+
+static void run_submitter(struct call_thread *thread, struct call_instance *instance, uint64_t call)
+{
+    thread->batch->step = WIRE_IN_SUBMITTER;
+    run_answering(thread, instance, call, thread->server->submitter.submit, WIRE_AT_SUBMITTER);
+    reject_forgotten(thread->batch);
 }
 
 static void settle_unsure(struct call_batch *batch)
@@ -222,24 +231,9 @@ static void settle_unsure(struct call_batch *batch)
 /* Records that were sent before: looked up by requests that the host sends, or by the plugin. */
 static void run_reconcile(struct call_thread *thread, struct call_instance *instance, uint64_t call)
 {
-    struct call_batch *batch = thread->batch;
-    struct requests_sink requests;
-    struct verdicts_sink verdicts;
-    tenon_err err = call_err();
-    tenon_batch view = {sizeof view, batch->live_count, call, batch->records};
-
-    batch->step = WIRE_IN_RECONCILE;
-    init_requests(&requests, batch);
-    init_verdicts(&verdicts, thread->server, batch);
-    call_mark(thread, WIRE_AT_RECONCILE, UINT32_MAX);
-    int32_t code = thread->server->client.reconcile(instance->self, &view, &requests.requests,
-                                                    &verdicts.verdicts, &err);
-    call_mark(thread, WIRE_AT_NONE, UINT32_MAX);
-    if (code != TENON_OK) {
-        take_back_requests(batch);
-        fail_rest(batch, WIRE_AT_RECONCILE, code, &err);
-    }
-    settle_unsure(batch);
+    thread->batch->step = WIRE_IN_RECONCILE;
+    run_answering(thread, instance, call, thread->server->client.reconcile, WIRE_AT_RECONCILE);
+    settle_unsure(thread->batch);
 }
 
 /* True when the answer follows by itself. */
