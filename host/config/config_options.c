@@ -364,7 +364,7 @@ int option_check(const struct option *option, struct str value, struct err *err)
 
 /* ---- rows ---- */
 
-static bool is_option_name(struct str name)
+bool option_is_name(struct str name)
 {
     if (name.len == 0 || name.len > OPTION_NAME_MAX || name.ptr[0] < 'a' || name.ptr[0] > 'z')
         return false;
@@ -450,7 +450,7 @@ static int parse_row(struct str line, struct option *out, struct err *err)
             "expected %d columns separated by tabs (name, type, range, default, flags, help), "
             "%zu came",
             COLUMNS, count);
-    if (!is_option_name(columns[0]))
+    if (!option_is_name(columns[0]))
         return err_set(err, E_SYNTAX,
                        "name '%.*s' is not 1 to %d of a-z 0-9 _ - with a letter first",
                        (int)(columns[0].len > QUOTED_MAX ? QUOTED_MAX : columns[0].len),

@@ -41,6 +41,8 @@ struct option {
 
 enum { OPTION_ROWS_MAX = 256, OPTION_NAME_MAX = 48, OPTION_CHOICES_MAX = 32 };
 
+/* a-z first, then a-z 0-9 _ -, at most OPTION_NAME_MAX: what an option is called, or an action. */
+bool option_is_name(struct str name);
 /* The next row of `*rest`: 1, 0 at the end, E_SYNTAX with what is wrong with the row. The range and
  * the fallback have been held against the type. After E_SYNTAX `*rest` stands behind the bad row.
  */

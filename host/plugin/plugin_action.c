@@ -9,21 +9,9 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { ACTION_NAME_MAX = 48, QUOTED_MAX = 60 };
+enum { QUOTED_MAX = 60 };
 
 /* ---- declarations ---- */
-
-static bool is_name(struct str name)
-{
-    if (name.len == 0 || name.len > ACTION_NAME_MAX || name.ptr[0] < 'a' || name.ptr[0] > 'z')
-        return false;
-    for (size_t i = 0; i < name.len; i++) {
-        char c = name.ptr[i];
-        if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '_' && c != '-')
-            return false;
-    }
-    return true;
-}
 
 static enum option_type plain_type(char letter)
 {
@@ -57,7 +45,7 @@ static int read_parameter(struct str rows, struct str name, char letter,
                           struct plugin_parameter *out, struct err *err)
 {
     *out = (struct plugin_parameter){.name = name, .letter = letter, .is_required = true};
-    if (!is_name(name) || !type_fits(letter, plain_type(letter)))
+    if (!option_is_name(name) || !type_fits(letter, plain_type(letter)))
         return err_set(err, E_SYNTAX, "parameter '%.*s' has no usable name or type",
                        name.len > QUOTED_MAX ? QUOTED_MAX : (int)name.len, name.ptr);
     if (option_find(rows, name, &out->option)) {
@@ -100,11 +88,12 @@ static int read_action(const struct wire_declared *declared, struct plugin_actio
         .is_read_only = declared->flags & TENON_ACTION_READ_ONLY,
         .is_destructive = declared->flags & TENON_ACTION_DESTRUCTIVE,
     };
-    if (!is_name(out->name) || !str_is_utf8(out->help) || signature.len > PLUGIN_PARAMETERS_MAX)
+    if (!option_is_name(out->name) || !str_is_utf8(out->help) ||
+        signature.len > PLUGIN_PARAMETERS_MAX)
         return err_set(err, E_SYNTAX,
                        "its name is not 1 to %d of a-z 0-9 _ - with a letter first, or it has more "
                        "than %d parameters",
-                       ACTION_NAME_MAX, PLUGIN_PARAMETERS_MAX);
+                       OPTION_NAME_MAX, PLUGIN_PARAMETERS_MAX);
     if (option_rows_check(rows, err) < 0)
         return err->code;
     for (size_t i = 0; i < signature.len; i++) {
@@ -205,7 +194,7 @@ static int unknown(const struct plugin_action *action, struct str name, struct e
 {
     _buf_ struct buf list = {0};
     _buf_ struct buf given = {0};
-    char words[PLUGIN_PARAMETERS_MAX][ACTION_NAME_MAX + 1];
+    char words[PLUGIN_PARAMETERS_MAX][OPTION_NAME_MAX + 1];
     const char *names[PLUGIN_PARAMETERS_MAX];
 
     for (size_t i = 0; i < action->parameter_count; i++) {
@@ -364,7 +353,7 @@ void plugin_action(struct plugin_instance *instance, struct str name, struct str
     struct wire_action order;
     struct wire_out bytes = {0};
     struct err err = {0};
-    char own_name[ACTION_NAME_MAX + 1];
+    char own_name[OPTION_NAME_MAX + 1];
 
     if (!plugin_call_is_taken(instance, fn, user))
         return;
