@@ -3,47 +3,17 @@
 refuses connections, or it takes them and never answers. What the other still delivers, compared
 with a daemon that has it alone; and the daemon's memory while rows pile up."""
 import contextlib
-import re
-import socket
-import statistics
-import threading
-import time
 import pathlib
+import re
+import statistics
+import sys
+import time
 
 from promise import Contender, Row, in_turns, ratio_row, start_feed, tell
 from rig import Daemon, Sink, make_events
 
-
-@contextlib.contextmanager
-def refusing():
-    """A port that is bound, so that nobody else gets it, and not listened to."""
-    with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))
-        yield closed.getsockname()[1]
-
-
-@contextlib.contextmanager
-def silent():
-    """A server that takes every connection and every byte and never says a word."""
-    server = socket.create_server(("127.0.0.1", 0), backlog=1024)
-    taken = []
-
-    def take():
-        with contextlib.suppress(OSError):
-            while True:
-                taken.append(server.accept()[0])
-
-    thread = threading.Thread(target=take, daemon=True)
-    thread.start()
-    try:
-        yield server.getsockname()[1]
-    finally:
-        server.shutdown(socket.SHUT_RDWR)
-        server.close()
-        thread.join()
-        for one in taken:
-            one.close()
-
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
+from dead_peers import refusing, silent  # noqa: E402 (the path above comes first)
 
 DEAD = {"refuses connections": refusing, "takes them and never answers": silent}
 
