@@ -86,6 +86,24 @@ void fixture_stop(struct store_op *op)
     loop_stop(waiting_in);
 }
 
+const char *fixture_scheme = "sqlite";
+
+int fixture_setup(void **state)
+{
+    struct fixture *fixture = calloc(1, sizeof(*fixture));
+
+    fixture_open(fixture, fixture_scheme);
+    *state = fixture;
+    return 0;
+}
+
+int fixture_teardown(void **state)
+{
+    fixture_close(*state);
+    free(*state);
+    return 0;
+}
+
 void fixture_wait(struct fixture *fixture, struct store_op *op)
 {
     waiting_in = fixture->loop;

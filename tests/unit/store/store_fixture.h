@@ -31,6 +31,10 @@ struct kept_row {
 void fixture_open(struct fixture *fixture, const char *scheme); /* "sqlite" or "memory" */
 void fixture_reopen(struct fixture *fixture);                   /* sqlite: the same file */
 void fixture_close(struct fixture *fixture);
+/* For cmocka: a fixture of the backend under test as the state. */
+extern const char *fixture_scheme; /* "sqlite", unless a test names another */
+int fixture_setup(void **state);
+int fixture_teardown(void **state);
 void fixture_wait(struct fixture *fixture, struct store_op *op);
 void fixture_stop(struct store_op *op); /* a done() that ends the wait */
 void fixture_at(int64_t wall_ms);

@@ -12,24 +12,6 @@
 
 #include <cmocka.h>
 
-static const char *scheme; /* the backend under test */
-
-static int setup(void **state)
-{
-    struct fixture *fixture = calloc(1, sizeof(*fixture));
-
-    fixture_open(fixture, scheme);
-    *state = fixture;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    fixture_close(*state);
-    free(*state);
-    return 0;
-}
-
 static void test_put_tells_what_changed(void **state)
 {
     struct fixture *f = *state;
@@ -367,7 +349,7 @@ static void test_close_drains(void **state)
     assert_int_equal(result.outcome, PUT_CREATED);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void)
 {
@@ -385,9 +367,9 @@ int main(void)
     };
     int failures = 0;
 
-    scheme = "sqlite";
+    fixture_scheme = "sqlite";
     failures += cmocka_run_group_tests_name("sqlite", tests, NULL, NULL);
-    scheme = "memory";
+    fixture_scheme = "memory";
     failures += cmocka_run_group_tests_name("memory", tests, NULL, NULL);
     return failures;
 }

@@ -12,24 +12,6 @@
 
 #include <cmocka.h>
 
-static const char *scheme; /* the backend under test */
-
-static int setup(void **state)
-{
-    struct fixture *fixture = calloc(1, sizeof(*fixture));
-
-    fixture_open(fixture, scheme);
-    *state = fixture;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    fixture_close(*state);
-    free(*state);
-    return 0;
-}
-
 static void test_claim_hands_out_and_record_ends(void **state)
 {
     struct fixture *f = *state;
@@ -583,7 +565,7 @@ static void test_recover_makes_unknown(void **state)
     struct store_claimed b = take_one(f, WALK_UNSUBMITTED, "b", 1);
     tell_event(f, &b, EVENT_RETRY, NOW_MS);
     b = take_one(f, WALK_UNSUBMITTED, "b", 1);
-    if (strcmp(scheme, "sqlite") == 0)
+    if (strcmp(fixture_scheme, "sqlite") == 0)
         fixture_reopen(f);
     assert_int_equal(recover(f), 2);
     assert_int_equal(recover(f), 0);
@@ -628,7 +610,7 @@ static void test_integrations_do_not_share(void **state)
     assert_int_equal(claim.op.status, E_NOT_FOUND);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void)
 {
@@ -655,9 +637,9 @@ int main(void)
     };
     int failures = 0;
 
-    scheme = "sqlite";
+    fixture_scheme = "sqlite";
     failures += cmocka_run_group_tests_name("sqlite", tests, NULL, NULL);
-    scheme = "memory";
+    fixture_scheme = "memory";
     failures += cmocka_run_group_tests_name("memory", tests, NULL, NULL);
     return failures;
 }

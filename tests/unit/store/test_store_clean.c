@@ -15,8 +15,6 @@
 
 enum { DAY_MS = 86400000 };
 
-static const char *scheme; /* the backend under test */
-
 /* Everything that ended is kept for a day. */
 static const struct store_retention a_day = {
     .keep_ms = {[SUBMISSION_SUCCEEDED] = DAY_MS,
@@ -25,22 +23,6 @@ static const struct store_retention a_day = {
                 [SUBMISSION_SUPERSEDED] = DAY_MS},
     .signals_ms = DAY_MS,
 };
-
-static int setup(void **state)
-{
-    struct fixture *fixture = calloc(1, sizeof(*fixture));
-
-    fixture_open(fixture, scheme);
-    *state = fixture;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    fixture_close(*state);
-    free(*state);
-    return 0;
-}
 
 static size_t attempts_of(struct fixture *f, uint64_t submission)
 {
@@ -463,7 +445,7 @@ static void test_many_go_in_slices(void **state)
     take_none(f, WALK_CHANGED);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void)
 {
@@ -484,9 +466,9 @@ int main(void)
     };
     int failures = 0;
 
-    scheme = "sqlite";
+    fixture_scheme = "sqlite";
     failures += cmocka_run_group_tests_name("sqlite", tests, NULL, NULL);
-    scheme = "memory";
+    fixture_scheme = "memory";
     failures += cmocka_run_group_tests_name("memory", tests, NULL, NULL);
     return failures;
 }

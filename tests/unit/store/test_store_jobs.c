@@ -16,22 +16,6 @@
 
 #include <cmocka.h>
 
-static int setup(void **state)
-{
-    struct fixture *fixture = calloc(1, sizeof(*fixture));
-
-    fixture_open(fixture, "sqlite");
-    *state = fixture;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    fixture_close(*state);
-    free(*state);
-    return 0;
-}
-
 static void run_sql(const char *path, const char *sql)
 {
     sqlite3 *db;
@@ -146,7 +130,7 @@ static void test_a_backup_overwrites_nothing(void **state)
     assert_int_equal(access(part, F_OK), -1); /* nothing is left behind */
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void)
 {

@@ -13,24 +13,6 @@
 #include <cmocka.h>
 #include <tenon/tenon.h>
 
-static const char *scheme; /* the backend under test */
-
-static int setup(void **state)
-{
-    struct fixture *fixture = calloc(1, sizeof(*fixture));
-
-    fixture_open(fixture, scheme);
-    *state = fixture;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    fixture_close(*state);
-    free(*state);
-    return 0;
-}
-
 /* A new entity's submission, told this. */
 static struct store_claimed made(struct fixture *f, const char *id, enum submission_state state,
                                  int error_class)
@@ -195,7 +177,7 @@ static void test_lists_of_one_integration_among_others(void **state)
                                               .filter.until_ms = NOW_MS + 20},
                          NULL),
                      20);
-    if (strcmp(scheme, "sqlite") == 0) {
+    if (strcmp(fixture_scheme, "sqlite") == 0) {
         fixture_reopen(f);
         assert_list(f, (struct store_query){.integration = both[0]}, count, mine);
     }
@@ -377,7 +359,7 @@ static void test_a_new_key_is_kept(void **state)
     const struct kept_row *rows;
 
     assert_int_equal(move(f, MOVE_RETRY, true, &first.submission, 1).moved, 1);
-    if (strcmp(scheme, "sqlite") == 0)
+    if (strcmp(fixture_scheme, "sqlite") == 0)
         fixture_reopen(f);
     struct store_claimed again = take_one(f, WALK_NONE, "a", 1);
     assert_string_not_equal(again.key, first.key);
@@ -492,7 +474,7 @@ static void test_retry_of_an_older_last_word_sends_the_present(void **state)
     take_none(f, WALK_UNSUBMITTED); /* version 1 had been delivered: that stays true */
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void)
 {
@@ -512,9 +494,9 @@ int main(void)
     };
     int failures = 0;
 
-    scheme = "sqlite";
+    fixture_scheme = "sqlite";
     failures += cmocka_run_group_tests_name("sqlite", tests, NULL, NULL);
-    scheme = "memory";
+    fixture_scheme = "memory";
     failures += cmocka_run_group_tests_name("memory", tests, NULL, NULL);
     return failures;
 }

@@ -23,22 +23,6 @@
 
 #include <cmocka.h>
 
-static int setup(void **state)
-{
-    struct fixture *fixture = calloc(1, sizeof(*fixture));
-
-    fixture_open(fixture, "sqlite");
-    *state = fixture;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    fixture_close(*state);
-    free(*state);
-    return 0;
-}
-
 static void run_sql(const char *path, const char *sql)
 {
     sqlite3 *db;
@@ -620,20 +604,29 @@ static void test_a_reader_that_holds_the_log_is_seen(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_a_second_owner_is_refused, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_files_are_private, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_everything_is_there_after_a_restart, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_foreign_files_are_refused, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_what_piles_up_is_one_commit, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_ids_of_one_hash_stay_apart, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_kept_texts_outlive_the_daemon, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_memory_is_bounded_by_the_cache, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_what_is_removed_makes_the_file_smaller, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(test_request_lines_are_kept_once, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_upkeep_of_a_store_at_rest_writes_nothing, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(test_a_reader_that_holds_the_log_is_seen, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_second_owner_is_refused, fixture_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_files_are_private, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_everything_is_there_after_a_restart, fixture_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_foreign_files_are_refused, fixture_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_what_piles_up_is_one_commit, fixture_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_ids_of_one_hash_stay_apart, fixture_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_kept_texts_outlive_the_daemon, fixture_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_memory_is_bounded_by_the_cache, fixture_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_what_is_removed_makes_the_file_smaller, fixture_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_request_lines_are_kept_once, fixture_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_upkeep_of_a_store_at_rest_writes_nothing,
+                                        fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_a_reader_that_holds_the_log_is_seen, fixture_setup,
+                                        fixture_teardown),
         cmocka_unit_test(test_death_loses_nothing_acknowledged),
         cmocka_unit_test(test_a_full_disk_half_stores_nothing),
     };
