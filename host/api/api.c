@@ -143,6 +143,20 @@ static struct api_call *call_create(struct api *api, struct http_exchange *excha
     return call;
 }
 
+/* The row's scope: at the integration that the path names, or the integration= of a list. */
+static bool may_call(struct api_call *call)
+{
+    _buf_ struct buf argument = {0};
+    struct str integration = STR_NONE;
+
+    if (api_route_is_of_integration(call->route))
+        integration = buf_str(&call->id);
+    else if (strstr(call->route->arguments, "integration") != NULL &&
+             http_exchange_argument(call->exchange, "integration", &argument))
+        integration = buf_str(&argument);
+    return api_may_or_reply(call, call->route->scope, integration);
+}
+
 static void on_request(void *user, struct http_exchange *exchange)
 {
     struct api *api = user;
@@ -161,7 +175,7 @@ static void on_request(void *user, struct http_exchange *exchange)
         api_reply_problem(call, 503, "stopping", "The daemon is stopping.");
         return;
     }
-    int refusal = api_access_check(exchange, api->token, &err);
+    int refusal = api_access_check(exchange, api->token, &call->scopes, &err);
     if (refusal != 0) {
         api_reply_problem_with(call, refusal, refusal == 401 ? "no_token" : "foreign_origin",
                                refusal == 401 ? "WWW-Authenticate: Bearer\r\n" : NULL, "%s",
@@ -180,7 +194,7 @@ static void on_request(void *user, struct http_exchange *exchange)
                           STR_ARG(path));
         return;
     }
-    if (!api_arguments_are_known(call))
+    if (!may_call(call) || !api_arguments_are_known(call))
         return;
     call->route->handler(call);
 }

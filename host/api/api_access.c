@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/api_access.h"
 
+#include "api/api_routes.h"
+
 #include <string.h>
 
 /* "127.0.0.1:80", "[::1]:80", "localhost" */
@@ -49,8 +51,10 @@ static bool has_token(struct http_exchange *exchange, const char *token)
     return equals_secretly((struct str){given.ptr + 7, given.len - 7}, str_of(token));
 }
 
-int api_access_check(struct http_exchange *exchange, const char *token, struct err *err)
+int api_access_check(struct http_exchange *exchange, const char *token, const char **out_scopes,
+                     struct err *err)
 {
+    *out_scopes = API_SCOPE_ALL; /* whoever is let in may do everything */
     if (http_exchange_is_local(exchange))
         return 0;
     if (token != NULL && token[0] != '\0') {
@@ -79,4 +83,29 @@ int api_access_check(struct http_exchange *exchange, const char *token, struct e
         return 403;
     }
     return 0;
+}
+
+bool api_may(const struct api_call *call, enum api_scope scope, struct str integration)
+{
+    return api_scope_allows(str_of(call->scopes), scope, integration);
+}
+
+bool api_may_or_reply(struct api_call *call, enum api_scope scope, struct str integration)
+{
+    if (api_may(call, scope, integration))
+        return true;
+    if (integration.len > 0)
+        api_reply_problem(call, 403, "scope",
+                          "This wants the scope %s:%.*s, or %s everywhere; you have '%s'.",
+                          api_scope_name(scope), STR_ARG(integration), api_scope_name(scope),
+                          call->scopes != NULL ? call->scopes : "");
+    else
+        api_reply_problem(call, 403, "scope", "This wants the scope %s everywhere; you have '%s'.",
+                          api_scope_name(scope), call->scopes != NULL ? call->scopes : "");
+    return false;
+}
+
+enum api_scope api_action_scope(const struct plugin_action *action)
+{
+    return action->is_read_only ? API_READ : API_SUBMIT;
 }

@@ -9,8 +9,10 @@
 
 /* 0, or E_REFUSED when `listen` reaches beyond this machine and there is no token. */
 int api_access_check_listen(const char *listen, const char *token, struct err *err);
-/* 0, or the HTTP status of the refusal with words in err. `token` NULL: none is asked for. */
-int api_access_check(struct http_exchange *exchange, const char *token, struct err *err);
+/* 0 with what the peer may do (static), or the HTTP status of the refusal with words in err.
+ * `token` NULL: none is asked for. */
+int api_access_check(struct http_exchange *exchange, const char *token, const char **out_scopes,
+                     struct err *err);
 bool api_access_is_loopback(struct str host_and_port);
 
 #endif

@@ -87,7 +87,11 @@ void api_action_call(struct api_call *call)
         return;
     }
     const struct plugin_action *actions = engine_actions(call->engine, name, &count);
-    if (find(actions, count, buf_str(&call->name)) == NULL && (count > 0 || integration.is_well)) {
+    const struct plugin_action *action = find(actions, count, buf_str(&call->name));
+    if (!api_may_or_reply(call, action != NULL ? api_action_scope(action) : API_SUBMIT,
+                          buf_str(&call->id)))
+        return;
+    if (action == NULL && (count > 0 || integration.is_well)) {
         reply_no_action(call, actions, count);
         return;
     }
@@ -115,7 +119,8 @@ void api_actions_list(struct api_call *call)
     for (size_t i = 0; i < engine_integration_count(call->engine); i++) {
         struct engine_integration integration;
         engine_integration_at(call->engine, i, &integration);
-        put_actions(&body, call->engine, integration.name);
+        if (api_may(call, API_READ, str_of(integration.name)))
+            put_actions(&body, call->engine, integration.name);
     }
     buf_puts(&body, "]}\n");
     api_reply_json(call, 200, &body);

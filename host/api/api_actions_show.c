@@ -130,7 +130,7 @@ static void put_path(struct buf *out, const char *integration, const struct plug
     buf_printf(&text, "action_%s_%.*s", integration, STR_ARG(action->name));
     json_put_member(out, "operationId", buf_str(&text));
     json_put_member(out, "summary", action->help);
-    json_put_member(out, "x-scope", STR("operate"));
+    json_put_member(out, "x-scope", str_of(api_scope_name(api_action_scope(action))));
     api_put_bool(out, "x-read-only", action->is_read_only);
     api_put_bool(out, "x-destructive", action->is_destructive);
     put_body(out, action);

@@ -5,6 +5,7 @@
 #ifndef API_CALL_H
 #define API_CALL_H
 
+#include "api/api_scope.h"
 #include "base/err.h"
 #include "base/str.h"
 #include "engine/engine.h"
@@ -23,6 +24,7 @@ struct api_call {
     struct engine *engine;
     struct http_exchange *exchange; /* NULL: the peer's connection is gone for good */
     const struct api_route *route;
+    const char *scopes;                     /* what the peer may do; NULL: nothing */
     struct buf id;                          /* the decoded {id} of the path */
     struct buf name;                        /* the decoded {name}, where the path has one */
     struct buf type;                        /* ?type=, kept for whoever borrows it until done */
@@ -33,6 +35,17 @@ struct api_call {
 };
 
 typedef void (*api_handler_fn)(struct api_call *call);
+
+/* ---- who may (api_access.c) ---- */
+
+/* May the peer do this at `integration` (STR_NONE: at the host as a whole)? The route's own scope
+ * was asked for before the handler ran; a handler asks where one route does several things (lists
+ * that leave out what may not be seen, tools, topics), and again before each of a stream's. */
+bool api_may(const struct api_call *call, enum api_scope scope, struct str integration);
+/* The same, answering the call with a 403 that says what is missing; the call is then gone. */
+bool api_may_or_reply(struct api_call *call, enum api_scope scope, struct str integration);
+/* What calling an action wants: read when it changes nothing, else submit. */
+enum api_scope api_action_scope(const struct plugin_action *action);
 
 /* ---- answers (api_reply.c) ---- */
 

@@ -27,6 +27,8 @@ static void list_with(struct api_call *call, const struct api_counts *counts)
     for (size_t i = 0; i < engine_integration_count(call->engine); i++) {
         struct engine_integration integration;
         engine_integration_at(call->engine, i, &integration);
+        if (!api_may(call, API_READ, str_of(integration.name)))
+            continue;
         put_one(&body, &integration, counts);
     }
     buf_puts(&body, "],\"next\":null}\n");
@@ -42,15 +44,16 @@ void api_integrations_list(struct api_call *call)
 void api_reply_no_integration(struct api_call *call, const char *name)
 {
     const char *names[64];
-    size_t count = engine_integration_count(call->engine);
+    size_t count = 0;
     _buf_ struct buf known = {0};
 
-    count = count < 64 ? count : 64;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < engine_integration_count(call->engine) && count < 64; i++) {
         struct engine_integration integration;
         engine_integration_at(call->engine, i, &integration);
-        names[i] = integration.name;
-        buf_printf(&known, "%s%s", i > 0 ? ", " : "", integration.name);
+        if (!api_may(call, API_READ, str_of(integration.name)))
+            continue;
+        buf_printf(&known, "%s%s", count > 0 ? ", " : "", integration.name);
+        names[count++] = integration.name;
     }
     const char *near = str_nearest(name, names, count);
     if (near != NULL)
@@ -91,6 +94,8 @@ void api_integrations_health(struct api_call *call)
     for (size_t i = 0; i < engine_integration_count(call->engine); i++) {
         struct engine_integration integration;
         engine_integration_at(call->engine, i, &integration);
+        if (!api_may(call, API_READ, str_of(integration.name)))
+            continue;
         bool is_well = integration.is_well;
         enabled += integration.is_enabled;
         well += integration.is_enabled && is_well;

@@ -48,7 +48,7 @@ static void put_operation(struct buf *out, const struct api_route *route)
                                                          : "\"post\":{");
     put_operation_id(out, route);
     json_put_member(out, "summary", str_of(route->help));
-    json_put_member(out, "x-scope", str_of(route->scope));
+    json_put_member(out, "x-scope", str_of(api_scope_name(route->scope)));
     buf_puts(out, ",\"parameters\":[");
     if (strstr(route->path, "{id}") != NULL)
         put_parameter(out, STR("id"), "path");

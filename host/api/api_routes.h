@@ -5,6 +5,7 @@
 #define API_ROUTES_H
 
 #include "api/api_call.h"
+#include "api/api_scope.h"
 
 #include <stddef.h>
 
@@ -12,7 +13,7 @@ struct api_route {
     const char *method;
     const char *path; /* "{id}" stands for one segment, and so does a "{name}" behind it */
     api_handler_fn handler;
-    const char *scope;     /* what a token must allow: read, write or operate */
+    enum api_scope scope;  /* what one must be allowed; at {id} where that is an integration */
     const char *arguments; /* names of query arguments, separated by ',' */
     const char *help;      /* one line */
 };
@@ -26,6 +27,8 @@ const struct api_route *api_route_find(struct str method, struct str path, struc
                                        struct buf *out_allow);
 /* The raw {name} segment of a path that this row serves; STR_NONE when the row has none. */
 struct str api_route_name(const struct api_route *route, struct str path);
+/* Is {id} of this row an integration? Then its scope is asked for there. */
+bool api_route_is_of_integration(const struct api_route *route);
 /* The path that was perhaps meant, or NULL. */
 const char *api_route_nearest(struct str path);
 

@@ -95,9 +95,10 @@ static void every_row_is_whole(void **state)
         assert_non_null(route->arguments);
         assert_true(route->help != NULL && strlen(route->help) > 10);
         assert_int_not_equal(route->help[strlen(route->help) - 1], '.');
-        assert_true(strcmp(route->scope, "read") == 0 || strcmp(route->scope, "write") == 0 ||
-                    strcmp(route->scope, "operate") == 0);
-        assert_true((strcmp(route->method, "GET") == 0) == (strcmp(route->scope, "read") == 0));
+        assert_true(route->scope >= API_OPEN && route->scope <= API_MANAGE);
+        /* What looks only is no more than read, what does not is never read alone. */
+        assert_true(strcmp(route->method, "GET") != 0 || route->scope <= API_READ);
+        assert_true(strcmp(route->method, "GET") == 0 || route->scope != API_READ);
         for (size_t j = 0; j < i; j++)
             assert_false(strcmp(api_routes[j].path, route->path) == 0 &&
                          strcmp(api_routes[j].method, route->method) == 0);
@@ -152,6 +153,19 @@ static void a_path_may_have_a_name_behind_its_id(void **state)
     buf_finish(&allow);
 }
 
+/* Who may use one integration may not do so at others: the row must tell which one it is for. */
+static void knows_the_rows_of_integrations(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < api_route_count; i++) {
+        const struct api_route *route = &api_routes[i];
+        bool has_id = strstr(route->path, "{id}") != NULL;
+        bool is_of_another_noun = strstr(route->path, "/entities/{id}") != NULL ||
+                                  strstr(route->path, "/submissions/{id}") != NULL;
+        assert_int_equal(api_route_is_of_integration(route), has_id && !is_of_another_noun);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -162,6 +176,7 @@ int main(void)
         cmocka_unit_test(every_row_is_whole),
         cmocka_unit_test(every_row_can_be_reached),
         cmocka_unit_test(decodes_percent_escapes),
+        cmocka_unit_test(knows_the_rows_of_integrations),
         cmocka_unit_test(a_path_may_have_a_name_behind_its_id),
     };
 
