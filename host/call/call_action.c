@@ -4,19 +4,10 @@
  * has held the arguments against the declaration; here only their types are looked at again. */
 #include "call/call_server.h"
 
-#include <ffi.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-/* self before the parameters, out and err behind them. */
-enum { AROUND = 3, NAME_MAX_BYTES = 48 };
-
-struct call_action {
-    tenon_action declared; /* our copy */
-    uint32_t count;        /* of parameters */
-    ffi_cif cif;
-    ffi_type *types[WIRE_PARAMETERS_MAX + AROUND];
-};
+enum { AROUND = CALL_AROUND, NAME_MAX_BYTES = 48 };
 
 static ffi_type *type_of(char letter)
 {
@@ -57,6 +48,18 @@ static int prepare(struct call_action *action)
                : -1;
 }
 
+const char *call_action_prepare(struct call_action *action)
+{
+    const tenon_action *declared = &action->declared;
+
+    if (declared->name == NULL || declared->name[0] == '\0' ||
+        strlen(declared->name) > NAME_MAX_BYTES)
+        return "has no name, or one above 48 bytes";
+    if (declared->signature == NULL || declared->parameters == NULL || prepare(action) < 0)
+        return "has a signature that this host cannot call";
+    return NULL;
+}
+
 static int refuse(char words[CALL_WORDS_MAX], size_t at, const char *name, const char *what)
 {
     snprintf(words, CALL_WORDS_MAX, "action %zu (%.48s) %s; declare it with TENON_ACTION", at + 1,
@@ -72,13 +75,9 @@ static int prepare_one(const tenon_plugin *plugin, size_t at, struct call_action
     tenon_action *declared = &action->declared;
 
     memcpy(declared, (const char *)plugin->actions + at * stride, size);
-    if (declared->name == NULL || declared->name[0] == '\0' ||
-        strlen(declared->name) > NAME_MAX_BYTES || declared->function == NULL)
-        return refuse(words, at, declared->name,
-                      "has no name, a name above 48 bytes, or no function");
-    if (declared->signature == NULL || declared->parameters == NULL || prepare(action) < 0)
-        return refuse(words, at, declared->name, "has a signature that this host cannot call");
-    return 0;
+    const char *problem =
+        declared->function == NULL ? "has no function" : call_action_prepare(action);
+    return problem == NULL ? 0 : refuse(words, at, declared->name, problem);
 }
 
 int call_action_prepare_all(struct call_server *server, char words[CALL_WORDS_MAX])
@@ -111,20 +110,25 @@ static tenon_str text_or_empty(const char *text)
     return tenon_text(text != NULL ? text : "");
 }
 
+void call_action_declare_one(const struct call_action *action, struct wire_declared *out)
+{
+    const tenon_action *declared = &action->declared;
+
+    *out = (struct wire_declared){
+        .flags = declared->flags,
+        .name = tenon_text(declared->name),
+        .help = text_or_empty(declared->help),
+        .signature = tenon_text(declared->signature),
+        .parameters = tenon_text(declared->parameters),
+        .details = text_or_empty(declared->details),
+    };
+}
+
 void call_action_declare(const struct call_server *server, struct wire_facts *facts)
 {
     facts->action_count = (uint32_t)server->plugin.n_actions;
-    for (uint32_t i = 0; i < facts->action_count; i++) {
-        const tenon_action *declared = &server->actions[i].declared;
-        facts->actions[i] = (struct wire_declared){
-            .flags = declared->flags,
-            .name = tenon_text(declared->name),
-            .help = text_or_empty(declared->help),
-            .signature = tenon_text(declared->signature),
-            .parameters = tenon_text(declared->parameters),
-            .details = text_or_empty(declared->details),
-        };
-    }
+    for (uint32_t i = 0; i < facts->action_count; i++)
+        call_action_declare_one(&server->actions[i], &facts->actions[i]);
 }
 
 const struct call_action *call_action_find(const struct call_server *server, tenon_str name)
@@ -189,8 +193,12 @@ void call_action(struct call_thread *thread, struct call_instance *instance,
     struct wire_out result = {0};
     struct call_sink sink;
 
-    const struct call_action *action =
-        wire_get_action(in, &order) < 0 ? NULL : call_action_find(thread->server, order.name);
+    const struct call_action *action = NULL;
+    if (wire_get_action(in, &order) == 0) {
+        action = call_actions_find(instance, order.name);
+        if (action == NULL)
+            action = call_action_find(thread->server, order.name);
+    }
     if (action == NULL || !fits(action, &order)) {
         call_send_refusal(thread, header, TENON_E_VALIDATION,
                           "no such action in this plugin, or arguments of other types");
@@ -198,7 +206,10 @@ void call_action(struct call_thread *thread, struct call_instance *instance,
     }
     call_sink_init(&sink, &result, WIRE_PAYLOAD_MAX);
     call_mark(thread, WIRE_AT_ACTION, UINT32_MAX);
-    int32_t code = call_action_invoke(action, instance->self, order.arguments, &sink.sink, &err);
+    int32_t code =
+        action->declared.function != NULL
+            ? call_action_invoke(action, instance->self, order.arguments, &sink.sink, &err)
+            : call_actions_invoke(action, instance, &order, &sink.sink, &err);
     call_mark(thread, WIRE_AT_NONE, UINT32_MAX);
     if (code != TENON_OK)
         call_send_result(thread, header, WIRE_AT_ACTION, code, &err);

@@ -119,8 +119,21 @@ void call_create(struct call_server *server, const struct wire_header *header, s
         code = plugin->create(&instance->host, create.name, create.settings, &instance->self, &err);
         call_mark(thread, WIRE_AT_NONE, UINT32_MAX);
     }
+    enum wire_callback at = WIRE_AT_CREATE;
+    if (code == TENON_OK && server->own_actions.declare != NULL) {
+        at = WIRE_AT_DECLARE;
+        code = call_actions_declare(thread, instance, &err);
+        if (code != TENON_OK && plugin->destroy != NULL) {
+            call_mark(thread, WIRE_AT_DESTROY, UINT32_MAX);
+            plugin->destroy(instance->self);
+            call_mark(thread, WIRE_AT_NONE, UINT32_MAX);
+        }
+    }
     instance->is_created = code == TENON_OK;
-    call_send_result(thread, header, WIRE_AT_CREATE, code, &err);
+    if (code == TENON_OK && instance->own_actions != NULL)
+        call_actions_send(thread, instance, header);
+    else
+        call_send_result(thread, header, at, code, &err);
 }
 
 /* Takes the next order of the instance's queue; NULL at the end. */
@@ -245,6 +258,8 @@ void call_close(struct call_thread *thread, struct call_instance *instance, uint
     }
     call_mark(thread, WIRE_AT_NONE, UINT32_MAX);
     instance->is_created = false;
+    call_actions_destroy(instance->own_actions);
+    instance->own_actions = NULL;
     call_job_drop_all(thread->server, instance);
 }
 

@@ -97,7 +97,9 @@ static int copy_tables(struct call_server *server, char words[CALL_WORDS_MAX])
         copy_table(&server->submitter, sizeof server->submitter, plugin->submitter);
     if (check_selectors(plugin, words) < 0)
         return -1;
-    return call_action_prepare_all(server, words);
+    if (call_action_prepare_all(server, words) < 0)
+        return -1;
+    return call_actions_load(server, words);
 }
 
 static int greet(struct call_server *server, tenon_entry_fn entry, const struct wire_load *load,
@@ -173,7 +175,8 @@ static void send_facts(struct call_server *server, const struct wire_header *hea
                (server->client.test ? WIRE_HAS_TEST : 0u) |
                (server->client.reconcile ? WIRE_HAS_RECONCILE : 0u) |
                (server->client.judge_reconcile ? WIRE_HAS_JUDGE_RECONCILE : 0u) |
-               (server->submitter.submit ? WIRE_HAS_SUBMITTER : 0u),
+               (server->submitter.submit ? WIRE_HAS_SUBMITTER : 0u) |
+               (server->own_actions.declare ? WIRE_HAS_ACTIONS : 0u),
         .batch_max = plugin->batch_max,
         .flags = plugin->flags,
         .confinement = tenon_text(confinement),

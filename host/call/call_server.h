@@ -8,6 +8,9 @@
 
 #include "call/call.h"
 
+#include <tenon/actions.h>
+
+#include <ffi.h>
 #include <pthread.h>
 
 struct call_server;
@@ -60,6 +63,7 @@ struct call_instance {
     void *self;
     _Atomic bool is_created;
     bool is_active;
+    struct call_own_actions *own_actions; /* NULL: none but the plugin's */
     tenon_host host; /* never freed while the process lives: a late thread of the plugin may still
                         hold it */
     /* With TENON_PER_INTEGRATION: */
@@ -85,7 +89,17 @@ struct call_job {
     bool is_submitting, is_completed;
 };
 
-struct call_action; /* call_action.c: an action and how it is called */
+/* An action and how it is called. self comes before the parameters, out and err behind them. */
+enum { CALL_AROUND = 3 };
+struct call_action {
+    tenon_action declared; /* our copy; function NULL: run by the capability's call() */
+    uint32_t count;        /* of parameters */
+    uint32_t index;        /* among the integration's own */
+    ffi_cif cif;
+    ffi_type *types[WIRE_PARAMETERS_MAX + CALL_AROUND];
+};
+
+struct call_own_actions; /* call_actions.c: those of one integration */
 
 struct call_server {
     struct call_options options;
@@ -97,6 +111,7 @@ struct call_server {
     tenon_client client;
     tenon_submitter submitter;
     struct call_action *actions; /* as many as plugin.n_actions; never freed, like the plugin */
+    tenon_actions own_actions;   /* its capability; zero: the plugin has none */
     bool is_loaded;
     struct call_instance *instances; /* serving thread only */
     pthread_mutex_t send_lock;
@@ -170,12 +185,30 @@ void call_judge(struct call_thread *thread, struct call_instance *instance,
 /* Looks at the plugin's actions and prepares their calls. Negative with words. */
 int call_action_prepare_all(struct call_server *server, char words[CALL_WORDS_MAX]);
 void call_action_declare(const struct call_server *server, struct wire_facts *facts);
+/* Prepares the call of an action whose `declared` is filled, all texts there. NULL, or what is
+ * wrong with it (static). */
+const char *call_action_prepare(struct call_action *action);
+void call_action_declare_one(const struct call_action *action, struct wire_declared *out);
 const struct call_action *call_action_find(const struct call_server *server, tenon_str name);
 /* The arguments must be of the action's signature. The function's own status. */
 int32_t call_action_invoke(const struct call_action *action, void *self,
                            const struct wire_argument *arguments, tenon_sink *out, tenon_err *err);
 void call_action(struct call_thread *thread, struct call_instance *instance,
                  const struct wire_header *header, struct wire_in *in);
+
+/* call_actions.c */
+/* Reads the capability "tenon.actions/1". Negative with words. */
+int call_actions_load(struct call_server *server, char words[CALL_WORDS_MAX]);
+/* Asks a new instance for the actions of its own. The status of its declare(), with err's words. */
+int32_t call_actions_declare(struct call_thread *thread, struct call_instance *instance,
+                             tenon_err *err);
+/* Answers WIRE_CREATE with what was declared. */
+void call_actions_send(struct call_thread *thread, const struct call_instance *instance,
+                       const struct wire_header *to);
+void call_actions_destroy(struct call_own_actions *own); /* NULL allowed */
+const struct call_action *call_actions_find(const struct call_instance *instance, tenon_str name);
+int32_t call_actions_invoke(const struct call_action *action, const struct call_instance *instance,
+                            const struct wire_action *order, tenon_sink *out, tenon_err *err);
 
 /* call_batch.c */
 struct call_batch *call_batch_get(struct call_thread *thread, uint32_t count); /* NULL: no memory */

@@ -237,8 +237,8 @@ struct plugin_action {
     size_t parameter_count;
     struct plugin_parameter parameters[PLUGIN_PARAMETERS_MAX];
 };
-/* What the plugin declares, once its worker has loaded it; NULL and 0 before. Borrowed from the
- * instance. */
+/* What the plugin declares, once its worker has loaded it, and the integration by itself, once it
+ * was created; NULL and 0 before. Borrowed until the next loop round. */
 const struct plugin_action *plugin_instance_actions(const struct plugin_instance *instance,
                                                     size_t *out_count);
 /* Calls one with `arguments`, a JSON object or nothing, which are held against the declaration

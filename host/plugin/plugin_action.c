@@ -111,22 +111,32 @@ static int read_action(const struct wire_declared *declared, struct plugin_actio
     return 0;
 }
 
-struct plugin_action *plugin_action_read(const struct wire_facts *facts, struct err *err)
+static const struct plugin_action *find_action(const struct plugin_action *actions, size_t count,
+                                               struct str name)
 {
-    struct plugin_action *actions = calloc(facts->action_count + 1, sizeof *actions);
+    for (size_t i = 0; i < count; i++)
+        if (str_equals(actions[i].name, name))
+            return &actions[i];
+    return NULL;
+}
+
+struct plugin_action *plugin_action_read(const struct wire_declared *declared, uint32_t count,
+                                         size_t before, struct err *err)
+{
+    struct plugin_action *actions = calloc(before + count + 1, sizeof *actions);
 
     if (actions == NULL) {
         err_set(err, -ENOMEM, "no memory for the plugin's actions");
         return NULL;
     }
-    for (uint32_t i = 0; i < facts->action_count; i++) {
-        bool is_read = read_action(&facts->actions[i], &actions[i], err) == 0;
-        for (uint32_t n = 0; is_read && n < i; n++)
-            if (str_equals(actions[n].name, actions[i].name))
-                is_read = err_set(err, E_SYNTAX, "it stands there twice") == 0;
+    for (uint32_t i = 0; i < count; i++) {
+        struct plugin_action *action = &actions[before + i];
+        bool is_read = read_action(&declared[i], action, err) == 0;
+        if (is_read && find_action(&actions[before], i, action->name) != NULL)
+            is_read = err_set(err, E_SYNTAX, "it stands there twice") == 0;
         if (!is_read) {
-            (void)err_prefix(err, "action %u of %u ('%.48s'): ", i + 1, facts->action_count,
-                             facts->actions[i].name.ptr); /* the status is read from err */
+            (void)err_prefix(err, "action %u of %u ('%.48s'): ", i + 1, count,
+                             declared[i].name.ptr); /* the status is read from err */
             free(actions);
             return NULL;
         }
@@ -134,13 +144,70 @@ struct plugin_action *plugin_action_read(const struct wire_facts *facts, struct 
     return actions;
 }
 
+/* The worker's actions go before the instance's own. */
+static int take_declared(struct plugin_instance *instance, const struct wire_actions *told,
+                         struct err *err)
+{
+    const struct plugin_worker *worker = instance->worker;
+    size_t before = worker->facts.action_count;
+    struct plugin_action *actions = plugin_action_read(told->actions, told->count, before, err);
+
+    if (actions == NULL)
+        return err->code;
+    if (before > 0)
+        memcpy(actions, worker->actions, before * sizeof *actions);
+    for (size_t i = 0; i < told->count; i++) {
+        if (find_action(actions, before, actions[before + i].name) == NULL)
+            continue;
+        (void)err_set(err, E_SYNTAX, "action '%.*s': the plugin has one of this name already",
+                      STR_ARG(actions[before + i].name)); /* its code is returned */
+        free(actions);
+        return E_SYNTAX;
+    }
+    free(instance->actions);
+    instance->actions = actions;
+    instance->action_count = before + told->count;
+    return 0;
+}
+
+int plugin_action_take(struct plugin_instance *instance, const struct wire_in *in, struct err *err)
+{
+    struct wire_actions told;
+    size_t len = in->rest;
+
+    /* After a restart the same settings make the same actions. */
+    if (instance->actions != NULL && len == instance->action_bytes_len &&
+        memcmp(in->at, instance->action_bytes, len) == 0)
+        return 0;
+    char *bytes = malloc(len + 1);
+    if (bytes == NULL)
+        return err_set(err, -ENOMEM, "no memory for the integration's actions");
+    memcpy(bytes, in->at, len);
+    struct wire_in own = {bytes, len, false};
+    int status = wire_get_actions(&own, &told) < 0
+                     ? err_set(err, -EPROTO, "its actions cannot be read")
+                     : take_declared(instance, &told, err);
+    if (status < 0) {
+        free(bytes);
+        return status;
+    }
+    free(instance->action_bytes);
+    instance->action_bytes = bytes;
+    instance->action_bytes_len = len;
+    return 0;
+}
+
 const struct plugin_action *plugin_instance_actions(const struct plugin_instance *instance,
                                                     size_t *out_count)
 {
     const struct plugin_worker *worker = instance->worker;
 
-    *out_count = worker != NULL && worker->has_facts ? worker->facts.action_count : 0;
-    return *out_count > 0 ? worker->actions : NULL;
+    bool is_own = worker != NULL && instance->actions != NULL;
+
+    *out_count = is_own                                ? instance->action_count
+                 : worker != NULL && worker->has_facts ? worker->facts.action_count
+                                                       : 0;
+    return *out_count == 0 ? NULL : is_own ? instance->actions : worker->actions;
 }
 
 /* ---- arguments ---- */
@@ -340,10 +407,17 @@ static const struct plugin_action *find(const struct plugin_instance *instance, 
     size_t count;
     const struct plugin_action *actions = plugin_instance_actions(instance, &count);
 
-    for (size_t i = 0; i < count; i++)
-        if (str_equals(actions[i].name, name))
-            return &actions[i];
-    return NULL;
+    return find_action(actions, count, name);
+}
+
+/* Whether all of its actions have been told. */
+static bool is_declared(const struct plugin_instance *instance)
+{
+    const struct plugin_worker *worker = instance->worker;
+
+    return worker->has_facts &&
+           (!(worker->facts.has & WIRE_HAS_ACTIONS) || instance->actions != NULL ||
+            instance->state == INSTANCE_ACTIVATING || instance->state == INSTANCE_ACTIVE);
 }
 
 void plugin_action(struct plugin_instance *instance, struct str name, struct str arguments,
@@ -359,7 +433,7 @@ void plugin_action(struct plugin_instance *instance, struct str name, struct str
         return;
     const struct plugin_action *action = find(instance, name);
     if (action == NULL) {
-        bool is_loaded = instance->worker->has_facts;
+        bool is_loaded = is_declared(instance);
         refuse(instance, is_loaded ? PLUGIN_FAILED : PLUGIN_UNAVAILABLE,
                is_loaded ? TENON_E_UNSUPPORTED : TENON_E_CONNECTION,
                is_loaded ? "the plugin has no action of this name"

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 struct plugin_call *plugin_call_make_with(struct plugin_instance *instance, enum wire_op op,
@@ -443,7 +444,8 @@ static void on_facts(struct plugin_worker *worker, struct plugin_call *call, str
         return;
     }
     struct err err = {0};
-    struct plugin_action *actions = worker->has_facts ? NULL : plugin_action_read(&facts, &err);
+    struct plugin_action *actions =
+        worker->has_facts ? NULL : plugin_action_read(facts.actions, facts.action_count, 0, &err);
     leave_flight(worker, call);
     free(call);
     if (err.code < 0) {
@@ -462,6 +464,25 @@ static void on_facts(struct plugin_worker *worker, struct plugin_call *call, str
         worker->has_facts = true;
     }
     plugin_worker_loaded(worker);
+}
+
+/* create went well, and told the integration's own actions. */
+static void on_actions(struct plugin_worker *worker, struct plugin_call *call,
+                       const struct wire_in *in)
+{
+    struct wire_status status = {.callback = WIRE_AT_DECLARE, .message = {"", 0}};
+    struct err err = {0};
+
+    if (plugin_action_take(call->instance, in, &err) == -EPROTO) {
+        plugin_worker_kill(worker, PLUGIN_GARBLED, call->id, err.text);
+        return;
+    }
+    if (err.code < 0) {
+        status.code = err.code == -ENOMEM ? TENON_E_NO_MEMORY : TENON_E_VALIDATION;
+        status.message = tenon_text(err.text);
+    }
+    leave_flight(worker, call);
+    finish_lifecycle(worker, call, &status);
 }
 
 static void on_pending(struct plugin_worker *worker, struct plugin_call *call)
@@ -532,6 +553,8 @@ void plugin_call_frame(struct plugin_worker *worker, const struct wire_header *h
         on_result(worker, call, in);
     else if (is_known && header->op == WIRE_FACTS && call->op == WIRE_LOAD)
         on_facts(worker, call, in);
+    else if (is_known && header->op == WIRE_ACTIONS && call->op == WIRE_CREATE)
+        on_actions(worker, call, in);
     else if (is_known && header->op == WIRE_PENDING)
         on_pending(worker, call);
     else

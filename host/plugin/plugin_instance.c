@@ -209,6 +209,8 @@ static void instance_free(struct plugin_instance *instance)
 {
     free(instance->name);
     free(instance->settings_json);
+    free(instance->actions);
+    free(instance->action_bytes);
     free(instance);
 }
 

@@ -64,6 +64,11 @@ struct plugin_instance {
     plugin_opened_fn opened; /* NULL once it was told */
     void *user;
     struct plugin_facts facts;
+    /* When it has actions of its own: the worker's, then those; texts in the worker's facts_bytes
+     * and in action_bytes. */
+    struct plugin_action *actions;
+    size_t action_count, action_bytes_len;
+    char *action_bytes;
     char words[PLUGIN_WORDS_MAX];
     uint64_t calls;
     unsigned in_hand, pending;
@@ -229,9 +234,13 @@ static inline bool plugin_call_is_lifecycle(const struct plugin_call *call)
 }
 
 /* plugin_action.c */
-/* The declarations of what a worker has loaded, as many as facts say; NULL with the reason when one
- * makes no sense. `facts` stays where it is. */
-struct plugin_action *plugin_action_read(const struct wire_facts *facts, struct err *err);
+/* What was declared, behind room for `before` actions; NULL with the reason when one makes no
+ * sense. The texts stay where they are. */
+struct plugin_action *plugin_action_read(const struct wire_declared *declared, uint32_t count,
+                                         size_t before, struct err *err);
+/* WIRE_ACTIONS of an instance. 0; -ENOMEM; E_SYNTAX: a declaration makes no sense; -EPROTO: these
+ * are not the bytes of any. On failure the instance's actions are as before. */
+int plugin_action_take(struct plugin_instance *instance, const struct wire_in *in, struct err *err);
 /* Holds arguments against the declaration and fills the order. Texts of `out` point into
  * `arguments`, the declaration or `texts`. 0, or -EINVAL with what was expected and what came. */
 int plugin_action_fill(const struct plugin_action *action, struct str arguments,

@@ -27,7 +27,7 @@ enum {
 enum wire_op {
     WIRE_GREETING = 1, /* worker -> host, once, before anything else */
     WIRE_LOAD,         /* confine, dlopen, greet; answered by WIRE_FACTS or WIRE_STATUS */
-    WIRE_CREATE,       /* validate and create */
+    WIRE_CREATE,       /* validate and create; answered by WIRE_STATUS or WIRE_ACTIONS */
     WIRE_ACTIVATE,
     WIRE_CLOSE,   /* deactivate and destroy */
     WIRE_DELIVER, /* answered by WIRE_OUTCOMES, maybe after WIRE_PENDING */
@@ -41,6 +41,8 @@ enum wire_op {
     WIRE_LOG,
     WIRE_ACTION, /* answered by WIRE_RESULT, or by WIRE_STATUS when it failed */
     WIRE_RESULT,
+    WIRE_ACTIONS, /* answers WIRE_CREATE when it went well and the integration has actions of its
+                     own */
     WIRE_OP_END,
 };
 

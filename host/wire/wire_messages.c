@@ -25,6 +25,7 @@ const char *wire_callback_name(uint32_t callback)
         [WIRE_AT_RECONCILE] = "reconcile",
         [WIRE_AT_JUDGE_RECONCILE] = "judge_reconcile",
         [WIRE_AT_ACTION] = "action",
+        [WIRE_AT_DECLARE] = "declare",
     };
 
     return callback < WIRE_AT_END ? names[callback] : "?";
@@ -132,6 +133,23 @@ int wire_get_facts(struct wire_in *in, struct wire_facts *out)
     if (out->action_count > WIRE_ACTIONS_MAX)
         return -1;
     for (uint32_t i = 0; i < out->action_count; i++)
+        get_declared(in, &out->actions[i]);
+    return done(in);
+}
+
+void wire_put_actions(struct wire_out *out, const struct wire_actions *actions)
+{
+    wire_out_u32(out, actions->count);
+    for (uint32_t i = 0; i < actions->count; i++)
+        put_declared(out, &actions->actions[i]);
+}
+
+int wire_get_actions(struct wire_in *in, struct wire_actions *out)
+{
+    out->count = wire_in_count(in, 4 + 5 * 5);
+    if (out->count > WIRE_ACTIONS_MAX)
+        return -1;
+    for (uint32_t i = 0; i < out->count; i++)
         get_declared(in, &out->actions[i]);
     return done(in);
 }

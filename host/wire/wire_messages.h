@@ -40,6 +40,7 @@ enum wire_callback {
     WIRE_AT_RECONCILE,
     WIRE_AT_JUDGE_RECONCILE,
     WIRE_AT_ACTION,
+    WIRE_AT_DECLARE,
     WIRE_AT_END,
 };
 struct wire_place {
@@ -90,6 +91,7 @@ enum {
     WIRE_HAS_TEST = 32,
     WIRE_HAS_RECONCILE = 64,
     WIRE_HAS_JUDGE_RECONCILE = 128,
+    WIRE_HAS_ACTIONS = 256, /* of an integration's own: they come with its WIRE_CREATE */
 };
 /* An action as it is declared: tenon_action without its function. */
 struct wire_declared {
@@ -108,6 +110,14 @@ struct wire_facts {
 };
 void wire_put_facts(struct wire_out *out, const struct wire_facts *facts);
 int wire_get_facts(struct wire_in *in, struct wire_facts *out);
+
+/* WIRE_ACTIONS: what one integration has besides its plugin's. */
+struct wire_actions {
+    uint32_t count;
+    struct wire_declared actions[WIRE_ACTIONS_MAX];
+};
+void wire_put_actions(struct wire_out *out, const struct wire_actions *actions);
+int wire_get_actions(struct wire_in *in, struct wire_actions *out);
 
 /* WIRE_CREATE. */
 struct wire_create {

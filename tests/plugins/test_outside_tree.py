@@ -118,7 +118,7 @@ def test_line_budget_holds(name):
 
 @pytest.mark.parametrize("compiler", [name for name in ("gcc", "clang") if shutil.which(name)])
 @pytest.mark.parametrize("standard", STANDARDS)
-@pytest.mark.parametrize("header", ["tenon/tenon.h", "tenon/json.h"])
+@pytest.mark.parametrize("header", ["tenon/tenon.h", "tenon/json.h", "tenon/actions.h"])
 def test_header_compiles_alone(header, standard, compiler, tmp_path):
     source = tmp_path / "alone.c"
     source.write_text(

@@ -25,7 +25,7 @@ static void declared(struct wire_in in)
 
     if (wire_get_facts(&in, &facts) < 0)
         return;
-    struct plugin_action *actions = plugin_action_read(&facts, &err);
+    struct plugin_action *actions = plugin_action_read(facts.actions, facts.action_count, 0, &err);
     for (uint32_t i = 0; actions != NULL && i < facts.action_count; i++) {
         _buf_ struct buf texts = {0};
         touch(actions[i].help);
@@ -36,6 +36,21 @@ static void declared(struct wire_in in)
             touch(plugin_text(order.arguments[n].text));
     }
     free(actions);
+}
+
+static void own_declared(struct wire_in in)
+{
+    struct plugin_worker worker = {.has_facts = true};
+    struct plugin_instance instance = {.worker = &worker};
+    struct err err = {0};
+    size_t count;
+
+    (void)plugin_action_take(&instance, &in, &err);
+    const struct plugin_action *actions = plugin_instance_actions(&instance, &count);
+    for (size_t i = 0; i < count; i++)
+        touch(actions[i].help);
+    free(instance.actions);
+    free(instance.action_bytes);
 }
 
 static void host_side(const struct wire_header *header, struct wire_in in)
@@ -55,6 +70,8 @@ static void host_side(const struct wire_header *header, struct wire_in in)
 
     if (header->op == WIRE_FACTS)
         declared(in);
+    if (header->op == WIRE_ACTIONS)
+        own_declared(in);
     if (header->op == WIRE_STATUS && wire_get_status(&copy, &status) == 0)
         touch(plugin_text(status.message));
     else if (header->op == WIRE_FACTS && wire_get_facts(&copy, &facts) == 0)

@@ -153,6 +153,16 @@ static void an_action_and_its_declaration_come_through(void **state)
     assert_int_equal(told.actions[0].flags, 3);
     REFUSES_EVERY_PREFIX(&out, struct wire_facts, wire_get_facts);
     wire_out_clear(&out);
+    struct wire_actions own = {.count = 1};
+    struct wire_actions own_told;
+    own.actions[0] = facts.actions[0];
+    wire_put_actions(&out, &own);
+    in = whole(&out);
+    assert_int_equal(wire_get_actions(&in, &own_told), 0);
+    assert_int_equal(own_told.count, 1);
+    assert_string_equal(own_told.actions[0].signature.ptr, "Id");
+    REFUSES_EVERY_PREFIX(&out, struct wire_actions, wire_get_actions);
+    wire_out_clear(&out);
     wire_put_action(&out, &action);
     in = whole(&out);
     assert_int_equal(wire_get_action(&in, &got), 0);
