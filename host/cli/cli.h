@@ -42,10 +42,11 @@ struct cli {
         const char *name, *value; /* value "" for a flag */
     } given[CLI_OPTIONS_MAX];
     size_t given_count;
-    bool is_json;      /* --json */
-    bool is_coloured;  /* standard output is a terminal that wants colour */
-    size_t width;      /* of the terminal; 0: no limit */
-    struct buf socket; /* resolved at the first call */
+    bool is_json;       /* --json */
+    bool is_coloured;   /* standard output is a terminal that wants colour */
+    size_t width;       /* of the terminal; 0: no limit */
+    struct buf socket;  /* resolved at the first call */
+    int64_t timeout_ms; /* of one exchange; 0: as long as a large import may take */
 };
 
 extern const struct cli_command cli_commands[];

@@ -74,7 +74,7 @@ int cli_exchange(struct cli *cli, const char *method, struct str path, const cha
         .method = method,
         .content_type = content_type,
         .body = body,
-        .timeout_ms = TIMEOUT_MS,
+        .timeout_ms = cli->timeout_ms > 0 ? cli->timeout_ms : TIMEOUT_MS,
     };
     status = http_call(&call, &out->status, &out->body, err);
     if (status < 0)

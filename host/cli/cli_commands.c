@@ -207,5 +207,11 @@ const struct cli_command cli_commands[] = {
     {"config example", "[PLUGIN]", NULL, CLI_OFFLINE, cli_config_example,
      "Print a commented ini for a plugin, or tenon.ini",
      "For example: tenon config example webhook > conf.d/my-hook.ini"},
+    {"completion", "bash|zsh", NULL, CLI_OFFLINE, cli_completion_script,
+     "Print the completion for a shell",
+     "Installed with tenon. To try it: source <(tenon completion bash). The script asks this "
+     "program for the\nwords; names come from the daemon, or from conf.d when none answers."},
+    {"completion words", "[WORD...]", NULL, CLI_EITHER, cli_completion_words,
+     "Print what could stand in the place of the last word", "What the completion scripts ask."},
 };
 const size_t cli_command_count = sizeof(cli_commands) / sizeof(cli_commands[0]);

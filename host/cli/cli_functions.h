@@ -44,6 +44,10 @@ int cli_action_list(struct cli *cli);
 int cli_action_show(struct cli *cli);
 int cli_action_call(struct cli *cli);
 
+/* cli_completion.c */
+int cli_completion_script(struct cli *cli);
+int cli_completion_words(struct cli *cli);
+
 /* cli_reload.c */
 int cli_reload(struct cli *cli);
 
