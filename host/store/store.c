@@ -10,6 +10,7 @@
 #include "store/store_group.h"
 #include "store/store_job.h"
 #include "store/store_upkeep.h"
+#include "store/store_watch.h"
 
 #include <pthread.h>
 
@@ -41,6 +42,7 @@ struct store {
     struct op_queue new_writes;
     uint64_t new_weight, new_puts;
     struct loop_task hand_over;
+    struct store_watcher watcher; /* the loop's, too */
 
     pthread_mutex_t lock;
     pthread_cond_t has_writes;
@@ -57,6 +59,13 @@ struct store {
     bool is_closing;
     struct store_figures figures;
 };
+
+static void end_op(struct store *store, struct store_op *op)
+{
+    if (store->watcher.kinds != 0)
+        store_watcher_tell(&store->watcher, op);
+    op->done(op);
+}
 
 /* [loop] */
 static void deliver(struct loop_message *message)
@@ -76,7 +85,7 @@ static void deliver(struct loop_message *message)
     store->finished = (struct op_queue){NULL, NULL};
     pthread_mutex_unlock(&store->lock);
     while ((op = op_queue_take(&finished)) != NULL)
-        op->done(op);
+        end_op(store, op);
 }
 
 /* One message for the whole list, and none while one is already on its way. */
@@ -414,7 +423,7 @@ static void deliver_rest(struct store *store)
         pthread_mutex_unlock(&store->lock);
         if (op == NULL)
             return;
-        op->done(op);
+        end_op(store, op);
     }
 }
 
@@ -472,7 +481,19 @@ void store_put(struct store *store, struct store_put *put)
 
 void store_relate(struct store *store, struct store_relate *relate)
 {
+    relate->last_seq = 0;
     submit(store, &relate->op, OP_RELATE);
+}
+
+void store_publish(struct store *store, struct store_publish *publish)
+{
+    publish->last_seq = 0;
+    submit(store, &publish->op, OP_PUBLISH);
+}
+
+void store_watch(struct store *store, unsigned kinds, store_signal_fn fn, void *user)
+{
+    store->watcher = (struct store_watcher){kinds, fn, user};
 }
 
 void store_integration(struct store *store, struct store_integration *integration)

@@ -104,6 +104,7 @@ struct store_put {
     size_t count;
     struct store_put_result *results; /* caller's array of count */
     uint64_t last_seq;                /* out: 0 when nothing changed */
+    int64_t at_ms;                    /* out: when */
 };
 void store_put(struct store *store, struct store_put *put);
 
@@ -111,8 +112,55 @@ struct store_relate {
     struct store_op op;
     struct str from, type, to; /* entity ids; E_NOT_FOUND when one is missing */
     struct str data;           /* JSON, may be empty */
+    uint64_t last_seq;         /* out: as in store_put, and its version and time */
+    uint64_t version;
+    int64_t at_ms;
 };
 void store_relate(struct store *store, struct store_relate *relate);
+
+/* ---- signals ---- */
+
+/* Those of the store's own making stand behind their entity; the others were published. All have
+ * numbers of the one sequence, in the order of their commits. */
+enum store_signal_kind {
+    SIGNAL_CREATED,
+    SIGNAL_UPDATED,
+    SIGNAL_DELETED,
+    SIGNAL_RELATED,
+    SIGNAL_OWN,
+    SIGNAL_KINDS
+};
+enum { STORE_SIGNAL_MAX = 256 << 10 };
+
+/* Publishes signals that are about no entity. They are kept as long as the others. */
+struct store_own_signal {
+    struct str name, sender; /* base/pattern.h */
+    struct str data;         /* JSON, may be empty */
+    uint32_t hops;           /* of signals in whose course it was published; see engine/hub.h */
+};
+struct store_publish {
+    struct store_op op;
+    const struct store_own_signal *signals; /* borrowed until done */
+    size_t count;
+    uint64_t last_seq; /* out: of the last of them */
+    int64_t at_ms;     /* out */
+};
+void store_publish(struct store *store, struct store_publish *publish);
+
+/* Hears of each signal of these kinds (set of 1 << enum store_signal_kind) when its commit is
+ * durable, in the order of their numbers, just before the done() of the write that made it. With
+ * `kinds` 0 nothing is looked at: a write costs one comparison. One watcher. [loop] */
+struct store_signal {
+    enum store_signal_kind kind;
+    struct str name, sender; /* "tenon" is the sender of the store's own */
+    struct str entity, type; /* empty: none; a deleted one's type is not said */
+    struct str data;
+    uint64_t seq, version;
+    int64_t at_ms;
+    uint32_t hops;
+};
+typedef void (*store_signal_fn)(void *user, const struct store_signal *signal);
+void store_watch(struct store *store, unsigned kinds, store_signal_fn fn, void *user);
 
 /* Makes an integration known and gives its number; the row outlives its ini. */
 struct store_integration {
@@ -315,8 +363,8 @@ enum store_query_kind {
     QUERY_ATTEMPTS,      /* of submission `number`, oldest first; state = what the attempt itself
                             led to, also when a newer version then went instead */
     QUERY_RELATIONSHIPS, /* of entity id, both directions */
-    QUERY_SIGNALS, /* after, limit; row.name = the signal's, id and type of its entity, version,
-                      created_ms = when */
+    QUERY_SIGNALS, /* after, filter.since_ms, limit, own_only; row.name = the signal's, sender, id
+                      and type of its entity, version, created_ms = when; data, hops */
     QUERY_COUNTS,  /* submissions by integration and state: row.integration, row.state, row.count */
     QUERY_INTEGRATIONS, /* row.integration, row.name, row.cursor, row.count = entities behind the
                            cursor, about, row.created_ms = when the first of them changed, by the
@@ -335,6 +383,8 @@ struct store_row {
     uint64_t submission;
     uint32_t integration;
     struct str name; /* integration's name */
+    struct str sender;
+    uint32_t hops;
     enum submission_state state;
     uint32_t attempts;
     bool is_trimmed; /* submission: of age; earlier attempts and reasons were removed */
@@ -369,6 +419,7 @@ struct store_query {
     struct str id, type, text; /* borrowed until done */
     struct store_filter filter;
     bool with_data; /* QUERY_SUBMISSIONS: row.data is the entity's, as it is now */
+    bool own_only;  /* QUERY_SIGNALS: only those that were published */
     uint64_t after; /* a row's seq/submission number to go on behind; 0: from the start */
     uint32_t limit; /* 0: no limit */
     /* For each row, on the reader thread [pool]; false stops. */

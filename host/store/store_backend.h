@@ -52,6 +52,7 @@ struct store_backend {
      * store_rules.h. */
     int (*put)(void *writer, struct store_put *put, struct err *err);
     int (*relate)(void *writer, struct store_relate *relate, struct err *err);
+    int (*publish)(void *writer, struct store_publish *publish, struct err *err);
     int (*integration)(void *writer, struct store_integration *integration, struct err *err);
     int (*claim)(void *writer, struct store_claim *claim, struct err *err);
     int (*record)(void *writer, struct store_record *record, struct err *err);

@@ -51,6 +51,8 @@ uint64_t op_weight(const struct store_op *op)
 
     if (op->kind == OP_PUT)
         weight = ((const struct store_put *)op)->count;
+    else if (op->kind == OP_PUBLISH)
+        weight = ((const struct store_publish *)op)->count;
     else if (op->kind == OP_RECORD)
         weight = ((const struct store_record *)op)->count;
     else if (op->kind == OP_MOVE)
@@ -69,6 +71,8 @@ static int run_write(const struct store_group *group, struct store_op *op, struc
         return backend->put(group->writer, (struct store_put *)op, err);
     case OP_RELATE:
         return backend->relate(group->writer, (struct store_relate *)op, err);
+    case OP_PUBLISH:
+        return backend->publish(group->writer, (struct store_publish *)op, err);
     case OP_INTEGRATION:
         return backend->integration(group->writer, (struct store_integration *)op, err);
     case OP_CLAIM:
@@ -96,6 +100,10 @@ void op_reset(struct store_op *op)
     op->status = 0;
     if (op->kind == OP_PUT) {
         ((struct store_put *)op)->last_seq = 0;
+    } else if (op->kind == OP_RELATE) {
+        ((struct store_relate *)op)->last_seq = 0;
+    } else if (op->kind == OP_PUBLISH) {
+        ((struct store_publish *)op)->last_seq = 0;
     } else if (op->kind == OP_CLAIM) {
         struct store_claim *claim = (struct store_claim *)op;
         store_claim_finish(claim);
@@ -133,7 +141,7 @@ static bool is_full_disk(int status)
 /* What brings records in: it can wait where it comes from. The rest is about what is here. */
 static bool is_intake(const struct store_op *op)
 {
-    return op->kind == OP_PUT || op->kind == OP_RELATE;
+    return op->kind == OP_PUT || op->kind == OP_RELATE || op->kind == OP_PUBLISH;
 }
 
 static bool is_refused(const struct store_group *group, const struct store_op *op)

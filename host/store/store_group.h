@@ -9,6 +9,7 @@
 enum op_kind {
     OP_PUT,
     OP_RELATE,
+    OP_PUBLISH,
     OP_INTEGRATION,
     OP_CLAIM,
     OP_RECORD,

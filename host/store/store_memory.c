@@ -99,8 +99,8 @@ struct store_memory_integration *store_memory_integration_get(struct store_memor
     return NULL;
 }
 
-static uint64_t add_signal(struct store_memory *memory, enum store_signal kind, uint64_t entity,
-                           int64_t now_ms)
+static uint64_t add_signal(struct store_memory *memory, enum store_signal_kind kind,
+                           uint64_t entity, int64_t now_ms)
 {
     memory->signals.rows[memory->signals.count++] =
         (struct store_memory_signal){.kind = kind,
@@ -176,9 +176,9 @@ static void put_one(struct store_memory *memory, const struct store_entity *enti
         result->outcome = PUT_UNCHANGED;
         return;
     }
-    enum store_signal kind = entity->is_delete ? SIGNAL_DELETED
-                             : row->is_deleted ? SIGNAL_CREATED
-                                               : SIGNAL_UPDATED;
+    enum store_signal_kind kind = entity->is_delete ? SIGNAL_DELETED
+                                  : row->is_deleted ? SIGNAL_CREATED
+                                                    : SIGNAL_UPDATED;
     row->is_deleted = entity->is_delete;
     if (kind == SIGNAL_CREATED)
         row->created_ms = now_ms;
@@ -228,6 +228,7 @@ static int memory_put(void *pointer, struct store_put *put, struct err *err)
     free(copies);
     if (memory->signals.count > signals_before)
         put->last_seq = memory->signals.count;
+    put->at_ms = now_ms;
     return status;
 }
 
@@ -288,8 +289,57 @@ static int memory_relate(void *pointer, struct store_relate *relate, struct err 
     }
     text_move(&row->type, &type);
     text_move(&row->data, &data);
-    (void)add_signal(memory, SIGNAL_RELATED, from, now_ms); /* nobody asks for its number */
+    relate->last_seq = add_signal(memory, SIGNAL_RELATED, from, now_ms);
+    relate->version = memory->entities.rows[from].version;
+    relate->at_ms = now_ms;
     return 0;
+}
+
+static void publish_one(struct store_memory *memory, struct store_memory_published *own,
+                        int64_t now_ms)
+{
+    memory->published.rows[memory->published.count] = *own;
+    memory->signals.rows[memory->signals.count++] = (struct store_memory_signal){
+        .kind = SIGNAL_OWN, .entity = memory->published.count++, .at_ms = now_ms};
+}
+
+static void published_finish(struct store_memory_published *own)
+{
+    free(own->name.ptr);
+    free(own->sender.ptr);
+    free(own->data.ptr);
+}
+
+static int memory_publish(void *pointer, struct store_publish *publish, struct err *err)
+{
+    struct store_memory *memory = pointer;
+    struct store_memory_published *copies = calloc(publish->count + 1, sizeof *copies);
+    int status = store_rules_check_publish(publish, err);
+
+    if (status == 0)
+        status = STORE_MEMORY_RESERVE(memory->signals, publish->count, err);
+    if (status == 0)
+        status = STORE_MEMORY_RESERVE(memory->published, publish->count, err);
+    for (size_t i = 0; i < publish->count && status == 0; i++) {
+        const struct store_own_signal *signal = &publish->signals[i];
+        bool is_made = copies != NULL && store_memory_copy(signal->name, &copies[i].name) &&
+                       store_memory_copy(signal->sender, &copies[i].sender) &&
+                       store_memory_copy(signal->data, &copies[i].data);
+        if (!is_made)
+            status = err_set(err, -ENOMEM, "no memory for %zu signals", publish->count);
+        else
+            copies[i].hops = signal->hops;
+    }
+    publish->at_ms = clock_wall_ms();
+    for (size_t i = 0; i < publish->count && copies != NULL; i++)
+        if (status == 0)
+            publish_one(memory, &copies[i], publish->at_ms);
+        else
+            published_finish(&copies[i]);
+    if (status == 0)
+        publish->last_seq = memory->signals.count;
+    free(copies);
+    return status;
 }
 
 static int memory_integration(void *pointer, struct store_integration *wanted, struct err *err)
@@ -418,7 +468,10 @@ static void memory_close(void *pointer)
         kept_drop(memory, memory->kept.count - 1);
     free(memory->kept.rows);
     free(memory->entities.rows);
+    for (size_t i = 0; i < memory->published.count; i++)
+        published_finish(&memory->published.rows[i]);
     free(memory->signals.rows);
+    free(memory->published.rows);
     free(memory->submissions.rows);
     free(memory->attempts.rows);
     free(memory->relationships.rows);
@@ -544,6 +597,7 @@ const struct store_backend memory_backend = {
     .wal_bytes = memory_wal_bytes,
     .put = memory_put,
     .relate = memory_relate,
+    .publish = memory_publish,
     .integration = memory_integration,
     .claim = store_memory_claim,
     .record = store_memory_record,

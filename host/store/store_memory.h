@@ -27,11 +27,16 @@ struct store_memory_entity {
 /* Signal n has seq n + 1: every number of the sequence belongs to one signal, so this is the walk's
  * index as well. */
 struct store_memory_signal {
-    enum store_signal kind;
-    uint64_t entity; /* index */
+    enum store_signal_kind kind;
+    uint64_t entity; /* index; of SIGNAL_OWN in `published` */
     uint64_t version;
     int64_t at_ms;
     bool is_removed; /* by retention; its number is still the walk's */
+};
+
+struct store_memory_published {
+    struct store_memory_text name, sender, data;
+    uint32_t hops;
 };
 
 struct store_memory_submission {
@@ -99,6 +104,7 @@ struct store_memory {
     uint64_t floor; /* the highest version of an entity that retention removed */
     STORE_MEMORY_TABLE(struct store_memory_entity) entities;
     STORE_MEMORY_TABLE(struct store_memory_signal) signals;
+    STORE_MEMORY_TABLE(struct store_memory_published) published;
     STORE_MEMORY_TABLE(struct store_memory_submission) submissions;
     STORE_MEMORY_TABLE(struct store_memory_attempt) attempts;
     STORE_MEMORY_TABLE(struct store_memory_relationship) relationships;
@@ -116,6 +122,14 @@ int store_memory_reserve(void *rows, size_t *capacity, size_t count, size_t more
 bool store_memory_copy(struct str from,
                        struct store_memory_text *out); /* out is overwritten, not freed */
 struct str store_memory_str(const struct store_memory_text *text);
+/* The entity that signal `index` is about; NULL: none, it was published. */
+static inline struct store_memory_entity *store_memory_about(const struct store_memory *memory,
+                                                             uint64_t index)
+{
+    const struct store_memory_signal *signal = &memory->signals.rows[index];
+
+    return signal->kind == SIGNAL_OWN ? NULL : &memory->entities.rows[signal->entity];
+}
 struct store_memory_entity *store_memory_find(struct store_memory *memory,
                                               struct str id); /* tombstones too, or NULL */
 struct store_memory_integration *store_memory_integration_get(struct store_memory *memory,

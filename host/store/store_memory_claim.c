@@ -294,11 +294,11 @@ static int claim_walk(struct run *run)
 
     while (walk != WALK_NONE && status == 0 && place->cursor < end) {
         const struct store_memory_signal *signal = &memory->signals.rows[place->cursor];
-        const struct store_memory_entity *entity = &memory->entities.rows[signal->entity];
+        const struct store_memory_entity *entity = store_memory_about(memory, place->cursor);
         if (store_claim_is_full(run->claim) || looked++ == STORE_WALK_MAX)
             break;
         place->cursor++;
-        if (entity->seq == place->cursor && !entity->is_deleted &&
+        if (entity != NULL && entity->seq == place->cursor && !entity->is_deleted &&
             is_wanted(run->claim, store_memory_str(&entity->type)))
             status = walk_one(run, walk, is_by_hand, signal->entity);
     }

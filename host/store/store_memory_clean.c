@@ -184,6 +184,8 @@ int store_memory_clean(void *pointer, struct store_slice *slice, struct err *err
             continue;
         signal->is_removed = true;
         slice->signals++;
+        if (signal->kind == SIGNAL_OWN)
+            drop_text(&memory->published.rows[signal->entity].data);
     }
     pthread_mutex_unlock(&memory->lock);
     return 0;

@@ -76,9 +76,8 @@ static void answer_entities(struct answer *answer)
     bool goes_on = true;
 
     for (uint64_t i = query->after; i < answer->memory->signals.count && goes_on; i++) {
-        const struct store_memory_entity *entity =
-            &answer->memory->entities.rows[answer->memory->signals.rows[i].entity];
-        if (entity->seq != i + 1 || entity->is_deleted ||
+        const struct store_memory_entity *entity = store_memory_about(answer->memory, i);
+        if (entity == NULL || entity->seq != i + 1 || entity->is_deleted ||
             !contains(store_memory_str(&entity->data), query->text))
             continue;
         if (query->type.len == 0 || str_equals(store_memory_str(&entity->type), query->type))
@@ -219,21 +218,32 @@ static void answer_relationships(struct answer *answer)
 static void answer_signals(struct answer *answer)
 {
     const struct store_memory *memory = answer->memory;
+    const struct store_query *query = answer->query;
     bool goes_on = true;
 
-    for (uint64_t i = answer->query->after; i < memory->signals.count && goes_on; i++) {
+    for (uint64_t i = query->after; i < memory->signals.count && goes_on; i++) {
         const struct store_memory_signal *signal = &memory->signals.rows[i];
-        if (signal->is_removed)
-            continue;
-        const struct store_memory_entity *entity = &memory->entities.rows[signal->entity];
-        const struct store_row row = {
+        const struct store_memory_entity *entity = store_memory_about(memory, i);
+        struct store_row row = {
             .seq = i + 1,
             .name = store_signal_name(signal->kind),
+            .sender = STR("tenon"),
             .version = signal->version,
             .created_ms = signal->at_ms,
-            .id = store_memory_str(&entity->id),
-            .type = store_memory_str(&entity->type),
         };
+        if (signal->is_removed || signal->at_ms < query->filter.since_ms ||
+            (query->own_only && entity != NULL))
+            continue;
+        if (entity != NULL) {
+            row.id = store_memory_str(&entity->id);
+            row.type = store_memory_str(&entity->type);
+        } else {
+            const struct store_memory_published *own = &memory->published.rows[signal->entity];
+            row.name = store_memory_str(&own->name);
+            row.sender = store_memory_str(&own->sender);
+            row.data = store_memory_str(&own->data);
+            row.hops = own->hops;
+        }
         goes_on = give(answer, &row);
     }
 }

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/digest.h"
+#include "base/pattern.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -12,7 +13,7 @@
 
 const char *const store_text_deleted = "the entity was deleted";
 
-struct str store_signal_name(int signal)
+struct str store_signal_name(int kind)
 {
     static const char *const names[] = {
         [SIGNAL_CREATED] = "entity.created",
@@ -21,7 +22,23 @@ struct str store_signal_name(int signal)
         [SIGNAL_RELATED] = "relationship.created",
     };
 
-    return signal >= 0 && signal <= SIGNAL_RELATED ? str_of(names[signal]) : STR("?");
+    return kind >= 0 && kind <= SIGNAL_RELATED ? str_of(names[kind]) : STR("?");
+}
+
+int store_rules_check_publish(const struct store_publish *publish, struct err *err)
+{
+    for (size_t i = 0; i < publish->count; i++) {
+        const struct store_own_signal *signal = &publish->signals[i];
+        int status = pattern_check_name(signal->name, "the signal's type", err);
+        if (status == 0)
+            status = pattern_check_name(signal->sender, "the signal's sender", err);
+        if (status == 0 && signal->data.len > STORE_SIGNAL_MAX)
+            status = err_set(err, E_TOO_LARGE, "the signal's data has %zu bytes; the most is %d",
+                             signal->data.len, (int)STORE_SIGNAL_MAX);
+        if (status < 0)
+            return status;
+    }
+    return 0;
 }
 
 struct str store_text_lost(enum submission_event event)

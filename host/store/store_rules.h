@@ -19,8 +19,10 @@ enum {
 /* So many rows of the walk's index one claim looks at before it reports back with has_more. */
 enum { STORE_WALK_MAX = 20000 };
 
-enum store_signal { SIGNAL_CREATED, SIGNAL_UPDATED, SIGNAL_DELETED, SIGNAL_RELATED };
-struct str store_signal_name(int signal);
+struct str store_signal_name(int kind);
+/* Type and sender are names (base/pattern.h), the data is of a bounded size; 0, -EINVAL,
+ * E_TOO_LARGE. */
+int store_rules_check_publish(const struct store_publish *publish, struct err *err);
 
 /* The reason of a waiting submission whose entity was deleted. */
 extern const char *const store_text_deleted;

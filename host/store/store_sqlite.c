@@ -439,6 +439,7 @@ const struct store_backend sqlite_backend = {
     .wal_bytes = sqlite_wal_bytes,
     .put = store_sqlite_put,
     .relate = store_sqlite_relate,
+    .publish = store_sqlite_publish,
     .integration = store_sqlite_integration,
     .claim = store_sqlite_claim,
     .record = store_sqlite_record,

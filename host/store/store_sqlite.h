@@ -22,6 +22,7 @@ enum store_sqlite_statement {
     S_ENTITY_UPDATE,
     S_ENTITY_STATE,
     S_SIGNAL,
+    S_PUBLISH,
     S_RELATE,
     S_INTEGRATION_ADD,
     S_DUE,
@@ -79,6 +80,8 @@ enum store_sqlite_statement {
     S_CLEAN_TRIM,
     S_CLEAN_SIGNALS_FIND,
     S_CLEAN_SIGNALS,
+    S_CLEAN_PUBLISHED,
+    S_SIGNAL_AT,
     S_CLEAN_SAVE,
     S_PAGE_SIZE,
     S_PAGE_COUNT,
@@ -140,7 +143,7 @@ enum { STORE_SQLITE_REQUESTS_MAX = 128, STORE_SQLITE_LATELY = 16 };
 struct store_sqlite_requests {
     char *lines[STORE_SQLITE_REQUESTS_MAX];
     uint32_t count, committed;
-    uint32_t last; /* index of the one that was met last */
+    uint32_t last;                        /* index of the one that was met last */
     uint64_t lately[STORE_SQLITE_LATELY]; /* hashes of others that were met */
     size_t lately_next;
 };
@@ -343,7 +346,13 @@ int store_sqlite_backup(void *reader, struct store_job *job, struct err *err);
 /* ---- store_sqlite_reserve.c ---- */
 int store_sqlite_reserve(void *writer, bool must_take, struct err *err);
 
+/* ---- store_sqlite_put.c ---- */
+/* Under the last number of the sequence. */
+int store_sqlite_add_signal(struct store_sqlite_writer *writer, enum store_signal_kind kind,
+                            uint64_t entity, uint64_t version, int64_t now_ms, struct err *err);
+
 /* ---- the writes and queries of struct store_backend ---- */
+int store_sqlite_publish(void *writer, struct store_publish *publish, struct err *err);
 int store_sqlite_put(void *writer, struct store_put *put, struct err *err);
 int store_sqlite_relate(void *writer, struct store_relate *relate, struct err *err);
 int store_sqlite_integration(void *writer, struct store_integration *integration, struct err *err);

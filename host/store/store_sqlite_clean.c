@@ -276,6 +276,11 @@ static int clean_signals(struct clean *clean, bool *out_more, struct err *err)
     (void)sqlite3_bind_int64(drop, 1, (int64_t)last);
     clean->slice->looked += count / 8; /* one range, far cheaper than rows of their own */
     clean->slice->signals += count;
+    int status = store_sqlite_run(clean->writer, drop, "cannot remove signals", err);
+    if (status < 0)
+        return status;
+    drop = store_sqlite_use(handle, S_CLEAN_PUBLISHED, "DELETE FROM published WHERE seq <= ?1");
+    (void)sqlite3_bind_int64(drop, 1, (int64_t)last);
     return store_sqlite_run(clean->writer, drop, "cannot remove signals", err);
 }
 

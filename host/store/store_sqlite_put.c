@@ -16,8 +16,8 @@ struct found_entity {
     bool is_same; /* as what is put: type and bytes */
 };
 
-static int add_signal(struct store_sqlite_writer *writer, enum store_signal kind, uint64_t entity,
-                      uint64_t version, int64_t now_ms, struct err *err)
+int store_sqlite_add_signal(struct store_sqlite_writer *writer, enum store_signal_kind kind,
+                            uint64_t entity, uint64_t version, int64_t now_ms, struct err *err)
 {
     sqlite3_stmt *add = store_sqlite_use(&writer->handle, S_SIGNAL,
                                          "INSERT INTO signals (seq, kind, entity, version, at_ms)"
@@ -57,8 +57,8 @@ static int insert_entity(struct store_sqlite_writer *writer, const struct store_
     writer->life.entity++;
     writer->life.seq++;
     writer->life.entities++;
-    return add_signal(writer, SIGNAL_CREATED, writer->life.entity, writer->life.floor + 1, now_ms,
-                      err);
+    return store_sqlite_add_signal(writer, SIGNAL_CREATED, writer->life.entity,
+                                   writer->life.floor + 1, now_ms, err);
 }
 
 /* 1, 0 when there is none, or an error. */
@@ -93,9 +93,9 @@ static int update_entity(struct store_sqlite_writer *writer, const struct store_
                          struct store_put_result *result, struct err *err)
 {
     uint64_t version = found->version + 1;
-    enum store_signal kind = entity->is_delete   ? SIGNAL_DELETED
-                             : found->is_deleted ? SIGNAL_CREATED
-                                                 : SIGNAL_UPDATED;
+    enum store_signal_kind kind = entity->is_delete   ? SIGNAL_DELETED
+                                  : found->is_deleted ? SIGNAL_CREATED
+                                                      : SIGNAL_UPDATED;
     struct str data = entity->is_delete ? STR("") : entity->data;
     sqlite3_stmt *update = store_sqlite_use(
         &writer->handle, S_ENTITY_UPDATE,
@@ -127,7 +127,7 @@ static int update_entity(struct store_sqlite_writer *writer, const struct store_
     result->outcome = kind == SIGNAL_DELETED   ? PUT_DELETED
                       : kind == SIGNAL_CREATED ? PUT_CREATED
                                                : PUT_UPDATED;
-    return add_signal(writer, kind, found->number, version, now_ms, err);
+    return store_sqlite_add_signal(writer, kind, found->number, version, now_ms, err);
 }
 
 static int put_one(struct store_sqlite_writer *writer, const struct store_entity *entity,
@@ -173,6 +173,7 @@ int store_sqlite_put(void *pointer, struct store_put *put, struct err *err)
     }
     if (status == 0 && writer->life.seq != seq_before)
         put->last_seq = writer->life.seq;
+    put->at_ms = now_ms;
     return status;
 }
 
@@ -219,8 +220,10 @@ int store_sqlite_relate(void *pointer, struct store_relate *relate, struct err *
     status = store_sqlite_run(writer, add, "cannot relate two entities", err);
     if (status < 0 || sqlite3_changes(writer->handle.db) == 0)
         return status;
-    writer->life.seq++;
-    return add_signal(writer, SIGNAL_RELATED, from.number, from.version, now_ms, err);
+    relate->last_seq = ++writer->life.seq;
+    relate->version = from.version;
+    relate->at_ms = now_ms;
+    return store_sqlite_add_signal(writer, SIGNAL_RELATED, from.number, from.version, now_ms, err);
 }
 
 int store_sqlite_integration(void *pointer, struct store_integration *wanted, struct err *err)

@@ -8,6 +8,7 @@
 
 struct question {
     struct buf sql;
+    struct store_sqlite_db *reader;
     const char *uuid;
     struct {
         bool is_text;
@@ -172,23 +173,60 @@ static void ask_relationships(struct question *question, const struct store_quer
 static void read_signal(struct store_sqlite_db *reader, sqlite3_stmt *columns,
                         struct store_row *row)
 {
+    int kind = sqlite3_column_int(columns, 1);
+
     (void)reader;
     row->seq = unsigned_column(columns, 0);
-    row->name = store_signal_name(sqlite3_column_int(columns, 1));
     row->version = unsigned_column(columns, 2);
     row->created_ms = sqlite3_column_int64(columns, 3);
     row->id = store_sqlite_column(columns, 4);
     row->type = store_sqlite_column(columns, 5);
+    row->name = kind == SIGNAL_OWN ? store_sqlite_column(columns, 6) : store_signal_name(kind);
+    row->sender = kind == SIGNAL_OWN ? store_sqlite_column(columns, 7) : STR("tenon");
+    row->hops = (uint32_t)sqlite3_column_int64(columns, 8);
+    row->data = store_sqlite_column(columns, 9);
+}
+
+/* Times rise with the numbers, but for a clock that was set back; so the first number of a time is
+ * found by halves, in place of a walk over all that is older. */
+static uint64_t number_before(struct store_sqlite_db *reader, int64_t since_ms)
+{
+    sqlite3_stmt *at = store_sqlite_use(
+        reader, S_SIGNAL_AT, "SELECT seq, at_ms FROM signals WHERE seq >= ?1 ORDER BY seq LIMIT 1");
+    uint64_t before = 0;
+    uint64_t after = INT64_MAX;
+
+    while (at != NULL && after - before > 1) {
+        uint64_t middle = before + (after - before) / 2;
+        (void)sqlite3_bind_int64(at, 1, (int64_t)middle);
+        bool is_there = sqlite3_step(at) == SQLITE_ROW;
+        if (is_there && sqlite3_column_int64(at, 1) < since_ms)
+            before = unsigned_column(at, 0);
+        else
+            after = middle;
+        (void)sqlite3_reset(at); /* repeats the step's code; the question itself meets it again */
+    }
+    return before;
 }
 
 static void ask_signals(struct question *question, const struct store_query *query)
 {
+    uint64_t after = query->after;
+
+    if (query->filter.since_ms > 0) {
+        uint64_t before = number_before(question->reader, query->filter.since_ms);
+        after = before > after ? before : after;
+    }
+    /* What is about an entity goes with it, and is not told without. */
     buf_printf(&question->sql,
-               "SELECT g.seq, g.kind, g.version, g.at_ms, e.id, t.name FROM signals g CROSS JOIN "
-               "entities e"
-               " ON e.num = g.entity CROSS JOIN types t ON t.num = e.type WHERE g.seq > ?%d ORDER "
-               "BY g.seq",
-               number(question, query->after));
+               "SELECT g.seq, g.kind, g.version, g.at_ms, e.id, t.name, p.name, p.sender, p.hops,"
+               " p.data FROM %s LEFT JOIN entities e ON e.num = g.entity"
+               " LEFT JOIN types t ON t.num = e.type WHERE %s > ?%d AND (g.kind = %d OR"
+               " e.num IS NOT NULL) ORDER BY %s",
+               query->own_only ? "published p CROSS JOIN signals g ON g.seq = p.seq"
+                               : "signals g LEFT JOIN published p ON p.seq = g.seq",
+               query->own_only ? "p.seq" : "g.seq", number(question, after), SIGNAL_OWN,
+               query->own_only ? "p.seq" : "g.seq");
     add_limit(question, query);
     question->read = read_signal;
 }
@@ -316,7 +354,10 @@ int store_sqlite_query(void *pointer, struct store_query *query, struct err *err
 {
     if (query->query == QUERY_SUBMISSIONS || query->query == QUERY_SUBMISSION)
         return store_sqlite_list(pointer, query, err);
-    struct question question = {.uuid = ((const struct store_sqlite_db *)pointer)->uuid};
+    struct question question = {
+        .reader = pointer,
+        .uuid = ((const struct store_sqlite_db *)pointer)->uuid,
+    };
 
     if ((size_t)query->query >= sizeof(askers) / sizeof(askers[0]))
         return err_set(err, -EINVAL, "the store has no query of kind %d", (int)query->query);

@@ -89,6 +89,9 @@ static const char *const steps[] = {
     "ALTER TABLE integrations ADD COLUMN seen_ms INTEGER NOT NULL DEFAULT 0;",
     "CREATE TABLE requests (num INTEGER PRIMARY KEY, line TEXT NOT NULL);"
     "ALTER TABLE attempts ADD COLUMN request_num INTEGER;",
+    /* Texts of the signals of kind SIGNAL_OWN, under the same number. */
+    "CREATE TABLE published (seq INTEGER PRIMARY KEY, name TEXT NOT NULL, sender TEXT NOT NULL,"
+    " hops INTEGER NOT NULL, data TEXT);",
 };
 
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };

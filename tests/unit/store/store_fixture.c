@@ -296,6 +296,7 @@ static bool keep_row(struct store_query *query, const struct store_row *row)
     keep(kept->request, sizeof(kept->request), row->request);
     keep(kept->answer, sizeof(kept->answer), row->answer);
     keep(kept->trace, sizeof(kept->trace), row->trace);
+    keep(kept->sender, sizeof(kept->sender), row->sender);
     return true;
 }
 

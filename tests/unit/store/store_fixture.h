@@ -25,7 +25,7 @@ struct fixture {
 struct kept_row {
     struct store_row row;
     char id[80], type[80], name[80], reason[96], external_id[80], key[40], data[80], request[80],
-        answer[80], trace[96];
+        answer[80], trace[96], sender[80];
 };
 
 void fixture_open(struct fixture *fixture, const char *scheme); /* "sqlite" or "memory" */
