@@ -224,6 +224,7 @@ struct api *api_create(struct loop *loop, struct engine *engine,
         .max_body_bytes = settings->max_body_bytes,
         .max_connections = settings->max_connections,
         .idle_timeout_ms = settings->idle_timeout_ms,
+        .tls = settings->tls,
     };
     if (api->grace == NULL ||
         (settings->token != NULL && settings->token[0] != '\0' && api->token == NULL)) {
@@ -237,6 +238,11 @@ struct api *api_create(struct loop *loop, struct engine *engine,
         return NULL;
     }
     return api;
+}
+
+int api_reconfigure(struct api *api, const struct api_settings *settings, struct err *err)
+{
+    return http_server_set_tls(api->server, &settings->tls, err);
 }
 
 /* Nothing else would end them. */

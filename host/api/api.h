@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "base/loop.h"
+#include "http/http_tls.h"
 
 #include <stdint.h>
 
@@ -19,11 +20,16 @@ struct api_settings {
     int64_t max_body_bytes;
     int max_connections;
     int64_t idle_timeout_ms;
+    struct http_tls_settings tls; /* of `listen`; the files are read at once */
 };
 
 /* Listens from here on. NULL with the reason when an address cannot be had. */
 struct api *api_create(struct loop *loop, struct engine *engine,
                        const struct api_settings *settings, struct err *err);
+
+/* What may change while it listens: the TLS files are read again, for new connections. On failure
+ * all stays as it was. */
+int api_reconfigure(struct api *api, const struct api_settings *settings, struct err *err);
 
 /* Listens no more and answers 503 to what still comes on open connections. `done` (may be NULL)
  * runs once, when every request under way is answered or grace_ms are over; from within this call

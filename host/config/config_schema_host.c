@@ -59,6 +59,14 @@ static const char api_rows[] =
     TENON_OPTION("listen", "text", "", "", "",
                  "A loopback address to listen on besides the socket, such as 127.0.0.1:8642. "
                  "Empty: none.")
+    TENON_OPTION("tls_certificate", "path", "", "", "",
+                 "Speak HTTPS at `listen`: the certificate in PEM form, and behind it those "
+                 "between it and its root. Read again by `tenon reload`. Empty: HTTP.")
+    TENON_OPTION("tls_key", "path", "", "", "",
+                 "Its key in PEM form, without a passphrase; mode 0600, or 0640 for a group.")
+    TENON_OPTION("tls_client_ca", "path", "", "", "",
+                 "Only who shows a certificate of one of these authorities (PEM) may connect. "
+                 "Empty: anybody may.")
     TENON_OPTION("max_body", "size", "1KB..1GB", "16MB", "",
                  "The largest request body that is taken.")
     TENON_OPTION("max_connections", "integer", "1..100000", "1000", "",
@@ -108,6 +116,31 @@ static void check_listen(struct config *config, struct config_file *file)
                         STR_ARG(address));
 }
 
+/* Both or neither, and something to listen at. */
+static void check_tls(struct config *config, struct config_file *file)
+{
+    const struct config_value *certificate = config_value_find(file, "api", "tls_certificate");
+    const struct config_value *key = config_value_find(file, "api", "tls_key");
+    const struct config_value *client_ca = config_value_find(file, "api", "tls_client_ca");
+    const struct config_value *listen = config_value_find(file, "api", "listen");
+    bool has_certificate = certificate->text[0] != '\0';
+
+    if (has_certificate != (key->text[0] != '\0'))
+        config_complain(config, file, NULL, has_certificate ? certificate->line : key->line, C012,
+                        "[api] %s: a certificate needs its key, and a key its certificate: set %s "
+                        "as well",
+                        has_certificate ? "tls_certificate" : "tls_key",
+                        has_certificate ? "tls_key" : "tls_certificate");
+    else if (!has_certificate && client_ca->text[0] != '\0')
+        config_complain(config, file, NULL, client_ca->line, C012,
+                        "[api] tls_client_ca: certificates are asked for over TLS alone: set "
+                        "tls_certificate and tls_key as well");
+    else if (has_certificate && listen->text[0] == '\0')
+        config_complain(config, file, NULL, certificate->line, C012,
+                        "[api] tls_certificate: nothing listens: set listen, such as "
+                        "127.0.0.1:8643");
+}
+
 static void check_plugin_path(struct config *config, struct config_file *file)
 {
     const struct config_value *value = config_value_find(file, "host", "plugin_path");
@@ -130,6 +163,7 @@ static void check_host(struct config *config, struct config_file *file)
 
     check_plugin_path(config, file);
     check_listen(config, file);
+    check_tls(config, file);
     if (strlen(socket->text) > SOCKET_PATH_MAX)
         config_complain(
             config, file, NULL, socket->line, C012,

@@ -48,11 +48,11 @@ static void watch(struct http_connection *connection, bool wants_room)
 
 /* A few bytes ahead of the reply. What the socket has no room for now is not worth keeping a
  * connection for. */
-static int write_text(const struct http_connection *connection, const char *text)
+static int write_text(struct http_connection *connection, const char *text)
 {
-    size_t len = strlen(text);
+    const struct iovec part = {(char *)text, strlen(text)};
 
-    return send(connection->fd, text, len, MSG_NOSIGNAL) == (ssize_t)len ? 0 : -1;
+    return http_socket_write(&connection->socket, &part, 1) == (ssize_t)part.iov_len ? 0 : -1;
 }
 
 /* The reply is with the kernel: says so to the peer, who may still be sending. Closing
@@ -62,7 +62,7 @@ static int linger(struct http_connection *connection)
     connection->state = LINGERS;
     connection->discarded_bytes = 0;
     connection_wait(connection, LINGER_MS);
-    (void)shutdown(connection->fd, SHUT_WR); /* a peer that is gone shows by itself */
+    http_socket_end(&connection->socket);
     return 0;
 }
 
@@ -71,7 +71,7 @@ static int write_reply(struct http_connection *connection)
 {
     struct http_exchange *exchange = connection->exchange;
     bool must_close = exchange->must_close;
-    int status = http_exchange_write(exchange, connection->fd);
+    int status = http_exchange_write(exchange, &connection->socket);
 
     connection->state = WRITES;
     /* A live view may be looked at again after a while; what waits for it is bounded. */
@@ -332,14 +332,16 @@ void http_connection_close(struct http_connection *connection)
     }
     buf_finish(&connection->in);
     uv_close((uv_handle_t *)&connection->poll, free_handle);
-    (void)close(connection->fd); /* what was to be written is written, or nobody wants it */
+    http_socket_close(&connection->socket);
 }
 
 static int read_on(struct http_connection *connection)
 {
     static char bytes[READ_BYTES]; /* [loop] alone reads */
-    ssize_t len = recv(connection->fd, bytes, sizeof(bytes), 0);
+    ssize_t len = http_socket_read(&connection->socket, bytes, sizeof(bytes));
 
+    if (len < 0 && connection->socket.tls != NULL && http_tls_wants_room(connection->socket.tls))
+        watch(connection, true);
     if (len < 0)
         return errno == EAGAIN || errno == EINTR ? 0 : -1;
     return len == 0 ? -1 : on_bytes(connection, bytes, (size_t)len);
@@ -349,8 +351,14 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 {
     struct http_connection *connection = (struct http_connection *)(void *)poll;
 
-    if (status == 0 && (events & UV_WRITABLE) != 0)
-        status = write_on(connection);
+    if (status == 0 && (events & UV_WRITABLE) != 0) {
+        if (connection->socket.tls != NULL && http_tls_wants_room(connection->socket.tls)) {
+            watch(connection, false);
+            events |= UV_READABLE; /* the handshake goes on where it found no room */
+        } else {
+            status = write_on(connection);
+        }
+    }
     if (status == 0 && (events & UV_READABLE) != 0)
         status = read_on(connection);
     if (status < 0)
@@ -385,19 +393,36 @@ void http_connection_write_soon(struct http_connection *connection)
     loop_at_end(server->loop, &server->writer);
 }
 
-bool http_connection_open(struct http_server *server, int fd, bool is_local)
+/* Takes `fd`. */
+static struct http_connection *connection_create(struct http_server *server, int fd, bool is_local)
 {
     struct http_connection *connection = calloc(1, sizeof(*connection));
+
+    if (connection == NULL) {
+        (void)close(fd); /* nothing was written */
+        return NULL;
+    }
+    connection->socket.fd = fd;
+    if (!is_local && server->tls != NULL)
+        connection->socket.tls = http_tls_accept(server->tls, fd);
+    if ((!is_local && server->tls != NULL && connection->socket.tls == NULL) ||
+        uv_poll_init(loop_uv(server->loop), &connection->poll, fd) < 0) {
+        http_socket_close(&connection->socket);
+        free(connection);
+        return NULL;
+    }
+    return connection;
+}
+
+bool http_connection_open(struct http_server *server, int fd, bool is_local)
+{
+    struct http_connection *connection = connection_create(server, fd, is_local);
     int yes = 1;
 
-    if (connection == NULL || uv_poll_init(loop_uv(server->loop), &connection->poll, fd) < 0) {
-        free(connection);
-        (void)close(fd); /* nothing was written */
+    if (connection == NULL)
         return false;
-    }
     if (!is_local)
         (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes)); /* slower without */
-    connection->fd = fd;
     connection->is_local = is_local;
     connection->server = server;
     connection->next = server->connections;

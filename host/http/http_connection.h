@@ -5,6 +5,7 @@
 #define HTTP_CONNECTION_H
 
 #include "http/http_exchange.h"
+#include "http/http_socket.h"
 
 /* READS_HEAD -> (READS_BODY ->) WAITS for the handler -> WRITES -> READS_HEAD, or LINGERS until the
  * peer closes. */
@@ -12,7 +13,7 @@ enum connection_state { READS_HEAD, READS_BODY, WAITS, WRITES, LINGERS };
 
 struct http_connection {
     uv_poll_t poll; /* first: the same address serves both */
-    int fd;
+    struct http_socket socket;
     bool waits_to_write; /* the poll handle waits for room, too */
     bool is_local;
     struct http_server *server;
@@ -32,6 +33,7 @@ struct listener;
 struct http_server {
     struct loop *loop;
     struct listener *local, *tcp; /* NULL: none */
+    struct http_tls *tls;         /* of the port; NULL: in clear */
     int port;
     http_handler_fn handler;
     void *user;

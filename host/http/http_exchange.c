@@ -3,11 +3,10 @@
 #include "http/http_exchange.h"
 
 #include "base/json.h"
+#include "http/http_socket.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
 
 enum {
     TURN_BYTES = 1024 * 1024, /* then the others get their turn */
@@ -257,7 +256,7 @@ static int stream_on(struct http_exchange *exchange)
     return exchange->is_ended && !http_exchange_has_rest(exchange) ? 1 : 0;
 }
 
-int http_exchange_write(struct http_exchange *exchange, int fd)
+int http_exchange_write(struct http_exchange *exchange, struct http_socket *socket)
 {
     struct buf *head = &exchange->head;
     struct buf *reply = &exchange->reply;
@@ -271,11 +270,9 @@ int http_exchange_write(struct http_exchange *exchange, int fd)
             {head->ptr + exchange->head_sent, head_left},
             {reply->ptr + exchange->reply_sent, reply->len - exchange->reply_sent},
         };
-        const struct msghdr message = {
-            .msg_iov = parts + (head_left == 0),
-            .msg_iovlen = head_left > 0 && parts[1].iov_len > 0 ? 2 : 1,
-        };
-        ssize_t len = written < TURN_BYTES ? sendmsg(fd, &message, MSG_NOSIGNAL) : 0;
+        size_t count = head_left > 0 && parts[1].iov_len > 0 ? 2 : 1;
+        ssize_t len =
+            written < TURN_BYTES ? http_socket_write(socket, parts + (head_left == 0), count) : 0;
 
         if (len < 0 && errno == EINTR)
             continue;

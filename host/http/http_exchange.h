@@ -9,6 +9,7 @@
 #include "http/http_server.h"
 
 struct http_connection;
+struct http_socket;
 
 struct http_exchange {
     struct http_connection *connection; /* NULL: the peer has gone, or the server */
@@ -45,7 +46,7 @@ void http_exchange_put_head(struct http_exchange *exchange, int status, const ch
 bool http_exchange_has_rest(const struct http_exchange *exchange); /* not written yet */
 /* Writes what the connection's socket takes. -1: drop the connection; 0: more later; 1: all is
  * written. Of a stream that goes on, 0 with nothing left. */
-int http_exchange_write(struct http_exchange *exchange, int fd);
+int http_exchange_write(struct http_exchange *exchange, struct http_socket *socket);
 
 /* http_connection.c: the exchange on this connection has its reply; it is written before the loop
  * waits again. */

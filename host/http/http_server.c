@@ -193,12 +193,34 @@ struct http_server *http_server_create(struct loop *loop,
         http_server_destroy(server);
         return NULL;
     }
+    if (settings->tls.certificate != NULL &&
+        (server->tls = http_tls_create(&settings->tls, err)) == NULL) {
+        http_server_destroy(server);
+        return NULL;
+    }
     if (listen_all(server, settings, err) < 0) {
         http_server_destroy(server);
         return NULL;
     }
     server->is_listening = true;
     return server;
+}
+
+int http_server_set_tls(struct http_server *server, const struct http_tls_settings *settings,
+                        struct err *err)
+{
+    struct http_tls *tls;
+
+    if ((server->tls == NULL) != (settings->certificate == NULL))
+        return err_set(err, E_REFUSED, "[api] tls_certificate: TLS goes on or off with a restart");
+    if (settings->certificate == NULL)
+        return 0;
+    tls = http_tls_create(settings, err);
+    if (tls == NULL)
+        return err != NULL && err->code < 0 ? err->code : -EINVAL;
+    http_tls_destroy(server->tls);
+    server->tls = tls;
+    return 0;
 }
 
 int http_server_port(const struct http_server *server)
@@ -233,6 +255,7 @@ void http_server_destroy(struct http_server *server)
     }
     loop_timer_destroy(server->sweeper);
     loop_forget(server->loop, &server->writer);
+    http_tls_destroy(server->tls);
     free(server->unix_socket);
     free(server);
 }

@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/loop.h"
 #include "base/str.h"
+#include "http/http_tls.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -21,6 +22,7 @@ struct http_server_settings {
     int64_t max_body_bytes;
     int max_connections;
     int64_t idle_timeout_ms;
+    struct http_tls_settings tls; /* of `listen`; without a certificate: in clear */
 };
 
 /* Called once the whole body is here. The exchange is valid until http_exchange_reply, also when
@@ -30,7 +32,11 @@ typedef void (*http_handler_fn)(void *user, struct http_exchange *exchange);
 struct http_server *http_server_create(struct loop *loop,
                                        const struct http_server_settings *settings,
                                        http_handler_fn handler, void *user, struct err *err);
-int http_server_port(const struct http_server *server);      /* TCP; what port 0 became. 0: none */
+int http_server_port(const struct http_server *server); /* TCP; what port 0 became. 0: none */
+/* Other files, or the same read anew, for connections from now on. On failure all stays as it was.
+ * Only for a server that began with TLS, and it keeps it. */
+int http_server_set_tls(struct http_server *server, const struct http_tls_settings *settings,
+                        struct err *err);
 void http_server_stop_listening(struct http_server *server); /* open exchanges go on */
 /* Unanswered exchanges are dropped, a later reply to one is safe. What the loop still holds of it
  * goes with the loop's next round, or with loop_destroy. */

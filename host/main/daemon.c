@@ -20,7 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { IDLE_MS = 60000, DRAIN_MS = 10000, PLUGIN_GRACE_MS = 2000 };
+enum { DRAIN_MS = 10000, PLUGIN_GRACE_MS = 2000 };
 
 struct daemon {
     struct settings settings;
@@ -89,12 +89,24 @@ static void watch_places(struct daemon *daemon)
               is_wanted ? catalog_path(engine_catalog(daemon->engine)) : NULL);
 }
 
+/* Also when tenon.ini says what it said: certificates are renewed under their old names. */
+static void reconfigure_api(struct daemon *daemon)
+{
+    const struct api_settings settings =
+        settings_api(config_host(engine_config(daemon->engine)), daemon->settings.socket);
+    struct err err = {0};
+
+    if (daemon->api != NULL && api_reconfigure(daemon->api, &settings, &err) < 0)
+        log_error("the API goes on as it was", F_ERR(&err));
+}
+
 static void configured(void *user, const struct config *former)
 {
     struct daemon *daemon = user;
 
     live_apply(config_host(former), config_host(engine_config(daemon->engine)), daemon->store);
     watch_places(daemon);
+    reconfigure_api(daemon);
 }
 
 static void on_signal(uv_signal_t *handle, int number)
@@ -197,15 +209,8 @@ static int open_engine(struct daemon *daemon, struct err *err)
 
 static int open_api(struct daemon *daemon, struct err *err)
 {
-    const struct config_file *host = config_host(engine_config(daemon->engine));
-    const char *listen = config_text(host, "api", "listen");
-    const struct api_settings settings = {
-        .unix_socket = daemon->settings.socket,
-        .listen = listen[0] != '\0' ? listen : NULL,
-        .max_body_bytes = config_integer(host, "api", "max_body"),
-        .max_connections = (int)config_integer(host, "api", "max_connections"),
-        .idle_timeout_ms = IDLE_MS,
-    };
+    const struct api_settings settings =
+        settings_api(config_host(engine_config(daemon->engine)), daemon->settings.socket);
 
     daemon->api = api_create(daemon->loop, daemon->engine, &settings, err);
     return daemon->api != NULL ? 0 : err->code;

@@ -30,7 +30,10 @@ static const struct {
     {"host", "plugin_path", NULL},
     {"host", "plain_secrets", NULL},
     {"host", "watch", NULL},
-    {"host", "safe", NULL}, /* says how to start, and it has started */
+    {"host", "safe", NULL},           /* says how to start, and it has started */
+    {"api", "tls_certificate", NULL}, /* read anew after each look at the files */
+    {"api", "tls_key", NULL},
+    {"api", "tls_client_ca", NULL},
     {"store", "keep_succeeded", apply_retention},
     {"store", "keep_failed", apply_retention},
     {"store", "keep_skipped", apply_retention},

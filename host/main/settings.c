@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+enum { IDLE_MS = 60000 };
+
 static int read_paths(struct settings *settings, const char *state, struct err *err)
 {
     const struct config_file *host = config_host(settings->setup.config);
@@ -40,6 +42,28 @@ struct store_retention settings_retention(const struct config_file *host)
                     [SUBMISSION_SUPERSEDED] = config_integer(host, "store", "keep_superseded")},
         .signals_ms = config_integer(host, "store", "keep_signals"),
         .entities_ms = config_integer(host, "store", "keep_entities"),
+    };
+}
+
+/* NULL for what is not set. */
+static const char *text_or_null(const struct config_file *host, const char *key)
+{
+    const char *text = config_text(host, "api", key);
+
+    return text[0] != '\0' ? text : NULL;
+}
+
+struct api_settings settings_api(const struct config_file *host, const char *socket)
+{
+    return (struct api_settings){
+        .unix_socket = socket,
+        .listen = text_or_null(host, "listen"),
+        .tls = {.certificate = text_or_null(host, "tls_certificate"),
+                .key = text_or_null(host, "tls_key"),
+                .client_ca = text_or_null(host, "tls_client_ca")},
+        .max_body_bytes = config_integer(host, "api", "max_body"),
+        .max_connections = (int)config_integer(host, "api", "max_connections"),
+        .idle_timeout_ms = IDLE_MS,
     };
 }
 

@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The API's own port over TLS: what clients of other makers see, whose certificates are asked for,
+and how a certificate is renewed without losing anybody."""
+import contextlib
+import http.client
+import json
+import re
+import shutil
+import socket
+import ssl
+import subprocess
+import tempfile
+
+import pytest
+from daemon import PATIENCE, wait_for
+from tls import Authority
+
+
+@pytest.fixture(scope="module")
+def authority():
+    for program in ("openssl", "curl"):
+        if shutil.which(program) is None:
+            pytest.skip("%s is not installed (tests/deps.sh test installs it)" % program)
+    with tempfile.TemporaryDirectory(prefix="tenon-ca-") as folder:
+        yield Authority(folder)
+
+
+@pytest.fixture
+def served(tenon, authority):
+    """A tenond with a certificate of its own folder, not started."""
+    made = authority.issue("server")
+    tenon.certificate = tenon.folder / "server.pem"
+    tenon.key = tenon.folder / "server.key"
+    install(tenon, made)
+    configure(tenon)
+    return tenon
+
+
+def install(tenon, made):
+    shutil.copyfile(made.pem, tenon.certificate)
+    shutil.copyfile(made.key, tenon.key)
+    tenon.key.chmod(0o600)
+
+
+def configure(tenon, api=""):
+    tenon.host_ini(
+        api="tls_certificate = %s\ntls_key = %s\n%s" % (tenon.certificate, tenon.key, api)
+    )
+
+
+def run(*command, stdin=b""):
+    return subprocess.run(
+        [str(word) for word in command],
+        input=stdin,
+        capture_output=True,
+        timeout=60 * PATIENCE,
+        check=False,
+    )
+
+
+def curl(tenon, authority, path, *more):
+    return run(
+        "curl", "--silent", "--show-error", "--noproxy", "*", "--cacert", authority.pem, *more,
+        "https://localhost:%d%s" % (tenon.port, path),
+    )  # fmt: skip
+
+
+def s_client(tenon, authority, *more):
+    answer = run(
+        "openssl", "s_client", "-connect", "127.0.0.1:%d" % tenon.port, "-CAfile", authority.pem,
+        "-verify_return_error", *more,
+    )  # fmt: skip
+    return answer.returncode, (answer.stdout + answer.stderr).decode(errors="replace")
+
+
+def context(authority, certificate=None):
+    made = ssl.create_default_context(cafile=str(authority.pem))
+    if certificate is not None:
+        made.load_cert_chain(certificate.pem, certificate.key)
+    return made
+
+
+def connect(tenon, authority, certificate=None):
+    return http.client.HTTPSConnection(
+        "localhost", tenon.port, timeout=30 * PATIENCE, context=context(authority, certificate)
+    )
+
+
+def serial(tenon, authority):
+    with socket.create_connection(("127.0.0.1", tenon.port), 30 * PATIENCE) as bare:
+        with context(authority).wrap_socket(bare, server_hostname="localhost") as over:
+            return over.getpeercert()["serialNumber"]
+
+
+def test_other_peoples_clients_talk_to_it(served, authority):
+    served.start()
+    answer = curl(served, authority, "/health")
+    assert answer.returncode == 0, answer.stderr
+    assert json.loads(answer.stdout)["status"] == "ok"
+    for version in ("-tls1_2", "-tls1_3"):
+        code, words = s_client(served, authority, version, "-alpn", "h2,http/1.1")
+        assert code == 0, words
+        assert "ALPN protocol: http/1.1" in words
+        assert "Verify return code: 0 (ok)" in words
+    code, words = s_client(served, authority, "-tls1_1", "-cipher", "ALL@SECLEVEL=0")
+    assert code != 0, words
+    code, words = s_client(served, authority, "-alpn", "h2")
+    assert code != 0 and "no application protocol" in words, words
+    # Somebody who speaks plain HTTP harms nobody, and gets nothing.
+    with socket.create_connection(("127.0.0.1", served.port), 30 * PATIENCE) as bare:
+        bare.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        with contextlib.suppress(ConnectionResetError):
+            assert b"HTTP/1.1" not in bare.recv(4096)
+    assert curl(served, authority, "/health").returncode == 0
+
+
+def test_large_bodies_go_both_ways_on_one_connection(served, authority):
+    served.start()
+    connection = connect(served, authority)
+    text = "x" * 2_000_000
+    for i in range(3):
+        connection.request("PUT", "/api/v1/entities/e-%d" % i, json.dumps({"text": text}))
+        response = connection.getresponse()
+        assert response.status in (200, 201), response.read()
+        response.read()
+        used = connection.sock
+        connection.request("GET", "/api/v1/entities/e-%d" % i)
+        response = connection.getresponse()
+        assert json.loads(response.read())["data"]["text"] == text
+        assert connection.sock is used
+    # Byte by byte: records of one byte, a head in many of them.
+    for byte in b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n":
+        connection.sock.sendall(bytes([byte]))
+    assert connection.sock.recv(4096).startswith(b"HTTP/1.1 200 OK\r\n")
+    connection.close()
+
+
+def test_a_live_view_goes_over_it(served, authority, receiver):
+    served.webhook("hook", receiver.url())
+    served.start()
+    connection = connect(served, authority)
+    connection.request("GET", "/api/v1/integrations/hook/tap")
+    response = connection.getresponse()
+    served.add({"id": "e-1"})
+    stages = set()
+    while "verdict" not in stages:
+        stages.add(json.loads(response.readline())["stage"])
+    assert {"claimed", "transformed", "verdict"} <= stages
+    connection.close()
+
+
+def test_asks_for_certificates_where_told_to(served, authority):
+    known = authority.issue("somebody")
+    with tempfile.TemporaryDirectory(prefix="tenon-ca-") as folder:
+        unknown = Authority(folder).issue("stranger")
+        shutil.copyfile(authority.pem, served.folder / "clients.pem")
+        configure(served, "tls_client_ca = %s\n" % (served.folder / "clients.pem"))
+        served.start()
+        good = curl(served, authority, "/health", "--cert", known.pem, "--key", known.key)
+        assert good.returncode == 0, good.stderr
+        assert curl(served, authority, "/health").returncode != 0
+        bad = curl(served, authority, "/health", "--cert", unknown.pem, "--key", unknown.key)
+        assert bad.returncode != 0
+
+
+def test_does_not_start_with_a_key_that_others_read(served):
+    served.key.chmod(0o644)
+    served.start(wait=False)
+    assert served.process.wait(30 * PATIENCE) != 0
+    assert "has mode 0644, which lets others at it; `chmod 0640" in served.log_text()
+    served.key.chmod(0o600)
+    other = served.folder / "other.key"
+    run("openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", other)
+    other.chmod(0o600)
+    served.key = other
+    configure(served)
+    served.start(wait=False)
+    assert served.process.wait(30 * PATIENCE) != 0
+    assert "other.key is no key in PEM form without a passphrase, or not that" in served.log_text()
+    served.process = None
+
+
+def test_half_a_configuration_is_refused(tenon):
+    tenon.host_ini(api="tls_key = /etc/hostname\n")
+    answer = tenon.cli("config", "check", check=False)
+    assert answer.returncode == 1
+    assert "[api] tls_key: a certificate needs its key" in answer.stdout + answer.stderr
+
+
+def test_a_renewed_certificate_is_taken_by_reload(served, authority):
+    served.start()
+    first = serial(served, authority)
+    kept = connect(served, authority)
+    kept.request("GET", "/health")
+    assert kept.getresponse().read()
+    used = kept.sock
+    install(served, authority.issue("renewed"))
+    served.cli("reload")
+    second = serial(served, authority)
+    assert second != first
+    # A broken one changes nothing and says so.
+    served.certificate.write_text("rubbish\n")
+    served.cli("reload")
+    wait_for(
+        lambda: re.search(r"the API goes on as it was.*is no certificate", served.log_text()),
+        "the log to tell of the broken certificate",
+    )
+    assert serial(served, authority) == second
+    kept.request("GET", "/health")
+    assert kept.getresponse().status == 200 and kept.sock is used
+    kept.close()
