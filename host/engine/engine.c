@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "engine/dry_run.h"
 #include "engine/engine_internal.h"
+#include "engine/hub.h"
 
 #include <stdlib.h>
 
@@ -43,14 +44,23 @@ static int add_lanes(struct engine *engine, struct err *err)
     return 0;
 }
 
+/* Signals took numbers of the sequence that every lane walks along: what is behind a cursor is
+ * counted by them, so idle lanes pass them now and then. */
+static void published(void *user)
+{
+    engine_wake(user);
+}
+
 static int fill(struct engine *engine, const struct engine_rooms *rooms, struct err *err)
 {
     engine->rooms = *rooms;
     engine->generation = generation_create(rooms->setup);
     engine->rooms.setup = NULL;
     engine->rooms.taps = taps_create(rooms->loop);
+    engine->rooms.hub = hub_create(rooms->loop, rooms->store, published, engine);
     engine->grace = loop_timer_create(rooms->loop, grace_over, engine);
-    if (engine->generation == NULL || engine->rooms.taps == NULL || engine->grace == NULL ||
+    if (engine->generation == NULL || engine->rooms.taps == NULL || engine->rooms.hub == NULL ||
+        engine->grace == NULL ||
         roster_init(&engine->roster, rooms->loop, lanes_changed, engine) < 0)
         return err_set(err, -ENOMEM, "out of memory");
     engine->reload = reload_create(engine, err);
@@ -81,6 +91,7 @@ void engine_destroy(struct engine *engine)
     reload_destroy(engine->reload);
     generation_unref(engine->generation);
     loop_timer_destroy(engine->grace);
+    hub_destroy(engine->rooms.hub);
     taps_destroy(engine->rooms.taps);
     free(engine);
 }
@@ -162,6 +173,11 @@ void engine_stop(struct engine *engine, int64_t grace_ms, void (*done)(void *use
 struct store *engine_store(const struct engine *engine)
 {
     return engine->rooms.store;
+}
+
+struct hub *engine_hub(const struct engine *engine)
+{
+    return engine->rooms.hub;
 }
 
 const struct engine_rooms *engine_rooms(const struct engine *engine)

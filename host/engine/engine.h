@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 struct engine;
+struct hub;
 struct tap;
 struct taps;
 
@@ -35,6 +36,7 @@ struct engine_rooms {
     void *user;
     bool is_safe;      /* opens no integration but those that are activated by hand */
     struct taps *taps; /* the engine's own, set by it */
+    struct hub *hub;   /* the same */
 };
 
 struct engine *engine_create(const struct engine_rooms *rooms, struct err *err);
@@ -47,6 +49,7 @@ void engine_flush(struct engine *engine);
 void engine_destroy(struct engine *engine); /* NULL allowed */
 void engine_wake(struct engine *engine);    /* entities changed: lanes look again */
 struct store *engine_store(const struct engine *engine);
+struct hub *engine_hub(const struct engine *engine); /* signals: engine/hub.h */
 
 /* ---- looking ---- */
 

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "engine/hub.h"
 
 #include <stdlib.h>
 
@@ -259,6 +260,17 @@ const char *lane_words(struct lane *lane)
     return held == NULL && lane->former_words[0] != '\0' ? lane->former_words : held;
 }
 
+static void tell_activated(const struct lane *lane)
+{
+    _buf_ struct buf data = {0};
+
+    buf_putc(&data, '{');
+    json_put_member(&data, "integration", str_of(lane->name));
+    buf_putc(&data, '}');
+    if (!data.failed)
+        hub_tell(lane->rooms->hub, "integration.activated", buf_str(&data));
+}
+
 static void became_open(struct lane *lane)
 {
     if (lane->state != LANE_STARTING || !lane->is_plugin_open || !lane->is_gate_open ||
@@ -289,6 +301,7 @@ static void became_open(struct lane *lane)
             lane->selector = lane->facts.selectors[i];
     lane->state = LANE_ACTIVE;
     log_info("integration active");
+    tell_activated(lane);
     lane_tell(lane);
     lane_look(lane);
 }

@@ -458,6 +458,8 @@ void store_close(struct store *store)
     store_jobs_destroy(store->jobs);
     end_compacts(store);
     deliver_rest(store);
+    if (store->watcher.fn != NULL)
+        store->watcher.fn(store->watcher.user, NULL);
     if (store->reader != NULL)
         store->backend->close_reader(store->reader);
     if (store->writer != NULL)

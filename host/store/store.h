@@ -149,7 +149,8 @@ void store_publish(struct store *store, struct store_publish *publish);
 
 /* Hears of each signal of these kinds (set of 1 << enum store_signal_kind) when its commit is
  * durable, in the order of their numbers, just before the done() of the write that made it. With
- * `kinds` 0 nothing is looked at: a write costs one comparison. One watcher. [loop] */
+ * `kinds` 0 nothing is looked at: a write costs one comparison. The last word of store_close is a
+ * call with NULL. One watcher; fn NULL: none. [loop] */
 struct store_signal {
     enum store_signal_kind kind;
     struct str name, sender; /* "tenon" is the sender of the store's own */

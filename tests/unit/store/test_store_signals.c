@@ -155,6 +155,10 @@ static void hear(void *user, const struct store_signal *signal)
 {
     struct heard *heard = user;
 
+    if (signal == NULL) {
+        buf_puts(&heard->text, "closed");
+        return;
+    }
     assert_true(signal->seq > heard->last_seq);
     heard->last_seq = signal->seq;
     buf_printf(&heard->text, "%d %.*s %.*s %.*s/%.*s v%d %.*s at %d;", (int)signal->seq,
@@ -199,6 +203,11 @@ static void test_a_watcher_hears_what_is_committed(void **state)
     store_watch(f->store, 0, NULL, NULL);
     (void)publish_one(f, "y");
     assert_string_equal(buf_str(&heard.text).ptr, "7 x shop / v0 {\"n\":1} at 1000000;");
+    buf_clear(&heard.text);
+    store_watch(f->store, 0, hear, &heard);
+    store_close(f->store);
+    f->store = NULL;
+    assert_string_equal(buf_str(&heard.text).ptr, "closed");
     buf_finish(&heard.text);
 }
 
