@@ -190,6 +190,21 @@ static int reader_resize(struct wire_reader *reader, size_t cap)
     return 0;
 }
 
+char *wire_reader_detach(struct wire_reader *reader)
+{
+    size_t held = reader->end - reader->start;
+    size_t cap = held > FIRST_BYTES ? held : FIRST_BYTES;
+    char *moved = malloc(cap);
+    char *old = reader->ptr;
+
+    if (moved == NULL)
+        return NULL;
+    if (held > 0)
+        memcpy(moved, old + reader->start, held);
+    *reader = (struct wire_reader){moved, 0, held, cap};
+    return old;
+}
+
 char *wire_reader_room(struct wire_reader *reader, size_t *out_room)
 {
     size_t held = reader->end - reader->start;

@@ -18,7 +18,7 @@
 #include <tenon/tenon.h>
 
 enum {
-    WIRE_PROTOCOL = 3,
+    WIRE_PROTOCOL = 4,
     WIRE_HEADER_BYTES = 24,
     WIRE_FRAME_MAX = 64 << 20, /* payload bytes; a longer frame is refused by both sides */
     WIRE_KEEP_BYTES = 1 << 18, /* buffers that a big frame made larger shrink back to this */
@@ -43,6 +43,8 @@ enum wire_op {
     WIRE_RESULT,
     WIRE_ACTIONS, /* answers WIRE_CREATE when it went well and the integration has actions of its
                      own */
+    WIRE_ASK,    /* worker -> host: plugin code wants something of a service, and waits */
+    WIRE_ANSWER, /* host -> worker: to one WIRE_ASK */
     WIRE_OP_END,
 };
 
@@ -107,6 +109,9 @@ struct wire_reader {
 /* Where to read to, at least one byte; NULL: no memory. *out_room says how many fit. */
 char *wire_reader_room(struct wire_reader *reader, size_t *out_room);
 void wire_reader_added(struct wire_reader *reader, size_t len);
+/* Moves what is not read yet to new memory, so that the frame that was given out last stays where
+ * it is: the old memory, the caller's to free, or NULL (no memory; nothing has changed). */
+char *wire_reader_detach(struct wire_reader *reader);
 /* 1: *header and *in (valid until the next wire_reader_room); 0: more bytes are needed; -1: not a
  * frame. */
 int wire_reader_next(struct wire_reader *reader, struct wire_header *header, struct wire_in *in);

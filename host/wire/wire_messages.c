@@ -474,3 +474,58 @@ int wire_get_result(struct wire_in *in, tenon_str *out_result)
     *out_result = wire_in_text(in);
     return done(in);
 }
+
+static void put_texts(struct wire_out *out, uint32_t count, const tenon_str *texts)
+{
+    wire_out_u32(out, count);
+    for (uint32_t i = 0; i < count; i++)
+        wire_out_text(out, texts[i]);
+}
+
+static int get_texts(struct wire_in *in, uint32_t *out_count, tenon_str *out_texts)
+{
+    *out_count = wire_in_count(in, 5);
+    if (*out_count > WIRE_ASK_TEXTS_MAX)
+        return -1;
+    for (uint32_t i = 0; i < WIRE_ASK_TEXTS_MAX; i++)
+        out_texts[i] = i < *out_count ? wire_in_text(in) : (tenon_str){"", 0};
+    return done(in);
+}
+
+void wire_put_ask(struct wire_out *out, const struct wire_ask *ask)
+{
+    wire_out_u64(out, ask->ask);
+    wire_out_u32(out, ask->timeout_ms);
+    wire_out_text(out, ask->service);
+    wire_out_text(out, ask->function);
+    put_texts(out, ask->count, ask->texts);
+}
+
+int wire_get_ask(struct wire_in *in, struct wire_ask *out)
+{
+    out->ask = wire_in_u64(in);
+    out->timeout_ms = wire_in_u32(in);
+    out->service = wire_in_text(in);
+    out->function = wire_in_text(in);
+    return get_texts(in, &out->count, out->texts);
+}
+
+void wire_put_answer(struct wire_out *out, const struct wire_answer *answer)
+{
+    wire_out_u64(out, answer->ask);
+    wire_out_u32(out, (uint32_t)answer->code);
+    wire_out_u32(out, answer->retry_after_ms);
+    wire_out_u32(out, answer->http_status);
+    wire_out_text(out, answer->message);
+    put_texts(out, answer->count, answer->texts);
+}
+
+int wire_get_answer(struct wire_in *in, struct wire_answer *out)
+{
+    out->ask = wire_in_u64(in);
+    out->code = (int32_t)wire_in_u32(in);
+    out->retry_after_ms = wire_in_u32(in);
+    out->http_status = wire_in_u32(in);
+    out->message = wire_in_text(in);
+    return get_texts(in, &out->count, out->texts);
+}

@@ -250,4 +250,30 @@ int wire_get_action(struct wire_in *in, struct wire_action *out);
 void wire_put_result(struct wire_out *out, tenon_str result);
 int wire_get_result(struct wire_in *in, tenon_str *out_result);
 
+/* WIRE_ASK. The header's call is the one in whose course it is asked; 0: a thread of the plugin's
+ * own. What the texts mean is the service's. */
+enum { WIRE_ASK_TEXTS_MAX = 8 };
+struct wire_ask {
+    uint64_t ask;        /* names it in its process; the answer has it, too */
+    uint32_t timeout_ms; /* 0: as long as the integration's calls may take */
+    tenon_str service;   /* "tenon.http/1" */
+    tenon_str function;
+    uint32_t count;
+    tenon_str texts[WIRE_ASK_TEXTS_MAX];
+};
+void wire_put_ask(struct wire_out *out, const struct wire_ask *ask);
+int wire_get_ask(struct wire_in *in, struct wire_ask *out);
+
+/* WIRE_ANSWER. */
+struct wire_answer {
+    uint64_t ask;
+    int32_t code; /* TENON_OK or TENON_E_... */
+    uint32_t retry_after_ms, http_status;
+    tenon_str message; /* when it failed */
+    uint32_t count;
+    tenon_str texts[WIRE_ASK_TEXTS_MAX]; /* when it did not */
+};
+void wire_put_answer(struct wire_out *out, const struct wire_answer *answer);
+int wire_get_answer(struct wire_in *in, struct wire_answer *out);
+
 #endif
