@@ -37,14 +37,6 @@ static void host_log(const tenon_host *host, int32_t level, tenon_str message, t
     wire_out_finish(&out);
 }
 
-/* No further services yet; what a later host offers is a row here. */
-static const void *host_get_service(const tenon_host *host, const char *id)
-{
-    (void)host;
-    (void)id;
-    return NULL;
-}
-
 struct call_instance *call_find_instance(struct call_server *server, uint32_t id)
 {
     for (struct call_instance *instance = server->instances; instance != NULL;
@@ -75,8 +67,8 @@ static struct call_instance *instance_make(struct call_server *server, uint32_t 
         return NULL;
     instance->server = server;
     instance->id = id;
-    instance->host = (tenon_host){sizeof instance->host, TENON_ABI_MINOR, instance, host_log,
-                                  call_job_complete,     host_get_service};
+    instance->host = (tenon_host){sizeof instance->host, TENON_ABI_MINOR,  instance, host_log,
+                                  call_job_complete,     call_service_find};
     instance->thread = (struct call_thread){.server = server, .place = server->main.place};
     pthread_mutex_init(&instance->queue_lock, NULL);
     pthread_cond_init(&instance->queue_news, NULL);

@@ -15,8 +15,9 @@ static void tell_thread(const struct call_thread *thread, const struct wire_plac
         options->on_thread(options->user, place);
 }
 
-void call_thread_begins(const struct call_thread *thread)
+void call_thread_begins(struct call_thread *thread)
 {
+    call_service_thread = thread;
     tell_thread(thread, thread->place);
 }
 
@@ -195,33 +196,15 @@ static int dispatch(struct call_server *server, const struct wire_header *header
 
 static int serve_frames(struct call_server *server)
 {
-    struct wire_reader reader = {0};
     struct wire_header header;
     struct wire_in in;
-    int status = 0;
+    int status;
 
-    while (status == 0) {
-        size_t room;
-        char *place = wire_reader_room(&reader, &room);
-        if (place == NULL) {
-            status = -ENOMEM;
+    while ((status = call_inbox_next(server, &header, &in)) > 0) {
+        status = dispatch(server, &header, &in);
+        if (status < 0)
             break;
-        }
-        ssize_t count = recv(server->options.fd, place, room, 0);
-        if (count == 0 || (count < 0 && errno == ECONNRESET))
-            break;
-        if (count < 0 && errno == EINTR)
-            continue;
-        if (count < 0) {
-            status = -errno;
-            break;
-        }
-        wire_reader_added(&reader, (size_t)count);
-        int found;
-        while (status == 0 && (found = wire_reader_next(&reader, &header, &in)) != 0)
-            status = found < 0 ? -EPROTO : dispatch(server, &header, &in);
     }
-    wire_reader_finish(&reader);
     return status;
 }
 
@@ -257,6 +240,7 @@ int call_serve(const struct call_options *options, bool is_process_ending)
                                                                        : server->no_page};
     pthread_mutex_init(&server->send_lock, NULL);
     pthread_mutex_init(&server->jobs_lock, NULL);
+    call_inbox_init(&server->inbox);
     call_thread_begins(&server->main);
     send_greeting(server);
     int status = serve_frames(server);
@@ -265,6 +249,7 @@ int call_serve(const struct call_options *options, bool is_process_ending)
     pthread_mutex_lock(&server->send_lock);
     server->is_broken = true; /* whoever comes late writes to nobody's descriptor */
     pthread_mutex_unlock(&server->send_lock);
+    call_inbox_end(&server->inbox, status);
     call_end_instances(server);
     call_job_drop_all(server, NULL);
     call_batch_destroy(server->main.batch);

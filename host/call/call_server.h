@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What the files of this room share. The serving thread reads frames; without TENON_PER_INTEGRATION
  * it also runs them, with it each instance has a thread of its own for its strand and pool calls.
- * Locks, in this order: server.jobs_lock, thread.queue_lock, server.send_lock. None is held while a
- * callback runs. */
+ * Locks, in this order: server.jobs_lock, thread.queue_lock, inbox.lock, server.send_lock. None is
+ * held while a callback runs. */
 #ifndef CALL_CALL_SERVER_H
 #define CALL_CALL_SERVER_H
 
 #include "call/call.h"
 
 #include <tenon/actions.h>
+#include <tenon/http.h>
 
 #include <ffi.h>
 #include <pthread.h>
@@ -101,6 +102,30 @@ struct call_action {
 
 struct call_own_actions; /* call_actions.c: those of one integration */
 
+/* Plugin code that waits for an answer of the host; on the waiting thread's stack. */
+struct call_ask {
+    struct call_ask *next;
+    uint64_t id;
+    bool is_answered;
+    struct wire_answer answer; /* texts in bytes */
+    char *bytes;
+};
+
+/* What the host sent. Whoever wants something of it reads for all: the serving thread its next
+ * order, an asking thread its answer. Orders that an asking thread meets wait in the backlog. */
+struct call_inbox {
+    pthread_mutex_t lock;
+    pthread_cond_t news;
+    struct wire_reader reader;
+    bool is_read;   /* a thread is in recv, without the lock */
+    bool is_pinned; /* the frame in hand lies in the reader's memory */
+    char *detached; /* the memory of the frame in hand, no longer the reader's */
+    int status;     /* 0: goes on; 1: the host closed it; negative errno */
+    struct call_item *backlog_first, *backlog_last, *in_hand;
+    struct call_ask *asks;
+    uint64_t last_ask;
+};
+
 struct call_server {
     struct call_options options;
     struct wire_place no_page[1];
@@ -114,6 +139,7 @@ struct call_server {
     tenon_actions own_actions;   /* its capability; zero: the plugin has none */
     bool is_loaded;
     struct call_instance *instances; /* serving thread only */
+    struct call_inbox inbox;
     pthread_mutex_t send_lock;
     bool is_broken; /* under send_lock */
     pthread_mutex_t jobs_lock;
@@ -122,7 +148,7 @@ struct call_server {
 };
 
 /* call_serve.c */
-void call_thread_begins(const struct call_thread *thread); /* on it */
+void call_thread_begins(struct call_thread *thread); /* on it */
 void call_thread_ends(const struct call_thread *thread);
 int call_send(struct call_server *server, const struct wire_out *frame); /* [any] */
 void call_send_status(struct call_thread *thread, const struct wire_header *to,
@@ -160,6 +186,27 @@ static inline tenon_str call_text(tenon_str text)
 {
     return text.ptr == NULL || text.len == 0 ? (tenon_str){"", 0} : text;
 }
+
+/* call_inbox.c */
+void call_inbox_init(struct call_inbox *inbox);
+/* The next order, valid until the next call; the serving thread alone. 1, or 0 at the end of the
+ * connection, or negative errno. */
+int call_inbox_next(struct call_server *server, struct wire_header *header, struct wire_in *in);
+/* An ask is known from add on, so its answer cannot come too early; it must be removed. */
+void call_inbox_add(struct call_server *server, struct call_ask *ask);
+void call_inbox_wait(struct call_server *server, struct call_ask *ask);
+void call_inbox_remove(struct call_server *server, struct call_ask *ask); /* frees ask->bytes */
+void call_inbox_end(struct call_inbox *inbox, int status); /* whoever still waits is told */
+
+/* call_service.c: what plugin code asks the host for; blocks until the answer is there.  [any] */
+/* Fills ask->service, function, texts, timeout_ms before. TENON_OK: `answer`, whose texts live
+ * until call_service_done; else err says why not. */
+int32_t call_service_ask(const tenon_host *host, struct wire_ask *ask, struct call_ask *answer,
+                         tenon_err *err);
+void call_service_done(const tenon_host *host, struct call_ask *answer);
+const void *call_service_find(const tenon_host *host, const char *id);
+extern _Thread_local const struct call_thread *call_service_thread; /* NULL: the plugin's own */
+extern const tenon_http call_service_http;
 
 /* call_load.c */
 void call_load(struct call_server *server, const struct wire_header *header, struct wire_in *in);

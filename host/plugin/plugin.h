@@ -19,6 +19,7 @@
 
 struct plugin_host;     /* all workers */
 struct plugin_instance; /* one integration's share of a worker */
+struct plugin_ask;      /* a question of plugin code to a service of the host */
 
 /* News upward; these must not call back into this room. `integration` is the instance's name, or
  * NULL when the whole worker is meant. */
@@ -30,6 +31,8 @@ struct plugin_events {
     /* The worker of this plugin changed: started, died (words name the signal or exit code, the
      * callback and the integration it was in), restarting (when), quarantined. */
     void (*worker)(void *user, const char *plugin, bool is_trouble, const char *words);
+    /* Plugin code asks and waits. Unlike the others this one may call back into this room. */
+    void (*ask)(void *user, struct plugin_ask *take_ask);
 };
 
 struct plugin_host_settings {
@@ -248,6 +251,33 @@ const struct plugin_action *plugin_instance_actions(const struct plugin_instance
  */
 void plugin_action(struct plugin_instance *instance, struct str name, struct str arguments,
                    plugin_reply_fn fn, void *user);
+
+/* ---- questions: what plugin code asks of a service ---- */
+
+enum { PLUGIN_ASK_TEXTS_MAX = 8 };
+struct plugin_question {
+    struct plugin_instance *instance; /* as long as somebody waits */
+    const char *integration;          /* the instance's name; for helpers "name#jq" */
+    uint64_t call; /* of the call in whose course it is asked; 0: a thread of the plugin's own */
+    int64_t timeout_ms;           /* then nobody waits any more; below what is left of that call */
+    struct str service, function; /* "tenon.http/1", "exchange"; NUL-terminated, as are the texts */
+    struct str texts[PLUGIN_ASK_TEXTS_MAX]; /* empty behind text_count */
+    size_t text_count;
+};
+/* Whoever got an ask ends it by exactly one of answer, refuse and fail, now or later, also when
+ * nobody waits any more (the time is up, the worker died, the integration was closed), which `gone`
+ * tells: set it in the event, it is called at most once, and best cancels what was begun. */
+const struct plugin_question *plugin_ask_question(const struct plugin_ask *ask);
+void plugin_ask_on_gone(struct plugin_ask *ask, void (*gone)(void *user), void *user);
+void plugin_ask_answer(struct plugin_ask *take_ask, const struct str *texts, size_t count);
+struct plugin_refusal {
+    int error_class; /* TENON_E_... */
+    uint32_t retry_after_ms;
+    int http_status;
+    const char *words;
+};
+void plugin_ask_refuse(struct plugin_ask *take_ask, const struct plugin_refusal *refusal);
+void plugin_ask_fail(struct plugin_ask *take_ask, int error_class, const char *words);
 
 /* All plugins' workers, for status: calls fn once per worker. */
 struct plugin_worker_info {

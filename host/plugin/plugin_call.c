@@ -533,6 +533,10 @@ void plugin_call_frame(struct plugin_worker *worker, const struct wire_header *h
         on_log(worker, header->instance, in);
         return;
     }
+    if (header->op == WIRE_ASK) {
+        plugin_ask_frame(worker, header, in);
+        return;
+    }
     if (header->op == WIRE_GREETING) {
         if (wire_get_greeting(in, &greeting) < 0 || greeting.protocol != WIRE_PROTOCOL)
             plugin_worker_kill(

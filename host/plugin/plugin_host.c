@@ -188,8 +188,11 @@ void plugin_host_flush(struct plugin_host *host)
     if (host->is_flushing)
         return;
     host->is_flushing = true;
-    while ((answer = take_answer(host, NULL)) != NULL)
-        give_out(answer);
+    do {
+        while ((answer = take_answer(host, NULL)) != NULL)
+            give_out(answer);
+        plugin_ask_flush(host);
+    } while (host->answers_first != NULL);
     sweep(host);
     host->is_flushing = false;
     if (!host->is_stopping || host->workers != NULL || host->is_done_told)
@@ -255,6 +258,7 @@ void plugin_host_destroy(struct plugin_host *host)
     }
     while ((answer = take_answer(host, NULL)) != NULL)
         give_out(answer);
+    plugin_ask_flush(host);
     plugin_quarantine_finish(host);
     loop_timer_destroy(host->flush_timer);
     loop_timer_destroy(host->stop_timer);

@@ -158,6 +158,7 @@ void plugin_instance_stop_calls(struct plugin_instance *instance)
 
     if (worker == NULL)
         return;
+    plugin_ask_drop(worker, instance, "the integration is being closed");
     for (struct plugin_call *call = worker->flight.first; call != NULL; call = call->next) {
         if (call->instance != instance || call->fn == NULL)
             continue;

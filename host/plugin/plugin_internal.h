@@ -143,6 +143,8 @@ struct plugin_worker {
     char confinement[PLUGIN_WORDS_MAX];
 
     struct plugin_instance *instances;
+    struct plugin_ask *asks; /* that somebody waits for */
+    size_t ask_count;
     size_t instance_count;
     uint32_t last_instance;
     uint64_t last_call, front_round;
@@ -176,6 +178,7 @@ struct plugin_host {
     struct plugin_host_settings settings;
     struct plugin_worker *workers;
     struct plugin_answer *answers_first, *answers_last;
+    struct plugin_ask *asks; /* to be handed up, or told to be gone, at the next flush */
     struct loop_timer *flush_timer, *stop_timer;
     bool is_flushing, is_stopping, is_done_told;
     void (*done)(void *user);
@@ -245,6 +248,15 @@ int plugin_action_take(struct plugin_instance *instance, const struct wire_in *i
  * `arguments`, the declaration or `texts`. 0, or -EINVAL with what was expected and what came. */
 int plugin_action_fill(const struct plugin_action *action, struct str arguments,
                        struct wire_action *out, struct buf *texts, struct err *err);
+
+/* plugin_ask.c */
+void plugin_ask_frame(struct plugin_worker *worker, const struct wire_header *header,
+                      const struct wire_in *in);
+/* Nobody waits any more. `instance` NULL: all of the worker's. `words`: the plugin is told so;
+ * NULL: there is nobody left to tell. */
+void plugin_ask_drop(struct plugin_worker *worker, const struct plugin_instance *instance,
+                     const char *words);
+void plugin_ask_flush(struct plugin_host *host);
 
 /* plugin_loss.c */
 /* The worker is no more: whoever was in hand is told, the rest waits for the next one. Words of the

@@ -159,6 +159,7 @@ void plugin_worker_destroy(struct plugin_worker *worker)
 {
     if (worker == NULL)
         return;
+    plugin_ask_drop(worker, NULL, NULL);
     plugin_process_finish(worker);
     plugin_image_close(worker);
     loop_timer_destroy(worker->deadline_timer);
@@ -374,6 +375,7 @@ void plugin_worker_ended(struct plugin_worker *worker, int wait_status)
     plugin_words_cause(worker, wait_status, cause);
     bool is_outside = is_killed_from_outside(worker, wait_status);
     enum plugin_blame blame = plugin_loss_tell(worker, cause);
+    plugin_ask_drop(worker, NULL, NULL);
     if (is_outside)
         blame = BLAME_NOBODY;
     drop_lifecycle(worker);

@@ -3,6 +3,7 @@
  * wrong. Its setting `at` says in which callback; `beside` waits until a neighbour in the same
  * worker is at a "slow" record, and goes wrong in transform then. What a sandbox must refuse is
  * tried and its errno written out: {"errno":1}. */
+#include <tenon/http.h>
 #include <tenon/tenon.h>
 
 #include <errno.h>
@@ -402,12 +403,42 @@ static int32_t do_what(void *self, const tenon_str *what, tenon_sink *out, tenon
     return TENON_OK;
 }
 
+/* Asks the host, and gives back what came: the body as text. */
+static int32_t ask(void *self, const tenon_str *url, int64_t timeout_ms, tenon_sink *out,
+                   tenon_err *err)
+{
+    const struct hostile *own = self;
+    const tenon_http *http = own->host->get_service(own->host, TENON_HTTP_1);
+    tenon_http_request request = {.struct_size = sizeof request,
+                                  .timeout_ms = (uint32_t)timeout_ms,
+                                  .method = tenon_text("GET"),
+                                  .url = *url};
+    tenon_buffer body;
+    uint32_t status;
+    char text[32];
+
+    if (own->host->get_service(own->host, "tenon.none/1") != NULL)
+        return TENON_E_UNKNOWN;
+    tenon_buffer_init(&body);
+    int32_t code = http->exchange(own->host, &request, &status, NULL, &body.sink, err);
+    if (code == TENON_OK) {
+        snprintf(text, sizeof text, "[%u,\"", (unsigned)status);
+        tenon_puts(out, text);
+        tenon_write(out, body.text);
+        tenon_puts(out, "\"]");
+    }
+    tenon_buffer_free(&body);
+    return code;
+}
+
 static const tenon_action actions[] = {
     TENON_ACTION_WITH(gather, "gather", "Gives back what came.", TENON_ACTION_READ_ONLY,
                       TENON_OPTION("a", "integer", "-5..5", "", "required", "A number"), (i64, a),
                       (f64, b), (flag, c), (text, d), (json, e)),
     TENON_ACTION(do_what, "do", "Changes something.", 0, (text, what)),
     TENON_ACTION(do_what, "look", "Changes nothing.", TENON_ACTION_READ_ONLY, (text, what)),
+    TENON_ACTION(ask, "ask", "Asks the host.", TENON_ACTION_READ_ONLY, (text, url),
+                 (i64, timeout_ms)),
 };
 
 static void describe(tenon_plugin *plugin)

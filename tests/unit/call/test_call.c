@@ -276,7 +276,7 @@ static void an_action_gets_its_arguments_and_no_others(void **state)
     load(served, "hostile", "hostile", SETTINGS);
     struct wire_in in = next_frame(served, WIRE_FACTS);
     assert_int_equal(wire_get_facts(&in, &facts), 0);
-    assert_int_equal(facts.action_count, 3);
+    assert_int_equal(facts.action_count, 4);
     assert_string_equal(facts.actions[0].signature.ptr, "Idbsj");
     assert_string_equal(facts.actions[0].parameters.ptr, "a,b,c,d,e");
     create(served, 1, "{}");

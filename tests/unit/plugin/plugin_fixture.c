@@ -41,6 +41,18 @@ static void on_worker(void *user, const char *plugin, bool is_trouble, const cha
     snprintf(fixture->events + len, sizeof fixture->events - len, "%s: %s\n", plugin, words);
 }
 
+static void on_ask(void *user, struct plugin_ask *ask)
+{
+    struct fixture *fixture = user;
+
+    end_round(fixture);
+    fixture->asks++;
+    if (fixture->on_ask != NULL)
+        fixture->on_ask(fixture, ask);
+    else
+        plugin_ask_fail(ask, TENON_E_UNSUPPORTED, "nobody answers here");
+}
+
 static void on_watchdog(void *user)
 {
     (void)user;
@@ -55,7 +67,7 @@ static struct plugin_host *make_host(struct fixture *fixture)
         .state_dir = fixture->state_dir,
         .restart_min_ms = 5,
         .restart_max_ms = 40,
-        .events = {fixture, on_log, on_worker},
+        .events = {fixture, on_log, on_worker, on_ask},
     };
     struct plugin_host *host = plugin_host_create(fixture->loop, &settings, &err);
 

@@ -27,6 +27,9 @@ struct fixture {
     char logs[FIXTURE_TEXT_MAX];   /* level, integration: message fields */
     unsigned log_lines;
     struct plugin_record records[FIXTURE_RECORDS_MAX];
+    void (*on_ask)(struct fixture *fixture, struct plugin_ask *ask); /* NULL: nobody answers */
+    struct plugin_ask *ask;                                          /* the test's */
+    unsigned asks, gone;
 };
 
 /* What a call ended with. */

@@ -40,7 +40,7 @@ static void a_result_comes_back(void **state)
             fixture_open(fixture, i == 0 ? "hostile" : "hostile_per", "x", "none", &answer);
         size_t count;
         const struct plugin_action *actions = plugin_instance_actions(instance, &count);
-        assert_int_equal(count, 3);
+        assert_int_equal(count, 4);
         assert_true(actions[0].is_read_only && !actions[1].is_read_only);
         assert_true(actions[0].parameters[0].is_required);
         assert_string_equal(actions[0].parameters[4].type, "json");

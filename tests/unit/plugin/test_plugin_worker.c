@@ -106,8 +106,8 @@ static void judges(void **state)
     struct answer answer;
     struct plugin_instance *instance = fixture_open(fixture, "hostile", "a", "none", &answer);
     size_t count = fixture_records(fixture, "fine fine");
-    struct plugin_judge judge = {fixture->records, count, 503, STR("retry-after: 3\n"),
-                                 STR("busy"), false};
+    struct plugin_judge judge = {fixture->records,        count,       503,
+                                 STR("retry-after: 3\n"), STR("busy"), false};
 
     answer.count = 0;
     plugin_judge(instance, &judge, fixture_on_reply, &answer);
