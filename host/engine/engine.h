@@ -175,6 +175,11 @@ const struct plugin_action *engine_actions(const struct engine *engine, const ch
 bool engine_action(struct engine *engine, const char *integration, struct str action,
                    struct str arguments, plugin_reply_fn done, void *user);
 
+/* ---- services ---- */
+
+/* Plugin code asks for something (plugin_events.ask). */
+void engine_ask(struct engine *engine, struct plugin_ask *take_ask);
+
 /* ---- doing ---- */
 
 /* Asks by hand. `selector` (unsubmitted, failed, changed, all) or an entity id. The answer tells

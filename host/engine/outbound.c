@@ -11,7 +11,7 @@
 #include <strings.h>
 #include <tenon/tenon.h>
 
-enum { HEADERS_MAX = 64, HEADER_BYTES_MAX = 8192 };
+enum { HEADERS_MAX = 64, HEADER_BYTES_MAX = 8192, URL_BYTES_MAX = 8192 };
 
 struct outbound_rules {
     char *base_url;         /* without a trailing slash; "" when the ini has none */
@@ -209,8 +209,11 @@ static int build_url(const struct outbound_rules *rules, struct str url, struct 
     struct str built;
     int status;
 
-    if (has_control_bytes(url))
-        return err_set(err, E_REFUSED, "the plugin's URL holds control characters");
+    if (has_control_bytes(url) || memchr(url.ptr, ' ', url.len) != NULL || url.len > URL_BYTES_MAX)
+        return err_set(err, E_REFUSED,
+                       "the plugin's URL holds a space or control characters, or is longer than "
+                       "%d bytes",
+                       URL_BYTES_MAX);
     if (str_starts_with(url, "http://") || str_starts_with(url, "https://")) {
         status = check_absolute(rules, url, err);
         if (status < 0)

@@ -72,6 +72,21 @@ struct lane *roster_find(const struct roster *roster, const char *name)
     return NULL;
 }
 
+struct lane *roster_find_plugin(const struct roster *roster, const struct plugin_instance *instance)
+{
+    for (size_t i = 0; i < roster->count; i++) {
+        struct lane *lane = roster->lanes[i];
+        if (lane->plugin == instance)
+            return lane;
+        if (lane->successor != NULL && lane->successor->plugin == instance)
+            return lane->successor;
+    }
+    for (struct lane *lane = roster->draining; lane != NULL; lane = lane->next)
+        if (lane->plugin == instance)
+            return lane;
+    return NULL;
+}
+
 /* A lane says that its state changed; it may be in the midst of its own callback. */
 static void lane_changed(void *user, struct lane *lane)
 {

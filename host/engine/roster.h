@@ -24,6 +24,9 @@ struct roster {
 int roster_init(struct roster *roster, struct loop *loop, void (*changed)(void *user), void *user);
 void roster_finish(struct roster *roster); /* zero-initialised allowed */
 struct lane *roster_find(const struct roster *roster, const char *name);
+/* The lane that this instance is of, whatever its place; NULL: none. */
+struct lane *roster_find_plugin(const struct roster *roster,
+                                const struct plugin_instance *instance);
 /* Takes the lane: as a new one, or to follow the one of its name once it is open; a successor that
  * still opens is given up for it. */
 int roster_add(struct roster *roster, struct lane *take_lane);

@@ -19,6 +19,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <tenon/tenon.h>
 
 enum { DRAIN_MS = 10000, PLUGIN_GRACE_MS = 2000 };
 
@@ -169,6 +170,16 @@ static int open_ground(struct daemon *daemon, struct err *err)
     return daemon->http != NULL ? 0 : err->code;
 }
 
+static void on_ask(void *user, struct plugin_ask *ask)
+{
+    struct engine *const *engine = user;
+
+    if (*engine != NULL)
+        engine_ask(*engine, ask);
+    else
+        plugin_ask_fail(ask, TENON_E_CANCELLED, "the host is just starting");
+}
+
 static int open_engine(struct daemon *daemon, struct err *err)
 {
     const struct config_file *host = config_host(daemon->settings.setup.config);
@@ -179,6 +190,7 @@ static int open_engine(struct daemon *daemon, struct err *err)
     };
     struct engine_rooms rooms;
 
+    plugins.events.ask = on_ask;
     daemon->worker_path =
         worker[0] != '\0' ? str_dup(str_of(worker)) : plugin_worker_default_path();
     if (daemon->worker_path == NULL)
