@@ -25,6 +25,7 @@ static const char *const built_in[] = {
     [SIGNAL_UPDATED] = "entity.updated",
     [SIGNAL_DELETED] = "entity.deleted",
     [SIGNAL_RELATED] = "relationship.created",
+    [SIGNAL_UNRELATED] = "relationship.deleted",
 };
 
 static void on_committed(void *user, const struct store_signal *signal)
@@ -102,8 +103,8 @@ static unsigned kinds_of(struct str pattern, struct str sender)
 {
     unsigned kinds = 1u << SIGNAL_OWN;
 
-    for (unsigned kind = 0; kind < SIGNAL_OWN; kind++)
-        if ((sender.len == 0 || str_is(sender, HUB_SENDER)) &&
+    for (unsigned kind = 0; kind < SIGNAL_KINDS; kind++)
+        if (kind != SIGNAL_OWN && (sender.len == 0 || str_is(sender, HUB_SENDER)) &&
             pattern_matches(pattern, str_of(built_in[kind])))
             kinds |= 1u << kind;
     return kinds;

@@ -108,11 +108,15 @@ struct store_put {
 };
 void store_put(struct store *store, struct store_put *put);
 
+/* Adds a relationship, or gives it other data, or removes it. While one of its entities is deleted
+ * it is not shown; it can be removed all the same. */
 struct store_relate {
     struct store_op op;
-    struct str from, type, to; /* entity ids; E_NOT_FOUND when one is missing */
-    struct str data;           /* JSON, may be empty */
-    uint64_t last_seq;         /* out: as in store_put, and its version and time */
+    struct str from, type, to;      /* entity ids; E_NOT_FOUND when one is missing */
+    struct str data;                /* JSON, may be empty */
+    bool is_delete;                 /* E_NOT_FOUND when there is none such */
+    enum store_put_outcome outcome; /* out: PUT_CREATED, _UPDATED, _UNCHANGED, _DELETED */
+    uint64_t last_seq;              /* out: as in store_put, and its version and time */
     uint64_t version;
     int64_t at_ms;
 };
@@ -128,6 +132,7 @@ enum store_signal_kind {
     SIGNAL_DELETED,
     SIGNAL_RELATED,
     SIGNAL_OWN,
+    SIGNAL_UNRELATED, /* of a relationship that was removed */
     SIGNAL_KINDS
 };
 enum { STORE_SIGNAL_MAX = 256 << 10 };
@@ -353,17 +358,22 @@ void store_job(struct store *store, struct store_job *job);
 /* ---- queries ---- */
 
 enum store_query_kind {
-    QUERY_ENTITY,        /* by entity id; with `integration` also row.key: the idempotency key that
-                            a submission of the present version to it carries */
-    QUERY_ENTITIES,      /* type (empty: all), text (substring of data, empty: all), after (cursor),
-                            limit */
-    QUERY_SUBMISSIONS,   /* with the last attempt's figures; updated_ms = the last change of state;
-                            integration (0: all), entity id (empty: all), filter, after, limit;
-                            newest first. Looks at STORE_LOOK_MAX rows at most: see `next` */
-    QUERY_SUBMISSION,    /* number */
-    QUERY_ATTEMPTS,      /* of submission `number`, oldest first; state = what the attempt itself
-                            led to, also when a newer version then went instead */
-    QUERY_RELATIONSHIPS, /* of entity id, both directions */
+    QUERY_ENTITY,      /* by entity id; with `integration` also row.key: the idempotency key that
+                          a submission of the present version to it carries */
+    QUERY_ENTITIES,    /* of type, with text, with all of fields (empty: all); after (a row's seq),
+                          limit. An entity that changes moves to the end: a walk of pages meets
+                          each at least once. With type, text or fields it looks at a bounded
+                          number of them (STORE_SEARCH_MAX): see `next` */
+    QUERY_KEY,         /* the entity whose integration key for `integration` is `text` */
+    QUERY_SUBMISSIONS, /* with the last attempt's figures; updated_ms = the last change of state;
+                          integration (0: all), entity id (empty: all), filter, after, limit;
+                          newest first. Looks at STORE_LOOK_MAX rows at most: see `next` */
+    QUERY_SUBMISSION,  /* number */
+    QUERY_ATTEMPTS,    /* of submission `number`, oldest first; state = what the attempt itself
+                          led to, also when a newer version then went instead */
+    QUERY_RELATIONSHIPS, /* of entity id (empty: of all) by `direction`, with entity `other`, of
+                            type (empty: any); after (a row's seq), limit; in the order they were
+                            made. Of all entities: see `next` */
     QUERY_SIGNALS, /* after, filter.since_ms, limit, own_only; row.name = the signal's, sender, id
                       and type of its entity, version, created_ms = when; data, hops */
     QUERY_COUNTS,  /* submissions by integration and state: row.integration, row.state, row.count */
@@ -412,12 +422,31 @@ static inline uint32_t submission_state_bit(enum submission_state state)
 }
 enum { STORE_LOOK_MAX = 5000 };
 
+/* What a member of an entity's data must be. `path`: member names with dots between. In an array a
+ * number stands for the element of that index, from 0; anything else is looked for in each. The
+ * value: a string by its text, a number by its value, true, false and null by their names. */
+struct store_field {
+    struct str path, value;
+};
+
+/* A search looks at so many entities and at so much of their data (about) before it reports back
+ * with `next`, so that it holds up no other query for more than some milliseconds. */
+enum { STORE_SEARCH_MAX = 20000, STORE_SEARCH_BYTES = 4 << 20 };
+
+enum store_direction { DIRECTION_BOTH, DIRECTION_OUT, DIRECTION_IN };
+
 struct store_query {
     struct store_op op;
     enum store_query_kind query;
     uint64_t number;
     uint32_t integration;
-    struct str id, type, text; /* borrowed until done */
+    struct str id, type; /* borrowed until done, as the next two */
+    struct str text;     /* QUERY_ENTITIES: words, each of which is part of some string in the data,
+                            whatever its case (of ASCII letters) */
+    const struct store_field *fields;
+    size_t field_count;
+    struct str other; /* QUERY_RELATIONSHIPS: the entity at the other end; empty: any */
+    enum store_direction direction;
     struct store_filter filter;
     bool with_data; /* QUERY_SUBMISSIONS: row.data is the entity's, as it is now */
     bool own_only;  /* QUERY_SIGNALS: only those that were published */
@@ -426,8 +455,8 @@ struct store_query {
     /* For each row, on the reader thread [pool]; false stops. */
     bool (*row)(struct store_query *query, const struct store_row *row);
     void *user;
-    uint64_t next; /* out, QUERY_SUBMISSIONS: there may be more behind this number, though the
-                      limit was not reached; 0: that was the end */
+    uint64_t next; /* out: there may be more behind this number, though the limit was not reached;
+                      0: that was the end */
 };
 void store_query(struct store *store, struct store_query *query);
 

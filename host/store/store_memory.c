@@ -99,8 +99,8 @@ struct store_memory_integration *store_memory_integration_get(struct store_memor
     return NULL;
 }
 
-static uint64_t add_signal(struct store_memory *memory, enum store_signal_kind kind,
-                           uint64_t entity, int64_t now_ms)
+uint64_t store_memory_add_signal(struct store_memory *memory, enum store_signal_kind kind,
+                                 uint64_t entity, int64_t now_ms)
 {
     memory->signals.rows[memory->signals.count++] =
         (struct store_memory_signal){.kind = kind,
@@ -129,7 +129,7 @@ static bool copies_make(const struct store_put *put, struct copies *copies)
     return true;
 }
 
-static void text_move(struct store_memory_text *to, struct store_memory_text *from)
+void store_memory_text_move(struct store_memory_text *to, struct store_memory_text *from)
 {
     free(to->ptr);
     *to = *from;
@@ -144,12 +144,12 @@ static void create(struct store_memory *memory, struct copies *copies, int64_t n
 
     *row = (struct store_memory_entity){
         .version = memory->floor + 1, .created_ms = now_ms, .updated_ms = now_ms};
-    text_move(&row->id, &copies->id);
-    text_move(&row->type, &copies->type);
-    text_move(&row->data, &copies->data);
-    text_move(&row->trace, &copies->trace);
+    store_memory_text_move(&row->id, &copies->id);
+    store_memory_text_move(&row->type, &copies->type);
+    store_memory_text_move(&row->data, &copies->data);
+    store_memory_text_move(&row->trace, &copies->trace);
     memory->slots[slot_of(memory, store_memory_str(&row->id))] = index + 1;
-    row->seq = add_signal(memory, SIGNAL_CREATED, index, now_ms);
+    row->seq = store_memory_add_signal(memory, SIGNAL_CREATED, index, now_ms);
     memory->live++;
     *result = (struct store_put_result){PUT_CREATED, row->version};
 }
@@ -183,15 +183,16 @@ static void put_one(struct store_memory *memory, const struct store_entity *enti
     if (kind == SIGNAL_CREATED)
         row->created_ms = now_ms;
     if (!entity->is_delete)
-        text_move(&row->type, &copies->type);
-    text_move(&row->data, &copies->data);
-    text_move(&row->trace, &copies->trace);
+        store_memory_text_move(&row->type, &copies->type);
+    store_memory_text_move(&row->data, &copies->data);
+    store_memory_text_move(&row->trace, &copies->trace);
     row->updated_ms = now_ms;
     if (row->is_forgotten && row->version < memory->floor)
         row->version = memory->floor;
     row->is_forgotten = false;
     result->version = ++row->version;
-    row->seq = add_signal(memory, kind, (uint64_t)(row - memory->entities.rows), now_ms);
+    row->seq =
+        store_memory_add_signal(memory, kind, (uint64_t)(row - memory->entities.rows), now_ms);
     result->outcome = kind == SIGNAL_DELETED   ? PUT_DELETED
                       : kind == SIGNAL_CREATED ? PUT_CREATED
                                                : PUT_UPDATED;
@@ -230,69 +231,6 @@ static int memory_put(void *pointer, struct store_put *put, struct err *err)
         put->last_seq = memory->signals.count;
     put->at_ms = now_ms;
     return status;
-}
-
-static struct store_memory_relationship *
-find_relationship(struct store_memory *memory, uint64_t from, struct str type, uint64_t to)
-{
-    for (size_t i = 0; i < memory->relationships.count; i++) {
-        struct store_memory_relationship *row = &memory->relationships.rows[i];
-        if (row->from == from && row->to == to && str_equals(store_memory_str(&row->type), type))
-            return row;
-    }
-    return NULL;
-}
-
-static int find_end(struct store_memory *memory, struct str id, uint64_t *out, struct err *err)
-{
-    const struct store_memory_entity *row = store_memory_find(memory, id);
-
-    if (row == NULL || row->is_deleted)
-        return err_set(err, E_NOT_FOUND, "there is no entity '%.*s'", STR_ARG(id));
-    *out = (uint64_t)(row - memory->entities.rows);
-    return 0;
-}
-
-static int memory_relate(void *pointer, struct store_relate *relate, struct err *err)
-{
-    struct store_memory *memory = pointer;
-    struct store_memory_text type;
-    struct store_memory_text data;
-    uint64_t from = 0;
-    uint64_t to = 0;
-    int status = store_rules_check_name(relate->type, "relationship's type", STORE_TYPE_MAX, err);
-
-    if (status == 0)
-        status = find_end(memory, relate->from, &from, err);
-    if (status == 0)
-        status = find_end(memory, relate->to, &to, err);
-    if (status == 0)
-        status = STORE_MEMORY_RESERVE(memory->relationships, 1, err);
-    if (status == 0)
-        status = STORE_MEMORY_RESERVE(memory->signals, 1, err);
-    if (status < 0)
-        return status;
-    struct store_memory_relationship *row = find_relationship(memory, from, relate->type, to);
-    if (row != NULL && str_equals(store_memory_str(&row->data), relate->data))
-        return 0;
-    bool has_type = store_memory_copy(relate->type, &type);
-    bool has_data = store_memory_copy(relate->data, &data);
-    if (!has_type || !has_data) {
-        free(type.ptr);
-        free(data.ptr);
-        return err_set(err, -ENOMEM, "no memory for a relationship");
-    }
-    int64_t now_ms = clock_wall_ms();
-    if (row == NULL) {
-        row = &memory->relationships.rows[memory->relationships.count++];
-        *row = (struct store_memory_relationship){.from = from, .to = to, .created_ms = now_ms};
-    }
-    text_move(&row->type, &type);
-    text_move(&row->data, &data);
-    relate->last_seq = add_signal(memory, SIGNAL_RELATED, from, now_ms);
-    relate->version = memory->entities.rows[from].version;
-    relate->at_ms = now_ms;
-    return 0;
 }
 
 static void publish_one(struct store_memory *memory, struct store_memory_published *own,
@@ -429,7 +367,7 @@ static int memory_keep(void *pointer, struct store_keep *keep, struct err *err)
     }
     struct store_memory_kept *row = &memory->kept.rows[place];
     if (is_there) {
-        text_move(&row->value, &fresh.value);
+        store_memory_text_move(&row->value, &fresh.value);
         return 0;
     }
     memmove(row + 1, row, (memory->kept.count - place) * sizeof *row);
@@ -596,7 +534,7 @@ const struct store_backend memory_backend = {
     .is_spoiled = memory_is_spoiled,
     .wal_bytes = memory_wal_bytes,
     .put = memory_put,
-    .relate = memory_relate,
+    .relate = store_memory_relate,
     .publish = memory_publish,
     .integration = memory_integration,
     .claim = store_memory_claim,

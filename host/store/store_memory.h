@@ -68,6 +68,7 @@ struct store_memory_relationship {
     uint64_t from, to;
     struct store_memory_text type, data;
     int64_t created_ms;
+    bool is_removed; /* its place is its number, and is not given again */
 };
 
 struct store_memory_key {
@@ -135,6 +136,12 @@ struct store_memory_entity *store_memory_find(struct store_memory *memory,
 struct store_memory_integration *store_memory_integration_get(struct store_memory *memory,
                                                               uint32_t number, struct err *err);
 
+uint64_t store_memory_add_signal(struct store_memory *memory, enum store_signal_kind kind,
+                                 uint64_t entity, int64_t now_ms);
+void store_memory_text_move(struct store_memory_text *to, struct store_memory_text *from);
+
+int store_memory_relate(void *writer, struct store_relate *relate, struct err *err);
+void store_memory_relationships(struct store_memory *memory, struct store_query *query);
 int store_memory_claim(void *writer, struct store_claim *claim, struct err *err);
 int store_memory_record(void *writer, struct store_record *record, struct err *err);
 int store_memory_enqueue(void *writer, struct store_enqueue *enqueue, struct err *err);

@@ -112,8 +112,9 @@ static bool is_needed(const struct store_memory *memory, uint64_t entity, int64_
         number = row->before;
     }
     for (size_t i = 0; i < memory->relationships.count; i++)
-        if (memory->relationships.rows[i].from == entity ||
-            memory->relationships.rows[i].to == entity)
+        if (!memory->relationships.rows[i].is_removed &&
+            (memory->relationships.rows[i].from == entity ||
+             memory->relationships.rows[i].to == entity))
             return true;
     return false;
 }

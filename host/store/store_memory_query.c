@@ -2,6 +2,8 @@
  * The memory backend: questions, answered under the lock. */
 #include "store/store_memory.h"
 
+#include "store/store_search.h"
+
 #include <errno.h>
 
 struct answer {
@@ -16,12 +18,6 @@ static bool give(struct answer *answer, const struct store_row *row)
     answer->given++;
     return answer->query->row(answer->query, row) &&
            (answer->query->limit == 0 || answer->given < answer->query->limit);
-}
-
-static bool contains(struct str text, struct str part)
-{
-    return part.len == 0 ||
-           (text.len > 0 && memmem(text.ptr, text.len, part.ptr, part.len) != NULL);
 }
 
 /* Of the present version's submission to it. */
@@ -72,16 +68,38 @@ static void answer_entity(struct answer *answer)
 
 static void answer_entities(struct answer *answer)
 {
-    const struct store_query *query = answer->query;
+    struct store_query *query = answer->query;
+    bool is_narrow = store_search_is_narrow(query);
     bool goes_on = true;
+    size_t looked = 0;
+    size_t bytes = 0;
 
     for (uint64_t i = query->after; i < answer->memory->signals.count && goes_on; i++) {
         const struct store_memory_entity *entity = store_memory_about(answer->memory, i);
-        if (entity == NULL || entity->seq != i + 1 || entity->is_deleted ||
-            !contains(store_memory_str(&entity->data), query->text))
+        if (entity == NULL || entity->seq != i + 1 || entity->is_deleted)
             continue;
-        if (query->type.len == 0 || str_equals(store_memory_str(&entity->type), query->type))
+        if ((query->type.len == 0 || str_equals(store_memory_str(&entity->type), query->type)) &&
+            store_search_fits(query, store_memory_str(&entity->data)))
             goes_on = give_entity(answer, entity, 0);
+        bytes += entity->data.len;
+        if (goes_on && is_narrow && (++looked == STORE_SEARCH_MAX || bytes > STORE_SEARCH_BYTES)) {
+            query->next = i + 1;
+            return;
+        }
+    }
+}
+
+static void answer_key(struct answer *answer)
+{
+    const struct store_memory *memory = answer->memory;
+
+    for (size_t i = 0; i < memory->keys.count; i++) {
+        const struct store_memory_key *key = &memory->keys.rows[i];
+        if (key->integration == answer->query->integration &&
+            str_equals(store_memory_str(&key->external_id), answer->query->text) &&
+            !memory->entities.rows[key->entity].is_deleted)
+            (void)give_entity(answer, &memory->entities.rows[key->entity],
+                              0); /* there is only one */
     }
 }
 
@@ -195,24 +213,7 @@ static void answer_attempts(struct answer *answer)
 
 static void answer_relationships(struct answer *answer)
 {
-    const struct store_memory *memory = answer->memory;
-    const struct store_memory_entity *entity = store_memory_find(answer->memory, answer->query->id);
-    bool goes_on = entity != NULL;
-
-    for (size_t i = 0; i < memory->relationships.count && goes_on; i++) {
-        const struct store_memory_relationship *edge = &memory->relationships.rows[i];
-        if (&memory->entities.rows[edge->from] != entity &&
-            &memory->entities.rows[edge->to] != entity)
-            continue;
-        const struct store_row row = {
-            .id = store_memory_str(&memory->entities.rows[edge->from].id),
-            .name = store_memory_str(&memory->entities.rows[edge->to].id),
-            .type = store_memory_str(&edge->type),
-            .data = store_memory_str(&edge->data),
-            .created_ms = edge->created_ms,
-        };
-        goes_on = give(answer, &row);
-    }
+    store_memory_relationships(answer->memory, answer->query);
 }
 
 static void answer_signals(struct answer *answer)
@@ -320,6 +321,7 @@ static void answer_kept(struct answer *answer)
 static void (*const answerers[])(struct answer *answer) = {
     [QUERY_ENTITY] = answer_entity,
     [QUERY_ENTITIES] = answer_entities,
+    [QUERY_KEY] = answer_key,
     [QUERY_SUBMISSIONS] = answer_submissions,
     [QUERY_SUBMISSION] = answer_submission,
     [QUERY_ATTEMPTS] = answer_attempts,

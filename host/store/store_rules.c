@@ -16,13 +16,12 @@ const char *const store_text_deleted = "the entity was deleted";
 struct str store_signal_name(int kind)
 {
     static const char *const names[] = {
-        [SIGNAL_CREATED] = "entity.created",
-        [SIGNAL_UPDATED] = "entity.updated",
-        [SIGNAL_DELETED] = "entity.deleted",
-        [SIGNAL_RELATED] = "relationship.created",
+        [SIGNAL_CREATED] = "entity.created",         [SIGNAL_UPDATED] = "entity.updated",
+        [SIGNAL_DELETED] = "entity.deleted",         [SIGNAL_RELATED] = "relationship.created",
+        [SIGNAL_UNRELATED] = "relationship.deleted",
     };
 
-    return kind >= 0 && kind <= SIGNAL_RELATED ? str_of(names[kind]) : STR("?");
+    return kind >= 0 && kind < SIGNAL_KINDS && kind != SIGNAL_OWN ? str_of(names[kind]) : STR("?");
 }
 
 int store_rules_check_publish(const struct store_publish *publish, struct err *err)

@@ -24,6 +24,12 @@ enum store_sqlite_statement {
     S_SIGNAL,
     S_PUBLISH,
     S_RELATE,
+    S_RELATED,
+    S_UNRELATE,
+    S_SEARCH_WINDOW,
+    S_SEARCH_TYPE,
+    S_SEARCH_ALL,
+    S_EDGES_WINDOW,
     S_INTEGRATION_ADD,
     S_DUE,
     S_WALK_FROM,
@@ -296,8 +302,39 @@ int store_sqlite_lease_lost(struct store_sqlite_writer *writer, size_t index,
 int store_sqlite_next_due(struct store_sqlite_writer *writer, uint32_t integration, int64_t *out,
                           struct err *err);
 
+/* ---- store_sqlite_query.c ---- */
+/* What is read between the two is of one commit. */
+int store_sqlite_read_begin(struct store_sqlite_db *reader, struct err *err);
+void store_sqlite_read_end(struct store_sqlite_db *reader);
+
 /* ---- store_sqlite_list.c: QUERY_SUBMISSIONS and QUERY_SUBMISSION ---- */
 int store_sqlite_list(struct store_sqlite_db *reader, struct store_query *query, struct err *err);
+
+/* ---- store_sqlite_search.c: QUERY_ENTITIES ---- */
+/* Of entities e and types t. */
+#define STORE_SQLITE_ENTITY                                                                        \
+    "e.id, t.name, e.data, e.version, e.seq, e.deleted, e.created_ms, e.updated_ms, e.trace"
+void store_sqlite_read_entity(sqlite3_stmt *columns, struct store_row *row);
+int store_sqlite_search(struct store_sqlite_db *reader, struct store_query *query, struct err *err);
+
+/* ---- store_sqlite_relate.c ---- */
+int store_sqlite_relationships(struct store_sqlite_db *reader, struct store_query *query,
+                               struct err *err);
+
+/* ---- store_sqlite_put.c ---- */
+struct store_sqlite_met {
+    uint64_t number;
+    uint64_t version;
+    int64_t created_ms;
+    bool is_deleted;
+    bool is_same; /* as what is put: type and bytes */
+};
+/* 1, 0 when there is none, or an error. */
+int store_sqlite_find_entity(struct store_sqlite_writer *writer, const struct store_entity *entity,
+                             uint32_t type, struct store_sqlite_met *out, struct err *err);
+/* Under the last number of the sequence. */
+int store_sqlite_add_signal(struct store_sqlite_writer *writer, enum store_signal_kind kind,
+                            uint64_t entity, uint64_t version, int64_t now_ms, struct err *err);
 
 /* ---- store_sqlite_record.c: what asking by hand shares ---- */
 struct store_sqlite_asked {
@@ -345,11 +382,6 @@ int store_sqlite_backup(void *reader, struct store_job *job, struct err *err);
 
 /* ---- store_sqlite_reserve.c ---- */
 int store_sqlite_reserve(void *writer, bool must_take, struct err *err);
-
-/* ---- store_sqlite_put.c ---- */
-/* Under the last number of the sequence. */
-int store_sqlite_add_signal(struct store_sqlite_writer *writer, enum store_signal_kind kind,
-                            uint64_t entity, uint64_t version, int64_t now_ms, struct err *err);
 
 /* ---- the writes and queries of struct store_backend ---- */
 int store_sqlite_publish(void *writer, struct store_publish *publish, struct err *err);

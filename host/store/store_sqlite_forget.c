@@ -87,7 +87,8 @@ static int is_needed(struct clean *clean, uint64_t number, bool *out, struct err
         &clean->writer->handle, S_FORGET_NEEDED,
         "SELECT EXISTS (SELECT 1 FROM submissions INDEXED BY submissions_entity WHERE entity = ?1"
         " AND (flags & 16 = 0 OR state NOT IN (2, 4, 6, 7) OR changed_ms > ?2))"
-        " OR EXISTS (SELECT 1 FROM relationships WHERE from_entity = ?1)"
+        " OR EXISTS (SELECT 1 FROM relationships INDEXED BY relationships_from WHERE"
+        " from_entity = ?1)"
         " OR EXISTS (SELECT 1 FROM relationships INDEXED BY relationships_to WHERE to_entity = "
         "?1)");
 

@@ -310,16 +310,6 @@ static int run(struct list *list, struct err *err)
     return status;
 }
 
-static int read_step(struct list *list, enum store_sqlite_statement which, const char *sql,
-                     struct err *err)
-{
-    sqlite3_stmt *statement = store_sqlite_use(list->reader, which, sql);
-    int code = statement != NULL ? sqlite3_step(statement) : SQLITE_ERROR;
-
-    (void)sqlite3_reset(statement); /* repeats the step's code */
-    return code == SQLITE_DONE ? 0 : failed(list, err);
-}
-
 int store_sqlite_list(struct store_sqlite_db *reader, struct store_query *query, struct err *err)
 {
     bool unused;
@@ -330,11 +320,11 @@ int store_sqlite_list(struct store_sqlite_db *reader, struct store_query *query,
     if (query->query == QUERY_SUBMISSION)
         return give(&list, query->number, &unused, err);
     /* All of it sees one commit. */
-    int status = read_step(&list, S_READ_BEGIN, "BEGIN", err);
+    int status = store_sqlite_read_begin(reader, err);
     if (status < 0)
         return status;
     status = run(&list, err);
     list_finish(&list);
-    (void)read_step(&list, S_READ_END, "COMMIT", NULL); /* it only read */
+    store_sqlite_read_end(reader);
     return status;
 }

@@ -8,14 +8,6 @@
 
 #include <stdlib.h>
 
-struct found_entity {
-    uint64_t number;
-    uint64_t version;
-    int64_t created_ms;
-    bool is_deleted;
-    bool is_same; /* as what is put: type and bytes */
-};
-
 int store_sqlite_add_signal(struct store_sqlite_writer *writer, enum store_signal_kind kind,
                             uint64_t entity, uint64_t version, int64_t now_ms, struct err *err)
 {
@@ -61,9 +53,8 @@ static int insert_entity(struct store_sqlite_writer *writer, const struct store_
                                    writer->life.floor + 1, now_ms, err);
 }
 
-/* 1, 0 when there is none, or an error. */
-static int find_entity(struct store_sqlite_writer *writer, const struct store_entity *entity,
-                       uint32_t type, struct found_entity *out, struct err *err)
+int store_sqlite_find_entity(struct store_sqlite_writer *writer, const struct store_entity *entity,
+                             uint32_t type, struct store_sqlite_met *out, struct err *err)
 {
     sqlite3_stmt *find =
         store_sqlite_use(&writer->handle, S_ENTITY_FIND,
@@ -89,7 +80,7 @@ static int find_entity(struct store_sqlite_writer *writer, const struct store_en
 }
 
 static int update_entity(struct store_sqlite_writer *writer, const struct store_entity *entity,
-                         uint32_t type, const struct found_entity *found, int64_t now_ms,
+                         uint32_t type, const struct store_sqlite_met *found, int64_t now_ms,
                          struct store_put_result *result, struct err *err)
 {
     uint64_t version = found->version + 1;
@@ -133,7 +124,7 @@ static int update_entity(struct store_sqlite_writer *writer, const struct store_
 static int put_one(struct store_sqlite_writer *writer, const struct store_entity *entity,
                    int64_t now_ms, struct store_put_result *result, struct err *err)
 {
-    struct found_entity found = {0};
+    struct store_sqlite_met found = {0};
     uint32_t type = 0;
     bool may_create = !entity->is_delete && entity->if_version == 0;
     int status = 0;
@@ -141,7 +132,7 @@ static int put_one(struct store_sqlite_writer *writer, const struct store_entity
     if (!entity->is_delete)
         status = store_sqlite_type_intern(writer, entity->type, &type, err);
     if (status == 0)
-        status = find_entity(writer, entity, type, &found, err);
+        status = store_sqlite_find_entity(writer, entity, type, &found, err);
     if (status == 0 && may_create) {
         *result = (struct store_put_result){PUT_CREATED, writer->life.floor + 1};
         return insert_entity(writer, entity, type, now_ms, err);
@@ -175,55 +166,6 @@ int store_sqlite_put(void *pointer, struct store_put *put, struct err *err)
         put->last_seq = writer->life.seq;
     put->at_ms = now_ms;
     return status;
-}
-
-static int find_end(struct store_sqlite_writer *writer, struct str id, struct found_entity *out,
-                    struct err *err)
-{
-    const struct store_entity wanted = {.id = id};
-    int status = find_entity(writer, &wanted, 0, out, err);
-
-    if (status < 0)
-        return status;
-    if (status == 0 || out->is_deleted)
-        return err_set(err, E_NOT_FOUND, "there is no entity '%.*s'", STR_ARG(id));
-    return 0;
-}
-
-int store_sqlite_relate(void *pointer, struct store_relate *relate, struct err *err)
-{
-    struct store_sqlite_writer *writer = pointer;
-    struct found_entity from = {0};
-    struct found_entity to = {0};
-    int64_t now_ms = clock_wall_ms();
-    uint32_t type = 0;
-    int status = store_rules_check_name(relate->type, "relationship's type", STORE_TYPE_MAX, err);
-
-    if (status == 0)
-        status = find_end(writer, relate->from, &from, err);
-    if (status == 0)
-        status = find_end(writer, relate->to, &to, err);
-    if (status == 0)
-        status = store_sqlite_type_intern(writer, relate->type, &type, err);
-    if (status < 0)
-        return status;
-    sqlite3_stmt *add = store_sqlite_use(
-        &writer->handle, S_RELATE,
-        "INSERT INTO relationships (from_entity, type, to_entity, created_ms, data)"
-        " VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET data = ?5"
-        " WHERE data IS NOT ?5");
-    (void)sqlite3_bind_int64(add, 1, (int64_t)from.number);
-    (void)sqlite3_bind_int64(add, 2, type);
-    (void)sqlite3_bind_int64(add, 3, (int64_t)to.number);
-    (void)sqlite3_bind_int64(add, 4, now_ms);
-    store_sqlite_bind_text(add, 5, relate->data);
-    status = store_sqlite_run(writer, add, "cannot relate two entities", err);
-    if (status < 0 || sqlite3_changes(writer->handle.db) == 0)
-        return status;
-    relate->last_seq = ++writer->life.seq;
-    relate->version = from.version;
-    relate->at_ms = now_ms;
-    return store_sqlite_add_signal(writer, SIGNAL_RELATED, from.number, from.version, now_ms, err);
 }
 
 int store_sqlite_integration(void *pointer, struct store_integration *wanted, struct err *err)

@@ -54,19 +54,8 @@ static void read_entity(struct store_sqlite_db *reader, sqlite3_stmt *columns,
                         struct store_row *row)
 {
     (void)reader;
-    row->id = store_sqlite_column(columns, 0);
-    row->type = store_sqlite_column(columns, 1);
-    row->data = store_sqlite_column(columns, 2);
-    row->version = unsigned_column(columns, 3);
-    row->seq = unsigned_column(columns, 4);
-    row->is_deleted = sqlite3_column_int(columns, 5) != 0;
-    row->created_ms = sqlite3_column_int64(columns, 6);
-    row->updated_ms = sqlite3_column_int64(columns, 7);
-    row->trace = store_sqlite_column(columns, 8);
+    store_sqlite_read_entity(columns, row);
 }
-
-#define ENTITY_COLUMNS                                                                             \
-    "e.id, t.name, e.data, e.version, e.seq, e.deleted, e.created_ms, e.updated_ms, e.trace"
 
 static void read_entity_for(struct store_sqlite_db *reader, sqlite3_stmt *columns,
                             struct store_row *row)
@@ -86,7 +75,7 @@ static void ask_entity(struct question *question, const struct store_query *quer
     int integration = number(question, query->integration);
 
     buf_printf(&question->sql,
-               "SELECT " ENTITY_COLUMNS ", (SELECT name FROM integrations WHERE number = ?%d),"
+               "SELECT " STORE_SQLITE_ENTITY ", (SELECT name FROM integrations WHERE number = ?%d),"
                " (SELECT s.salt FROM submissions s INDEXED BY submissions_entity WHERE"
                " s.entity = e.num AND s.integration = ?%d AND s.version = e.version)"
                " FROM entities e JOIN types t ON t.num = e.type WHERE ",
@@ -95,19 +84,16 @@ static void ask_entity(struct question *question, const struct store_query *quer
     question->read = read_entity_for;
 }
 
-static void ask_entities(struct question *question, const struct store_query *query)
+static void ask_key(struct question *question, const struct store_query *query)
 {
+    int integration = number(question, query->integration);
+
     buf_printf(&question->sql,
-               "SELECT " ENTITY_COLUMNS " FROM entities e INDEXED BY entities_walk CROSS JOIN"
-               " types t ON t.num = e.type WHERE e.deleted = 0 AND e.seq > ?%d",
-               number(question, query->after));
-    if (query->type.len > 0)
-        buf_printf(&question->sql, " AND e.type = (SELECT num FROM types WHERE name = ?%d)",
-                   text(question, query->type));
-    if (query->text.len > 0)
-        buf_printf(&question->sql, " AND instr(e.data, ?%d) > 0", text(question, query->text));
-    buf_puts(&question->sql, " ORDER BY e.seq");
-    add_limit(question, query);
+               "SELECT " STORE_SQLITE_ENTITY " FROM integration_keys k INDEXED BY"
+               " integration_keys_external CROSS JOIN entities e ON e.num = k.entity CROSS JOIN"
+               " types t ON t.num = e.type WHERE k.integration = ?%d AND k.external_id = ?%d"
+               " AND e.deleted = 0",
+               integration, text(question, query->text));
     question->read = read_entity;
 }
 
@@ -142,32 +128,6 @@ static void ask_attempts(struct question *question, const struct store_query *qu
                first, last);
     add_limit(question, query);
     question->read = read_attempt;
-}
-
-static void read_relationship(struct store_sqlite_db *reader, sqlite3_stmt *columns,
-                              struct store_row *row)
-{
-    (void)reader;
-    row->id = store_sqlite_column(columns, 0);
-    row->type = store_sqlite_column(columns, 1);
-    row->name = store_sqlite_column(columns, 2);
-    row->data = store_sqlite_column(columns, 3);
-    row->created_ms = sqlite3_column_int64(columns, 4);
-}
-
-static void ask_relationships(struct question *question, const struct store_query *query)
-{
-    buf_puts(&question->sql, "WITH one (num) AS (SELECT num FROM entities WHERE ");
-    add_id(question, query->id);
-    buf_puts(
-        &question->sql,
-        ") SELECT f.id, t.name, o.id, r.data, r.created_ms FROM (SELECT * FROM relationships WHERE"
-        " from_entity = (SELECT num FROM one) UNION SELECT * FROM relationships WHERE"
-        " to_entity = (SELECT num FROM one)) r JOIN entities f ON f.num = r.from_entity"
-        " JOIN entities o ON o.num = r.to_entity JOIN types t ON t.num = r.type"
-        " ORDER BY r.created_ms, f.id, t.name, o.id");
-    add_limit(question, query);
-    question->read = read_relationship;
 }
 
 static void read_signal(struct store_sqlite_db *reader, sqlite3_stmt *columns,
@@ -313,16 +273,31 @@ static void ask_kept(struct question *question, const struct store_query *query)
     question->read = read_kept;
 }
 
+static int read_step(struct store_sqlite_db *reader, enum store_sqlite_statement which,
+                     const char *sql, struct err *err)
+{
+    sqlite3_stmt *statement = store_sqlite_use(reader, which, sql);
+    int code = statement != NULL ? sqlite3_step(statement) : SQLITE_ERROR;
+
+    (void)sqlite3_reset(statement); /* repeats the step's code */
+    return code == SQLITE_DONE ? 0 : store_sqlite_fail(reader, "cannot answer a query", err);
+}
+
+int store_sqlite_read_begin(struct store_sqlite_db *reader, struct err *err)
+{
+    return read_step(reader, S_READ_BEGIN, "BEGIN", err);
+}
+
+void store_sqlite_read_end(struct store_sqlite_db *reader)
+{
+    (void)read_step(reader, S_READ_END, "COMMIT", NULL); /* it only read */
+}
+
 static void (*const askers[])(struct question *question, const struct store_query *query) = {
-    [QUERY_ENTITY] = ask_entity,
-    [QUERY_ENTITIES] = ask_entities,
-    [QUERY_ATTEMPTS] = ask_attempts,
-    [QUERY_RELATIONSHIPS] = ask_relationships,
-    [QUERY_SIGNALS] = ask_signals,
-    [QUERY_COUNTS] = ask_counts,
-    [QUERY_INTEGRATIONS] = ask_integrations,
-    [QUERY_KEPT] = ask_kept,
-    [QUERY_TOTALS] = ask_totals,
+    [QUERY_ENTITY] = ask_entity,     [QUERY_KEY] = ask_key,
+    [QUERY_ATTEMPTS] = ask_attempts, [QUERY_SIGNALS] = ask_signals,
+    [QUERY_COUNTS] = ask_counts,     [QUERY_INTEGRATIONS] = ask_integrations,
+    [QUERY_KEPT] = ask_kept,         [QUERY_TOTALS] = ask_totals,
 };
 
 static int run_question(struct store_sqlite_db *reader, struct question *question,
@@ -354,6 +329,10 @@ int store_sqlite_query(void *pointer, struct store_query *query, struct err *err
 {
     if (query->query == QUERY_SUBMISSIONS || query->query == QUERY_SUBMISSION)
         return store_sqlite_list(pointer, query, err);
+    if (query->query == QUERY_ENTITIES)
+        return store_sqlite_search(pointer, query, err);
+    if (query->query == QUERY_RELATIONSHIPS)
+        return store_sqlite_relationships(pointer, query, err);
     struct question question = {
         .reader = pointer,
         .uuid = ((const struct store_sqlite_db *)pointer)->uuid,

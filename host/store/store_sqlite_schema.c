@@ -92,6 +92,15 @@ static const char *const steps[] = {
     /* Texts of the signals of kind SIGNAL_OWN, under the same number. */
     "CREATE TABLE published (seq INTEGER PRIMARY KEY, name TEXT NOT NULL, sender TEXT NOT NULL,"
     " hops INTEGER NOT NULL, data TEXT);",
+    /* Numbered, so that a page has a place to go on from that no write moves. */
+    "CREATE TABLE edges (num INTEGER PRIMARY KEY AUTOINCREMENT, from_entity INTEGER NOT NULL, type"
+    " INTEGER NOT NULL, to_entity INTEGER NOT NULL, created_ms INTEGER NOT NULL, data TEXT);"
+    "INSERT INTO edges (from_entity, type, to_entity, created_ms, data) SELECT from_entity, type,"
+    " to_entity, created_ms, data FROM relationships ORDER BY created_ms;"
+    "DROP TABLE relationships; ALTER TABLE edges RENAME TO relationships;"
+    "CREATE UNIQUE INDEX relationships_one ON relationships (from_entity, type, to_entity);"
+    "CREATE INDEX relationships_from ON relationships (from_entity);"
+    "CREATE INDEX relationships_to ON relationships (to_entity);",
 };
 
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };

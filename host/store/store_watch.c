@@ -78,7 +78,7 @@ void store_watcher_tell(const struct store_watcher *watcher, const struct store_
     } else if (op->kind == OP_RELATE && ((const struct store_relate *)op)->last_seq != 0) {
         const struct store_relate *relate = (const struct store_relate *)op;
         struct store_signal signal = {
-            .kind = SIGNAL_RELATED,
+            .kind = relate->is_delete ? SIGNAL_UNRELATED : SIGNAL_RELATED,
             .seq = relate->last_seq,
             .entity = relate->from,
             .version = relate->version,

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Entities and relationships over REST and by the client: added, changed whole or in part under a
+version, searched by type, words, field and integration key, paged, related and removed."""
+import json
+import threading
+import urllib.parse
+
+import pytest
+from daemon import rows_of
+
+
+def search(tenon, **arguments):
+    answer = tenon.get("/api/v1/entities?" + urllib.parse.urlencode(arguments, doseq=True))
+    assert answer.status == 200, answer
+    return [row["id"] for row in answer.json["items"]]
+
+
+def patch(tenon, entity, change, **more):
+    return tenon.call(
+        "PATCH",
+        "/api/v1/entities/" + entity,
+        json.dumps(change),
+        content_type="application/merge-patch+json",
+        **more,
+    )
+
+
+@pytest.fixture(name="filled")
+def filled_fixture(tenon):
+    tenon.start()
+    tenon.add(
+        {"id": "e-1", "title": "Open Stage", "address": {"city": "Berlin"}, "price": 10},
+        {"id": "e-2", "title": "Café", "address": {"city": "Paris"}, "tags": ["jazz", "open"]},
+    )
+    tenon.add({"id": "o-1", "title": "An order", "price": 10.0}, type="order")
+    return tenon
+
+
+def test_change_in_part_and_under_a_version(filled):
+    answer = patch(filled, "e-1", {"price": None, "address": {"zip": "10115"}})
+    assert (answer.status, answer.json["version"], answer.headers["etag"]) == (200, 2, '"2"')
+    entity = filled.get("/api/v1/entities/e-1").json
+    assert entity["type"] == "event"
+    assert entity["data"] == {
+        "id": "e-1",
+        "title": "Open Stage",
+        "address": {"city": "Berlin", "zip": "10115"},
+    }
+    assert patch(filled, "e-1", {"title": "Open Stage"}).json["outcome"] == "unchanged"
+    assert patch(filled, "e-1", {"n": 1}, headers={"If-Match": '"1"'}).status == 412
+    assert patch(filled, "e-1", {"n": 1}, headers={"If-Match": '"2"'}).json["version"] == 3
+    assert patch(filled, "nobody", {"n": 1}).status == 404
+    assert patch(filled, "e-1", ["n"]).status == 400
+    assert patch(filled, "e-1", {"type": "talk"}).status == 200
+    assert search(filled, type="talk") == ["e-1"]
+
+    stale = filled.call("DELETE", "/api/v1/entities/e-1", headers={"If-Match": "3"})
+    assert (stale.status, stale.json["code"]) == (412, "version_conflict")
+    assert filled.call("DELETE", "/api/v1/entities/e-1?version=4").status == 200
+    assert filled.get("/api/v1/entities/e-1").status == 404
+    assert patch(filled, "e-1", {"n": 1}).status == 404
+
+
+def test_changes_at_once_are_all_kept(filled):
+    def change(name):
+        assert patch(filled, "e-1", {name: True}).status == 200
+
+    threads = [threading.Thread(target=change, args=("n%d" % i,)) for i in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    entity = filled.get("/api/v1/entities/e-1").json
+    assert sum(name.startswith("n") for name in entity["data"]) == 16
+    assert entity["version"] == 17
+
+
+def test_search(filled):
+    assert search(filled, text="open") == ["e-1", "e-2"]
+    assert search(filled, text="STAGE open") == ["e-1"]
+    assert search(filled, text="café") == ["e-2"]
+    assert search(filled, field="price=10") == ["e-1", "o-1"]
+    assert search(filled, field=["price=10", "title=An order"]) == ["o-1"]
+    assert search(filled, field="address.city=Berlin", type="event") == ["e-1"]
+    assert search(filled, field="tags=jazz") == ["e-2"]
+    assert search(filled, type="order") == ["o-1"]
+    for bad in ("field=price", "field==1", "key=k", "integration=x", "integration=x&key=k"):
+        assert filled.get("/api/v1/entities?" + bad).status in (400, 404), bad
+    many = "&".join("field=a%d=1" % i for i in range(9))
+    assert filled.get("/api/v1/entities?" + many).status == 400
+
+
+def test_rare_finds_of_many_are_found_at_once(tenon):
+    tenon.start()
+    for start in range(0, 60000, 10000):
+        tenon.add(*[{"id": "n-%d" % i, "s": "plain"} for i in range(start, start + 10000)])
+    tenon.add({"id": "found", "s": "a needle"}, type="rare")
+    assert search(tenon, text="needle") == ["found"]
+    assert search(tenon, type="rare") == ["found"]
+    assert search(tenon, field="s=a needle") == ["found"]
+    answer = tenon.get("/api/v1/entities?type=event&limit=2").json
+    assert [row["id"] for row in answer["items"]] == ["n-0", "n-1"]
+    answer = tenon.get("/api/v1/entities?type=event&limit=2&after=%s" % answer["next"]).json
+    assert [row["id"] for row in answer["items"]] == ["n-2", "n-3"]
+
+
+def test_by_integration_key(tenon):
+    tenon.ini(
+        "shelf",
+        "[integration]\nplugin = archive\n[select]\ntype = event\n"
+        "[settings]\ndirectory = %s\n" % tenon.folder,
+    )
+    tenon.start()
+    tenon.add({"id": "e-1"})
+    assert search(tenon, integration="shelf", key="none") == []
+    answer = tenon.get("/api/v1/entities?integration=nobody&key=1")
+    assert (answer.status, "shelf" in answer.json["detail"]) == (404, True)
+
+
+def test_relationships(filled):
+    def relate(a, kind, b, **more):
+        body = json.dumps({"from": a, "type": kind, "to": b, **more})
+        return filled.post("/api/v1/relationships", body)
+
+    assert relate("e-1", "at", "e-2").status == 201
+    again = relate("e-1", "at", "e-2", data={"seat": 4})
+    assert (again.status, again.json["outcome"]) == (200, "updated")
+    assert relate("o-1", "of", "e-1").status == 201
+    assert relate("e-1", "at", "nobody").status == 404
+
+    def edges(path):
+        answer = filled.get("/api/v1/" + path)
+        assert answer.status == 200, answer
+        return [(row["from"], row["type"], row["to"]) for row in rows_of(answer.json)]
+
+    at = ("e-1", "at", "e-2")
+    of = ("o-1", "of", "e-1")
+    assert edges("entities/e-1/relationships") == [at, of]
+    assert edges("entities/e-1/relationships?direction=in") == [of]
+    assert edges("entities/e-1/relationships?direction=out&type=of") == []
+    assert edges("relationships?type=at") == [at]
+    assert edges("relationships?to=e-1") == [of]
+    assert edges("relationships?from=e-1&to=e-2") == [at]
+    assert filled.get("/api/v1/entities/e-1/relationships?direction=up").status == 400
+    page = filled.get("/api/v1/relationships?limit=1").json
+    assert edges("relationships?limit=1&after=%s" % page["next"]) == [of]
+    removed = filled.call("DELETE", "/api/v1/relationships?from=e-1&type=at&to=e-2")
+    assert (removed.status, removed.json["outcome"]) == (200, "deleted")
+    assert filled.call("DELETE", "/api/v1/relationships?from=e-1&type=at&to=e-2").status == 404
+    assert filled.call("DELETE", "/api/v1/relationships?from=e-1").status == 400
+    assert edges("relationships") == [of]
+
+
+def test_client(filled):
+    cli = filled.cli
+    cli("entity", "update", "e-1", '{"price": 12, "title": null}', "--merge", "--if-version", "1")
+    stale = cli("entity", "update", "e-1", "{}", "--merge", "--if-version", "1", check=False)
+    assert (stale.returncode, "is at version 2" in stale.stderr) == (1, True)
+    assert json.loads(cli("entity", "get", "e-1", "--json").stdout)["data"]["price"] == 12
+    found = cli("entity", "search", "--field", "price=12", "--field", "address.city=Berlin")
+    assert "e-1" in found.stdout and "o-1" not in found.stdout
+    found = cli("entity", "search", "CAFÉ", "--type", "event", "--json")
+    assert json.loads(found.stdout)["items"] == []  # É is not é: only ASCII letters fold
+    cli("entity", "relate", "e-1", "at", "e-2", "--data", '{"seat": 4}')
+    assert "seat" in cli("entity", "relations", "e-2", "--direction", "in").stdout
+    assert "e-1 at e-2" in cli("entity", "unrelate", "e-1", "at", "e-2").stdout
+    assert json.loads(cli("entity", "relations", "--json").stdout)["items"] == []
+    gone = cli("entity", "delete", "e-1", "--if-version", "1", check=False)
+    assert gone.returncode == 1
+    assert "deleted e-1" in cli("entity", "delete", "e-1", "--if-version", "2").stdout
