@@ -315,7 +315,8 @@ void intake_put_as(struct engine *engine, struct str id, struct str type, struct
     put(steal(intake));
 }
 
-void intake_delete(struct engine *engine, struct str id, intake_done_fn done, void *user)
+void intake_delete(struct engine *engine, struct str id, uint64_t if_version, intake_done_fn done,
+                   void *user)
 {
     _guard_(intake) struct intake *intake = intake_create(engine, done, user);
     struct err err = {0};
@@ -324,8 +325,8 @@ void intake_delete(struct engine *engine, struct str id, intake_done_fn done, vo
         fail(done, user, err_set(&err, -ENOMEM, "out of memory"), &err);
         return;
     }
-    intake->entities[0] =
-        (struct store_entity){.id = arena_copy(&intake->arena, id), .is_delete = true};
+    intake->entities[0] = (struct store_entity){
+        .id = arena_copy(&intake->arena, id), .is_delete = true, .if_version = if_version};
     intake->put.count = 1;
     put(steal(intake));
 }

@@ -35,7 +35,8 @@ void intake_put(struct engine *engine, struct str body, struct str type, struct 
 /* One record under an id given from outside (PUT entities/{id}); if_version as in store_entity. */
 void intake_put_as(struct engine *engine, struct str id, struct str type, struct str data,
                    struct str trace, uint64_t if_version, intake_done_fn done, void *user);
-void intake_delete(struct engine *engine, struct str id, intake_done_fn done, void *user);
+void intake_delete(struct engine *engine, struct str id, uint64_t if_version, intake_done_fn done,
+                   void *user);
 
 enum {
     INTAKE_ID_MAX = 1024,
