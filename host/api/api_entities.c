@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Entities over REST. POST is the way of every record, thousands a second: its answer is written
  * straight into a buffer, and nothing is parsed here. */
+#include "api/api_filter.h"
 #include "api/api_handlers.h"
 #include "api/api_rows.h"
 #include "base/json.h"
 #include "base/trace.h"
+#include "engine/amend.h"
 #include "engine/intake.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-static const char *outcome_name(enum store_put_outcome outcome)
+const char *api_outcome_name(enum store_put_outcome outcome)
 {
     switch (outcome) {
     case PUT_CREATED:
@@ -98,7 +100,7 @@ static void reply_outcome(struct api_call *call, const struct intake_result *res
 
     buf_puts(&body, "{");
     json_put_member(&body, "id", result->entities[0].id);
-    json_put_member(&body, "outcome", str_of(outcome_name(put->outcome)));
+    json_put_member(&body, "outcome", str_of(api_outcome_name(put->outcome)));
     json_put_int(&body, "version", (int64_t)put->version);
     buf_puts(&body, "}\n");
     buf_printf(&etag, "ETag: \"%llu\"\r\n", (unsigned long long)put->version);
@@ -115,7 +117,7 @@ static void on_one_done(void *user, const struct intake_result *result)
                           buf_str(&call->id).ptr);
     else if (result->status == 0 && outcome == PUT_CONFLICT)
         api_reply_problem(call, 412, "version_conflict",
-                          "Entity '%s' is at version %llu, not the one of If-Match.",
+                          "Entity '%s' is at version %llu, not the one that was asked for.",
                           buf_str(&call->id).ptr, (unsigned long long)result->results[0].version);
     else if (result->status < 0)
         api_reply_error(call, result->status, result->err);
@@ -209,12 +211,17 @@ static bool has_own_type(struct str data)
             json_kind_of(type) == JSON_STRING);
 }
 
+/* What If-Match or version= asks for; 0: any. */
+static bool wanted_version(struct api_call *call, uint64_t *out)
+{
+    return if_match(call, out) && api_argument_number(call, "version", 1, INT64_MAX, *out, out);
+}
+
 void api_entity_put(struct api_call *call)
 {
     uint64_t version;
 
-    if (!if_match(call, &version) ||
-        !api_argument_number(call, "version", 1, INT64_MAX, version, &version))
+    if (!wanted_version(call, &version))
         return;
     if (type_argument(call).len > 0 || has_own_type(http_exchange_body(call->exchange)))
         put_now(call, version);
@@ -222,9 +229,23 @@ void api_entity_put(struct api_call *call)
         put_with_old_type(call, version);
 }
 
+void api_entity_patch(struct api_call *call)
+{
+    struct amend amend = {.id = buf_str(&call->id), .patch = http_exchange_body(call->exchange)};
+
+    if (!wanted_version(call, &amend.if_version))
+        return;
+    amend.type = type_argument(call);
+    amend.trace = trace_of(call);
+    amend_start(call->engine, &amend, on_one_done, call);
+}
+
 void api_entity_delete(struct api_call *call)
 {
-    intake_delete(call->engine, buf_str(&call->id), on_one_done, call);
+    uint64_t version;
+
+    if (wanted_version(call, &version))
+        intake_delete(call->engine, buf_str(&call->id), version, on_one_done, call);
 }
 
 static void put_entity(struct buf *out, const struct store_row *row)
@@ -304,16 +325,93 @@ static uint64_t key_of_entity(const struct store_row *row)
     return row->seq;
 }
 
-void api_entities_list(struct api_call *call)
+static bool add_field(struct api_rows *rows, struct str text)
 {
-    struct api_rows *rows = api_rows_create(call, QUERY_ENTITIES);
+    const char *equals = text.len > 0 ? memchr(text.ptr, '=', text.len) : NULL;
 
-    if (rows == NULL)
-        return;
-    (void)http_exchange_argument(call->exchange, "text", &rows->text); /* absent: all */
-    rows->query.type = type_argument(call);
+    if (equals == NULL || equals == text.ptr || rows->query.field_count == API_FIELDS_MAX) {
+        api_reply_problem(rows->call, 400, "bad_argument",
+                          "Argument field: '%.*s' is not PATH=VALUE, such as city=Berlin or "
+                          "address.city=Berlin, at most %d of them.",
+                          STR_ARG(text), API_FIELDS_MAX);
+        return false;
+    }
+    rows->fields[rows->query.field_count++] = (struct store_field){
+        .path = {text.ptr, (size_t)(equals - text.ptr)},
+        .value = {equals + 1, text.len - 1 - (size_t)(equals - text.ptr)},
+    };
+    return true;
+}
+
+static bool add_fields(struct api_rows *rows)
+{
+    struct buf text = {0};
+
+    rows->query.fields = rows->fields;
+    for (size_t i = 0; http_exchange_argument_at(rows->call->exchange, "field", i, &text); i++) {
+        rows->field_texts[i < API_FIELDS_MAX ? i : API_FIELDS_MAX] = text;
+        if (!add_field(rows, buf_str(&text)))
+            return false;
+        text = (struct buf){0};
+    }
+    return true;
+}
+
+static void send_search(struct api_rows *rows)
+{
+    (void)http_exchange_argument(rows->call->exchange, "text", &rows->text); /* absent: all */
+    rows->query.type = type_argument(rows->call);
     rows->query.text = buf_str(&rows->text);
     rows->put = put_entity;
     rows->key = key_of_entity;
-    api_rows_send(rows);
+    rows->goes_on = true;
+    if (add_fields(rows))
+        api_rows_send(rows);
+    else
+        api_rows_destroy(rows);
+}
+
+/* By integration key: the integration's number first. */
+static void find_by_key(struct api_filter *filter)
+{
+    struct api_call *call = filter->call;
+    struct api_rows *rows = NULL;
+
+    if (call->exchange == NULL)
+        api_reply_problem(call, 503, "stopping", "The daemon is stopping.");
+    else
+        rows = api_rows_create(call, QUERY_KEY);
+    if (rows != NULL) {
+        (void)http_exchange_argument(call->exchange, "key", &rows->text); /* is there */
+        rows->query.text = buf_str(&rows->text);
+        rows->query.integration = filter->query.integration;
+        rows->put = put_entity;
+        api_rows_send(rows);
+    }
+    api_filter_destroy(filter);
+}
+
+void api_entities_list(struct api_call *call)
+{
+    _buf_ struct buf key = {0};
+    _buf_ struct buf integration = {0};
+    bool has_key = http_exchange_argument(call->exchange, "key", &key) && key.len > 0;
+    bool has_integration =
+        http_exchange_argument(call->exchange, "integration", &integration) && integration.len > 0;
+
+    if (has_key != has_integration) {
+        api_reply_problem(call, 400, "bad_argument",
+                          "Arguments integration and key go together: the entity that this "
+                          "integration knows by this key.");
+        return;
+    }
+    if (has_key) {
+        struct api_filter *filter = api_filter_of_integration(call, buf_str(&integration));
+        if (filter != NULL)
+            api_filter_resolve(filter, find_by_key);
+        return;
+    }
+    struct api_rows *rows = api_rows_create(call, QUERY_ENTITIES);
+    if (rows != NULL)
+        send_search(rows);
 }

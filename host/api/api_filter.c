@@ -160,6 +160,15 @@ struct api_filter *api_filter_of_arguments(struct api_call *call)
     return steal(filter);
 }
 
+struct api_filter *api_filter_of_integration(struct api_call *call, struct str name)
+{
+    struct api_filter *filter = filter_create(call);
+
+    if (filter != NULL)
+        buf_add_str(&filter->integration, name);
+    return filter;
+}
+
 /* ---- a body ---- */
 
 static int set_numbers(struct api_filter *filter, const json_t *array, struct err *err)

@@ -22,6 +22,8 @@ struct api_filter {
 /* Each answers the call and gives NULL when something is not usable. */
 struct api_filter *api_filter_of_arguments(struct api_call *call);
 struct api_filter *api_filter_of_body(struct api_call *call);
+/* Of nothing but an integration, for api_filter_resolve. */
+struct api_filter *api_filter_of_integration(struct api_call *call, struct str name);
 /* The body alone, into a zeroed filter from calloc: pure, so that it can be fuzzed. 0, E_SYNTAX,
  * E_USAGE or -ENOMEM. */
 int api_filter_read(struct api_filter *filter, struct str body, struct err *err);

@@ -10,8 +10,12 @@ void api_entities_post(struct api_call *call);
 void api_entities_list(struct api_call *call);
 void api_entity_get(struct api_call *call);
 void api_entity_put(struct api_call *call);
+void api_entity_patch(struct api_call *call);
 void api_entity_delete(struct api_call *call);
+const char *api_outcome_name(enum store_put_outcome outcome);
 void api_relationships_post(struct api_call *call);
+void api_relationships_list(struct api_call *call);
+void api_relationships_delete(struct api_call *call);
 void api_entity_relationships(struct api_call *call);
 
 /* api_integrations.c, api_logs.c, api_tap.c, api_trigger.c */

@@ -44,6 +44,7 @@ static void put_operation(struct buf *out, const struct api_route *route)
     api_put_comma(out);
     buf_puts(out, strcmp(route->method, "GET") == 0      ? "\"get\":{"
                   : strcmp(route->method, "PUT") == 0    ? "\"put\":{"
+                  : strcmp(route->method, "PATCH") == 0  ? "\"patch\":{"
                   : strcmp(route->method, "DELETE") == 0 ? "\"delete\":{"
                                                          : "\"post\":{");
     put_operation_id(out, route);
@@ -57,6 +58,9 @@ static void put_operation(struct buf *out, const struct api_route *route)
     while (str_next(&rest, ',', &name))
         put_parameter(out, name, "query");
     buf_putc(out, ']');
+    if (strcmp(route->method, "PATCH") == 0)
+        buf_puts(out, ",\"requestBody\":{\"content\":{\"application/merge-patch+json\":"
+                      "{\"schema\":{\"type\":\"object\"}}}}");
     if (strcmp(route->method, "POST") == 0 || strcmp(route->method, "PUT") == 0)
         buf_puts(out, ",\"requestBody\":{\"content\":{\"application/json\":{\"schema\":{}}}}");
     buf_printf(

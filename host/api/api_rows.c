@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/api_rows.h"
 
+#include "base/clock.h"
 #include "base/json.h"
 
 #include <errno.h>
@@ -25,10 +26,26 @@ static bool on_row(struct store_query *query, const struct store_row *row)
     return true;
 }
 
+/* One answer's time for looking; then the caller asks on behind `next`. */
+enum { LOOK_US = 1000000 };
+
+static bool must_look_on(const struct api_rows *rows)
+{
+    return rows->goes_on && rows->query.op.status == 0 && rows->query.next != 0 &&
+           rows->seen <= rows->limit && rows->call->exchange != NULL &&
+           clock_mono_us() - rows->started_us < LOOK_US;
+}
+
 static void on_done(struct store_op *op)
 {
     struct api_rows *rows = (struct api_rows *)op;
 
+    if (must_look_on(rows)) {
+        rows->query.after = rows->query.next;
+        rows->query.limit = (uint32_t)(rows->limit + 1 - rows->seen);
+        store_query(engine_store(rows->call->engine), &rows->query);
+        return;
+    }
     if (op->status < 0) {
         api_reply_error(rows->call, op->status, &op->error);
     } else if (rows->seen == 0 && rows->missing != NULL) {
@@ -69,6 +86,7 @@ struct api_rows *api_rows_create(struct api_call *call, enum store_query_kind ki
     rows->query.row = on_row;
     rows->query.after = after;
     rows->query.limit = (uint32_t)limit + 1;
+    rows->started_us = clock_mono_us();
     buf_puts(&rows->body, "{\"items\":[");
     return rows;
 }
@@ -84,6 +102,10 @@ void api_rows_destroy(struct api_rows *rows)
         return;
     buf_finish(&rows->body);
     buf_finish(&rows->id);
+    buf_finish(&rows->other);
+    buf_finish(&rows->type);
     buf_finish(&rows->text);
+    for (size_t i = 0; i <= API_FIELDS_MAX; i++)
+        buf_finish(&rows->field_texts[i]);
     free(rows);
 }

@@ -6,12 +6,18 @@
 
 #include "api/api_call.h"
 
+enum { API_FIELDS_MAX = 8 };
+
 struct api_rows {
     struct store_query query; /* first: a query is its rows */
     struct api_call *call;
     struct buf body;
-    struct buf id, text; /* what the query borrows */
+    struct buf id, other, type, text; /* what the query borrows, and the next two */
+    struct store_field fields[API_FIELDS_MAX];
+    struct buf field_texts[API_FIELDS_MAX + 1];
     uint64_t limit, seen, last;
+    bool goes_on; /* a query that ended at what it may look at at a time is asked on, for a while */
+    int64_t started_us;
     const char *missing; /* the noun of a 404 about `id` when no row came; NULL: an empty list is an
                             answer */
     void (*put)(struct buf *out, const struct store_row *row); /* members of one item [pool] */

@@ -31,6 +31,11 @@ static const struct cli_option entity_add_options[] = {
 };
 static const struct cli_option entity_search_options[] = {
     {"type", "TYPE", "only entities of this type"},
+    {"field", "PATH=VALUE",
+     "only with this in their data, such as address.city=Berlin; also "
+     "several"},
+    {"integration", "NAME", "with --key: the one that this integration knows by the key"},
+    {"key", "KEY", "an integration key: the entity's id at the destination"},
     {"limit", "N", "at most this many, 1 to 1000 (50)"},
     {"after", "N", "go on behind the last page: the number it ended with"},
     END_OF_OPTIONS,
@@ -38,6 +43,18 @@ static const struct cli_option entity_search_options[] = {
 static const struct cli_option entity_update_options[] = {
     {"type", "TYPE", "the entity's type; else its own \"type\", else it stays"},
     {"if-version", "N", "only when the entity is still at this version"},
+    {"merge", NULL, "change what the JSON names and leave the rest; null removes (RFC 7396)"},
+    END_OF_OPTIONS,
+};
+static const struct cli_option entity_delete_options[] = {
+    {"if-version", "N", "only when the entity is still at this version"},
+    END_OF_OPTIONS,
+};
+static const struct cli_option entity_relations_options[] = {
+    {"type", "TYPE", "only relationships of this type"},
+    {"direction", "WAY", "seen from the entity: out, in or both (both)"},
+    {"limit", "N", "at most this many, 1 to 1000 (50)"},
+    {"after", "N", "go on behind the last page: the number it ended with"},
     END_OF_OPTIONS,
 };
 static const struct cli_option entity_relate_options[] = {
@@ -131,12 +148,24 @@ const struct cli_command cli_commands[] = {
      "For many records use 'tenon entity import'."},
     {"entity get", "ID", NULL, CLI_ONLINE, cli_entity_get, "Show one entity with its data", NULL},
     {"entity search", "[TEXT]", entity_search_options, CLI_ONLINE, cli_entity_search,
-     "Find entities by type or by a piece of their text", NULL},
+     "Find entities by type, by words, by a field or by an integration key",
+     "TEXT is words, each of which must be part of some text in the data; case does not matter:\n"
+     "  tenon entity search 'open stage' --type event --field address.city=Berlin\n"
+     "Data is read as it lies, oldest change first, so a rare find among millions may take several "
+     "pages."},
     {"entity update", "ID [FILE|-|JSON]", entity_update_options, CLI_ONLINE, cli_entity_update,
-     "Replace one entity's data", NULL},
-    {"entity delete", "ID", NULL, CLI_ONLINE, cli_entity_delete, "Delete one entity", NULL},
+     "Replace one entity's data, or change a part of it",
+     "With --merge what the JSON names is changed, and null removes it:\n"
+     "  tenon entity update e-1 '{\"title\": \"A longer talk\", \"room\": null}' --merge"},
+    {"entity delete", "ID", entity_delete_options, CLI_ONLINE, cli_entity_delete,
+     "Delete one entity",
+     "Its relationships are no longer shown; they are again when it is stored again."},
     {"entity relate", "A TYPE B", entity_relate_options, CLI_ONLINE, cli_entity_relate,
      "Relate two entities: A is TYPE of B", NULL},
+    {"entity unrelate", "A TYPE B", NULL, CLI_ONLINE, cli_entity_unrelate, "Remove a relationship",
+     NULL},
+    {"entity relations", "[ID]", entity_relations_options, CLI_ONLINE, cli_entity_relations,
+     "List relationships, of one entity or all", NULL},
     {"entity import", "FILE|-", entity_import_options, CLI_ONLINE, cli_entity_import,
      "Store the records of a file, one JSON object a line",
      "Takes NDJSON of any length, or a JSON array. Records that are in already are left as they "

@@ -44,7 +44,8 @@ static int print_taken(const struct json_t *json)
     return cli_print(&out);
 }
 
-static int put_one(struct cli *cli, const char *id, const char *given, const char *version)
+static int put_one(struct cli *cli, const char *method, const char *id, const char *given,
+                   const char *version)
 {
     _buf_ struct buf path = {0};
     _buf_ struct buf body = {0};
@@ -57,7 +58,7 @@ static int put_one(struct cli *cli, const char *id, const char *given, const cha
     cli_path_put(&path, id);
     cli_path_put_argument(&path, "type", cli_option_text(cli, "type"));
     cli_path_put_argument(&path, "version", version);
-    code = cli_call(cli, "PUT", buf_str(&path), buf_str(&body), &answer);
+    code = cli_call(cli, method, buf_str(&path), buf_str(&body), &answer);
     if (code != CLI_DONE)
         return code;
     return cli->is_json ? cli_print_answer(&answer)
@@ -72,7 +73,7 @@ int cli_entity_add(struct cli *cli)
     const char *id = cli_option_text(cli, "id");
 
     if (id != NULL)
-        return put_one(cli, id, cli_argument(cli, 0), NULL);
+        return put_one(cli, "PUT", id, cli_argument(cli, 0), NULL);
     int code = cli_input_read(cli_argument(cli, 0), &body);
     if (code != CLI_DONE)
         return code;
@@ -90,17 +91,21 @@ int cli_entity_update(struct cli *cli)
 
     if (cli_option_number(cli, "if-version", 1, INT64_MAX, 0, &version) < 0)
         return CLI_USAGE;
-    return put_one(cli, cli_argument(cli, 0), cli_argument(cli, 1),
-                   cli_option_text(cli, "if-version"));
+    return put_one(cli, cli_option_is_set(cli, "merge") ? "PATCH" : "PUT", cli_argument(cli, 0),
+                   cli_argument(cli, 1), cli_option_text(cli, "if-version"));
 }
 
 int cli_entity_delete(struct cli *cli)
 {
     _buf_ struct buf path = {0};
     _answer_ struct cli_answer answer = {0};
+    int64_t version;
 
+    if (cli_option_number(cli, "if-version", 1, INT64_MAX, 0, &version) < 0)
+        return CLI_USAGE;
     buf_puts(&path, "/api/v1/entities/");
     cli_path_put(&path, cli_argument(cli, 0));
+    cli_path_put_argument(&path, "version", cli_option_text(cli, "if-version"));
     int code = cli_call(cli, "DELETE", buf_str(&path), STR_NONE, &answer);
     if (code != CLI_DONE)
         return code;
@@ -161,34 +166,11 @@ int cli_entity_search(struct cli *cli)
     buf_printf(&path, "/api/v1/entities?limit=%lld", (long long)limit);
     cli_path_put_argument(&path, "type", cli_option_text(cli, "type"));
     cli_path_put_argument(&path, "after", cli_option_text(cli, "after"));
+    cli_path_put_argument(&path, "integration", cli_option_text(cli, "integration"));
+    cli_path_put_argument(&path, "key", cli_option_text(cli, "key"));
+    for (size_t i = 0; i < cli->given_count; i++)
+        if (strcmp(cli->given[i].name, "field") == 0)
+            cli_path_put_argument(&path, "field", cli->given[i].value);
     cli_path_put_argument(&path, "text", cli_argument(cli, 0));
     return cli_list(cli, buf_str(&path), columns, add_row);
-}
-
-int cli_entity_relate(struct cli *cli)
-{
-    _buf_ struct buf body = {0};
-    _buf_ struct buf out = {0};
-    _answer_ struct cli_answer answer = {0};
-    const char *data = cli_option_text(cli, "data");
-    struct err err = {0};
-
-    if (data != NULL && json_check(str_of(data), &err) < 0)
-        return cli_fail(CLI_USAGE, "--data is not JSON: %s", err.text);
-    buf_putc(&body, '{');
-    json_put_member(&body, "from", str_of(cli_argument(cli, 0)));
-    json_put_member(&body, "type", str_of(cli_argument(cli, 1)));
-    json_put_member(&body, "to", str_of(cli_argument(cli, 2)));
-    if (data != NULL)
-        json_put_raw(&body, "data", str_of(data));
-    buf_putc(&body, '}');
-    int code = cli_call(cli, "POST", STR("/api/v1/relationships"), buf_str(&body), &answer);
-    if (code != CLI_DONE || cli->is_json)
-        return code != CLI_DONE ? code : cli_print_answer(&answer);
-    buf_puts(&out, "related: ");
-    for (size_t i = 0; i < 3; i++) {
-        cli_text_put(&out, str_of(cli_argument(cli, i)));
-        buf_putc(&out, i < 2 ? ' ' : '\n');
-    }
-    return cli_print(&out);
 }

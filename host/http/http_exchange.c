@@ -110,6 +110,12 @@ static void add_decoded(struct buf *out, struct str text)
 
 bool http_exchange_argument(const struct http_exchange *exchange, const char *name, struct buf *out)
 {
+    return http_exchange_argument_at(exchange, name, 0, out);
+}
+
+bool http_exchange_argument_at(const struct http_exchange *exchange, const char *name, size_t index,
+                               struct buf *out)
+{
     struct str rest = exchange->parsed.query;
     struct str argument;
     _buf_ struct buf decoded = {0};
@@ -120,7 +126,7 @@ bool http_exchange_argument(const struct http_exchange *exchange, const char *na
 
         buf_clear(&decoded);
         add_decoded(&decoded, (struct str){argument.ptr, name_len});
-        if (!str_is(buf_str(&decoded), name))
+        if (!str_is(buf_str(&decoded), name) || index-- > 0)
             continue;
         if (equals != NULL)
             add_decoded(out, (struct str){equals + 1, argument.len - name_len - 1});

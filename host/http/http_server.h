@@ -50,6 +50,9 @@ struct str http_exchange_body(const struct http_exchange *exchange);
 /* The decoded value of a query argument; false when absent. */
 bool http_exchange_argument(const struct http_exchange *exchange, const char *name,
                             struct buf *out);
+/* The same for one that may come several times: the value of its occurrence `index`, from 0. */
+bool http_exchange_argument_at(const struct http_exchange *exchange, const char *name, size_t index,
+                               struct buf *out);
 struct str http_exchange_header(struct http_exchange *exchange, const char *lower_case_name);
 bool http_exchange_is_local(const struct http_exchange *exchange); /* came by the Unix socket */
 /* Per-exchange memory of the handler; `destroy` runs when the exchange ends. */
