@@ -9,7 +9,9 @@
 static bool plugin_facts(void *user, const char *plugin, struct config_plugin_facts *out,
                          const char **out_problem)
 {
-    static struct err problem; /* borrowed until the next call, see config_options_fn */
+    /* Borrowed until the next call, see config_options_fn. A file may be checked on one thread
+     * while another reads them all. */
+    static _Thread_local struct err problem;
     const struct catalog_entry *entry;
 
     problem = (struct err){0};
@@ -68,6 +70,19 @@ int setup_load(const char *conf, bool needs_config, struct setup *out, struct er
 int setup_load_again(const struct setup *former, struct setup *out, struct err *err)
 {
     return load(former->dir, true, former->catalog, out, err);
+}
+
+struct config *setup_check_text(const struct setup *setup, const char *integration, struct str text,
+                                struct err *err)
+{
+    _buf_ struct buf base = {0};
+
+    buf_printf(&base, "%s.ini", integration);
+    if (base.failed) {
+        (void)err_set(err, -ENOMEM, "out of memory");
+        return NULL;
+    }
+    return config_load_text(setup->dir, base.ptr, text, plugin_facts, setup->catalog, err);
 }
 
 void setup_finish(struct setup *setup)

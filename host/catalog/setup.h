@@ -21,6 +21,10 @@ int setup_load(const char *conf, bool needs_config, struct setup *out, struct er
 /* The same places once more, in a later state; digests of untouched files are taken over. [any],
  * one thread at a time. */
 int setup_load_again(const struct setup *former, struct setup *out, struct err *err);
+/* What would be said of an integration's file with this text in the same places: read and checked,
+ * not written. NULL only when memory is out. [any], one thread at a time. */
+struct config *setup_check_text(const struct setup *setup, const char *integration, struct str text,
+                                struct err *err);
 void setup_finish(struct setup *setup);
 
 #endif

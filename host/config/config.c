@@ -60,16 +60,25 @@ static bool is_reserved(const char *name)
     return false;
 }
 
+int config_check_name(const char *name, struct err *err)
+{
+    if (!is_integration_name(str_of(name)))
+        return err_set(err, E_USAGE,
+                       "the file's name names the integration: at most 63 of a-z 0-9 and '-' (not "
+                       "first), then .ini");
+    if (is_reserved(name))
+        return err_set(err, E_USAGE,
+                       "'%s' is a word of the command line and the API: name the file otherwise",
+                       name);
+    return 0;
+}
+
 static void check_name(struct config *config, struct config_file *file)
 {
-    if (!is_integration_name(str_of(file->name)))
-        config_complain(config, file, NULL, 0, C005,
-                        "the file's name names the integration: at most 63 of a-z 0-9 and '-' (not "
-                        "first), then .ini");
-    else if (is_reserved(file->name))
-        config_complain(config, file, NULL, 0, C005,
-                        "'%s' is a word of the command line and the API: name the file otherwise",
-                        file->name);
+    struct err err = {0};
+
+    if (config_check_name(file->name, &err) < 0)
+        config_complain(config, file, NULL, 0, C005, "%s", err.text);
 }
 
 /* The first section says what the file is. False: nothing more can be said of it. */
@@ -233,6 +242,25 @@ struct config *config_load(const char *dir, config_options_fn options, void *use
     }
     free(entries);
     return config != NULL ? finish_load(config, err) : NULL;
+}
+
+struct config *config_load_text(const char *dir, const char *base, struct str text,
+                                config_options_fn options, void *user, struct err *err)
+{
+    struct config *config = config_create(dir, options, user, err);
+    struct config_file *file;
+
+    if (config == NULL)
+        return NULL;
+    load_file(config, host_file, true);
+    file = new_file(config, base);
+    if (file != NULL && text.len > CONFIG_FILE_BYTES_MAX)
+        config_complain(config, file, NULL, 0, C002, "more than %d bytes", CONFIG_FILE_BYTES_MAX);
+    if (file != NULL)
+        take_file(config, file, text.len > CONFIG_FILE_BYTES_MAX ? STR("") : text);
+    else
+        config->has_failed = true;
+    return finish_load(config, err);
 }
 
 struct config *config_load_memory(const char *base, struct str text, config_options_fn options,

@@ -41,11 +41,18 @@ typedef bool (*config_options_fn)(void *user, const char *plugin, struct config_
  * config_errors. NULL only when the directory cannot be read or memory is out (err). `options` may
  * be NULL: [settings] is then not checked. */
 struct config *config_load(const char *dir, config_options_fn options, void *user, struct err *err);
+/* The same of one file that is not on disk yet, `base` its name with .ini: what config_load would
+ * say of it, beside the tenon.ini of `dir`. */
+struct config *config_load_text(const char *dir, const char *base, struct str text,
+                                config_options_fn options, void *user, struct err *err);
 void config_destroy(struct config *config);
 size_t config_error_count(const struct config *config); /* errors alone, without warnings */
 size_t
 config_message_count(const struct config *config); /* errors and warnings, in file and line order */
 const struct config_error *config_message(const struct config *config, size_t index);
+
+/* Whether an integration may be called so: 0, or E_USAGE with the rule. */
+int config_check_name(const char *name, struct err *err);
 
 const struct config_file *
 config_host(const struct config *config);              /* tenon.ini, or all defaults; never NULL */

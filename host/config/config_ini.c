@@ -52,7 +52,7 @@ static size_t skip_quoted(struct str line, size_t at)
     return at;
 }
 
-static struct str cut_comment(struct str line)
+struct str ini_without_comment(struct str line)
 {
     for (size_t i = 0; i < line.len; i++) {
         if (line.ptr[i] == ';' && i > 0 && is_blank(line.ptr[i - 1]))
@@ -181,7 +181,7 @@ static bool take_line(struct feed *feed, struct str line)
     }
     buf_clear(&feed->pending);
     feed->pending_at = 0;
-    line = cut_comment(line);
+    line = ini_without_comment(line);
     feed->is_continuation = feed->has_key && indent > feed->key_indent;
     if (feed->is_continuation) {
         buf_putc(&feed->pending, ' ');

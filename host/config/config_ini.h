@@ -26,5 +26,7 @@ struct ini_events {
 /* 0, or -ENOMEM. Text with control characters or bad UTF-8 is complained about by line and read no
  * further. */
 int ini_read(struct str text, const struct ini_events *events);
+/* A line as far as a comment behind it, white space cut off both ends. */
+struct str ini_without_comment(struct str line);
 
 #endif

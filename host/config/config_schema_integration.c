@@ -115,6 +115,15 @@ static const char breaker_rows[] =
     TENON_OPTION("probes", "integer", "1..100", "3", "",
                  "So many requests try the destination then; when all are answered it closes.");
 
+static const char health_rows[] =
+    TENON_OPTION("timeout", "duration", "100ms..5m", "10s", "", "How long a check may take.")
+    TENON_OPTION("method", "choice", "GET,HEAD,OPTIONS", "HEAD", "",
+                 "What an HTTP destination is asked. Of others the plugin's own test tells.")
+    TENON_OPTION("path", "text", "", "", "", "Where, behind base_url.")
+    TENON_OPTION("expect", "text", "", "", "",
+                 "Statuses that are well, as 200 or 2xx, separated by commas. Empty: all below 500 "
+                 "but 401, 403 and 407, and 501 (no such method).");
+
 static const char idempotency_rows[] =
     TENON_OPTION("header", "text", "", "Idempotency-Key", "",
                  "The header with the key that all tries of one submission share. Empty: none is "
@@ -139,12 +148,12 @@ static const struct config_section sections[] = {
      breaker_rows},
     {"idempotency", SECTION_ROWS, "How the receiver can tell a second try from a second record.",
      idempotency_rows},
+    {"health", SECTION_ROWS, "How it is found out whether the destination is there.", health_rows},
     {"headers", SECTION_HEADERS, "Headers that every request carries: Name = value.", NULL},
     {"metadata", SECTION_PAIRS,
      "Your own notes about the integration: key = value; shown by tenon integration show.", NULL},
     {"settings", SECTION_PLUGIN, "The plugin's own settings.", NULL},
     {"cache", SECTION_LATER, NULL, NULL},
-    {"health", SECTION_LATER, NULL, NULL},
     {"schedule", SECTION_LATER, NULL, NULL},
 };
 
@@ -272,6 +281,24 @@ static void check_rate(struct config *config, struct config_file *file)
                         rate->text);
 }
 
+static void check_expect(struct config *config, struct config_file *file)
+{
+    const struct config_value *expect = config_value_find(file, "health", "expect");
+    struct str rest = str_of(expect->text);
+    struct str word;
+
+    while (config_list_next(&rest, &word)) {
+        bool is_status = word.len == 3 && word.ptr[0] >= '1' && word.ptr[0] <= '5';
+
+        for (size_t i = 1; i < 3 && is_status; i++)
+            is_status = (word.ptr[i] >= '0' && word.ptr[i] <= '9') || (word.ptr[i] | 0x20) == 'x';
+        if (!is_status)
+            config_complain(config, file, NULL, expect->line, C012,
+                            "[health] expect: '%.*s' is not a status such as 200 or 2xx",
+                            STR_ARG(word));
+    }
+}
+
 /* Two keys of which the first may not be longer than the second. */
 static void check_order(struct config *config, struct config_file *file, const char *section,
                         const char *shorter, const char *longer)
@@ -298,6 +325,7 @@ static void check_integration(struct config *config, struct config_file *file)
     check_order(config, file, "retry", "base", "max");
     check_order(config, file, "breaker", "open", "open_max");
     check_rate(config, file);
+    check_expect(config, file);
     if (ca->line != 0 && !config_value_find(file, "integration", "verify_tls")->parsed.is_true)
         config_warn(config, file, ca->line, C026,
                     "[integration] ca_file has no effect while verify_tls = no");
