@@ -87,6 +87,7 @@ void engine_destroy(struct engine *engine)
     if (engine == NULL)
         return;
     activation_end(engine);
+    registration_end(engine);
     roster_finish(&engine->roster); /* whoever waits for a lane is told */
     reload_destroy(engine->reload);
     generation_unref(engine->generation);

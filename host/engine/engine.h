@@ -164,6 +164,46 @@ void engine_activate(struct engine *engine, const char *integration, bool is_act
 void engine_enable(struct engine *engine, const char *integration, bool is_enabled,
                    engine_switch_fn done, void *user);
 
+/* ---- testing ---- */
+
+/* The steps on an integration's way to its destination as far as they go: validate (its file and
+ * plugin), initialise (the plugin is open), connection (the destination answers, by [health]).
+ * Nothing is changed anywhere. Texts are borrowed for the call. */
+struct engine_step {
+    const char *name;
+    const char *words;
+    bool is_well;
+    int64_t duration_us; /* 0: known without asking */
+};
+struct engine_test_result {
+    int status; /* 0 also when a step failed; E_NOT_FOUND, -ENOMEM */
+    const struct err *err;
+    const char *failed; /* the step's name; NULL: none */
+    struct engine_step steps[3];
+    size_t count;
+};
+typedef void (*engine_test_fn)(void *user, const struct engine_test_result *result);
+void engine_test(struct engine *engine, const char *integration, engine_test_fn done, void *user);
+
+/* ---- registering ---- */
+
+/* Each changes a file of conf.d, held against the checker before it is touched, written atomically;
+ * then reloads, and `done` (as above) comes when the integration runs by it, or does not: what it
+ * was before is put back then. One at a time, in order. What a file must not be is E_USAGE, what it
+ * cannot become here is E_REFUSED. */
+
+/* A new file with this text; one of that name that is there already is E_REFUSED unless it
+ * `overwrites`. */
+void engine_register(struct engine *engine, const char *integration, struct str ini,
+                     bool overwrites, engine_switch_fn done, void *user);
+/* Takes the file away. What is in hand ends by itself, its records stay. */
+void engine_unregister(struct engine *engine, const char *integration, engine_switch_fn done,
+                       void *user);
+/* Sets values in the file, all or none; comments and order stay. `sections` as of
+ * config_edit_sections, borrowed for the call. */
+void engine_configure(struct engine *engine, const char *integration, struct str sections,
+                      engine_switch_fn done, void *user);
+
 /* ---- actions ---- */
 
 /* What an integration's plugin declares (plugin.h); NULL and 0 when there is no such integration or

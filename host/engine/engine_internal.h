@@ -8,6 +8,7 @@
 #include "engine/generation.h"
 #include "engine/roster.h"
 
+struct registration;
 struct reload;
 struct switching;
 
@@ -17,7 +18,8 @@ struct engine {
     struct generation *generation; /* what was read last and taken; lanes may be of earlier ones */
     struct roster roster;
     struct reload *reload;
-    struct switching *switchings; /* activation.c: those at their file */
+    struct switching *switchings;       /* activation.c: those at their file */
+    struct registration *registrations; /* registration.c: the first is at work */
     struct store_recover recover;
     bool is_recovered;
     size_t opening; /* lanes that activation.c asks the store about */
@@ -35,5 +37,8 @@ struct reload *reload_create(struct engine *engine, struct err *err);
 /* Whoever waits is told E_STOPPED. Waits for a reading that is under way. NULL allowed. */
 void reload_destroy(struct reload *reload);
 void reload_begin(struct reload *reload); /* the engine is ready for it */
+
+/* registration.c: whoever waits is told E_STOPPED. */
+void registration_end(struct engine *engine);
 
 #endif

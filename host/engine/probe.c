@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/probe.h"
+
+#include "base/clock.h"
+#include "base/secret.h"
+#include "engine/engine_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct probe {
+    struct lane *lane; /* held */
+    probe_fn done;
+    void *user;
+    int64_t started_us;
+    struct http_destination *destination;
+    struct http_request http;
+    struct arena arena;
+};
+
+static void finish(struct probe *probe, bool is_well, const char *words)
+{
+    char text[512];
+    const struct probe_result result = {
+        .is_well = is_well, .words = text, .duration_us = clock_mono_us() - probe->started_us};
+    struct lane *lane = probe->lane;
+
+    (void)snprintf(text, sizeof text, "%s", words); /* cut is fine */
+    (void)secret_mask_in_place(text, strlen(text)); /* masked or not: both fine */
+    http_request_finish(&probe->http);
+    http_destination_release(probe->destination);
+    arena_finish(&probe->arena);
+    probe->done(probe->user, &result);
+    free(probe);
+    lane_release(lane);
+}
+
+/* "200", or "2xx" for all of a hundred. */
+static bool status_is(struct str word, int status)
+{
+    char digits[8];
+
+    (void)snprintf(digits, sizeof digits, "%d", status); /* three digits */
+    if (word.len != 3)
+        return false;
+    for (size_t i = 0; i < 3; i++)
+        if (word.ptr[i] != digits[i] && !(i > 0 && (word.ptr[i] | 0x20) == 'x'))
+            return false;
+    return true;
+}
+
+static bool is_expected(const struct lane *lane, int status)
+{
+    struct str rest = str_of(config_text(lane->file, "health", "expect"));
+    struct str word;
+    bool is_any = true;
+
+    while (config_list_next(&rest, &word)) {
+        is_any = false;
+        if (status_is(word, status))
+            return true;
+    }
+    /* 501: somebody is there who does not know HEAD. */
+    return is_any && (status < 500 || status == 501) && status != 401 && status != 403 &&
+           status != 407;
+}
+
+static void answered(struct http_request *http)
+{
+    struct probe *probe = http->user;
+    bool is_answered = http->failure == HTTP_ANSWERED;
+    char words[512];
+
+    log_integration_scope(probe->lane->name);
+    if (!is_answered)
+        (void)snprintf(words, sizeof words, "%s %s: %s", http->method, http->url, http->error);
+    else
+        (void)snprintf(words, sizeof words, "%s %s answered %d", http->method, http->url,
+                       http->status); /* cut is fine */
+    finish(probe, is_answered && is_expected(probe->lane, http->status), words);
+}
+
+static int open_destination(struct probe *probe, struct err *err)
+{
+    const struct config_file *file = probe->lane->file;
+    const char *ca_file = config_text(file, "integration", "ca_file");
+    const char *proxy = config_text(file, "integration", "proxy");
+    int64_t timeout_ms = config_integer(file, "health", "timeout");
+    const struct http_destination_settings settings = {
+        .max_connections = 1,
+        .timeout_ms = timeout_ms,
+        .connect_timeout_ms = timeout_ms,
+        .max_response_bytes = config_integer(file, "integration", "max_response"),
+        .is_tls = strncmp(config_text(file, "integration", "base_url"), "https:", 6) == 0,
+        .verify_tls = config_is_true(file, "integration", "verify_tls"),
+        .ca_file = ca_file[0] != '\0' ? ca_file : NULL,
+        .proxy = proxy[0] != '\0' ? proxy : NULL,
+    };
+
+    probe->destination = http_destination_create(probe->lane->rooms->http, &settings, err);
+    return probe->destination != NULL ? 0 : err->code;
+}
+
+static void ask_http(struct probe *probe)
+{
+    const struct lane *lane = probe->lane;
+    const struct plugin_request request = {
+        .method = str_of(config_text(lane->file, "health", "method")),
+        .url = str_of(config_text(lane->file, "health", "path")),
+    };
+    struct outbound out;
+    struct err err = {0};
+
+    if (outbound_build(lane->outbound, &request, NULL, NULL, &probe->arena, &out, &err) < 0 ||
+        open_destination(probe, &err) < 0) {
+        finish(probe, false, err.text);
+        return;
+    }
+    probe->http = (struct http_request){
+        .method = out.method,
+        .url = out.url,
+        .headers = out.headers,
+        .header_count = out.header_count,
+        .done = answered,
+        .user = probe,
+    };
+    http_client_send(probe->destination, &probe->http);
+}
+
+static void tested(void *user, struct plugin_reply *reply)
+{
+    struct probe *probe = user;
+
+    log_integration_scope(probe->lane->name);
+    finish(probe, reply->status == PLUGIN_OK,
+           reply->status == PLUGIN_OK ? "the plugin's test passed" : reply->words);
+}
+
+void probe_start(struct lane *lane, probe_fn done, void *user)
+{
+    struct probe *probe = calloc(1, sizeof *probe);
+    const struct plugin_facts *facts = &lane->facts;
+
+    if (probe == NULL) {
+        done(user, &(struct probe_result){.words = "out of memory"});
+        return;
+    }
+    *probe =
+        (struct probe){.lane = lane, .done = done, .user = user, .started_us = clock_mono_us()};
+    lane_hold(lane);
+    if ((facts->has_prepare || facts->has_submitter) &&
+        config_text(lane->file, "integration", "base_url")[0] != '\0')
+        ask_http(probe);
+    else if (facts->has_test)
+        plugin_test(lane->plugin, tested, probe);
+    else
+        finish(probe, true, "the plugin has no connection to test");
+}
+
+/* ---- the steps, for whoever asks ---- */
+
+struct test {
+    engine_test_fn done;
+    void *user;
+    struct engine_test_result result;
+};
+
+static void add_step(struct engine_test_result *result, const char *name, bool is_well,
+                     const char *words, int64_t duration_us)
+{
+    if (!is_well && result->failed == NULL)
+        result->failed = name;
+    result->steps[result->count++] = (struct engine_step){name, words, is_well, duration_us};
+}
+
+static void connected(void *user, const struct probe_result *probed)
+{
+    struct test *test = user;
+
+    add_step(&test->result, "connection", probed->is_well, probed->words, probed->duration_us);
+    test->done(test->user, &test->result);
+    free(test);
+}
+
+/* What is known of the way up to here without asking anybody. */
+static bool add_known(struct engine_test_result *result, struct lane *lane)
+{
+    const char *words = lane_words(lane);
+    bool is_file_well =
+        config_file_is_valid(lane->file) && !(lane->state == LANE_FAILED && lane->plugin == NULL);
+
+    add_step(result, "validate", is_file_well,
+             !is_file_well                   ? lane->words
+             : lane->former_words[0] != '\0' ? lane->former_words
+                                             : "file and plugin are in order",
+             0);
+    if (!is_file_well)
+        return false;
+    if (lane->state == LANE_ACTIVE) {
+        struct plugin_health health;
+
+        plugin_instance_health(lane->plugin, &health);
+        if (strcmp(health.state, "active") == 0) {
+            add_step(result, "initialise", true, "the plugin is open", 0);
+            return true;
+        }
+    }
+    add_step(result, "initialise", false, words != NULL ? words : lane_state_name(lane), 0);
+    return false;
+}
+
+void engine_test(struct engine *engine, const char *integration, engine_test_fn done, void *user)
+{
+    struct lane *lane = roster_find(&engine->roster, integration);
+    struct test *test = calloc(1, sizeof *test);
+    struct engine_test_result none = {0};
+    struct err err = {0};
+
+    if (lane == NULL || test == NULL) {
+        none.status = lane == NULL
+                          ? err_set(&err, E_NOT_FOUND, "there is no integration '%s'", integration)
+                          : err_set(&err, -ENOMEM, "out of memory");
+        none.err = &err;
+        free(test);
+        done(user, &none);
+        return;
+    }
+    test->done = done;
+    test->user = user;
+    if (add_known(&test->result, lane)) {
+        probe_start(lane, connected, test);
+        return;
+    }
+    done(user, &test->result);
+    free(test);
+}
