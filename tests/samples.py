@@ -38,6 +38,18 @@ SAMPLES = {
             ("settings", "directory"): "/var/lib/tenon/archive",
         },
     ),
+    "ffi": (
+        "ffi",
+        {
+            ("integration", "enabled"): "no",
+            ("select", "selector"): "none",
+            ("settings", "library"): "libz.so.1",
+            ("settings", "functions"): "\n"
+            "    unsigned long crc32(unsigned long crc = 0, const void *data,\n"
+            "                        unsigned int n = length(data)) read_only # CRC-32 of data\n"
+            "    const char *zlibVersion(void) as version read_only",
+        },
+    ),
     # The jq plugin serves `where` and [transform] of other integrations; so that is what its sample
     # shows.
     "jq": (
@@ -92,7 +104,9 @@ def make(name):
         section = head.group(1) if head else section
         key = re.match(r"^(?:# )?([a-z_0-9]+) =(?: .*)?$", line)
         value = left.pop((section, key.group(1)), None) if key else None
-        lines.append(line if value is None else "%s = %s" % (key.group(1), value))
+        if value is not None:
+            line = "%s =%s%s" % (key.group(1), "" if value.startswith("\n") else " ", value)
+        lines.append(line)
     if left:
         raise SystemExit("conf.d/%s.ini: no such key any more: %r" % (name, sorted(left)))
     return "\n".join(lines)
