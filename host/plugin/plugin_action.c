@@ -283,9 +283,11 @@ static int unknown(const struct plugin_action *action, struct str name, struct e
 static int take_words(const struct plugin_parameter *parameter, struct str words,
                       struct wire_argument *out, struct err *err)
 {
+    struct option option = parameter->option;
     struct option_value value;
 
-    int status = option_parse(&parameter->option, words, &value, err);
+    option.is_required = false; /* it is there; an empty text is one too */
+    int status = option_parse(&option, words, &value, err);
     if (status < 0) {
         (void)err_prefix(err, "parameter '%.*s': ", STR_ARG(parameter->name)); /* status is known */
         return status;

@@ -436,7 +436,8 @@ static const tenon_action actions[] = {
                       TENON_OPTION("a", "integer", "-5..5", "", "required", "A number"), (i64, a),
                       (f64, b), (flag, c), (text, d), (json, e)),
     TENON_ACTION(do_what, "do", "Changes something.", 0, (text, what)),
-    TENON_ACTION(do_what, "look", "Changes nothing.", TENON_ACTION_READ_ONLY, (text, what)),
+    TENON_ACTION_WITH(do_what, "look", "Changes nothing.", TENON_ACTION_READ_ONLY,
+                      TENON_OPTION("what", "text", "", "", "required", "What to do"), (text, what)),
     TENON_ACTION(ask, "ask", "Asks the host.", TENON_ACTION_READ_ONLY, (text, url),
                  (i64, timeout_ms)),
 };

@@ -49,6 +49,13 @@ static void a_result_comes_back(void **state)
     }
 }
 
+/* An empty text is a text: it is there. */
+static void check_empty_text(struct plugin_instance *instance, struct answer *answer)
+{
+    assert_int_equal(act(instance, "look", "{\"what\":\"\"}", answer)->status, PLUGIN_OK);
+    fixture_release(answer);
+}
+
 static void arguments_are_held_against_the_declaration(void **state)
 {
     static const char *const cases[][2] = {
@@ -78,6 +85,7 @@ static void arguments_are_held_against_the_declaration(void **state)
     struct plugin_health health;
     plugin_instance_health(instance, &health);
     assert_int_equal(health.calls, 0); /* the plugin has seen none of it */
+    check_empty_text(instance, &answer);
     assert_int_equal(act(instance, "nobody", "{}", &answer)->error_class, TENON_E_UNSUPPORTED);
     fixture_release(&answer);
     struct plugin_reply *reply = act(instance, "do", "{\"what\":\"fail\"}", &answer);
