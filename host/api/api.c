@@ -95,6 +95,7 @@ void api_call_end(struct api_call *call, int status)
     buf_finish(&call->name);
     buf_finish(&call->type);
     buf_finish(&call->trace);
+    buf_finish(&call->more);
     if (api != NULL) {
         unlink_call(api, call);
         api->figures.under_way--;

@@ -24,11 +24,13 @@ struct api_call {
     struct engine *engine;
     struct http_exchange *exchange; /* NULL: the peer's connection is gone for good */
     const struct api_route *route;
-    const char *scopes;                     /* what the peer may do; NULL: nothing */
-    struct buf id;                          /* the decoded {id} of the path */
-    struct buf name;                        /* the decoded {name}, where the path has one */
-    struct buf type;                        /* ?type=, kept for whoever borrows it until done */
-    struct buf trace;                       /* what traceparent and tracestate say, the same */
+    const char *scopes; /* what the peer may do; NULL: nothing */
+    struct buf id;      /* the decoded {id} of the path */
+    struct buf name;    /* the decoded {name}, where the path has one */
+    struct buf type;    /* ?type=, kept for whoever borrows it until done */
+    struct buf trace;   /* what traceparent and tracestate say, the same */
+    struct buf more;    /* members that go into the answer, each behind a comma */
+    bool is_created;    /* what it answers with is new: 201 */
     const struct api_stream_events *stream; /* NULL: not answered by a stream (api_stream.h) */
     void *stream_user;
     struct api_call *previous, *next; /* the api's list */

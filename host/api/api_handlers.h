@@ -51,6 +51,14 @@ void api_put_action(struct buf *out, const char *integration,
 /* The OpenAPI paths of all actions that there are now, each behind a comma. */
 void api_put_action_paths(struct buf *out, const struct engine *engine);
 
+/* api_register.c, api_manage.c, api_test.c */
+void api_integration_register(struct api_call *call);
+void api_integration_unregister(struct api_call *call);
+void api_integration_manage(struct api_call *call);
+void api_integration_test(struct api_call *call);
+/* Answers with the integration as it is and the steps of its test as "steps". */
+void api_reply_tested(struct api_call *call);
+
 /* api_reload.c */
 void api_reload(struct api_call *call);
 
@@ -65,6 +73,7 @@ void api_plugins_list(struct api_call *call);
 void api_status(struct api_call *call);
 void api_health(struct api_call *call);
 void api_metrics(struct api_call *call);
+void api_integration_metrics(struct api_call *call);
 void api_openapi(struct api_call *call);
 
 #endif

@@ -6,8 +6,9 @@
 
 #include <string.h>
 
+/* `more`: further members, or empty. */
 static void put_one(struct buf *out, const struct engine_integration *integration,
-                    const struct api_counts *counts)
+                    const struct api_counts *counts, struct str more)
 {
     const struct api_count *count = api_counts_find(counts, integration->name);
 
@@ -16,6 +17,7 @@ static void put_one(struct buf *out, const struct engine_integration *integratio
     api_put_integration(out, integration);
     if (count != NULL)
         api_counts_put(out, count);
+    buf_add_str(out, more);
     buf_putc(out, '}');
 }
 
@@ -29,7 +31,7 @@ static void list_with(struct api_call *call, const struct api_counts *counts)
         engine_integration_at(call->engine, i, &integration);
         if (!api_may(call, API_READ, str_of(integration.name)))
             continue;
-        put_one(&body, &integration, counts);
+        put_one(&body, &integration, counts, STR_NONE);
     }
     buf_puts(&body, "],\"next\":null}\n");
     api_reply_json(call, 200, &body);
@@ -74,9 +76,9 @@ static void show_with(struct api_call *call, const struct api_counts *counts)
         api_reply_no_integration(call, buf_str(&call->id).ptr);
         return;
     }
-    put_one(&body, &integration, counts);
+    put_one(&body, &integration, counts, buf_str(&call->more));
     buf_putc(&body, '\n');
-    api_reply_json(call, 200, &body);
+    api_reply_json(call, call->is_created ? 201 : 200, &body);
 }
 
 void api_integration_get(struct api_call *call)

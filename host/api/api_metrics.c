@@ -183,7 +183,13 @@ static const struct {
      put_quota},
 };
 
-static void put_integrations(struct buf *out, const struct engine *engine)
+static bool is_meant(const char *name, const char *only)
+{
+    return only == NULL || strcmp(name, only) == 0;
+}
+
+/* `only`: of this one; NULL: of all. */
+static void put_integrations(struct buf *out, const struct engine *engine, const char *only)
 {
     for (size_t i = 0; i < sizeof(integration_metrics) / sizeof(integration_metrics[0]); i++) {
         metric_put_head(out, integration_metrics[i].name, integration_metrics[i].kind,
@@ -191,24 +197,27 @@ static void put_integrations(struct buf *out, const struct engine *engine)
         for (size_t at = 0; at < engine_integration_count(engine); at++) {
             struct engine_integration integration;
             engine_integration_at(engine, at, &integration);
-            integration_metrics[i].put(out, &integration);
+            if (is_meant(integration.name, only))
+                integration_metrics[i].put(out, &integration);
         }
     }
 }
 
-static void put_submissions(struct buf *out, const struct api_counts *counts)
+static void put_submissions(struct buf *out, const struct api_counts *counts, const char *only)
 {
     metric_put_head(out, "tenon_submissions", "gauge",
                     "Submissions in the store by integration and state.");
     for (size_t i = 0; i < counts->count; i++)
-        for (int state = 0; state < SUBMISSION_STATES; state++)
+        for (int state = 0; state < SUBMISSION_STATES && is_meant(counts->rows[i].name, only);
+             state++)
             put_integration_line(out, "tenon_submissions", counts->rows[i].name, "state",
                                  submission_state_name(state), counts->rows[i].submissions[state]);
     metric_put_head(out, "tenon_backlog_entities", "gauge",
                     "Entities that the integration has not looked at yet, about.");
     for (size_t i = 0; i < counts->count; i++)
-        put_integration_line(out, "tenon_backlog_entities", counts->rows[i].name, NULL, NULL,
-                             counts->rows[i].behind);
+        if (is_meant(counts->rows[i].name, only))
+            put_integration_line(out, "tenon_backlog_entities", counts->rows[i].name, NULL, NULL,
+                                 counts->rows[i].behind);
     metric_put_head(out, "tenon_backlog_age_seconds", "gauge",
                     "How long ago the first of them changed; 0: there is none.");
     for (size_t i = 0; i < counts->count; i++) {
@@ -216,6 +225,8 @@ static void put_submissions(struct buf *out, const struct api_counts *counts)
         int64_t age_ms = since_ms > 0 ? clock_wall_ms() - since_ms : 0;
         _buf_ struct buf labels = {0};
 
+        if (!is_meant(counts->rows[i].name, only))
+            continue;
         metric_put_label(&labels, "integration", counts->rows[i].name);
         metric_put_line(out, "tenon_backlog_age_seconds", buf_str(&labels),
                         age_ms > 0 ? (double)age_ms / 1000 : 0);
@@ -353,20 +364,42 @@ static void put_process(struct buf *out, const struct api *api)
                      (double)figures->streams);
 }
 
+static const char text_type[] = "text/plain; version=0.0.4; charset=utf-8";
+
 static void metrics_with(struct api_call *call, const struct api_counts *counts)
 {
     struct buf body = {0};
 
-    put_integrations(&body, call->engine);
-    put_submissions(&body, counts);
+    put_integrations(&body, call->engine, NULL);
+    put_submissions(&body, counts, NULL);
     put_intake(&body, call->engine);
     put_store(&body, engine_store(call->engine), counts);
     put_workers(&body, engine_rooms(call->engine)->plugins);
     put_process(&body, call->api);
-    api_reply(call, 200, "text/plain; version=0.0.4; charset=utf-8", NULL, &body);
+    api_reply(call, 200, text_type, NULL, &body);
 }
 
 void api_metrics(struct api_call *call)
 {
     api_counts_ask(call, metrics_with);
+}
+
+static void one_with(struct api_call *call, const struct api_counts *counts)
+{
+    const char *name = buf_str(&call->id).ptr;
+    struct engine_integration integration;
+    struct buf body = {0};
+
+    if (!engine_integration_find(call->engine, name, &integration)) {
+        api_reply_no_integration(call, name);
+        return;
+    }
+    put_integrations(&body, call->engine, name);
+    put_submissions(&body, counts, name);
+    api_reply(call, 200, text_type, NULL, &body);
+}
+
+void api_integration_metrics(struct api_call *call)
+{
+    api_counts_ask(call, one_with);
 }

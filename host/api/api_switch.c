@@ -2,8 +2,31 @@
  * Integrations on and off: by hand, or in their ini. The answer is the integration as it is then.
  */
 #include "api/api_handlers.h"
+#include "api/api_routes.h"
 #include "base/cleanup.h"
 #include "base/json.h"
+
+/* At which step it failed, when it did. */
+static void tell_step(void *user, const struct engine_test_result *result)
+{
+    struct api_call *call = user;
+    size_t last = result->count > 0 ? result->count - 1 : 0;
+
+    if (result->status < 0)
+        api_reply_error(call, result->status, result->err);
+    else
+        api_reply_problem(call, 409, "refused", "Step '%s' failed: %s",
+                          result->failed != NULL ? result->failed : "activate",
+                          result->count > 0 ? result->steps[last].words : "no step was taken");
+}
+
+static bool has_failed(const struct api_call *call)
+{
+    struct engine_integration integration;
+
+    return engine_integration_find(call->engine, buf_str(&call->id).ptr, &integration) &&
+           strcmp(integration.state, "failed") == 0;
+}
 
 static void on_switched(void *user, int status, const struct err *err)
 {
@@ -11,8 +34,12 @@ static void on_switched(void *user, int status, const struct err *err)
 
     if (status == E_NOT_FOUND)
         api_reply_no_integration(call, buf_str(&call->id).ptr);
+    else if (status == E_REFUSED && has_failed(call))
+        engine_test(call->engine, buf_str(&call->id).ptr, tell_step, call);
     else if (status < 0)
         api_reply_error(call, status, err);
+    else if (call->route->handler == api_integration_activate)
+        api_reply_tested(call);
     else
         api_integration_get(call);
 }

@@ -18,6 +18,11 @@ static const struct cli_option integration_logs_options[] = {
     {"limit", "N", "the last so many lines at most; short: -n N"},
     END_OF_OPTIONS,
 };
+static const struct cli_option integration_add_options[] = {
+    {"plugin", "PLUGIN", "write the file from this and the values, in place of FILE"},
+    {"overwrite", NULL, "replace a file of that name"},
+    END_OF_OPTIONS,
+};
 static const struct cli_option tap_options[] = {
     {"stage", "STAGES", "only these, separated by commas"},
     {"entity", "ID", "only what concerns this entity"},
@@ -115,6 +120,32 @@ const struct cli_command cli_commands[] = {
      "List the configured integrations", NULL},
     {"integration show", "NAME", NULL, CLI_ONLINE, cli_integration_show,
      "Show one integration with its figures", NULL},
+    {"integration add", "NAME [FILE|-|VALUES...]", integration_add_options, CLI_ONLINE,
+     cli_integration_add, "Write an ini into the daemon's conf.d and open it",
+     "Takes an ini, or values:\n"
+     "  tenon integration add hook --plugin webhook integration.base_url=https://x.example "
+     "settings.path=/in\n"
+     "Waits until the integration runs by it; when it does not, the file is taken back."},
+    {"integration set", "NAME VALUES...", NULL, CLI_ONLINE, cli_integration_set,
+     "Set values in one's ini, comments kept",
+     "VALUES are SECTION.KEY=VALUE; with nothing behind the '=' the key is taken away:\n"
+     "  tenon integration set hook retry.max=5m settings.path=/in\n"
+     "When the integration does not run by it, the file is put back."},
+    {"integration remove", "NAME", NULL, CLI_ONLINE, cli_integration_remove,
+     "Take one's ini out of conf.d",
+     "What it has in hand ends. Its records stay: 'tenon why' tells "
+     "of them."},
+    {"integration test", "NAME", NULL, CLI_ONLINE, cli_integration_test,
+     "Try one's way to its destination, step by step",
+     "Changes nothing anywhere. What an HTTP destination is asked stands in [health]. Exit code 1 "
+     "when a step failed."},
+    {"integration health", "", NULL, CLI_ONLINE, cli_integration_health,
+     "Show whether integrations and their destinations are well",
+     "Exit code 1 when one that is enabled is not."},
+    {"integration manage", "NAME OPERATION [VALUES...]", NULL, CLI_ONLINE, cli_integration_manage,
+     "Operations by name: sync, test, update",
+     "sync: submit now what was not submitted yet. test: as 'integration test'. update: as "
+     "'integration set'."},
     {"integration enable", "NAME", NULL, CLI_ONLINE, cli_integration_enable,
      "Enable one in its ini", "Writes enabled = yes into the ini, comments kept, and reloads."},
     {"integration disable", "NAME", NULL, CLI_ONLINE, cli_integration_disable,

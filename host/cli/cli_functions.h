@@ -41,6 +41,14 @@ int cli_integration_disable(struct cli *cli);
 int cli_integration_activate(struct cli *cli);
 int cli_integration_deactivate(struct cli *cli);
 
+/* cli_register.c, cli_manage.c */
+int cli_integration_add(struct cli *cli);
+int cli_integration_set(struct cli *cli);
+int cli_integration_remove(struct cli *cli);
+int cli_integration_test(struct cli *cli);
+int cli_integration_health(struct cli *cli);
+int cli_integration_manage(struct cli *cli);
+
 /* cli_action.c */
 int cli_action_list(struct cli *cli);
 int cli_action_show(struct cli *cli);
