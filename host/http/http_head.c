@@ -29,6 +29,19 @@ static bool is_printable(struct str text, bool with_blanks)
     return true;
 }
 
+/* RFC 9112: spaces and tabs may stand around a value, and nothing else. Whoever takes a vertical
+ * tab off as well reads "chunked" where the next one reads a coding that it does not know. */
+static struct str trim_blanks(struct str text)
+{
+    while (text.len > 0 && (text.ptr[0] == ' ' || text.ptr[0] == '\t')) {
+        text.ptr++;
+        text.len--;
+    }
+    while (text.len > 0 && (text.ptr[text.len - 1] == ' ' || text.ptr[text.len - 1] == '\t'))
+        text.len--;
+    return text;
+}
+
 static bool equals_nocase(struct str text, const char *wanted)
 {
     return text.len == strlen(wanted) && strncasecmp(text.ptr, wanted, text.len) == 0;
@@ -112,7 +125,7 @@ static int read_header(struct str line, struct http_head *out)
 
     if (!is_token(name)) /* also a folded line, and a blank before the colon */
         return -400;
-    value = str_trim((struct str){colon + 1, line.len - name.len - 1});
+    value = trim_blanks((struct str){colon + 1, line.len - name.len - 1});
     if (!is_printable(value, true))
         return -400;
     if (equals_nocase(name, "content-length"))
@@ -127,7 +140,7 @@ static int read_header(struct str line, struct http_head *out)
         struct str item;
 
         while (str_next(&value, ',', &item)) {
-            if (equals_nocase(str_trim(item), "close"))
+            if (equals_nocase(trim_blanks(item), "close"))
                 out->must_close = true;
         }
     } else if (equals_nocase(name, "expect")) {
@@ -186,7 +199,7 @@ struct str http_head_header(struct str headers, const char *lower_case_name)
     while (next_line(&headers, &line)) {
         if (line.len > name_len && line.ptr[name_len] == ':' &&
             strncasecmp(line.ptr, lower_case_name, name_len) == 0)
-            return str_trim((struct str){line.ptr + name_len + 1, line.len - name_len - 1});
+            return trim_blanks((struct str){line.ptr + name_len + 1, line.len - name_len - 1});
     }
     return STR_NONE;
 }
