@@ -235,6 +235,7 @@ struct store_outcome {
     enum submission_event event; /* a verdict: EVENT_RELEASED ... EVENT_OUT_OF_TRIES */
     int64_t due_ms;              /* with RETRY and UNSURE: when to try again (clock_due_ms) */
     bool is_attempt;             /* also write an attempt row (not for selector skips) */
+    bool is_uncounted;           /* it says nothing of the record: not one of its tries */
     uint32_t attempt;
     int64_t started_ms;
     int64_t duration_us;

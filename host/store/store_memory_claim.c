@@ -402,6 +402,8 @@ static void record_one(struct run *run, const struct store_outcome *outcome)
     row->due_ms = outcome->event == EVENT_RELEASED ? run->now_ms : outcome->due_ms;
     if (outcome->event == EVENT_RELEASED)
         row->attempts--;
+    if (outcome->is_uncounted && submission_is_waiting(row->state))
+        row->base++;
     if (row->state == SUBMISSION_UNKNOWN)
         row->flags |= FLAG_UNKNOWN;
     struct store_memory_submission *newer =

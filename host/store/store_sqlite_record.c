@@ -160,6 +160,8 @@ static int record_move(struct store_sqlite_writer *writer,
         row->due_ms = now_ms;
         row->attempts--;
     }
+    if (outcome->is_uncounted && submission_is_waiting(row->state))
+        row->base++;
     if (row->state == SUBMISSION_UNKNOWN)
         row->flags |= FLAG_UNKNOWN;
     if (outcome->is_attempt && outcome->event != EVENT_RELEASED)
