@@ -76,7 +76,7 @@ static const char signature_rows[] =
 
 static const char retry_rows[] =
     TENON_OPTION("max_attempts", "integer", "1..100", "12", "",
-                 "Tries before a submission ends as failed.")
+                 "Tries before a submission ends as failed. One that found nobody there is none.")
     TENON_OPTION("base", "duration", "1ms..1h", "1s", "",
                  "The first wait; each further one doubles, with jitter.")
     TENON_OPTION("max", "duration", "1ms..7d", "1h", "", "The longest wait between two tries.")

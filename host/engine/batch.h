@@ -79,6 +79,8 @@ struct settlement {
     int64_t retry_after_ms;
     int http_status;
     bool is_attempt;
+    bool is_unreached; /* not one byte of it left: the destination was not there, and the record is
+                          none the worse */
     struct str message, external_id, request, answer;
     struct str trace; /* the traceparent that was sent, or none */
     int64_t started_ms, duration_us;

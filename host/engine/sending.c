@@ -137,6 +137,7 @@ static void sending_done(struct http_request *http)
     if (http->is_cancelled)
         judged.error_class = TENON_E_CANCELLED;
     s = answered(sending, &judged);
+    s.is_unreached = http->failure == HTTP_NOT_SENT;
     if (http->failure != HTTP_ANSWERED) {
         s.http_status = 0;
         s.retry_after_ms = 0;

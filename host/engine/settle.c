@@ -26,7 +26,7 @@ static enum submission_event event_of(const struct lane *lane, const struct sett
     case TENON_REJECTED:
         return EVENT_REJECTED;
     default:
-        if (retry_is_exhausted(&lane->policy, tries))
+        if (!s->is_unreached && retry_is_exhausted(&lane->policy, tries))
             return EVENT_OUT_OF_TRIES;
         return s->verdict == TENON_RETRY ? EVENT_RETRY : EVENT_UNSURE;
     }
@@ -71,6 +71,7 @@ void settle(struct batch *batch, uint32_t index, const struct settlement *s)
         .attempt = claimed->attempt,
         .event = event,
         .is_attempt = s->is_attempt,
+        .is_uncounted = s->is_unreached,
         .started_ms = s->started_ms > 0 ? s->started_ms : clock_wall_ms(),
         .duration_us = s->duration_us,
         .http_status = s->http_status,
@@ -89,8 +90,10 @@ void settle(struct batch *batch, uint32_t index, const struct settlement *s)
     batch->open--;
     (void)submission_step(&state, event); /* the table has every verdict on what is in flight */
     if (submission_is_waiting(state))
-        outcome.due_ms = clock_due_ms() + retry_delay_ms(&lane->policy, claimed->tries,
-                                                         s->retry_after_ms, random_bits());
+        outcome.due_ms =
+            clock_due_ms() + retry_delay_ms(&lane->policy,
+                                            s->is_unreached ? claimed->attempt : claimed->tries,
+                                            s->retry_after_ms, random_bits());
     if (event == EVENT_OUT_OF_TRIES) {
         words = gave_up(batch, claimed->tries, s);
         if (words.ptr != NULL)

@@ -5,7 +5,7 @@ import json
 import threading
 import time
 
-from daemon import wait_for
+from daemon import free_port, wait_for
 
 NOT_REACHED = "cannot connect"
 
@@ -274,3 +274,26 @@ def test_what_was_learned_outlives_a_kill(tenon, receiver):
     again = wait_for(lambda: tenon.integration("hooks").get("limits"), "the lane")
     assert again["concurrency"] <= 8 and again["breaker"] == "open", (learned, again)
     assert json.loads(tenon.cli("integration", "show", "hooks", "--json").stdout)["limits"] == again
+
+
+def test_a_destination_that_is_not_there_costs_no_tries(tenon, make_receiver):
+    port = free_port()
+    tenon.webhook(
+        "hooks",
+        "http://127.0.0.1:%d/in" % port,
+        retry="[retry]\nbase = 10ms\nmax = 50ms\nmax_attempts = 2\n",
+        more="[breaker]\nopen = 50ms\nopen_max = 100ms\n",
+    )
+    tenon.start()
+    tenon.add({"id": "patient"})
+    wait_for(lambda: attempts(tenon) >= 6, "six attempts that reached nobody")
+    row = tenon.submissions(integration="hooks")[0]
+    assert row["state"] in ("retrying", "in_flight"), row
+    server = make_receiver(port=port)
+    wait_for(lambda: tenon.states("hooks").get("succeeded") == 1, "the delivery")
+    told = tenon.cli("why", "patient").stdout
+    assert NOT_REACHED in told and "succeeded" in told, told
+    server.break_it(status=500)  # who is reached uses up tries
+    tenon.add({"id": "unlucky"})
+    wait_for(lambda: tenon.states("hooks").get("failed") == 1, "two tries to be enough")
+    assert "gave up after 2 tries: HTTP 500" in tenon.cli("why", "unlucky").stdout
