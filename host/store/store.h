@@ -92,6 +92,15 @@ struct store_put_result {
     uint64_t version;
 };
 
+/* One call of somebody outside who may call again when he saw no answer: what came with it is
+ * stored once. */
+struct store_delivery {
+    uint32_t integration;
+    struct str id;     /* 1 to 1,024 bytes, as the caller says it; borrowed until done */
+    int64_t until_ms;  /* so long it is remembered, by the wall */
+    bool is_duplicate; /* out: it was here before; nothing of the put was stored */
+};
+
 /* Adds or updates entities with their signals (entity.created, .updated, .deleted), all or none: an
  * id that is empty, longer than 1,024 bytes or with a NUL in it refuses the whole put, and the
  * error names its index. PUT_CONFLICT and PUT_NOT_FOUND are answers, not failures: the others of
@@ -105,6 +114,7 @@ struct store_put {
     struct store_put_result *results; /* caller's array of count */
     uint64_t last_seq;                /* out: 0 when nothing changed */
     int64_t at_ms;                    /* out: when */
+    struct store_delivery *delivery;  /* NULL: nobody's. With one, count may be 0 */
 };
 void store_put(struct store *store, struct store_put *put);
 

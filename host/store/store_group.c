@@ -99,7 +99,10 @@ void op_reset(struct store_op *op)
 {
     op->status = 0;
     if (op->kind == OP_PUT) {
-        ((struct store_put *)op)->last_seq = 0;
+        struct store_put *put = (struct store_put *)op;
+        put->last_seq = 0;
+        if (put->delivery != NULL)
+            put->delivery->is_duplicate = false;
     } else if (op->kind == OP_RELATE) {
         ((struct store_relate *)op)->last_seq = 0;
     } else if (op->kind == OP_PUBLISH) {

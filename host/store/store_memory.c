@@ -200,6 +200,25 @@ static void put_one(struct store_memory *memory, const struct store_entity *enti
         memory->live += kind == SIGNAL_CREATED ? 1 : (size_t)-1;
 }
 
+static bool is_remembered(const struct store_memory *memory, const struct store_delivery *delivery)
+{
+    char key[33];
+
+    store_rules_delivery_key(delivery, key);
+    for (size_t i = 0; i < memory->deliveries.count; i++)
+        if (strcmp(memory->deliveries.rows[i].key, key) == 0)
+            return true;
+    return false;
+}
+
+static void remember(struct store_memory *memory, const struct store_delivery *delivery)
+{
+    struct store_memory_delivery *row = &memory->deliveries.rows[memory->deliveries.count++];
+
+    row->until_ms = delivery->until_ms;
+    store_rules_delivery_key(delivery, row->key);
+}
+
 static int memory_put(void *pointer, struct store_put *put, struct err *err)
 {
     struct store_memory *memory = pointer;
@@ -207,6 +226,12 @@ static int memory_put(void *pointer, struct store_put *put, struct err *err)
     int64_t now_ms = clock_wall_ms();
     int status = store_rules_check_put(put, err);
 
+    if (status == 0 && put->delivery != NULL) {
+        put->delivery->is_duplicate = is_remembered(memory, put->delivery);
+        if (put->delivery->is_duplicate)
+            return 0;
+        status = STORE_MEMORY_RESERVE(memory->deliveries, 1, err);
+    }
     if (status == 0)
         status = STORE_MEMORY_RESERVE(memory->entities, put->count, err);
     if (status == 0)
@@ -227,6 +252,8 @@ static int memory_put(void *pointer, struct store_put *put, struct err *err)
         free(copies[i].trace.ptr);
     }
     free(copies);
+    if (status == 0 && put->delivery != NULL)
+        remember(memory, put->delivery);
     if (memory->signals.count > signals_before)
         put->last_seq = memory->signals.count;
     put->at_ms = now_ms;
@@ -405,6 +432,7 @@ static void memory_close(void *pointer)
     while (memory->kept.count > 0)
         kept_drop(memory, memory->kept.count - 1);
     free(memory->kept.rows);
+    free(memory->deliveries.rows);
     free(memory->entities.rows);
     for (size_t i = 0; i < memory->published.count; i++)
         published_finish(&memory->published.rows[i]);

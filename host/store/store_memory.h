@@ -90,6 +90,11 @@ struct store_memory_integration {
     uint64_t first_live; /* no submission before this index is live */
 };
 
+struct store_memory_delivery {
+    char key[33];
+    int64_t until_ms;
+};
+
 #define STORE_MEMORY_TABLE(type)                                                                   \
     struct {                                                                                       \
         type *rows;                                                                                \
@@ -112,6 +117,7 @@ struct store_memory {
     STORE_MEMORY_TABLE(struct store_memory_key) keys;
     STORE_MEMORY_TABLE(struct store_memory_kept) kept; /* by integration and name */
     STORE_MEMORY_TABLE(struct store_memory_integration) integrations;
+    STORE_MEMORY_TABLE(struct store_memory_delivery) deliveries;
 };
 
 /* Room for `more` rows, so that what follows cannot fail half-way. 0 or -ENOMEM. */

@@ -188,6 +188,11 @@ int store_memory_clean(void *pointer, struct store_slice *slice, struct err *err
         if (signal->kind == SIGNAL_OWN)
             drop_text(&memory->published.rows[signal->entity].data);
     }
+    for (size_t i = 0; i < memory->deliveries.count;)
+        if (memory->deliveries.rows[i].until_ms <= now_ms)
+            memory->deliveries.rows[i] = memory->deliveries.rows[--memory->deliveries.count];
+        else
+            i++;
     pthread_mutex_unlock(&memory->lock);
     return 0;
 }

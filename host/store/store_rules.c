@@ -74,6 +74,9 @@ int store_rules_check_keep(const struct store_keep *keep, struct err *err)
 
 int store_rules_check_put(const struct store_put *put, struct err *err)
 {
+    if (put->delivery != NULL &&
+        store_rules_check_name(put->delivery->id, "delivery's id", STORE_ID_MAX, err) < 0)
+        return err->code;
     for (size_t i = 0; i < put->count; i++) {
         const struct store_entity *entity = &put->entities[i];
         int status = store_rules_check_name(entity->id, "id", STORE_ID_MAX, err);
@@ -159,6 +162,15 @@ void store_rules_key(const char uuid[33], struct str integration, struct str ent
         {uuid, 32}, integration, entity, {digits, (size_t)len}, {salt_digits, (size_t)salt_len}};
 
     digest_key(parts, salt > 0 ? 5 : 4, out);
+}
+
+void store_rules_delivery_key(const struct store_delivery *delivery, char out[33])
+{
+    char digits[12];
+    int len = snprintf(digits, sizeof(digits), "%" PRIu32, delivery->integration);
+    const struct str parts[] = {{digits, (size_t)len}, delivery->id};
+
+    digest_key(parts, 2, out);
 }
 
 int64_t store_rules_age_ms(void)

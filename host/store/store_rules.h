@@ -104,6 +104,9 @@ void store_rules_rewind(struct store_by_hand *by_hand, const struct store_enqueu
 void store_rules_key(const char uuid[33], struct str integration, struct str entity,
                      uint64_t version, uint32_t salt, char out[33]);
 
+/* What a delivery is remembered by. */
+void store_rules_delivery_key(const struct store_delivery *delivery, char out[33]);
+
 /* What retention goes by: a clock that was set ahead makes nothing old before its time. */
 int64_t store_rules_age_ms(void);
 

@@ -89,6 +89,9 @@ enum store_sqlite_statement {
     S_CLEAN_PUBLISHED,
     S_SIGNAL_AT,
     S_CLEAN_SAVE,
+    S_DELIVERY_FIND,
+    S_DELIVERY_ADD,
+    S_DELIVERY_CLEAN,
     S_PAGE_SIZE,
     S_PAGE_COUNT,
     S_FREE_COUNT,
@@ -385,6 +388,11 @@ int store_sqlite_reserve(void *writer, bool must_take, struct err *err);
 
 /* ---- the writes and queries of struct store_backend ---- */
 int store_sqlite_publish(void *writer, struct store_publish *publish, struct err *err);
+/* Was it here before? Answers in the delivery. */
+int store_sqlite_delivery_find(struct store_sqlite_writer *writer, struct store_delivery *delivery,
+                               struct err *err);
+int store_sqlite_delivery_add(struct store_sqlite_writer *writer,
+                              const struct store_delivery *delivery, struct err *err);
 int store_sqlite_put(void *writer, struct store_put *put, struct err *err);
 int store_sqlite_relate(void *writer, struct store_relate *relate, struct err *err);
 int store_sqlite_integration(void *writer, struct store_integration *integration, struct err *err);

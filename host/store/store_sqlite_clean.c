@@ -321,6 +321,10 @@ static int clean_all(struct clean *clean, struct err *err)
     while (status == 0 && is_more && !store_sqlite_clean_is_over(clean))
         status = clean_signals(clean, &is_more, err);
     clean->slice->has_more |= is_more;
+    is_more = true;
+    while (status == 0 && is_more && !store_sqlite_clean_is_over(clean))
+        status = store_sqlite_delivery_clean(clean, &is_more, err);
+    clean->slice->has_more |= is_more;
     if (status == 0 && !clean->slice->has_more)
         status = store_sqlite_forget(clean, err);
     return status < 0 ? status : save_cursors(clean->writer, err);

@@ -33,5 +33,7 @@ int store_sqlite_clean_drop(struct clean *clean, const struct aged *row,
 bool store_sqlite_clean_is_over(const struct clean *clean);
 /* What is due among the entities, in passes. */
 int store_sqlite_forget(struct clean *clean, struct err *err);
+/* Deliveries whose time is over. */
+int store_sqlite_delivery_clean(struct clean *clean, bool *out_more, struct err *err);
 
 #endif

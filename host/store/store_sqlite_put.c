@@ -158,10 +158,16 @@ int store_sqlite_put(void *pointer, struct store_put *put, struct err *err)
     uint64_t seq_before = writer->life.seq;
     int status = store_rules_check_put(put, err);
 
+    if (status == 0 && put->delivery != NULL)
+        status = store_sqlite_delivery_find(writer, put->delivery, err);
+    if (status == 0 && put->delivery != NULL && put->delivery->is_duplicate)
+        return 0;
     for (size_t i = 0; i < put->count && status == 0; i++) {
         put->results[i] = (struct store_put_result){PUT_NOT_FOUND, 0};
         status = put_one(writer, &put->entities[i], now_ms, &put->results[i], err);
     }
+    if (status == 0 && put->delivery != NULL)
+        status = store_sqlite_delivery_add(writer, put->delivery, err);
     if (status == 0 && writer->life.seq != seq_before)
         put->last_seq = writer->life.seq;
     put->at_ms = now_ms;

@@ -15,6 +15,7 @@
  * - attempts.request_num: in place of request, a line of requests (store_sqlite_request.c).
  * - spans: numbers that one integration's submissions got in a row, see store_sqlite_span.c.
  * - leases: the claims under way, see struct store_sqlite_lease.
+ * - deliveries.key: a digest, see store_rules_delivery_key.
  * - cleaned, aging: how far retention has looked, and what ended behind that; see
  *   store_sqlite_clean.c. */
 #include "store/store_sqlite.h"
@@ -101,6 +102,8 @@ static const char *const steps[] = {
     "CREATE UNIQUE INDEX relationships_one ON relationships (from_entity, type, to_entity);"
     "CREATE INDEX relationships_from ON relationships (from_entity);"
     "CREATE INDEX relationships_to ON relationships (to_entity);",
+    "CREATE TABLE deliveries (key TEXT PRIMARY KEY, until_ms INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE INDEX deliveries_until ON deliveries (until_ms);",
 };
 
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
