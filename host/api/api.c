@@ -176,14 +176,15 @@ static void on_request(void *user, struct http_exchange *exchange)
         api_reply_problem(call, 503, "stopping", "The daemon is stopping.");
         return;
     }
-    int refusal = api_access_check(exchange, api->token, &call->scopes, &err);
+    call->route = api_route_find(method, path, &id, &allow);
+    bool is_open = call->route != NULL && call->route->scope == API_OPEN;
+    int refusal = is_open ? 0 : api_access_check(exchange, api->token, &call->scopes, &err);
     if (refusal != 0) {
         api_reply_problem_with(call, refusal, refusal == 401 ? "no_token" : "foreign_origin",
                                refusal == 401 ? "WWW-Authenticate: Bearer\r\n" : NULL, "%s",
                                err.text);
         return;
     }
-    call->route = api_route_find(method, path, &id, &allow);
     if (call->route == NULL) {
         reply_no_route(call, method, path, &allow);
         return;

@@ -2,6 +2,7 @@
 #include "api/api_call.h"
 #include "api/api_routes.h"
 #include "base/cleanup.h"
+#include "base/trace.h"
 
 enum { ARGUMENTS_MAX = 16 };
 
@@ -68,7 +69,7 @@ bool api_arguments_are_known(struct api_call *call)
     const char *names[ARGUMENTS_MAX];
     _buf_ struct buf copy = {0};
 
-    if (rest.len == 0)
+    if (rest.len == 0 || strcmp(call->route->arguments, API_ANY_ARGUMENT) == 0)
         return true;
     size_t count = known_names(call->route->arguments, &copy, names);
     while (str_next(&rest, '&', &pair)) {
@@ -90,6 +91,15 @@ bool api_arguments_are_known(struct api_call *call)
         return false;
     }
     return true;
+}
+
+struct str api_call_trace(struct api_call *call)
+{
+    struct str parent = http_exchange_header(call->exchange, "traceparent");
+
+    if (parent.len > 0)
+        trace_accept(parent, http_exchange_header(call->exchange, "tracestate"), &call->trace);
+    return call->trace.failed ? STR_NONE : buf_str(&call->trace);
 }
 
 bool api_argument_number(struct api_call *call, const char *name, uint64_t min, uint64_t max,

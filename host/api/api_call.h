@@ -76,7 +76,9 @@ bool api_argument_number(struct api_call *call, const char *name, uint64_t min, 
                          uint64_t fallback, uint64_t *out);
 bool api_arguments_are_known(struct api_call *call);
 bool api_argument_is_set(struct api_call *call,
-                         const char *name);               /* present and not "0", "no", "false" */
+                         const char *name); /* present and not "0", "no", "false" */
+/* The trace that the request is part of, kept until the call ends; or none. */
+struct str api_call_trace(struct api_call *call);
 bool api_percent_decode(struct str raw, struct buf *out); /* false: bad escape or not UTF-8 */
 
 /* ---- JSON of what several handlers show (api_show.c); also on the reader thread: [any] ---- */

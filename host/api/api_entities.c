@@ -5,7 +5,6 @@
 #include "api/api_handlers.h"
 #include "api/api_rows.h"
 #include "base/json.h"
-#include "base/trace.h"
 #include "engine/amend.h"
 #include "engine/intake.h"
 
@@ -74,20 +73,10 @@ static struct str type_argument(struct api_call *call)
     return buf_str(&call->type);
 }
 
-/* The same for the trace that the request is part of. */
-static struct str trace_of(struct api_call *call)
-{
-    struct str parent = http_exchange_header(call->exchange, "traceparent");
-
-    if (parent.len > 0)
-        trace_accept(parent, http_exchange_header(call->exchange, "tracestate"), &call->trace);
-    return call->trace.failed ? STR_NONE : buf_str(&call->trace);
-}
-
 void api_entities_post(struct api_call *call)
 {
     intake_put(call->engine, http_exchange_body(call->exchange), type_argument(call),
-               trace_of(call), on_taken_in, call);
+               api_call_trace(call), on_taken_in, call);
 }
 
 /* ---- one ---- */
@@ -149,7 +138,8 @@ static bool if_match(struct api_call *call, uint64_t *out)
 static void put_now(struct api_call *call, uint64_t version)
 {
     intake_put_as(call->engine, buf_str(&call->id), buf_str(&call->type),
-                  http_exchange_body(call->exchange), trace_of(call), version, on_one_done, call);
+                  http_exchange_body(call->exchange), api_call_trace(call), version, on_one_done,
+                  call);
 }
 
 struct type_query {
@@ -236,7 +226,7 @@ void api_entity_patch(struct api_call *call)
     if (!wanted_version(call, &amend.if_version))
         return;
     amend.type = type_argument(call);
-    amend.trace = trace_of(call);
+    amend.trace = api_call_trace(call);
     amend_start(call->engine, &amend, on_one_done, call);
 }
 

@@ -59,6 +59,10 @@ void api_integration_test(struct api_call *call);
 /* Answers with the integration as it is and the steps of its test as "steps". */
 void api_reply_tested(struct api_call *call);
 
+/* api_hooks.c */
+void api_hook_post(struct api_call *call);
+void api_put_hook(struct buf *out, const struct engine_integration *integration);
+
 /* api_reload.c */
 void api_reload(struct api_call *call);
 

@@ -6,6 +6,7 @@
 #include "api/api_metric.h"
 #include "api/api_process.h"
 #include "base/clock.h"
+#include "engine/hook.h"
 #include "rules/judge.h"
 
 #include <string.h>
@@ -150,6 +151,20 @@ static void put_quota(struct buf *out, const struct engine_integration *integrat
                              (uint64_t)integration->limits.quota_left);
 }
 
+static void put_hook(struct buf *out, const struct engine_integration *integration)
+{
+    for (int end = 0; end < HOOK_ENDS && integration->hook != NULL; end++)
+        put_integration_line(out, "tenon_hook_requests_total", integration->name, "outcome",
+                             hook_end_name((enum hook_end)end), integration->hook->ends[end]);
+}
+
+static void put_hook_entities(struct buf *out, const struct engine_integration *integration)
+{
+    if (integration->hook != NULL)
+        put_integration_line(out, "tenon_hook_entities_total", integration->name, NULL, NULL,
+                             integration->hook->entities);
+}
+
 static const struct {
     const char *name, *kind, *help;
     void (*put)(struct buf *out, const struct engine_integration *integration);
@@ -181,6 +196,9 @@ static const struct {
     {"tenon_rate_tokens", "gauge", "Requests that [rate_limit] would let go at once.", put_tokens},
     {"tenon_rate_quota_left", "gauge", "Requests that the destination's rate headers leave.",
      put_quota},
+    {"tenon_hook_requests_total", "counter",
+     "Requests to the integration's hook by outcome since the daemon started.", put_hook},
+    {"tenon_hook_entities_total", "counter", "Entities that its hook stored.", put_hook_entities},
 };
 
 static bool is_meant(const char *name, const char *only)

@@ -55,7 +55,7 @@ static void put_operation(struct buf *out, const struct api_route *route)
         put_parameter(out, STR("id"), "path");
     if (strstr(route->path, "{name}") != NULL)
         put_parameter(out, STR("name"), "path");
-    while (str_next(&rest, ',', &name))
+    while (strcmp(route->arguments, API_ANY_ARGUMENT) != 0 && str_next(&rest, ',', &name))
         put_parameter(out, name, "query");
     buf_putc(out, ']');
     if (strcmp(route->method, "PATCH") == 0)

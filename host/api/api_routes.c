@@ -106,6 +106,8 @@ const struct api_route api_routes[] = {
      "List plugin files and the workers that run them"},
     {"GET", "/api/v1/status", api_status, API_READ, "",
      "Show the daemon: store, integrations, memory"},
+    {"POST", "/hooks/{id}", api_hook_post, API_OPEN, API_ANY_ARGUMENT,
+     "What a service sends to an integration's [hook], signed; answered when it is on disk"},
     {"GET", "/api/v1/openapi.json", api_openapi, API_ANY, "", "This API as an OpenAPI document"},
     {"GET", "/health", api_health, API_OPEN, "",
      "200 when every enabled integration is open or has said why not, else 503"},

@@ -9,6 +9,9 @@
 
 #include <stddef.h>
 
+/* In place of names: arguments are the caller's own. */
+#define API_ANY_ARGUMENT "*"
+
 struct api_route {
     const char *method;
     const char *path; /* "{id}" stands for one segment, and so does a "{name}" behind it */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/api_call.h"
+#include "api/api_handlers.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/secret.h"
@@ -128,6 +129,7 @@ void api_put_integration(struct buf *out, const struct engine_integration *integ
     put_lane(out, &integration->figures);
     if (integration->limits.breaker != NULL)
         put_limits(out, &integration->limits);
+    api_put_hook(out, integration);
     if (integration->plugin_health.state != NULL)
         put_health(out, "worker", &integration->plugin_health);
     if (integration->has_jq && integration->jq_health.state != NULL)

@@ -167,6 +167,24 @@ static void put_limits(struct buf *out, const struct json_t *limits)
     }
 }
 
+/* What came in from outside. */
+static void put_hook(struct buf *out, const struct json_t *hook)
+{
+    const char *url = cli_json_text(hook, "url");
+
+    if (hook == NULL)
+        return;
+    buf_printf(out, "%-14sPOST ", "hook");
+    cli_text_put(out, str_of(url[0] != '\0' ? url : cli_json_text(hook, "path")));
+    buf_puts(out, ", scheme ");
+    cli_text_put(out, str_of(cli_json_text(hook, "scheme")));
+    buf_putc(out, '\n');
+    put_numbers(out, "  since start", cli_json_member(hook, "since_start"), "nothing");
+    put_when(out, "  last taken", cli_json_text(hook, "last_at"));
+    put_text(out, "  refused", cli_json_text(hook, "refused"));
+    put_when(out, "  at", cli_json_text(hook, "refused_at"));
+}
+
 int cli_integration_show(struct cli *cli)
 {
     _buf_ struct buf path = {0};
@@ -199,6 +217,7 @@ int cli_integration_show(struct cli *cli)
     put_numbers(&out, "since start", cli_json_member(json, "since_start"), "nothing");
     put_mean(&out, cli_json_member(json, "since_start"));
     put_when(&out, "next try", cli_json_text(json, "next_due_at"));
+    put_hook(&out, cli_json_member(json, "hook"));
     put_worker(&out, "worker", cli_json_member(json, "worker"));
     put_worker(&out, "jq worker", cli_json_member(json, "jq_worker"));
     return cli_print(&out);

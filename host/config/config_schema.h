@@ -28,6 +28,10 @@ struct config_schema {
                   struct config_file *file); /* rules across keys; after all values are known */
 };
 
+/* [hook] (config_schema_hook.c) */
+extern const char config_hook_rows[];
+void config_check_hook(struct config *config, struct config_file *file);
+
 extern const struct config_schema config_schema_host;
 extern const struct config_schema config_schema_integration;
 

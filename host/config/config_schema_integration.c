@@ -149,6 +149,10 @@ static const struct config_section sections[] = {
     {"idempotency", SECTION_ROWS, "How the receiver can tell a second try from a second record.",
      idempotency_rows},
     {"health", SECTION_ROWS, "How it is found out whether the destination is there.", health_rows},
+    {"hook", SECTION_ROWS,
+     "What services send to POST /hooks/NAME, NAME being this file's: entities, once the signature "
+     "is found good.",
+     config_hook_rows},
     {"headers", SECTION_HEADERS, "Headers that every request carries: Name = value.", NULL},
     {"metadata", SECTION_PAIRS,
      "Your own notes about the integration: key = value; shown by tenon integration show.", NULL},
@@ -334,6 +338,7 @@ static void check_integration(struct config *config, struct config_file *file)
     check_signature(config, file);
     check_header_name(config, file, "auth");
     check_header_name(config, file, "idempotency");
+    config_check_hook(config, file);
 }
 
 const struct config_schema config_schema_integration = {

@@ -57,10 +57,11 @@ static int fill(struct engine *engine, const struct engine_rooms *rooms, struct 
     engine->generation = generation_create(rooms->setup);
     engine->rooms.setup = NULL;
     engine->rooms.taps = taps_create(rooms->loop);
+    engine->rooms.hooks = hooks_create();
     engine->rooms.hub = hub_create(rooms->loop, rooms->store, published, engine);
     engine->grace = loop_timer_create(rooms->loop, grace_over, engine);
     if (engine->generation == NULL || engine->rooms.taps == NULL || engine->rooms.hub == NULL ||
-        engine->grace == NULL ||
+        engine->rooms.hooks == NULL || engine->grace == NULL ||
         roster_init(&engine->roster, rooms->loop, lanes_changed, engine) < 0)
         return err_set(err, -ENOMEM, "out of memory");
     engine->reload = reload_create(engine, err);
@@ -94,6 +95,7 @@ void engine_destroy(struct engine *engine)
     loop_timer_destroy(engine->grace);
     hub_destroy(engine->rooms.hub);
     taps_destroy(engine->rooms.taps);
+    hooks_destroy(engine->rooms.hooks);
     free(engine);
 }
 
@@ -229,6 +231,8 @@ void engine_integration_at(const struct engine *engine, size_t index,
         plugin_instance_health(lane->plugin, &out->plugin_health);
     if (lane->jq != NULL)
         plugin_instance_health(lane->jq, &out->jq_health);
+    if (lane->hook != NULL)
+        out->hook = lane->hook->figures;
     out->is_former = lane->former_words[0] != '\0';
     if (lane->activation.is_set) {
         out->switched_by = lane->activation.by;

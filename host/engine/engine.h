@@ -20,6 +20,8 @@
 
 struct engine;
 struct hub;
+struct hook_figures;
+struct hooks;
 struct tap;
 struct taps;
 
@@ -34,9 +36,10 @@ struct engine_rooms {
      * is borrowed for the call. */
     void (*configured)(void *user, const struct config *former);
     void *user;
-    bool is_safe;      /* opens no integration but those that are activated by hand */
-    struct taps *taps; /* the engine's own, set by it */
-    struct hub *hub;   /* the same */
+    bool is_safe;        /* opens no integration but those that are activated by hand */
+    struct taps *taps;   /* the engine's own, set by it */
+    struct hub *hub;     /* the same */
+    struct hooks *hooks; /* the same */
 };
 
 struct engine *engine_create(const struct engine_rooms *rooms, struct err *err);
@@ -105,6 +108,7 @@ struct engine_integration {
     struct plugin_health plugin_health;
     bool has_jq;
     struct plugin_health jq_health;
+    const struct hook_figures *hook; /* engine/hook.h; NULL: it has none */
     struct lane_figures figures;
     struct lane_limits limits;
 };

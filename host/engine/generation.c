@@ -99,7 +99,8 @@ static const struct catalog_entry *jq_of(const struct generation_part *part)
 
     if (catalog == NULL || part->file == NULL ||
         (config_text(part->file, "select", "where")[0] == '\0' &&
-         config_text(part->file, "transform", "jq")[0] == '\0'))
+         config_text(part->file, "transform", "jq")[0] == '\0' &&
+         config_text(part->file, "hook", "jq")[0] == '\0'))
         return NULL;
     return catalog_find(catalog, "jq", &unused);
 }

@@ -18,8 +18,10 @@ struct intake {
     intake_done_fn done;
     void *user;
     int64_t started_us;
-    struct str trace;   /* of the request that brought all of them */
-    struct arena arena; /* ids and rewritten records */
+    struct str trace;               /* of the request that brought all of them */
+    struct store_delivery delivery; /* its id empty: none */
+    size_t ids_made;                /* of records that brought none */
+    struct arena arena;             /* ids and rewritten records */
     size_t room;
     struct store_entity *entities; /* `one` until there is a second */
     struct store_put_result *results;
@@ -71,7 +73,8 @@ static void put_done(struct store_op *op)
         .err = &op->error,
         .entities = intake->entities,
         .results = intake->results,
-        .count = op->status == 0 ? intake->put.count : 0,
+        .count = op->status == 0 && !intake->delivery.is_duplicate ? intake->put.count : 0,
+        .is_duplicate = op->status == 0 && intake->delivery.is_duplicate,
     };
 
     for (size_t i = 0; i < result.count; i++) {
@@ -79,7 +82,7 @@ static void put_done(struct store_op *op)
         result.updated += intake->results[i].outcome == PUT_UPDATED;
         result.unchanged += intake->results[i].outcome == PUT_UNCHANGED;
     }
-    if (op->status == 0) {
+    if (op->status == 0 && !result.is_duplicate) {
         struct engine_figures *figures = engine_figures(intake->engine);
 
         histogram_add(&figures->intake_us, &histogram_microseconds,
@@ -97,6 +100,7 @@ static void put(struct intake *intake)
     intake->put.op.done = put_done;
     intake->put.entities = intake->entities;
     intake->put.results = intake->results;
+    intake->put.delivery = intake->delivery.id.len > 0 ? &intake->delivery : NULL;
     store_put(engine_store(intake->engine), &intake->put);
 }
 
@@ -146,8 +150,10 @@ static int read_id(struct intake *intake, struct str value, struct str data, siz
 {
     enum json_kind kind = value.ptr != NULL ? json_kind_of(value) : JSON_NULL;
 
-    if (kind == JSON_NULL)
+    if (kind == JSON_NULL) {
+        intake->ids_made++;
         return content_id(data, &intake->arena, out);
+    }
     if (kind != JSON_STRING && kind != JSON_NUMBER)
         return err_set(
             err, E_SYNTAX,
@@ -252,10 +258,72 @@ static int read_records(struct intake *intake, struct str body, struct str type,
     return status;
 }
 
+/* What was read goes to the store, or why it does not to whoever asked. */
+static void put_or_fail(struct intake *take_intake, int status, struct err *err)
+{
+    _guard_(intake) struct intake *intake = take_intake;
+
+    if (status == 0 && intake->put.count > 1) {
+        intake->results = calloc(intake->put.count, sizeof *intake->results);
+        if (intake->results == NULL)
+            status = err_set(err, -ENOMEM, "out of memory");
+    }
+    if (status < 0)
+        fail(intake->done, intake->user, status, err);
+    else
+        put(steal(intake));
+}
+
 void intake_put(struct engine *engine, struct str body, struct str type, struct str trace,
                 intake_done_fn done, void *user)
 {
-    _guard_(intake) struct intake *intake = intake_create(engine, done, user);
+    struct intake *intake = intake_create(engine, done, user);
+    struct err err = {0};
+
+    if (intake == NULL) {
+        fail(done, user, err_set(&err, -ENOMEM, "out of memory"), &err);
+        return;
+    }
+    intake->trace = trace;
+    put_or_fail(intake, read_records(intake, body, type, &err), &err);
+}
+
+/* ---- deliveries ---- */
+
+static int add_mapped(struct intake *intake, const struct str values[3], struct str type,
+                      size_t index, struct err *err)
+{
+    if (values[2].ptr == NULL || json_kind_of(values[2]) != JSON_OBJECT)
+        return err_set(err, E_SYNTAX,
+                       "entity %zu of the mapping has no \"data\" that is an object; expected "
+                       "{\"id\": ..., \"type\": ..., \"data\": {...}}",
+                       index + 1);
+    return add_record(intake, values[2], values, type, err);
+}
+
+static int read_mapped(struct intake *intake, struct str body, struct str type, struct err *err)
+{
+    static const char *const names[] = {"id", "type", "data"};
+    struct json_records reader = {.rest = body};
+    struct str values[3];
+    struct str record;
+    int status;
+
+    if (str_is(str_trim(body), "null"))
+        return 0;
+    while ((status = json_records_next(&reader, names, 3, &record, values, err)) > 0) {
+        status = add_mapped(intake, values, type, reader.index, err);
+        if (status < 0)
+            break;
+    }
+    return status == -ENOMEM ? err_set(err, -ENOMEM, "out of memory") : status;
+}
+
+void intake_put_delivery(struct engine *engine, struct str body,
+                         const struct intake_delivery *delivery, struct str trace,
+                         intake_done_fn done, void *user)
+{
+    struct intake *intake = intake_create(engine, done, user);
     struct err err = {0};
     int status;
 
@@ -264,18 +332,19 @@ void intake_put(struct engine *engine, struct str body, struct str type, struct 
         return;
     }
     intake->trace = trace;
-    status = read_records(intake, body, type, &err);
-    if (status == 0 && intake->put.count > 1) {
-        intake->results = calloc(intake->put.count, sizeof *intake->results);
-        if (intake->results == NULL)
-            status = err_set(&err, -ENOMEM, "out of memory");
-    }
-    if (status < 0) {
-        fail(done, user, status, &err);
-        return;
-    }
-    put(steal(intake));
+    intake->delivery = (struct store_delivery){
+        .integration = delivery->integration,
+        .id = delivery->id,
+        .until_ms = clock_wall_ms() + delivery->keep_ms,
+    };
+    status = delivery->is_mapped ? read_mapped(intake, body, delivery->type, &err)
+                                 : read_records(intake, body, delivery->type, &err);
+    if (status == 0 && delivery->has_own_id && intake->put.count == 1 && intake->ids_made == 1)
+        intake->entities[0].id = delivery->id;
+    put_or_fail(intake, status, &err);
 }
+
+/* ---- one by its id ---- */
 
 void intake_put_as(struct engine *engine, struct str id, struct str type, struct str data,
                    struct str trace, uint64_t if_version, intake_done_fn done, void *user)

@@ -23,6 +23,7 @@ struct intake_result {
     const struct store_put_result *results;
     size_t count;
     size_t created, updated, unchanged;
+    bool is_duplicate; /* of intake_put_delivery */
 };
 typedef void (*intake_done_fn)(void *user, const struct intake_result *result);
 
@@ -37,6 +38,19 @@ void intake_put_as(struct engine *engine, struct str id, struct str type, struct
                    struct str trace, uint64_t if_version, intake_done_fn done, void *user);
 void intake_delete(struct engine *engine, struct str id, uint64_t if_version, intake_done_fn done,
                    void *user);
+/* What came in by a hook and may come again: once stored, is_duplicate says that it was before, and
+ * nothing is. */
+struct intake_delivery {
+    uint32_t integration; /* the store's number */
+    struct str id;        /* empty: it has none, and is not remembered */
+    int64_t keep_ms;      /* how long it is remembered */
+    bool has_own_id;      /* the sender's, so that a single record without one gets it */
+    bool is_mapped;       /* each record is {id, type, data}; `null` and [] are none at all */
+    struct str type;      /* as `type` of intake_put */
+};
+void intake_put_delivery(struct engine *engine, struct str body,
+                         const struct intake_delivery *delivery, struct str trace,
+                         intake_done_fn done, void *user);
 
 enum {
     INTAKE_ID_MAX = 1024,

@@ -17,6 +17,7 @@
 #include "engine/activation.h"
 #include "engine/engine.h"
 #include "engine/generation.h"
+#include "engine/hook.h"
 #include "engine/lane_gate.h"
 #include "engine/outbound.h"
 #include "engine/outbox.h"
@@ -65,6 +66,7 @@ struct lane {
     bool can_ask;   /* the plugin may tell whether an earlier try had arrived: see reconcile.c */
     bool has_asked; /* and did so once: its settings say how */
     struct lane_gate gate; /* what may go when */
+    struct hook *hook;     /* what comes in from outside; NULL: nothing does */
 
     /* what is in hand */
     struct store_claim claim;

@@ -47,6 +47,8 @@ static int read_ini(struct lane *lane, struct err *err)
     };
     if (!names_init(&lane->types, config_text(file, "select", "type")))
         return err_set(err, -ENOMEM, "out of memory");
+    if (hook_create(lane, &lane->hook, err) < 0)
+        return err->code;
     return lane_gate_init(&lane->gate, file, err);
 }
 
@@ -121,6 +123,7 @@ void lane_destroy(struct lane *lane)
 {
     if (lane == NULL)
         return;
+    hook_destroy(lane->hook);
     plugin_instance_close(lane->jq);
     plugin_instance_close(lane->plugin);
     http_destination_release(lane->destination);
@@ -144,6 +147,7 @@ void lane_rebind(struct lane *lane, struct generation *generation, const struct 
         lane->selector = config_text(file, "select", "selector");
     lane->generation = generation_ref(generation);
     lane->file = file;
+    hook_rebind(lane);
     lane->former_words[0] = '\0';
     lane_set_tried(lane, NULL, NULL);
     generation_unref(former);
@@ -274,7 +278,7 @@ static void tell_activated(const struct lane *lane)
 static void became_open(struct lane *lane)
 {
     if (lane->state != LANE_STARTING || !lane->is_plugin_open || !lane->is_gate_open ||
-        (lane->jq != NULL && !lane->is_jq_open))
+        (lane->jq != NULL && !lane->is_jq_open) || !hook_is_open(lane->hook))
         return;
     lane->facts = *plugin_instance_facts(lane->plugin);
     lane->can_ask = lane->facts.has_reconcile;
@@ -306,7 +310,7 @@ static void became_open(struct lane *lane)
     lane_look(lane);
 }
 
-/* One of the two is open, or says why not. */
+/* One of its instances is open, or says why not. */
 static void opened(struct lane *lane, bool *is_open, enum plugin_status status, const char *words)
 {
     log_integration_scope(lane->name);
@@ -332,6 +336,13 @@ static void jq_opened(void *user, enum plugin_status status, const char *words)
     struct lane *lane = user;
 
     opened(lane, &lane->is_jq_open, status, words);
+}
+
+static void hook_opened(void *user, enum plugin_status status, const char *words)
+{
+    struct lane *lane = user;
+
+    opened(lane, &lane->hook->is_jq_open, status, words);
 }
 
 static void gate_idle(void *user)
@@ -423,6 +434,6 @@ void lane_open(struct lane *lane, uint32_t number)
                    lane);
     if ((lane->has_where || lane->has_transform) && open_jq(lane, &err) < 0)
         lane_fail(lane, err.text);
-    else if (open_plugin(lane, &err) < 0)
+    else if (hook_open(lane, hook_opened, &err) < 0 || open_plugin(lane, &err) < 0)
         lane_fail(lane, err.text);
 }

@@ -135,6 +135,11 @@ bool http_exchange_argument_at(const struct http_exchange *exchange, const char 
     return false;
 }
 
+struct str http_exchange_headers(const struct http_exchange *exchange)
+{
+    return exchange->parsed.headers;
+}
+
 struct str http_exchange_header(struct http_exchange *exchange, const char *lower_case_name)
 {
     return http_head_header(exchange->parsed.headers, lower_case_name);

@@ -54,6 +54,7 @@ bool http_exchange_argument(const struct http_exchange *exchange, const char *na
 bool http_exchange_argument_at(const struct http_exchange *exchange, const char *name, size_t index,
                                struct buf *out);
 struct str http_exchange_header(struct http_exchange *exchange, const char *lower_case_name);
+struct str http_exchange_headers(const struct http_exchange *exchange); /* for http_head_header */
 bool http_exchange_is_local(const struct http_exchange *exchange); /* came by the Unix socket */
 /* Per-exchange memory of the handler; `destroy` runs when the exchange ends. */
 void http_exchange_set_user(struct http_exchange *exchange, void *user,
