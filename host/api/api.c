@@ -17,7 +17,7 @@ struct api {
     struct loop *loop;
     struct engine *engine;
     struct http_server *server;
-    char *token;
+    struct api_access *access;
     struct api_figures figures;
     struct api_call *calls;          /* under way */
     struct api_followers *followers; /* NULL: nobody followed a log yet */
@@ -85,6 +85,34 @@ static void unlink_call(struct api *api, struct api_call *call)
 void api_call_streams(struct api_call *call, int change)
 {
     call->api->figures.streams += (uint32_t)change;
+}
+
+void api_call_refused(struct api_call *call, enum api_refusal refusal)
+{
+    if (call->api != NULL)
+        call->api->figures.refused[refusal]++;
+}
+
+struct api_access *api_access_of(const struct api_call *call)
+{
+    return call->api != NULL ? call->api->access : NULL;
+}
+
+/* What calls of this peer do from now on they may not: a view that is open ends. NULL: of all whom
+ * no token let in. */
+static void forget_peer(void *user, const struct api_token *token)
+{
+    struct api *api = user;
+    struct api_call *next;
+
+    for (struct api_call *call = api->calls; call != NULL; call = next) {
+        next = call->next;
+        if (call->peer.token != token)
+            continue;
+        call->peer = (struct api_peer){0};
+        if (call->stream != NULL)
+            api_stream_gone(call);
+    }
 }
 
 void api_call_end(struct api_call *call, int status)
@@ -177,12 +205,10 @@ static void on_request(void *user, struct http_exchange *exchange)
         return;
     }
     call->route = api_route_find(method, path, &id, &allow);
-    bool is_open = call->route != NULL && call->route->scope == API_OPEN;
-    int refusal = is_open ? 0 : api_access_check(exchange, api->token, &call->scopes, &err);
-    if (refusal != 0) {
-        api_reply_problem_with(call, refusal, refusal == 401 ? "no_token" : "foreign_origin",
-                               refusal == 401 ? "WWW-Authenticate: Bearer\r\n" : NULL, "%s",
-                               err.text);
+    enum api_scope scope = call->route != NULL ? call->route->scope : API_ANY;
+    enum api_refusal refusal = api_access_check(api->access, exchange, scope, &call->peer, &err);
+    if (refusal != API_LET_IN) {
+        api_refuse(call, refusal, err.text);
         return;
     }
     if (call->route == NULL) {
@@ -201,13 +227,27 @@ static void on_request(void *user, struct http_exchange *exchange)
     call->route->handler(call);
 }
 
+static bool open_server(struct api *api, const struct api_settings *settings, struct err *err)
+{
+    struct http_server_settings server = {
+        .unix_socket = settings->unix_socket,
+        .listen = settings->access.listen,
+        .max_body_bytes = settings->max_body_bytes,
+        .max_connections = settings->max_connections,
+        .idle_timeout_ms = settings->idle_timeout_ms,
+        .tls = settings->tls,
+    };
+
+    api_access_socket(api->access, &server.socket_mode, &server.socket_gid);
+    api->server = http_server_create(api->loop, &server, on_request, api, err);
+    return api->server != NULL;
+}
+
 struct api *api_create(struct loop *loop, struct engine *engine,
                        const struct api_settings *settings, struct err *err)
 {
-    if (api_access_check_listen(settings->listen, settings->token, err) < 0)
-        return NULL;
-
     struct api *api = calloc(1, sizeof(*api));
+
     if (api == NULL) {
         (void)err_set(err, -ENOMEM, "no memory for the API");
         return NULL;
@@ -216,34 +256,30 @@ struct api *api_create(struct loop *loop, struct engine *engine,
     api->engine = engine;
     api->figures.started_ms = clock_wall_ms();
     api->figures.started_us = clock_mono_us();
-    api->token = settings->token != NULL && settings->token[0] != '\0'
-                     ? str_dup(str_of(settings->token))
-                     : NULL;
     api->grace = loop_timer_create(loop, on_grace_over, api);
-    struct http_server_settings server = {
-        .unix_socket = settings->unix_socket,
-        .listen = settings->listen,
-        .max_body_bytes = settings->max_body_bytes,
-        .max_connections = settings->max_connections,
-        .idle_timeout_ms = settings->idle_timeout_ms,
-        .tls = settings->tls,
-    };
-    if (api->grace == NULL ||
-        (settings->token != NULL && settings->token[0] != '\0' && api->token == NULL)) {
+    if (api->grace == NULL) {
         (void)err_set(err, -ENOMEM, "no memory for the API");
         api_destroy(api);
         return NULL;
     }
-    api->server = http_server_create(loop, &server, on_request, api, err);
-    if (api->server == NULL) {
+    api->access = api_access_create(loop, &settings->access, err);
+    if (api->access == NULL || !open_server(api, settings, err)) {
         api_destroy(api);
         return NULL;
     }
+    api_token_set_tell(api_access_tokens(api->access), forget_peer, api);
     return api;
 }
 
 int api_reconfigure(struct api *api, const struct api_settings *settings, struct err *err)
 {
+    bool is_changed;
+    int status = api_access_configure(api->access, &settings->access, &is_changed, err);
+
+    if (status < 0)
+        return status;
+    if (is_changed)
+        forget_peer(api, NULL);
     return http_server_set_tls(api->server, &settings->tls, err);
 }
 
@@ -287,6 +323,6 @@ void api_destroy(struct api *api)
     api_followers_release(api->followers);
     api_work_release(api->work);
     loop_timer_destroy(api->grace);
-    free(api->token);
+    api_access_destroy(api->access);
     free(api);
 }

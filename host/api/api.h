@@ -4,6 +4,7 @@
 #ifndef API_API_H
 #define API_API_H
 
+#include "api/api_access.h"
 #include "base/err.h"
 #include "base/loop.h"
 #include "http/http_tls.h"
@@ -14,9 +15,8 @@ struct api;
 struct engine;
 
 struct api_settings {
-    const char *unix_socket; /* path or NULL; who may open the file may do everything */
-    const char *listen;      /* "127.0.0.1:8642" or NULL; beyond loopback only with a token */
-    const char *token; /* bearer token that the port asks for; NULL: none, loopback alone. Copied */
+    const char *unix_socket; /* path or NULL */
+    struct api_access_settings access;
     int64_t max_body_bytes;
     int max_connections;
     int64_t idle_timeout_ms;
@@ -27,8 +27,8 @@ struct api_settings {
 struct api *api_create(struct loop *loop, struct engine *engine,
                        const struct api_settings *settings, struct err *err);
 
-/* What may change while it listens: the TLS files are read again, for new connections. On failure
- * all stays as it was. */
+/* What may change while it listens: who may what, and the TLS files, which are read again for new
+ * connections. What cannot be used stays as it was. */
 int api_reconfigure(struct api *api, const struct api_settings *settings, struct err *err);
 
 /* Listens no more and answers 503 to what still comes on open connections. `done` (may be NULL)

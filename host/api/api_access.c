@@ -1,111 +1,442 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/api_access.h"
 
-#include "api/api_routes.h"
+#include "base/cleanup.h"
+#include "base/digest.h"
 
+#include <arpa/inet.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdlib.h>
 #include <string.h>
 
-/* "127.0.0.1:80", "[::1]:80", "localhost" */
-bool api_access_is_loopback(struct str host_and_port)
-{
-    static const char *const names[] = {"127.0.0.1", "[::1]", "localhost"};
+enum { USERS_MAX = 64 };
 
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        size_t len = strlen(names[i]);
-        if (host_and_port.len >= len && strncasecmp(host_and_port.ptr, names[i], len) == 0 &&
-            (host_and_port.len == len || host_and_port.ptr[len] == ':'))
-            return true;
-    }
-    return false;
+const struct api_refusal_facts api_refusals[API_REFUSALS] = {
+    [API_LET_IN] = {"none", 200, NULL},
+    [API_NO_TOKEN] = {"no_token", 401, "WWW-Authenticate: Bearer\r\n"},
+    [API_BAD_TOKEN] = {"bad_token", 401, "WWW-Authenticate: Bearer error=\"invalid_token\"\r\n"},
+    [API_FOREIGN_HOST] = {"foreign_host", 403, NULL},
+    [API_FOREIGN_ORIGIN] = {"foreign_origin", 403, NULL},
+    [API_FOREIGN_USER] = {"foreign_user", 403, NULL},
+    [API_NO_SCOPE] = {"scope", 403, NULL},
+};
+
+/* What follows from the settings. */
+struct rules {
+    char *hosts, *origins, *socket_scope;
+    char *without_token; /* NULL: not set; "": nothing */
+    uint8_t token_hash[32];
+    bool has_token;
+    bool is_loopback;
+    bool has_group;
+    gid_t group;
+    uid_t users[USERS_MAX];
+    size_t user_count;
+};
+
+struct api_access {
+    struct rules rules;
+    struct api_token_set *tokens;
+};
+
+/* ---- settings ---- */
+
+static void rules_finish(struct rules *rules)
+{
+    free(rules->hosts);
+    free(rules->origins);
+    free(rules->socket_scope);
+    free(rules->without_token);
 }
 
-int api_access_check_listen(const char *listen, const char *token, struct err *err)
+/* White space and commas, as lists in an ini have it. */
+static bool next_item(struct str *rest, struct str *out)
 {
-    if (listen == NULL || (token != NULL && token[0] != '\0') ||
-        api_access_is_loopback(str_of(listen)))
+    while (rest->len > 0 && strchr(" \t\n,", rest->ptr[0]) != NULL)
+        rest->ptr++, rest->len--;
+    *out = *rest;
+    out->len = 0;
+    while (rest->len > 0 && strchr(" \t\n,", rest->ptr[0]) == NULL)
+        rest->ptr++, rest->len--, out->len++;
+    return out->len > 0;
+}
+
+static int find_group(struct rules *rules, const char *name, struct err *err)
+{
+    int64_t number;
+    const struct group *group;
+
+    if (name == NULL)
         return 0;
-    return err_set(err, E_REFUSED,
-                   "[api] listen = %s reaches beyond this machine and there is no [api] token: set "
-                   "one, or listen "
-                   "on 127.0.0.1",
-                   listen);
-}
-
-/* Takes the same time wherever the difference is. */
-static bool equals_secretly(struct str given, struct str wanted)
-{
-    unsigned char difference = given.len != wanted.len;
-
-    for (size_t i = 0; i < given.len; i++)
-        difference |=
-            (unsigned char)(given.ptr[i] ^ wanted.ptr[wanted.len > 0 ? i % wanted.len : 0]);
-    return difference == 0;
-}
-
-static bool has_token(struct http_exchange *exchange, const char *token)
-{
-    struct str given = http_exchange_header(exchange, "authorization");
-
-    if (given.len < 7 || strncasecmp(given.ptr, "Bearer ", 7) != 0)
-        return false;
-    return equals_secretly((struct str){given.ptr + 7, given.len - 7}, str_of(token));
-}
-
-int api_access_check(struct http_exchange *exchange, const char *token, const char **out_scopes,
-                     struct err *err)
-{
-    *out_scopes = API_SCOPE_ALL; /* whoever is let in may do everything */
-    if (http_exchange_is_local(exchange))
+    rules->has_group = true;
+    if (str_to_i64(str_of(name), &number) == 0) {
+        rules->group = (gid_t)number;
         return 0;
-    if (token != NULL && token[0] != '\0') {
-        if (has_token(exchange, token))
-            return 0;
-        (void)err_set(
-            err, E_REFUSED,
-            "This port wants 'Authorization: Bearer TOKEN' with the token of [api] token.");
-        return 401;
     }
-    /* A page may send simple requests to 127.0.0.1, or have its own name resolve to it. Both show
-     * here. */
-    struct str host = http_exchange_header(exchange, "host");
-    if (!api_access_is_loopback(host)) {
-        (void)err_set(
-            err, E_REFUSED,
-            "Host '%.*s' is not this machine: without a token, ask 127.0.0.1 or localhost.",
-            STR_ARG(host));
-        return 403;
-    }
-    struct str origin = http_exchange_header(exchange, "origin");
-    if (origin.len > 0 && !(str_starts_with(origin, "http://") &&
-                            str_equals((struct str){origin.ptr + 7, origin.len - 7}, host))) {
-        (void)err_set(err, E_REFUSED, "Web pages of '%.*s' may not use this API without a token.",
-                      STR_ARG(origin));
-        return 403;
+    group = getgrnam(name);
+    if (group == NULL)
+        return err_set(err, E_NOT_FOUND, "[api] socket_group: there is no group '%s'", name);
+    rules->group = group->gr_gid;
+    return 0;
+}
+
+static int find_users(struct rules *rules, const char *list, struct err *err)
+{
+    struct str rest = str_of(list);
+    struct str item;
+
+    while (next_item(&rest, &item)) {
+        _free_ char *name = str_dup(item);
+        int64_t number;
+        if (name == NULL)
+            return err_set(err, -ENOMEM, "out of memory");
+        if (rules->user_count == USERS_MAX)
+            return err_set(err, E_TOO_LARGE,
+                           "[api] socket_users: more than %d; use socket_group instead", USERS_MAX);
+        if (str_to_i64(item, &number) < 0) {
+            const struct passwd *user = getpwnam(name);
+            if (user == NULL)
+                return err_set(err, E_NOT_FOUND, "[api] socket_users: there is no user '%s'", name);
+            number = user->pw_uid;
+        }
+        rules->users[rules->user_count++] = (uid_t)number;
     }
     return 0;
 }
 
-bool api_may(const struct api_call *call, enum api_scope scope, struct str integration)
+static int copy(const char *text, char **out, struct err *err)
 {
-    return api_scope_allows(str_of(call->scopes), scope, integration);
+    *out = text != NULL ? str_dup(str_of(text)) : NULL;
+    return text != NULL && *out == NULL ? err_set(err, -ENOMEM, "out of memory") : 0;
 }
 
-bool api_may_or_reply(struct api_call *call, enum api_scope scope, struct str integration)
+static int rules_read(struct rules *rules, const struct api_access_settings *settings,
+                      struct err *err)
 {
-    if (api_may(call, scope, integration))
-        return true;
-    if (integration.len > 0)
-        api_reply_problem(call, 403, "scope",
-                          "This wants the scope %s:%.*s, or %s everywhere; you have '%s'.",
-                          api_scope_name(scope), STR_ARG(integration), api_scope_name(scope),
-                          call->scopes != NULL ? call->scopes : "");
-    else
-        api_reply_problem(call, 403, "scope", "This wants the scope %s everywhere; you have '%s'.",
-                          api_scope_name(scope), call->scopes != NULL ? call->scopes : "");
+    const char *without = settings->without_token;
+
+    *rules = (struct rules){0};
+    if (without != NULL && strcmp(without, "none") == 0)
+        without = "";
+    else if (without != NULL && api_scope_check(str_of(without), err) < 0)
+        return err_prefix(err, "[api] without_token: ");
+    if (settings->socket_scope != NULL && api_scope_check(str_of(settings->socket_scope), err) < 0)
+        return err_prefix(err, "[api] socket_scope: ");
+    rules->is_loopback =
+        settings->listen == NULL || api_access_is_loopback(str_of(settings->listen));
+    rules->has_token = settings->token != NULL && settings->token[0] != '\0';
+    if (rules->has_token)
+        digest_sha256(str_of(settings->token), rules->token_hash);
+    if (copy(without, &rules->without_token, err) < 0 ||
+        copy(settings->hosts, &rules->hosts, err) < 0 ||
+        copy(settings->origins, &rules->origins, err) < 0 ||
+        copy(settings->socket_scope, &rules->socket_scope, err) < 0 ||
+        find_group(rules, settings->socket_group, err) < 0)
+        return -EINVAL;
+    return find_users(rules, settings->socket_users, err);
+}
+
+struct api_access *api_access_create(struct loop *loop, const struct api_access_settings *settings,
+                                     struct err *err)
+{
+    struct api_access *access = calloc(1, sizeof(*access));
+
+    if (access == NULL) {
+        (void)err_set(err, -ENOMEM, "out of memory"); /* NULL tells */
+        return NULL;
+    }
+    if (rules_read(&access->rules, settings, err) < 0 ||
+        (access->tokens = api_token_set_open(loop, settings->state_dir, err)) == NULL) {
+        api_access_destroy(access);
+        return NULL;
+    }
+    return access;
+}
+
+void api_access_destroy(struct api_access *access)
+{
+    if (access == NULL)
+        return;
+    rules_finish(&access->rules);
+    api_token_set_close(access->tokens);
+    free(access);
+}
+
+static bool is_same_text(const char *one, const char *other)
+{
+    return one == other || (one != NULL && other != NULL && strcmp(one, other) == 0);
+}
+
+/* Who may do what without a token of the set. */
+static bool is_same(const struct rules *one, const struct rules *other)
+{
+    return is_same_text(one->without_token, other->without_token) &&
+           is_same_text(one->socket_scope, other->socket_scope) &&
+           one->has_token == other->has_token &&
+           memcmp(one->token_hash, other->token_hash, sizeof(one->token_hash)) == 0 &&
+           one->has_group == other->has_group && one->group == other->group &&
+           one->user_count == other->user_count &&
+           memcmp(one->users, other->users, sizeof(one->users)) == 0;
+}
+
+static void swap(char **one, char **other)
+{
+    char *kept = *one;
+
+    *one = *other;
+    *other = kept;
+}
+
+int api_access_configure(struct api_access *access, const struct api_access_settings *settings,
+                         bool *out_is_changed, struct err *err)
+{
+    struct rules rules;
+
+    if (rules_read(&rules, settings, err) < 0) {
+        rules_finish(&rules);
+        return -EINVAL;
+    }
+    *out_is_changed = !is_same(&rules, &access->rules);
+    if (!*out_is_changed) { /* peers hold these */
+        swap(&rules.without_token, &access->rules.without_token);
+        swap(&rules.socket_scope, &access->rules.socket_scope);
+    }
+    rules_finish(&access->rules);
+    access->rules = rules;
+    return 0;
+}
+
+struct api_token_set *api_access_tokens(struct api_access *access)
+{
+    return access->tokens;
+}
+
+void api_access_socket(const struct api_access *access, unsigned *out_mode, int *out_gid)
+{
+    const struct rules *rules = &access->rules;
+
+    *out_mode = rules->user_count > 0 ? 0666 : rules->has_group ? 0660 : 0600;
+    *out_gid = rules->has_group ? (int)rules->group : -1;
+}
+
+/* ---- hosts and origins ---- */
+
+/* "[::1]:80" is "[::1]". */
+static struct str host_of(struct str host_and_port)
+{
+    const char *end = host_and_port.ptr;
+
+    if (host_and_port.len == 0)
+        return host_and_port;
+    end = memchr(host_and_port.ptr, host_and_port.ptr[0] == '[' ? ']' : ':', host_and_port.len);
+    if (end == NULL)
+        return host_and_port;
+    return (struct str){host_and_port.ptr,
+                        (size_t)(end - host_and_port.ptr) + (host_and_port.ptr[0] == '[' ? 1 : 0)};
+}
+
+/* What stands behind the host is a port or nothing. */
+static bool has_host(struct str host_and_port, struct str *out_host)
+{
+    struct str host = host_of(host_and_port);
+    int64_t port;
+
+    *out_host = host;
+    if (host.len == host_and_port.len)
+        return host.len > 0;
+    return host.len > 0 && host.ptr[host.len] == ':' &&
+           str_to_i64((struct str){host.ptr + host.len + 1, host_and_port.len - host.len - 1},
+                      &port) == 0;
+}
+
+static bool is_same_name(struct str one, struct str other)
+{
+    return one.len == other.len && strncasecmp(one.ptr, other.ptr, one.len) == 0;
+}
+
+bool api_access_is_address(struct str host_and_port)
+{
+    struct str host;
+    struct in6_addr address;
+    char text[INET6_ADDRSTRLEN];
+    int family = AF_INET;
+
+    if (!has_host(host_and_port, &host))
+        return false;
+    if (host.ptr[0] == '[' && host.ptr[host.len - 1] == ']') {
+        host = (struct str){host.ptr + 1, host.len - 2};
+        family = AF_INET6;
+    }
+    if (host.len == 0 || host.len >= sizeof(text))
+        return false;
+    memcpy(text, host.ptr, host.len);
+    text[host.len] = '\0';
+    return inet_pton(family, text, &address) == 1;
+}
+
+bool api_access_is_loopback(struct str host_and_port)
+{
+    struct str host;
+
+    if (!has_host(host_and_port, &host))
+        return false;
+    return is_same_name(host, STR("localhost")) || is_same_name(host, STR("[::1]")) ||
+           (str_starts_with(host, "127.") && api_access_is_address(host));
+}
+
+static bool list_has(const char *list, struct str wanted)
+{
+    struct str rest = str_of(list);
+    struct str item;
+
+    while (next_item(&rest, &item))
+        if (is_same_name(item, wanted))
+            return true;
     return false;
 }
 
-enum api_scope api_action_scope(const struct plugin_action *action)
+/* A page may have its own name lead to this machine, and then asks by that name: what asks by a
+ * name that is not ours is turned away. An address is no name; but who is let in without a token is
+ * to be on this machine. */
+static bool is_our_host(const struct rules *rules, struct str host_and_port, bool has_token)
 {
-    return action->is_read_only ? API_READ : API_SUBMIT;
+    struct str host;
+
+    return api_access_is_loopback(host_and_port) ||
+           (has_token && api_access_is_address(host_and_port)) ||
+           (has_host(host_and_port, &host) && list_has(rules->hosts, host));
+}
+
+/* From one of our own pages, or one that was named. */
+static bool is_our_origin(const struct rules *rules, struct str origin, struct str host)
+{
+    size_t scheme = str_starts_with(origin, "https://")  ? 8
+                    : str_starts_with(origin, "http://") ? 7
+                                                         : 0;
+
+    return list_has(rules->origins, origin) ||
+           (scheme > 0 &&
+            is_same_name((struct str){origin.ptr + scheme, origin.len - scheme}, host));
+}
+
+static enum api_refusal check_pages(const struct rules *rules, struct http_exchange *exchange,
+                                    bool is_open, bool has_token, struct err *err)
+{
+    struct str host = http_exchange_header(exchange, "host");
+    struct str origin = http_exchange_header(exchange, "origin");
+
+    if (is_open && origin.len == 0)
+        return API_LET_IN; /* no page: whatever name the sender was given is fine */
+    if (!is_our_host(rules, host, has_token)) {
+        (void)err_set(err, E_REFUSED,
+                      "Host '%.*s' is not a name of this machine: ask 127.0.0.1 or localhost, or "
+                      "have [api] hosts name it.",
+                      STR_ARG(host));
+        return API_FOREIGN_HOST;
+    }
+    if (origin.len > 0 && !is_our_origin(rules, origin, host)) {
+        (void)err_set(err, E_REFUSED,
+                      "Web pages of '%.*s' may not use this API unless [api] origins names them.",
+                      STR_ARG(origin));
+        return API_FOREIGN_ORIGIN;
+    }
+    return API_LET_IN;
+}
+
+/* ---- tokens ---- */
+
+static struct str bearer_of(struct http_exchange *exchange)
+{
+    struct str given = http_exchange_header(exchange, "authorization");
+
+    if (given.len < 7 || strncasecmp(given.ptr, "Bearer ", 7) != 0)
+        return STR_NONE;
+    return str_trim((struct str){given.ptr + 7, given.len - 7});
+}
+
+static bool is_operators(const struct rules *rules, struct str given)
+{
+    uint8_t hash[32];
+
+    digest_sha256(given, hash);
+    return rules->has_token && digest_equals(hash, rules->token_hash, sizeof(hash));
+}
+
+static enum api_refusal check_token(struct api_access *access, struct str given,
+                                    struct api_peer *out, struct err *err)
+{
+    if (is_operators(&access->rules, given)) {
+        out->scopes = API_SCOPE_ALL;
+        return API_LET_IN;
+    }
+    out->token = api_token_set_find(access->tokens, given);
+    if (out->token != NULL) {
+        out->scopes = out->token->scopes;
+        return API_LET_IN;
+    }
+    (void)err_set(err, E_REFUSED,
+                  "This token is not known here: it was revoked, its time is over, or it is of "
+                  "another tenond; `tenon token list` shows those that are.");
+    return API_BAD_TOKEN;
+}
+
+static enum api_refusal check_nobody(const struct api_access *access, struct api_peer *out,
+                                     struct err *err)
+{
+    const struct rules *rules = &access->rules;
+
+    if (rules->without_token != NULL)
+        out->scopes = rules->without_token;
+    else if (rules->is_loopback && !rules->has_token && !api_token_set_is_begun(access->tokens))
+        out->scopes = API_SCOPE_ALL;
+    if (out->scopes != NULL && out->scopes[0] != '\0')
+        return API_LET_IN;
+    (void)err_set(err, E_REFUSED,
+                  "This port wants 'Authorization: Bearer TOKEN', with one that `tenon token "
+                  "create` made, or that of [api] token.");
+    return API_NO_TOKEN;
+}
+
+/* ---- the Unix socket ---- */
+
+static enum api_refusal check_user(const struct rules *rules, struct http_exchange *exchange,
+                                   struct api_peer *out, struct err *err)
+{
+    uid_t uid = http_exchange_peer_uid(exchange);
+    bool is_named = rules->has_group && http_exchange_peer_has_group(exchange, rules->group);
+
+    if (uid == 0 || uid == geteuid()) {
+        out->scopes = API_SCOPE_ALL;
+        return API_LET_IN;
+    }
+    for (size_t i = 0; i < rules->user_count; i++)
+        is_named |= rules->users[i] == uid;
+    if (is_named) {
+        out->scopes = rules->socket_scope != NULL ? rules->socket_scope : API_SCOPE_ALL;
+        return API_LET_IN;
+    }
+    (void)err_set(err, E_REFUSED,
+                  "User %u may not use this socket: it is for root, for user %u who runs tenond, "
+                  "and for those that [api] socket_users and socket_group name.",
+                  (unsigned)uid, (unsigned)geteuid());
+    return API_FOREIGN_USER;
+}
+
+enum api_refusal api_access_check(struct api_access *access, struct http_exchange *exchange,
+                                  enum api_scope scope, struct api_peer *out, struct err *err)
+{
+    const struct rules *rules = &access->rules;
+    bool is_open = scope == API_OPEN;
+    enum api_refusal refusal;
+
+    *out = (struct api_peer){0};
+    if (http_exchange_is_local(exchange))
+        return check_user(rules, exchange, out, err);
+
+    struct str given = is_open ? STR_NONE : bearer_of(exchange);
+    refusal = check_pages(rules, exchange, is_open, given.len > 0, err);
+    if (refusal != API_LET_IN || is_open)
+        return refusal;
+    return given.len > 0 ? check_token(access, given, out, err) : check_nobody(access, out, err);
 }

@@ -5,7 +5,7 @@
 #ifndef API_CALL_H
 #define API_CALL_H
 
-#include "api/api_scope.h"
+#include "api/api_access.h"
 #include "base/err.h"
 #include "base/str.h"
 #include "engine/engine.h"
@@ -24,13 +24,13 @@ struct api_call {
     struct engine *engine;
     struct http_exchange *exchange; /* NULL: the peer's connection is gone for good */
     const struct api_route *route;
-    const char *scopes; /* what the peer may do; NULL: nothing */
-    struct buf id;      /* the decoded {id} of the path */
-    struct buf name;    /* the decoded {name}, where the path has one */
-    struct buf type;    /* ?type=, kept for whoever borrows it until done */
-    struct buf trace;   /* what traceparent and tracestate say, the same */
-    struct buf more;    /* members that go into the answer, each behind a comma */
-    bool is_created;    /* what it answers with is new: 201 */
+    struct api_peer peer;
+    struct buf id;    /* the decoded {id} of the path */
+    struct buf name;  /* the decoded {name}, where the path has one */
+    struct buf type;  /* ?type=, kept for whoever borrows it until done */
+    struct buf trace; /* what traceparent and tracestate say, the same */
+    struct buf more;  /* members that go into the answer, each behind a comma */
+    bool is_created;  /* what it answers with is new: 201 */
     const struct api_stream_events *stream; /* NULL: not answered by a stream (api_stream.h) */
     void *stream_user;
     struct api_call *previous, *next; /* the api's list */
@@ -38,7 +38,7 @@ struct api_call {
 
 typedef void (*api_handler_fn)(struct api_call *call);
 
-/* ---- who may (api_access.c) ---- */
+/* ---- who may (api_may.c) ---- */
 
 /* May the peer do this at `integration` (STR_NONE: at the host as a whole)? The route's own scope
  * was asked for before the handler ran; a handler asks where one route does several things (lists
@@ -46,6 +46,8 @@ typedef void (*api_handler_fn)(struct api_call *call);
 bool api_may(const struct api_call *call, enum api_scope scope, struct str integration);
 /* The same, answering the call with a 403 that says what is missing; the call is then gone. */
 bool api_may_or_reply(struct api_call *call, enum api_scope scope, struct str integration);
+/* Answers with a refusal of the door, and counts it. */
+void api_refuse(struct api_call *call, enum api_refusal refusal, const char *words);
 /* What calling an action wants: read when it changes nothing, else submit. */
 enum api_scope api_action_scope(const struct plugin_action *action);
 
@@ -67,6 +69,9 @@ void api_reply_error(struct api_call *call, int status, const struct err *err);
 /* For a request that never became a call (out of memory). */
 void api_reply_bare(struct http_exchange *exchange, int status, const char *code,
                     const char *detail);
+
+/* NULL: the api is gone. */
+struct api_access *api_access_of(const struct api_call *call);
 
 /* ---- arguments (api_argument.c) ---- */
 

@@ -4,6 +4,8 @@
 #ifndef API_FIGURES_H
 #define API_FIGURES_H
 
+#include "api/api_access.h"
+
 #include <stdint.h>
 
 struct api;
@@ -11,6 +13,7 @@ struct api_call;
 
 struct api_figures {
     uint64_t answers[6]; /* by the first digit of the status */
+    uint64_t refused[API_REFUSALS];
     uint32_t under_way;
     uint32_t streams;   /* of them */
     int64_t started_ms; /* wall */
@@ -18,7 +21,8 @@ struct api_figures {
 };
 const struct api_figures *api_figures(const struct api *api);
 
-void api_call_streams(struct api_call *call, int change); /* counts its live view */
-void api_call_end(struct api_call *call, int status);     /* counts and frees; api_reply does it */
+void api_call_streams(struct api_call *call, int change);               /* counts its live view */
+void api_call_refused(struct api_call *call, enum api_refusal refusal); /* counts it */
+void api_call_end(struct api_call *call, int status); /* counts and frees; api_reply does it */
 
 #endif

@@ -66,6 +66,11 @@ void api_put_hook(struct buf *out, const struct engine_integration *integration)
 /* api_reload.c */
 void api_reload(struct api_call *call);
 
+/* api_tokens.c */
+void api_tokens_list(struct api_call *call);
+void api_tokens_post(struct api_call *call);
+void api_token_delete(struct api_call *call);
+
 /* api_store.c */
 void api_store_get(struct api_call *call);
 void api_store_check(struct api_call *call);

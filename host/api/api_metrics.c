@@ -376,6 +376,11 @@ static void put_process(struct buf *out, const struct api *api)
     for (int i = 1; i < 6; i++)
         buf_printf(out, "tenon_api_answers_total{class=\"%dxx\"} %llu\n", i,
                    (unsigned long long)figures->answers[i]);
+    metric_put_head(out, "tenon_api_refused_total", "counter",
+                    "Requests turned away at the door, by reason.");
+    for (int i = API_LET_IN + 1; i < API_REFUSALS; i++)
+        buf_printf(out, "tenon_api_refused_total{reason=\"%s\"} %llu\n", api_refusals[i].code,
+                   (unsigned long long)figures->refused[i]);
     metric_put_plain(out, "tenon_api_requests_under_way", "gauge", "Requests being answered.",
                      (double)figures->under_way);
     metric_put_plain(out, "tenon_api_streams", "gauge", "Live views that are open.",

@@ -94,6 +94,12 @@ const struct api_route api_routes[] = {
      "List signals, oldest first"},
     {"POST", "/api/v1/reload", api_reload, API_MANAGE, "",
      "Look at the configuration and the plugins now, take what changed; answers per file"},
+    {"GET", "/api/v1/tokens", api_tokens_list, API_MANAGE, "",
+     "List the tokens: name, prefix, scope, when made, used, over"},
+    {"POST", "/api/v1/tokens", api_tokens_post, API_MANAGE, "",
+     "Make a token: {\"name\", \"scope\": \"read submit:stripe-eu\", \"expires\": \"90d\"}; only "
+     "this answer has it"},
+    {"DELETE", "/api/v1/tokens/{id}", api_token_delete, API_MANAGE, "", "Revoke a token, at once"},
     {"GET", "/api/v1/store", api_store_get, API_READ, "",
      "Show the store's file, its log and what retention removed, and the last work on it"},
     {"POST", "/api/v1/store/check", api_store_check, API_MANAGE, "",

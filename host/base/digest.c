@@ -82,6 +82,22 @@ void digest_hmac_sha256(struct str key, const struct str *parts, size_t count, u
     sodium_memzero(&state, sizeof(state));
 }
 
+void digest_sha256(struct str text, uint8_t out[32])
+{
+    (void)crypto_hash_sha256(out, (const uint8_t *)(text.ptr ? text.ptr : ""),
+                             text.len); /* cannot fail */
+}
+
+bool digest_equals(const uint8_t *one, const uint8_t *other, size_t size)
+{
+    return sodium_memcmp(one, other, size) == 0;
+}
+
+void digest_random(uint8_t *out, size_t size)
+{
+    randombytes_buf(out, size);
+}
+
 void base64_encode(struct str bytes, struct buf *out)
 {
     static const char letters[] =

@@ -97,6 +97,11 @@ static const struct cli_option submission_discard_options[] = {
     {"dry-run", NULL, "tell how many it would be, and the first few; change nothing"},
     END_OF_OPTIONS,
 };
+static const struct cli_option token_create_options[] = {
+    {"scope", "SCOPE", "read, submit or manage, or SCOPE:NAME[,NAME...]; may be given again"},
+    {"expires", "WHEN", "after this long, such as 90d, or at this time; else never"},
+    END_OF_OPTIONS,
+};
 static const struct cli_option why_options[] = {
     {"rendered", NULL, "show what would be sent now, the whole of it"},
     END_OF_OPTIONS,
@@ -246,6 +251,18 @@ const struct cli_command cli_commands[] = {
      "Exit "
      "code 1 when one\n"
      "was refused: what ran before then goes on."},
+    {"token create", "NAME", token_create_options, CLI_ONLINE, cli_token_create,
+     "Make a token for the API's port, and print it",
+     "read looks, submit takes in records, lets integrations deliver and calls their actions, "
+     "manage does all\nthat and changes how the daemon runs. From the first token on the port "
+     "wants "
+     "one:\n"
+     "  tenon token create shop --scope submit:stripe-eu --scope read --expires 90d > shop.token\n"
+     "The daemon keeps a hash alone, so it cannot be shown again."},
+    {"token list", "", NULL, CLI_ONLINE, cli_token_list, "List the tokens",
+     "What each may do, when it was used last, and the letters it begins with."},
+    {"token revoke", "NAME", NULL, CLI_ONLINE, cli_token_revoke, "End a token, at once",
+     "Live views that were opened with it end, too."},
     {"store check", "", NULL, CLI_ONLINE, cli_store_check,
      "Check the store: the file, and that its counts and leases hold",
      "Deliveries go on meanwhile. Exit code 1 when something does not hold."},

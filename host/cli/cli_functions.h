@@ -61,6 +61,11 @@ int cli_completion_words(struct cli *cli);
 /* cli_reload.c */
 int cli_reload(struct cli *cli);
 
+/* cli_token.c */
+int cli_token_create(struct cli *cli);
+int cli_token_list(struct cli *cli);
+int cli_token_revoke(struct cli *cli);
+
 /* cli_store.c */
 int cli_store_check(struct cli *cli);
 int cli_store_compact(struct cli *cli);

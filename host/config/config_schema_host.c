@@ -57,8 +57,28 @@ static const char api_rows[] =
     TENON_OPTION("socket", "path", "", "", "",
                  "The Unix socket of the API, at most 107 characters. Empty: <state>/tenon.sock.")
     TENON_OPTION("listen", "text", "", "", "",
-                 "A loopback address to listen on besides the socket, such as 127.0.0.1:8642. "
-                 "Empty: none.")
+                 "An address to listen on besides the socket, such as 127.0.0.1:8642; beyond this "
+                 "machine (0.0.0.0:8642) every request needs a token. Empty: none.")
+    TENON_OPTION("token", "text", "", "", "secret",
+                 "The operator's own token, with which everything is allowed. Others are made with "
+                 "`tenon token create`.")
+    TENON_OPTION("without_token", "text", "", "", "",
+                 "What may be done at `listen` without a token: scopes such as read, or none. "
+                 "Empty: everything while it is on loopback and no token was ever made, else "
+                 "nothing.")
+    TENON_OPTION("hosts", "text", "", "", "",
+                 "Names under which `listen` is asked for, besides localhost and plain addresses, "
+                 "such as tenon.example.com: others are refused, since a web page may have its "
+                 "name lead here.")
+    TENON_OPTION("origins", "text", "", "", "",
+                 "Web pages that may use the API besides its own, such as "
+                 "https://dash.example.com.")
+    TENON_OPTION("socket_group", "text", "", "", "",
+                 "A group whose members may use the socket, besides root and the user of tenond. "
+                 "Put the socket where they can reach it.")
+    TENON_OPTION("socket_users", "text", "", "", "", "Users who may use the socket as well.")
+    TENON_OPTION("socket_scope", "text", "", "manage", "",
+                 "What socket_group and socket_users may do there: scopes such as read.")
     TENON_OPTION("tls_certificate", "path", "", "", "",
                  "Speak HTTPS at `listen`: the certificate in PEM form, and behind it those "
                  "between it and its root. Read again by `tenon reload`. Empty: HTTP.")
@@ -89,7 +109,6 @@ static const struct config_section sections[] = {
     {"log", SECTION_ROWS, "The daemon's log.", log_rows},
 };
 
-/* Beyond loopback a token would be needed, which this version does not have. */
 static void check_listen(struct config *config, struct config_file *file)
 {
     const struct config_value *value = config_value_find(file, "api", "listen");
@@ -107,13 +126,27 @@ static void check_listen(struct config *config, struct config_file *file)
                         value->text);
         return;
     }
-    if (!str_is(address, "localhost") && !str_is(address, "[::1]") &&
-        !str_starts_with(address, "127."))
-        config_complain(config, file, NULL, value->line, C012,
-                        "[api] listen: '%.*s' is reachable from other machines, which needs "
-                        "tokens, and this version has "
-                        "none: use 127.0.0.1 and a reverse proxy that authenticates",
+    bool is_loopback = str_is(address, "localhost") || str_is(address, "[::1]") ||
+                       str_starts_with(address, "127.");
+    const char *without = config_value_find(file, "api", "without_token")->text;
+    if (!is_loopback && without[0] != '\0' && strcmp(without, "none") != 0)
+        config_complain(config, file, NULL, config_value_find(file, "api", "without_token")->line,
+                        C012,
+                        "[api] without_token: '%.*s' is reachable from other machines, and every "
+                        "request there needs a token: leave this empty",
                         STR_ARG(address));
+}
+
+static void check_token(struct config *config, struct config_file *file)
+{
+    enum { TOKEN_BYTES_MIN = 16 };
+    const struct config_value *token = config_value_find(file, "api", "token");
+    size_t len = strlen(token->text);
+
+    if (len > 0 && len < TOKEN_BYTES_MIN)
+        config_complain(config, file, NULL, token->line, C012,
+                        "[api] token: %zu characters can be guessed; take %d or more", len,
+                        TOKEN_BYTES_MIN);
 }
 
 /* Both or neither, and something to listen at. */
@@ -164,6 +197,7 @@ static void check_host(struct config *config, struct config_file *file)
     check_plugin_path(config, file);
     check_listen(config, file);
     check_tls(config, file);
+    check_token(config, file);
     if (strlen(socket->text) > SOCKET_PATH_MAX)
         config_complain(
             config, file, NULL, socket->line, C012,

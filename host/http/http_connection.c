@@ -21,6 +21,8 @@ enum {
     DISCARD_BYTES_MAX = 256 * 1024 * 1024,
     AHEAD_BYTES_MAX = 1024 * 1024, /* sent while an earlier request is still being answered */
     LINGER_MS = 5000,
+    GROUPS_MAX = 1024,
+    NOBODY_UID = 65534,
     STALL_MS = 30000, /* without a byte in or out while there is something to move */
 };
 
@@ -95,6 +97,7 @@ static void adopt(struct http_connection *connection, struct http_exchange *exch
     struct http_server *server = connection->server;
 
     exchange->is_local = connection->is_local;
+    exchange->peer_uid = connection->peer_uid;
     exchange->must_close |= !server->is_listening;
     exchange->next = server->exchanges;
     if (exchange->next != NULL)
@@ -393,6 +396,38 @@ void http_connection_write_soon(struct http_connection *connection)
     loop_at_end(server->loop, &server->writer);
 }
 
+/* Who connected, as it was then. Nobody knows: the overflow user, whom nobody names. */
+static void read_peer(struct http_connection *connection)
+{
+    struct ucred peer;
+    socklen_t size = sizeof(peer);
+
+    connection->peer_uid = NOBODY_UID;
+    if (connection->is_local &&
+        getsockopt(connection->socket.fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0)
+        connection->peer_uid = peer.uid;
+}
+
+bool http_exchange_peer_has_group(const struct http_exchange *exchange, gid_t group)
+{
+    struct ucred peer;
+    gid_t groups[GROUPS_MAX];
+    socklen_t size = sizeof(peer);
+    int fd = exchange->connection != NULL ? exchange->connection->socket.fd : -1;
+
+    if (fd < 0 || !exchange->is_local || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
+        return false;
+    if (peer.gid == group)
+        return true;
+    size = sizeof(groups);
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &size) < 0)
+        return false; /* in more groups than we look at: as in none */
+    for (size_t i = 0; i < size / sizeof(*groups); i++)
+        if (groups[i] == group)
+            return true;
+    return false;
+}
+
 /* Takes `fd`. */
 static struct http_connection *connection_create(struct http_server *server, int fd, bool is_local)
 {
@@ -424,6 +459,7 @@ bool http_connection_open(struct http_server *server, int fd, bool is_local)
     if (!is_local)
         (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes)); /* slower without */
     connection->is_local = is_local;
+    read_peer(connection);
     connection->server = server;
     connection->next = server->connections;
     if (connection->next != NULL)

@@ -16,6 +16,7 @@ struct http_connection {
     struct http_socket socket;
     bool waits_to_write; /* the poll handle waits for room, too */
     bool is_local;
+    uid_t peer_uid; /* of who connected to the Unix socket */
     struct http_server *server;
     struct http_exchange *exchange; /* NULL while there is no request */
     enum connection_state state;

@@ -73,6 +73,11 @@ bool http_exchange_is_local(const struct http_exchange *exchange)
     return exchange->is_local;
 }
 
+uid_t http_exchange_peer_uid(const struct http_exchange *exchange)
+{
+    return exchange->peer_uid;
+}
+
 void http_exchange_set_user(struct http_exchange *exchange, void *user, void (*destroy)(void *user))
 {
     exchange->user = user;

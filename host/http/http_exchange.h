@@ -19,6 +19,7 @@ struct http_exchange {
     struct http_head parsed;      /* points into text */
     struct buf body;
     bool is_local;
+    uid_t peer_uid;
     bool is_head;
     bool must_close;    /* after the reply */
     bool is_dispatched; /* the handler has it */

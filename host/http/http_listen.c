@@ -110,7 +110,15 @@ static int clear_path(const char *path, const struct sockaddr_un *address, struc
     return 0;
 }
 
-int http_listen_unix(const char *path, int *out_fd, struct err *err)
+/* It is private up to here; the group comes before the mode that lets it in. */
+static int let_in(const char *path, unsigned mode, int gid)
+{
+    if ((mode & 0070) != 0 && gid >= 0 && chown(path, (uid_t)-1, (gid_t)gid) < 0)
+        return -errno;
+    return chmod(path, mode != 0 ? mode : 0600) < 0 ? -errno : 0;
+}
+
+int http_listen_unix(const char *path, unsigned mode, int gid, int *out_fd, struct err *err)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     _close_ int fd = -1;
@@ -135,10 +143,14 @@ int http_listen_unix(const char *path, int *out_fd, struct err *err)
         return err_set(err, status,
                        "cannot listen at %s: %s; does its directory exist, and may we write there?",
                        path, strerror(-status));
-    if (chmod(path, 0600) < 0 || listen(fd, SOMAXCONN) < 0) {
+    status = let_in(path, mode, gid);
+    if (status == 0 && listen(fd, SOMAXCONN) < 0)
         status = -errno;
+    if (status < 0) {
         (void)unlink(path); /* it is ours, and of no use */
-        return err_set(err, status, "cannot listen at %s: %s", path, strerror(-status));
+        return err_set(err, status, "cannot listen at %s: %s%s", path, strerror(-status),
+                       status == -EPERM ? "; a group that is not our own can only be set by root"
+                                        : "");
     }
     *out_fd = steal_fd(fd);
     return 0;

@@ -8,7 +8,8 @@
 
 /* `address`: "127.0.0.1:8642" or "[::1]:8642"; port 0 takes any. 0 or a negative status. */
 int http_listen_tcp(const char *address, int *out_fd, int *out_port, struct err *err);
-/* A socket file that nobody answers at is replaced; the new one has mode 0600. */
-int http_listen_unix(const char *path, int *out_fd, struct err *err);
+/* A socket file that nobody answers at is replaced. The new one has `mode` (0: 0600), and `gid`
+ * where that lets a group in and it is not -1. */
+int http_listen_unix(const char *path, unsigned mode, int gid, int *out_fd, struct err *err);
 
 #endif

@@ -156,7 +156,8 @@ static int listen_all(struct http_server *server, const struct http_server_setti
             status = -ENOMEM;
     }
     if (status == 0 && settings->unix_socket != NULL) {
-        status = http_listen_unix(settings->unix_socket, &fd, err);
+        status = http_listen_unix(settings->unix_socket, settings->socket_mode,
+                                  settings->socket_gid, &fd, err);
         if (status == 0)
             server->unix_socket = strdup(settings->unix_socket);
         if (status == 0 && ((server->local = listener_create(server, fd, true, err)) == NULL ||

@@ -12,12 +12,15 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct http_server;
 struct http_exchange; /* one request being answered */
 
 struct http_server_settings {
-    const char *unix_socket; /* path, or NULL; a stale socket file is replaced, mode 0600 */
+    const char *unix_socket; /* path, or NULL; a stale socket file is replaced */
+    unsigned socket_mode;    /* of the file; 0: 0600 */
+    int socket_gid;          /* its group when the mode lets one in; -1: as it comes */
     const char *listen;      /* "127.0.0.1:8642" or "[::1]:8642", or NULL */
     int64_t max_body_bytes;
     int max_connections;
@@ -56,6 +59,10 @@ bool http_exchange_argument_at(const struct http_exchange *exchange, const char 
 struct str http_exchange_header(struct http_exchange *exchange, const char *lower_case_name);
 struct str http_exchange_headers(const struct http_exchange *exchange); /* for http_head_header */
 bool http_exchange_is_local(const struct http_exchange *exchange); /* came by the Unix socket */
+/* Who connected to the Unix socket, by the kernel. */
+uid_t http_exchange_peer_uid(const struct http_exchange *exchange);
+/* Also as one of several; false when the peer is gone. */
+bool http_exchange_peer_has_group(const struct http_exchange *exchange, gid_t group);
 /* Per-exchange memory of the handler; `destroy` runs when the exchange ends. */
 void http_exchange_set_user(struct http_exchange *exchange, void *user,
                             void (*destroy)(void *user));

@@ -94,7 +94,7 @@ static void watch_places(struct daemon *daemon)
 static void reconfigure_api(struct daemon *daemon)
 {
     const struct api_settings settings =
-        settings_api(config_host(engine_config(daemon->engine)), daemon->settings.socket);
+        settings_api(&daemon->settings, config_host(engine_config(daemon->engine)));
     struct err err = {0};
 
     if (daemon->api != NULL && api_reconfigure(daemon->api, &settings, &err) < 0)
@@ -222,7 +222,7 @@ static int open_engine(struct daemon *daemon, struct err *err)
 static int open_api(struct daemon *daemon, struct err *err)
 {
     const struct api_settings settings =
-        settings_api(config_host(engine_config(daemon->engine)), daemon->settings.socket);
+        settings_api(&daemon->settings, config_host(engine_config(daemon->engine)));
 
     daemon->api = api_create(daemon->loop, daemon->engine, &settings, err);
     return daemon->api != NULL ? 0 : err->code;

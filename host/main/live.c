@@ -30,8 +30,13 @@ static const struct {
     {"host", "plugin_path", NULL},
     {"host", "plain_secrets", NULL},
     {"host", "watch", NULL},
-    {"host", "safe", NULL},           /* says how to start, and it has started */
-    {"api", "tls_certificate", NULL}, /* read anew after each look at the files */
+    {"host", "safe", NULL}, /* says how to start, and it has started */
+    {"api", "token", NULL}, /* daemon.c hands them on after each look at the files */
+    {"api", "without_token", NULL},
+    {"api", "hosts", NULL},
+    {"api", "origins", NULL},
+    {"api", "socket_scope", NULL},
+    {"api", "tls_certificate", NULL},
     {"api", "tls_key", NULL},
     {"api", "tls_client_ca", NULL},
     {"store", "keep_succeeded", apply_retention},

@@ -53,11 +53,19 @@ static const char *text_or_null(const struct config_file *host, const char *key)
     return text[0] != '\0' ? text : NULL;
 }
 
-struct api_settings settings_api(const struct config_file *host, const char *socket)
+struct api_settings settings_api(const struct settings *settings, const struct config_file *host)
 {
     return (struct api_settings){
-        .unix_socket = socket,
-        .listen = text_or_null(host, "listen"),
+        .unix_socket = settings->socket,
+        .access = {.listen = text_or_null(host, "listen"),
+                   .token = text_or_null(host, "token"),
+                   .without_token = text_or_null(host, "without_token"),
+                   .hosts = text_or_null(host, "hosts"),
+                   .origins = text_or_null(host, "origins"),
+                   .socket_group = text_or_null(host, "socket_group"),
+                   .socket_users = text_or_null(host, "socket_users"),
+                   .socket_scope = text_or_null(host, "socket_scope"),
+                   .state_dir = settings->state_dir},
         .tls = {.certificate = text_or_null(host, "tls_certificate"),
                 .key = text_or_null(host, "tls_key"),
                 .client_ca = text_or_null(host, "tls_client_ca")},

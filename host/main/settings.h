@@ -18,8 +18,8 @@ struct settings {
 int settings_load(const char *conf, const char *state, struct settings *out, struct err *err);
 /* What [store] says of how long things are kept. */
 struct store_retention settings_retention(const struct config_file *host);
-/* What [api] says; its texts are the configuration's, and `socket`. */
-struct api_settings settings_api(const struct config_file *host, const char *socket);
+/* What [api] says; its texts belong to `host` and `settings`. */
+struct api_settings settings_api(const struct settings *settings, const struct config_file *host);
 void settings_finish(struct settings *settings);
 
 #endif

@@ -65,7 +65,7 @@ static int set_up(void **state)
 {
     struct scene *scene = calloc(1, sizeof(*scene));
     char listen[32];
-    const struct api_settings settings = {.listen = listen, .idle_timeout_ms = 60000};
+    const struct api_settings settings = {.access = {.listen = listen}, .idle_timeout_ms = 60000};
     struct err err = {0};
 
     assert_non_null(scene);

@@ -264,8 +264,13 @@ static void every_mistake_is_named(void **state)
 static void host_mistakes_are_named(void **state)
 {
     static const struct complaint host[] = {
-        {"[api]\nlisten = 0.0.0.0:80\n",
-         "tenon.ini:2 C012 [api] listen: '0.0.0.0' is reachable from other machines"},
+        {"[api]\nlisten = 0.0.0.0:80\nwithout_token = read\n",
+         "tenon.ini:3 C012 [api] without_token: '0.0.0.0' is reachable from other machines"},
+        {"[api]\ntls_key = /a\n",
+         "tenon.ini:2 C012 [api] tls_key: a certificate needs its key, and a key its certificate"},
+        {"[api]\ntls_client_ca = /a\n", "tenon.ini:2 C012 [api] tls_client_ca: certificates are"},
+        {"[api]\ntls_certificate = /a\ntls_key = /b\n",
+         "tenon.ini:2 C012 [api] tls_certificate: nothing listens"},
         {"[api]\nlisten = 8642\n", "tenon.ini:2 C012 [api] listen: '8642' is not ADDRESS:PORT"},
         {"[api]\nlisten = 127.0.0.1:70000\n",
          "tenon.ini:2 C012 [api] listen: '127.0.0.1:70000' is not ADDRESS:PORT"},
