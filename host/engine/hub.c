@@ -99,7 +99,7 @@ void hub_destroy(struct hub *hub)
 
 /* ---- listening ---- */
 
-static unsigned kinds_of(struct str pattern, struct str sender)
+unsigned hub_kinds_of(struct str pattern, struct str sender)
 {
     unsigned kinds = 1u << SIGNAL_OWN;
 
@@ -132,7 +132,7 @@ struct hub_listener *hub_listen(struct hub *hub, const struct hub_filter *filter
         return NULL;
     }
     listener->hub = hub;
-    listener->kinds = kinds_of(filter->pattern, filter->sender);
+    listener->kinds = hub_kinds_of(filter->pattern, filter->sender);
     listener->answers = filter->answers;
     listener->fn = fn;
     listener->user = user;

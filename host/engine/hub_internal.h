@@ -27,6 +27,9 @@ struct hub {
     struct hub_figures figures;
 };
 
+/* Which kinds the pattern fits: set of 1 << enum store_signal_kind, SIGNAL_OWN always among them.
+ */
+unsigned hub_kinds_of(struct str pattern, struct str sender);
 void hub_spread(struct hub *hub, const struct hub_signal *signal);
 size_t hub_count_answering(const struct hub *hub, const struct store_signal *signal);
 void hub_end_requests(struct hub *hub);
