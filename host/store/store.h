@@ -227,6 +227,7 @@ struct store_claim {
     uint32_t max;
     size_t max_bytes;
     int64_t lease_until_ms; /* by clock_due_ms */
+    bool new_first;         /* the walk before what waits and is due */
     /* out */
     struct store_claimed *records;
     size_t count;

@@ -319,6 +319,15 @@ static int64_t next_due(const struct run *run)
     return next;
 }
 
+static int claim_both(struct run *run)
+{
+    int status = run->claim->new_first ? claim_walk(run) : claim_due(run);
+
+    if (status < 0 || run->claim->has_more)
+        return status;
+    return run->claim->new_first ? claim_due(run) : claim_walk(run);
+}
+
 int store_memory_claim(void *pointer, struct store_claim *claim, struct err *err)
 {
     struct store_memory *memory = pointer;
@@ -339,9 +348,7 @@ int store_memory_claim(void *pointer, struct store_claim *claim, struct err *err
     if (status < 0)
         return status;
     run.integration->is_walkless = claim->walk == WALK_NONE;
-    status = claim_due(&run);
-    if (status == 0 && !claim->has_more)
-        status = claim_walk(&run);
+    status = claim_both(&run);
     if (status < 0) /* what was taken comes back when its lease ends */
         return err_set(err, status, "no memory for a claim of %u records", claim->max);
     claim->next_due_ms = next_due(&run);

@@ -360,6 +360,15 @@ static int claim_walk(struct run *run, struct err *err)
     return status;
 }
 
+static int claim_both(struct run *run, struct err *err)
+{
+    int status = run->claim->new_first ? claim_walk(run, err) : claim_due(run, err);
+
+    if (status < 0 || run->claim->has_more)
+        return status;
+    return run->claim->new_first ? claim_due(run, err) : claim_walk(run, err);
+}
+
 int store_sqlite_claim(void *pointer, struct store_claim *claim, struct err *err)
 {
     struct store_sqlite_writer *writer = pointer;
@@ -376,9 +385,7 @@ int store_sqlite_claim(void *pointer, struct store_claim *claim, struct err *err
     run.born.until_ms = claim->lease_until_ms;
     int status = expire_leases(&run, err);
     if (status == 0)
-        status = claim_due(&run, err);
-    if (status == 0 && !claim->has_more)
-        status = claim_walk(&run, err);
+        status = claim_both(&run, err);
     if (status == 0 && run.born.outstanding > 0)
         status = store_sqlite_lease_add(writer, &run.born, err);
     if (status == 0)

@@ -216,6 +216,53 @@ static void test_retry_waits_for_its_time(void **state)
     assert_int_equal(count_of(f, SUBMISSION_SUCCEEDED), 1);
 }
 
+static void test_what_is_new_goes_first_when_asked(void **state)
+{
+    struct fixture *f = *state;
+    struct store_claim claim;
+
+    put(f, "a", "1");
+    struct store_claimed first = take_one(f, WALK_UNSUBMITTED, "a", 1);
+    tell_event(f, &first, EVENT_RETRY, NOW_MS);
+    put(f, "b", "1");
+    for (int i = 0; i < 2; i++) { /* the new one, then what is due all the same */
+        claim = (struct store_claim){.op.done = fixture_stop,
+                                     .integration = f->integration,
+                                     .walk = WALK_UNSUBMITTED,
+                                     .max = 1,
+                                     .max_bytes = 1 << 20,
+                                     .lease_until_ms = NOW_MS + LEASE_MS,
+                                     .new_first = true};
+        store_claim(f->store, &claim);
+        fixture_wait(f, &claim.op);
+        assert_int_equal(claim.op.status, 0);
+        assert_int_equal(claim.count, 1);
+        assert_true(str_is(claim.records[0].id, i == 0 ? "b" : "a"));
+        if (i == 0)
+            assert_true(claim.has_more);
+        store_claim_finish(&claim);
+    }
+    take_none(f, WALK_UNSUBMITTED);
+}
+
+static void test_an_uncounted_attempt_is_no_try(void **state)
+{
+    struct fixture *f = *state;
+
+    put(f, "a", "1");
+    struct store_claimed taken = take_one(f, WALK_UNSUBMITTED, "a", 1);
+    const struct store_outcome unreached = {.submission = taken.submission,
+                                            .attempt = taken.attempt,
+                                            .event = EVENT_RETRY,
+                                            .due_ms = NOW_MS,
+                                            .is_attempt = true,
+                                            .is_uncounted = true};
+    assert_int_equal(tell(f, &unreached, 1), 0);
+    taken = take_one(f, WALK_UNSUBMITTED, "a", 1);
+    assert_int_equal(taken.attempt, 2);
+    assert_int_equal(taken.tries, 1);
+}
+
 static void test_release_counts_no_try(void **state)
 {
     struct fixture *f = *state;
@@ -620,6 +667,8 @@ int main(void)
         CASE(test_walk_is_bounded_and_goes_on),
         CASE(test_walks_pick_as_named),
         CASE(test_retry_waits_for_its_time),
+        CASE(test_what_is_new_goes_first_when_asked),
+        CASE(test_an_uncounted_attempt_is_no_try),
         CASE(test_release_counts_no_try),
         CASE(test_lease_runs_out),
         CASE(test_newer_version_waits_for_the_older),
