@@ -139,6 +139,7 @@ void lane_look(struct lane *lane)
         .types = lane->types.names,
         .type_count = lane->types.count,
         .max = chunk,
+        .new_first = lane_gate_wants_new(&lane->gate, now),
         .max_bytes = CLAIM_BYTES,
         .lease_until_ms = now + config_integer(lane->file, "integration", "timeout") +
                           LEASE_SLACK_MS +

@@ -69,6 +69,12 @@ static bool has_quota(struct lane_gate *gate, int64_t now_ms)
     return gate->quota_until_ms != 0;
 }
 
+bool lane_gate_wants_new(struct lane_gate *gate, int64_t now_ms)
+{
+    return breaker_state(&gate->breaker, now_ms) == BREAKER_HALF_OPEN &&
+           gate->breaker.openings % 2 == 0;
+}
+
 bool lane_gate_is_shut(struct lane_gate *gate, int64_t now_ms)
 {
     return gate->is_recalling || (gate->is_hushed && gate->paused_until_ms > now_ms) ||

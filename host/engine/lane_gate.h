@@ -90,6 +90,10 @@ uint32_t lane_gate_reserve(struct lane_gate *gate, uint32_t most, bool is_each_o
 /* The claim is over; `records`: how many it took. */
 void lane_gate_return(struct lane_gate *gate, struct lane_gate_pass *pass, uint32_t records);
 
+/* What a claim takes first: every second time that the breaker probes, records that were never
+ * sent. Else some that fail for ever would keep it open for all. */
+bool lane_gate_wants_new(struct lane_gate *gate, int64_t now_ms);
+
 /* Nothing may be sent just now, even if it was claimed before. */
 bool lane_gate_is_shut(struct lane_gate *gate, int64_t now_ms);
 

@@ -297,3 +297,25 @@ def test_a_destination_that_is_not_there_costs_no_tries(tenon, make_receiver):
     tenon.add({"id": "unlucky"})
     wait_for(lambda: tenon.states("hooks").get("failed") == 1, "two tries to be enough")
     assert "gave up after 2 tries: HTTP 500" in tenon.cli("why", "unlucky").stdout
+
+
+def test_records_that_always_fail_do_not_hold_the_others(tenon, receiver):
+    def answer(exchange):
+        return (500 if b"bad" in exchange["body"] else 200), {}, b"{}"
+
+    receiver.answer = answer
+    tenon.webhook(
+        "hooks",
+        receiver.url("/in"),
+        retry="[retry]\nbase = 5ms\nmax = 10ms\nmax_attempts = 100\n",
+        more="[breaker]\nmin_requests = 20\nopen = 100ms\nopen_max = 100ms\n",
+    )
+    tenon.start()
+    tenon.add(*({"id": "bad-%d" % number} for number in range(200)))
+    wait_for(lambda: breaker(tenon) == "open", "the breaker to open")
+    tenon.add(*events(10))
+    states = wait_for(
+        lambda: tenon.states("hooks").get("succeeded") == 10 and tenon.states("hooks"),
+        "the good ones to get through",
+    )
+    assert "failed" not in states, "the bad ones had to be given up first"
