@@ -150,6 +150,32 @@ struct str http_exchange_header(struct http_exchange *exchange, const char *lowe
     return http_head_header(exchange->parsed.headers, lower_case_name);
 }
 
+struct http_exchange *http_exchange_within(const char *method, struct str target, struct buf *body,
+                                           http_replied_fn replied, void *user)
+{
+    _buf_ struct buf head = {0};
+    struct http_head parsed;
+
+    buf_printf(&head, "%s %.*s HTTP/1.1\r\nhost: localhost\r\n\r\n", method, STR_ARG(target));
+    /* The whole of it is the head: a line break in the target would leave a rest. */
+    if (head.failed || http_head_parse(buf_str(&head), &parsed) != (int)head.len)
+        return NULL;
+    struct http_exchange *exchange = http_exchange_create(NULL, buf_str(&head));
+    if (exchange == NULL)
+        return NULL;
+    exchange->is_local = true;
+    exchange->replied = replied;
+    exchange->replied_user = user;
+    exchange->body = *body;
+    *body = (struct buf){0};
+    return exchange;
+}
+
+void http_exchange_drop(struct http_exchange *exchange)
+{
+    http_exchange_destroy(exchange);
+}
+
 static const char *reason_of(int status)
 {
     static const struct {
@@ -218,6 +244,12 @@ void http_exchange_reply(struct http_exchange *exchange, int status, const char 
     if (body != NULL) {
         exchange->reply = *body;
         *body = (struct buf){0};
+    }
+    if (exchange->replied != NULL && !exchange->is_replied) {
+        exchange->is_replied = true;
+        exchange->replied(exchange->replied_user, status, &exchange->reply);
+        http_exchange_destroy(exchange);
+        return;
     }
     /* Twice is a mistake of ours, and harmless here. */
     if (exchange->is_replied || exchange->connection == NULL) {

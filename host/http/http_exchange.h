@@ -35,6 +35,8 @@ struct http_exchange {
     size_t reply_sent;
     void *user;
     void (*destroy_user)(void *user);
+    http_replied_fn replied; /* of http_exchange_within; NULL: a peer's */
+    void *replied_user;
 };
 
 /* Copies the head, which is well-formed. NULL: no memory. */

@@ -73,4 +73,16 @@ void *http_exchange_user(const struct http_exchange *exchange);
 void http_exchange_reply(struct http_exchange *exchange, int status, const char *content_type,
                          const char *headers, struct buf *body);
 
+/* ---- requests from within ---- */
+
+/* Gets the reply; may take `body` over. */
+typedef void (*http_replied_fn)(void *user, int status, struct buf *body);
+/* A request that no peer sent: for handlers it is like any that came by the Unix socket. `target`
+ * is path and query, percent-encoded; `body` is taken over. NULL: no memory, or the target does not
+ * fit a head. */
+struct http_exchange *http_exchange_within(const char *method, struct str target, struct buf *body,
+                                           http_replied_fn replied, void *user);
+/* Nobody wants its reply any more: as when a peer goes. */
+void http_exchange_drop(struct http_exchange *exchange);
+
 #endif
