@@ -92,6 +92,12 @@ static const char api_rows[] =
     TENON_OPTION("max_connections", "integer", "1..100000", "1000", "",
                  "Connections at a time; more are turned away.");
 
+static const char mcp_rows[] =
+    TENON_OPTION("access", "choice", "off,read,write", "read", "",
+                 "What MCP clients (language models) may do at /mcp. read: look at records and "
+                 "call actions that change nothing. write: also add records, submit, retry, and "
+                 "what each integration's own mcp key allows. off: nothing.");
+
 static const char log_rows[] =
     TENON_OPTION("level", "choice", "error,warn,info,debug", "info", "",
                  "The least important lines that are written.")
@@ -106,6 +112,7 @@ static const struct config_section sections[] = {
     {"host", SECTION_ROWS, "The daemon itself.", host_rows},
     {"store", SECTION_ROWS, "Where entities, signals and submissions are kept.", store_rows},
     {"api", SECTION_ROWS, "The REST and live API.", api_rows},
+    {"mcp", SECTION_ROWS, "The Model Context Protocol.", mcp_rows},
     {"log", SECTION_ROWS, "The daemon's log.", log_rows},
 };
 

@@ -43,7 +43,11 @@ static const char integration_rows[] =
                  "no: take any certificate. For tests only.")
     TENON_OPTION("ca_file", "path", "", "", "",
                  "Certificates to trust instead of the system's, as PEM.")
-    TENON_OPTION("proxy", "url", "", "", "", "HTTP proxy to go through.");
+    TENON_OPTION("proxy", "url", "", "", "", "HTTP proxy to go through.")
+    TENON_OPTION("mcp", "choice", "off,read,write", "read", "",
+                 "What MCP clients may do with it, as far as [mcp] access of tenon.ini lets them. "
+                 "read: call actions that change nothing. write: all its actions, submit, retry. "
+                 "off: none.");
 
 static const char select_rows[] =
     TENON_OPTION("selector", "text", "", "changed", "",
