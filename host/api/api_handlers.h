@@ -35,6 +35,14 @@ void api_submissions_discard(struct api_call *call);
 void api_submission_get(struct api_call *call);
 void api_why(struct api_call *call);
 void api_signals_list(struct api_call *call);
+void api_signals_post(struct api_call *call);
+void api_signals_request(struct api_call *call);
+void api_signals_reply(struct api_call *call);
+void api_signals_listen(struct api_call *call); /* api_listen.c */
+void api_put_signal(struct buf *out, const struct store_signal *signal); /* members, no braces */
+/* Arguments type (a pattern), sender and since. False: the call has been answered. */
+bool api_signal_filter(struct api_call *call, struct buf *out_pattern, struct buf *out_sender,
+                       int64_t *out_since_ms);
 
 /* api_switch.c */
 void api_integration_activate(struct api_call *call);

@@ -90,8 +90,19 @@ const struct api_route api_routes[] = {
     {"GET", "/api/v1/why", api_why, API_READ, "entity,integration,rendered",
      "Tell what became of an entity at each integration, why, and what comes next; with rendered, "
      "what would be sent now"},
-    {"GET", "/api/v1/signals", api_signals_list, API_READ, "after,limit",
-     "List signals, oldest first"},
+    {"GET", "/api/v1/signals", api_signals_list, API_READ, "type,sender,since,after,limit",
+     "List signals, oldest first; type is a pattern: * stands for a word, ** at the end for more"},
+    {"POST", "/api/v1/signals", api_signals_post, API_SUBMIT, "",
+     "Publish a signal: {\"type\", \"sender\", \"data\"}; answered when it is on disk"},
+    {"GET", "/api/v1/signals/listen", api_signals_listen, API_READ,
+     "type,sender,since,after,limit,answers",
+     "Signals as they come, a line of JSON each, from now or behind after; the first line has the "
+     "cursor"},
+    {"POST", "/api/v1/signals/request", api_signals_request, API_SUBMIT, "",
+     "Publish a signal and wait for the first answer: {\"type\", \"sender\", \"data\", "
+     "\"timeout\": \"5s\"}"},
+    {"POST", "/api/v1/signals/reply", api_signals_reply, API_SUBMIT, "",
+     "Answer a request that was heard with answers=1: {\"request\", \"sender\", \"data\"}"},
     {"POST", "/api/v1/reload", api_reload, API_MANAGE, "",
      "Look at the configuration and the plugins now, take what changed; answers per file"},
     {"GET", "/api/v1/tokens", api_tokens_list, API_MANAGE, "",

@@ -12,6 +12,10 @@ static bool on_row(struct store_query *query, const struct store_row *row)
 {
     struct api_rows *rows = (struct api_rows *)query;
 
+    if (rows->wants != NULL && ++rows->looked % STORE_LOOK_MAX == 0)
+        query->next = row->seq;
+    if (rows->wants != NULL && !rows->wants(rows, row))
+        return query->next == 0;
     if (rows->seen == rows->limit) {
         rows->seen++;
         return false;
@@ -23,7 +27,7 @@ static bool on_row(struct store_query *query, const struct store_row *row)
     rows->seen++;
     if (rows->key != NULL)
         rows->last = rows->key(row);
-    return true;
+    return rows->wants == NULL || query->next == 0;
 }
 
 /* One answer's time for looking; then the caller asks on behind `next`. */
@@ -42,7 +46,8 @@ static void on_done(struct store_op *op)
 
     if (must_look_on(rows)) {
         rows->query.after = rows->query.next;
-        rows->query.limit = (uint32_t)(rows->limit + 1 - rows->seen);
+        if (rows->wants == NULL)
+            rows->query.limit = (uint32_t)(rows->limit + 1 - rows->seen);
         store_query(engine_store(rows->call->engine), &rows->query);
         return;
     }
@@ -93,6 +98,10 @@ struct api_rows *api_rows_create(struct api_call *call, enum store_query_kind ki
 
 void api_rows_send(struct api_rows *rows)
 {
+    if (rows->wants != NULL) {
+        rows->query.limit = 0; /* counted where they are wanted */
+        rows->goes_on = true;
+    }
     store_query(engine_store(rows->call->engine), &rows->query);
 }
 

@@ -20,6 +20,9 @@ struct api_rows {
     int64_t started_us;
     const char *missing; /* the noun of a 404 about `id` when no row came; NULL: an empty list is an
                             answer */
+    /* NULL: all. Rows that are not wanted are passed over, a bounded number at a time [pool]. */
+    bool (*wants)(const struct api_rows *rows, const struct store_row *row);
+    uint64_t looked;
     void (*put)(struct buf *out, const struct store_row *row); /* members of one item [pool] */
     uint64_t (*key)(const struct store_row *row); /* what `after` takes [pool]; NULL: no paging */
 };

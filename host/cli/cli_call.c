@@ -114,32 +114,39 @@ static bool take_piece(void *user, struct str piece)
 }
 
 static int stream_ended(const struct cli *cli, const struct lines *lines,
-                        const struct cli_answer *answer)
+                        const struct cli_answer *answer, struct err *err)
 {
-    if (answer->status < 200 || answer->status > 299)
-        return cli_exchange_failed(answer);
+    struct str detail = cli_answer_detail(answer);
+
+    if (answer->status < 200 || answer->status > 299) {
+        (void)err_set(err, E_REFUSED, "%.*s", STR_ARG(detail));
+        if (detail.len == 0)
+            (void)err_set(err, E_REFUSED, "the daemon answered %d and no reason", answer->status);
+        return CLI_REFUSED;
+    }
     if (lines->is_enough)
         return CLI_DONE;
-    if (lines->rest.failed || lines->rest.len > LINE_BYTES_MAX)
-        return cli_fail(CLI_REFUSED,
-                        "a line of more than %d bytes came; is something else "
-                        "listening at %s?",
-                        LINE_BYTES_MAX, cli->socket.ptr);
-    return cli_fail(CLI_UNREACHABLE, "tenond has stopped");
+    if (lines->rest.failed || lines->rest.len > LINE_BYTES_MAX) {
+        (void)err_set(err, E_TOO_LARGE,
+                      "a line of more than %d bytes came; is something else listening at %s?",
+                      LINE_BYTES_MAX, cli->socket.ptr);
+        return CLI_REFUSED;
+    }
+    (void)err_set(err, E_STOPPED, "tenond has stopped");
+    return CLI_UNREACHABLE;
 }
 
-int cli_stream(struct cli *cli, struct str path, cli_line_fn line, void *user)
+int cli_stream_once(struct cli *cli, struct str path, cli_line_fn line, void *user, struct err *err)
 {
     _buf_ struct buf url = {0};
     _answer_ struct cli_answer answer = {0};
     struct lines lines = {.line = line, .user = user};
-    struct err err = {0};
-    int status = resolve_socket(cli, &err);
+    int status = resolve_socket(cli, err);
 
     buf_puts(&url, "http://localhost");
     buf_add_str(&url, path);
     if (status == 0 && url.failed)
-        status = err_set(&err, -ENOMEM, "out of memory");
+        status = err_set(err, -ENOMEM, "out of memory");
     const struct http_call call = {
         .unix_socket = cli->socket.ptr,
         .url = url.ptr,
@@ -147,14 +154,22 @@ int cli_stream(struct cli *cli, struct str path, cli_line_fn line, void *user)
         .timeout_ms = TIMEOUT_MS,
     };
     if (status == 0)
-        status = http_call_stream(&call, take_piece, &lines, &answer.status, &answer.body, &err);
+        status = http_call_stream(&call, take_piece, &lines, &answer.status, &answer.body, err);
     if (status == 0 && (answer.status < 200 || answer.status > 299))
         answer.json = cli_json_parse(buf_str(&answer.body));
-    int code = status < 0 ? cli_fail(status == E_UNREACHABLE ? CLI_UNREACHABLE : CLI_REFUSED, "%s",
-                                     err.text)
-                          : stream_ended(cli, &lines, &answer);
+    int code = status == 0               ? stream_ended(cli, &lines, &answer, err)
+               : status == E_UNREACHABLE ? CLI_UNREACHABLE
+                                         : CLI_REFUSED;
     buf_finish(&lines.rest);
     return code;
+}
+
+int cli_stream(struct cli *cli, struct str path, cli_line_fn line, void *user)
+{
+    struct err err = {0};
+    int code = cli_stream_once(cli, path, line, user, &err);
+
+    return code == CLI_DONE ? CLI_DONE : cli_fail(code, "%s", err.text);
 }
 
 struct str cli_answer_detail(const struct cli_answer *answer)

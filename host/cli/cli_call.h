@@ -37,6 +37,9 @@ struct str cli_answer_detail(const struct cli_answer *answer);
  * daemon ends. The exit code; CLI_DONE when `line` had enough. */
 typedef bool (*cli_line_fn)(void *user, struct str line);
 int cli_stream(struct cli *cli, struct str path, cli_line_fn line, void *user);
+/* The same without printing: why is in `err`. */
+int cli_stream_once(struct cli *cli, struct str path, cli_line_fn line, void *user,
+                    struct err *err);
 
 /* Path pieces: percent-encodes `text`; `argument` gives "?name=" or "&name=" before it, nothing
  * when NULL. */

@@ -106,6 +106,22 @@ static const struct cli_option why_options[] = {
     {"rendered", NULL, "show what would be sent now, the whole of it"},
     END_OF_OPTIONS,
 };
+static const struct cli_option signal_publish_options[] = {
+    {"sender", "NAME", "in whose name (cli)"},
+    END_OF_OPTIONS,
+};
+static const struct cli_option signal_request_options[] = {
+    {"sender", "NAME", "in whose name (cli)"},
+    {"timeout", "SPAN", "how long to wait for an answer, such as 500ms or 2s (5s)"},
+    END_OF_OPTIONS,
+};
+static const struct cli_option signal_listen_options[] = {
+    {"sender", "NAME", "only what this one sends"},
+    {"since", "WHEN", "also those of before, from this time on, or of the last such as 10m"},
+    {"after", "SEQ", "also those of before, behind this number"},
+    {"count", "N", "end after so many"},
+    END_OF_OPTIONS,
+};
 static const struct cli_option config_show_options[] = {
     {"all", NULL, "defaults too"},
     END_OF_OPTIONS,
@@ -245,6 +261,20 @@ const struct cli_command cli_commands[] = {
      "text @text:\n"
      "  tenon call calc.add a=40 b=2\n"
      "Exit code 1 when the action failed, or did not take its arguments."},
+    {"signal publish", "TYPE [JSON|NAME=VALUE...]", signal_publish_options, CLI_ONLINE,
+     cli_signal_publish, "Publish a signal; it is on disk when this returns",
+     "A type is words with dots between; those that begin with entity., relationship., submission. "
+     "and\nintegration. are the host's own. What is behind it goes along as data:\n"
+     "  tenon signal publish order.paid id=17 total=20.5"},
+    {"signal request", "TYPE [JSON|NAME=VALUE...]", signal_request_options, CLI_ONLINE,
+     cli_signal_request, "Publish a signal and print the first answer to it",
+     "Exit code 1 when nobody is there to answer, or nobody does in time."},
+    {"signal listen", "[PATTERN]", signal_listen_options, CLI_ONLINE, cli_signal_listen,
+     "Follow signals as they come, until interrupted",
+     "In PATTERN * stands for one word and ** at the end for one or more; quote it for the shell:\n"
+     "  tenon signal listen 'entity.*'\n"
+     "When tenond restarts this waits for it and goes on where it was. With --json each line is "
+     "one JSON object."},
     {"reload", "", NULL, CLI_ONLINE, cli_reload,
      "Look at conf.d and the plugins now and take what changed",
      "tenond notices changes by itself; this waits for them and says what became of each file. "

@@ -35,6 +35,11 @@ int cli_submission_list(struct cli *cli);
 int cli_submission_show(struct cli *cli);
 int cli_why(struct cli *cli);
 
+/* cli_signal.c */
+int cli_signal_publish(struct cli *cli);
+int cli_signal_request(struct cli *cli);
+int cli_signal_listen(struct cli *cli);
+
 /* cli_switch.c */
 int cli_integration_enable(struct cli *cli);
 int cli_integration_disable(struct cli *cli);

@@ -20,14 +20,6 @@ struct hub_listener {
     void *user;
 };
 
-static const char *const built_in[] = {
-    [SIGNAL_CREATED] = "entity.created",
-    [SIGNAL_UPDATED] = "entity.updated",
-    [SIGNAL_DELETED] = "entity.deleted",
-    [SIGNAL_RELATED] = "relationship.created",
-    [SIGNAL_UNRELATED] = "relationship.deleted",
-};
-
 static void on_committed(void *user, const struct store_signal *signal)
 {
     struct hub *hub = user;
@@ -105,7 +97,7 @@ unsigned hub_kinds_of(struct str pattern, struct str sender)
 
     for (unsigned kind = 0; kind < SIGNAL_KINDS; kind++)
         if (kind != SIGNAL_OWN && (sender.len == 0 || str_is(sender, HUB_SENDER)) &&
-            pattern_matches(pattern, str_of(built_in[kind])))
+            pattern_matches(pattern, store_signal_name((int)kind)))
             kinds |= 1u << kind;
     return kinds;
 }
@@ -212,6 +204,14 @@ size_t hub_count_answering(const struct hub *hub, const struct store_signal *sig
     return count;
 }
 
+/* Line ends between JSON's members become blanks (inside strings it has none): a signal is a line
+ * wherever it is told. */
+void hub_copy_line(char *to, struct str text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        to[i] = text.ptr[i] == '\n' || text.ptr[i] == '\r' ? ' ' : text.ptr[i];
+}
+
 void hub_spread(struct hub *hub, const struct hub_signal *signal)
 {
     hub->telling++;
@@ -278,8 +278,7 @@ static struct str keep(char **at, struct str text)
 {
     struct str kept = {*at, text.len};
 
-    if (text.len > 0)
-        memcpy(*at, text.ptr, text.len);
+    hub_copy_line(*at, text);
     *at += text.len;
     return kept;
 }

@@ -32,6 +32,7 @@ struct hub {
 unsigned hub_kinds_of(struct str pattern, struct str sender);
 void hub_spread(struct hub *hub, const struct hub_signal *signal);
 size_t hub_count_answering(const struct hub *hub, const struct store_signal *signal);
+void hub_copy_line(char *to, struct str text);
 void hub_end_requests(struct hub *hub);
 
 #endif

@@ -3,6 +3,7 @@
  * request of a former life finds nobody. */
 #include "engine/hub_internal.h"
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/json.h"
 
@@ -109,7 +110,7 @@ static int check(const struct hub *hub, const struct store_own_signal *signal, i
 uint64_t hub_ask(struct hub *hub, const struct store_own_signal *own, int64_t timeout_ms,
                  hub_answer_fn done, void *user)
 {
-    const struct store_signal signal = {
+    struct store_signal signal = {
         .kind = SIGNAL_OWN,
         .name = own->name,
         .sender = own->sender,
@@ -118,6 +119,7 @@ uint64_t hub_ask(struct hub *hub, const struct store_own_signal *own, int64_t ti
         .at_ms = clock_wall_ms(),
     };
     struct hub_request *request = NULL;
+    _free_ char *line = malloc(own->data.len + 1);
     struct err err = {0};
     int status = check(hub, own, timeout_ms, &err);
     size_t answering = status == 0 ? hub_count_answering(hub, &signal) : 0;
@@ -127,7 +129,7 @@ uint64_t hub_ask(struct hub *hub, const struct store_own_signal *own, int64_t ti
         status = err_set(&err, E_NOT_FOUND,
                          "nobody is there to answer '%.*s': no integration subscribes to it now",
                          STR_ARG(own->name));
-    if (status == 0)
+    if (status == 0 && line != NULL)
         request = create(hub, own->name, timeout_ms, done, user);
     if (status == 0 && request == NULL)
         status = err_set(&err, -ENOMEM, "no memory for a request");
@@ -136,6 +138,8 @@ uint64_t hub_ask(struct hub *hub, const struct store_own_signal *own, int64_t ti
         return 0;
     }
     uint64_t number = request->number;
+    hub_copy_line(line, own->data); /* the request may end while others still hear it */
+    signal.data = (struct str){line, own->data.len};
     request->answering = answering;
     hub_spread(
         hub, &(struct hub_signal){.signal = &signal, .request = number, .timeout_ms = timeout_ms});

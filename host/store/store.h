@@ -145,7 +145,8 @@ enum store_signal_kind {
     SIGNAL_UNRELATED, /* of a relationship that was removed */
     SIGNAL_KINDS
 };
-enum { STORE_SIGNAL_MAX = 256 << 10 };
+struct str store_signal_name(int kind); /* "entity.created"; "?" for SIGNAL_OWN */
+enum { STORE_SIGNAL_MAX = 128 << 10 };
 
 /* Publishes signals that are about no entity. They are kept as long as the others. */
 struct store_own_signal {

@@ -19,7 +19,6 @@ enum {
 /* So many rows of the walk's index one claim looks at before it reports back with has_more. */
 enum { STORE_WALK_MAX = 20000 };
 
-struct str store_signal_name(int kind);
 /* Type and sender are names (base/pattern.h), the data is of a bounded size; 0, -EINVAL,
  * E_TOO_LARGE. */
 int store_rules_check_publish(const struct store_publish *publish, struct err *err);
