@@ -46,58 +46,28 @@ static void on_reply(void *user, struct plugin_reply *reply)
                            headers[0] != '\0' ? headers : NULL, "%s", reply->words);
 }
 
-static const struct plugin_action *find(const struct plugin_action *actions, size_t count,
-                                        struct str name)
-{
-    for (size_t i = 0; i < count; i++)
-        if (str_equals(actions[i].name, name))
-            return &actions[i];
-    return NULL;
-}
-
-/* A 404 that names what there is. */
-static void reply_no_action(struct api_call *call, const struct plugin_action *actions,
-                            size_t count)
-{
-    _buf_ struct buf known = {0};
-
-    for (size_t i = 0; i < count; i++)
-        buf_printf(&known, "%s%.*s", i > 0 ? ", " : "", STR_ARG(actions[i].name));
-    api_reply_problem(call, 404, "not_found", "Integration '%s' has no action '%.60s'; it has %s.",
-                      buf_str(&call->id).ptr, buf_str(&call->name).ptr,
-                      count > 0 ? buf_str(&known).ptr : "none");
-}
-
-static void reply_not_open(struct api_call *call, const struct engine_integration *integration)
-{
-    api_reply_problem(call, 503, judge_class_name(TENON_E_CONNECTION),
-                      "Integration '%s' is %s%s%s; its actions can be called once it is active.",
-                      integration->name, integration->state, integration->words != NULL ? ": " : "",
-                      integration->words != NULL ? integration->words : "");
-}
-
 void api_action_call(struct api_call *call)
 {
-    struct engine_integration integration;
+    const struct plugin_action *action;
     const char *name = buf_str(&call->id).ptr;
-    size_t count;
+    _buf_ struct buf words = {0};
 
-    if (!engine_integration_find(call->engine, name, &integration)) {
+    switch (engine_action_find(call->engine, name, buf_str(&call->name), &action, &words)) {
+    case ENGINE_NO_INTEGRATION:
         api_reply_no_integration(call, name);
-        return;
+        break;
+    case ENGINE_NO_ACTION:
+        api_reply_problem(call, 404, "not_found", "%s", buf_str(&words).ptr);
+        break;
+    case ENGINE_NOT_OPEN:
+        api_reply_problem(call, 503, judge_class_name(TENON_E_CONNECTION), "%s",
+                          buf_str(&words).ptr);
+        break;
+    case ENGINE_FOUND:
+        (void)engine_action(call->engine, name, buf_str(&call->name),
+                            http_exchange_body(call->exchange), on_reply,
+                            call); /* it is open: it was found */
     }
-    const struct plugin_action *actions = engine_actions(call->engine, name, &count);
-    const struct plugin_action *action = find(actions, count, buf_str(&call->name));
-    if (!api_may_or_reply(call, action != NULL ? api_action_scope(action) : API_SUBMIT,
-                          buf_str(&call->id)))
-        return;
-    if (action == NULL && (count > 0 || integration.is_well)) {
-        reply_no_action(call, actions, count);
-        return;
-    }
-    if (!engine_action(call->engine, name, buf_str(&call->name), http_exchange_body(call->exchange),
-                       on_reply, call))
-        reply_not_open(call, &integration);
 }
 
 static void put_actions(struct buf *out, const struct engine *engine, const char *integration)

@@ -8,6 +8,7 @@
 
 #include "call/call.h"
 
+#include <tenon/action.h>
 #include <tenon/actions.h>
 #include <tenon/http.h>
 
@@ -206,6 +207,7 @@ int32_t call_service_ask(const tenon_host *host, struct wire_ask *ask, struct ca
 void call_service_done(const tenon_host *host, struct call_ask *answer);
 const void *call_service_find(const tenon_host *host, const char *id);
 extern _Thread_local const struct call_thread *call_service_thread; /* NULL: the plugin's own */
+extern const tenon_action_service call_service_action;
 extern const tenon_http call_service_http;
 
 /* call_load.c */

@@ -12,6 +12,7 @@ static const struct {
     const char *id;
     const void *table;
 } services[] = {
+    {TENON_ACTION_1, &call_service_action},
     {TENON_HTTP_1, &call_service_http},
 };
 

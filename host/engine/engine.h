@@ -214,6 +214,12 @@ void engine_configure(struct engine *engine, const char *integration, struct str
  * it is not open. Borrowed until the next loop round. */
 const struct plugin_action *engine_actions(const struct engine *engine, const char *integration,
                                            size_t *out_count);
+enum engine_found { ENGINE_FOUND, ENGINE_NO_INTEGRATION, ENGINE_NO_ACTION, ENGINE_NOT_OPEN };
+/* Is there an action of this name? *out is borrowed as above. If not, `words` gets a sentence that
+ * says what there is, or why it is not open. */
+enum engine_found engine_action_find(const struct engine *engine, const char *integration,
+                                     struct str name, const struct plugin_action **out,
+                                     struct buf *words);
 /* Calls one; `done` gets the plugin's answer, at once or later. False: no such integration, or it
  * is not open; `done` is not called then. */
 bool engine_action(struct engine *engine, const char *integration, struct str action,

@@ -8,6 +8,7 @@
 #include "engine/generation.h"
 #include "engine/roster.h"
 
+struct nested;
 struct registration;
 struct reload;
 struct switching;
@@ -20,6 +21,7 @@ struct engine {
     struct reload *reload;
     struct switching *switchings;       /* activation.c: those at their file */
     struct registration *registrations; /* registration.c: the first is at work */
+    struct nested *nested; /* service_action.c: actions called by plugin code */
     struct store_recover recover;
     bool is_recovered;
     size_t opening; /* lanes that activation.c asks the store about */
@@ -28,6 +30,9 @@ struct engine {
     void (*stopped)(void *user);
     void *stopped_user;
 };
+
+/* action.c: the plugin of an open integration; NULL: there is none, or it is not open. */
+struct plugin_instance *engine_plugin(const struct engine *engine, const char *integration);
 
 /* Gives it to the roster and opens it. On failure it is gone. */
 int engine_add_lane(struct engine *engine, struct lane *take_lane);

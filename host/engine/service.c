@@ -2,12 +2,14 @@
 #include "engine/service.h"
 
 #include <stdio.h>
+#include <tenon/action.h>
 #include <tenon/http.h>
 
 static const struct {
     const char *id;
     void (*ask)(struct engine *engine, struct plugin_ask *take_ask);
 } services[] = {
+    {TENON_ACTION_1, service_action},
     {TENON_HTTP_1, service_http},
 };
 

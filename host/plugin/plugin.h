@@ -251,6 +251,9 @@ const struct plugin_action *plugin_instance_actions(const struct plugin_instance
  */
 void plugin_action(struct plugin_instance *instance, struct str name, struct str arguments,
                    plugin_reply_fn fn, void *user);
+/* Nobody wants the answer any more. A call that has not gone to the worker yet is answered
+ * TENON_E_CANCELLED, soon and in the same way; one that has goes on. */
+void plugin_action_cancel(struct plugin_instance *instance, plugin_reply_fn fn, const void *user);
 
 /* ---- questions: what plugin code asks of a service ---- */
 
@@ -269,6 +272,19 @@ struct plugin_question {
  * tells: set it in the event, it is called at most once, and best cancels what was begun. */
 const struct plugin_question *plugin_ask_question(const struct plugin_ask *ask);
 void plugin_ask_on_gone(struct plugin_ask *ask, void (*gone)(void *user), void *user);
+/* The class of a timeout; TENON_E_CANCELLED unless told: what was begun may have changed things. */
+void plugin_ask_late_class(struct plugin_ask *ask, int error_class);
+/* Where it is asked from. Looked up at each call, for that may be over by now. */
+struct plugin_asking {
+    const void *strand; /* which waits for the answer; NULL: a thread of the plugin's own */
+    const char *action; /* NUL-terminated: the action that runs there; "" when it is another call */
+    plugin_reply_fn fn; /* who waits for that call; NULL: nobody */
+    void *user;
+};
+void plugin_ask_asking(const struct plugin_ask *ask, struct plugin_asking *out);
+/* What runs one call at a time: calls to instances of one strand wait for each other. A name to
+ * compare and no more; it may change with the worker's next life. */
+const void *plugin_instance_strand(const struct plugin_instance *instance);
 void plugin_ask_answer(struct plugin_ask *take_ask, const struct str *texts, size_t count);
 struct plugin_refusal {
     int error_class; /* TENON_E_... */

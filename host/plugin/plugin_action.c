@@ -462,3 +462,17 @@ void plugin_action(struct plugin_instance *instance, struct str name, struct str
     wire_out_finish(&bytes);
     plugin_call_submit(call, fn, user, 0);
 }
+
+void plugin_action_cancel(struct plugin_instance *instance, plugin_reply_fn fn, const void *user)
+{
+    struct plugin_worker *worker = instance->worker;
+    struct plugin_call *call = worker != NULL ? worker->queue.first : NULL;
+
+    while (call != NULL && (call->instance != instance || call->fn != fn || call->user != user))
+        call = call->next;
+    if (call == NULL)
+        return;
+    (void)plugin_queue_remove(&worker->queue, call); /* it is there: we found it there */
+    plugin_call_fail(call, PLUGIN_FAILED, TENON_E_CANCELLED, -1, "the caller waits no longer");
+    plugin_host_flush_soon(instance->host);
+}

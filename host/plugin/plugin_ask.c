@@ -30,6 +30,7 @@ struct plugin_ask {
     bool is_news;
     struct plugin_question question;
     struct loop_timer *timer;
+    int late_class;
     void (*gone)(void *user);
     void *gone_user;
     char bytes[];
@@ -44,6 +45,34 @@ void plugin_ask_on_gone(struct plugin_ask *ask, void (*gone)(void *user), void *
 {
     ask->gone = gone;
     ask->gone_user = user;
+}
+
+void plugin_ask_late_class(struct plugin_ask *ask, int error_class)
+{
+    ask->late_class = error_class;
+}
+
+const void *plugin_instance_strand(const struct plugin_instance *instance)
+{
+    const struct plugin_worker *worker = instance->worker;
+    bool is_serial = worker != NULL && !(worker->flags & TENON_PER_INTEGRATION);
+
+    return is_serial ? (const void *)worker : (const void *)instance;
+}
+
+void plugin_ask_asking(const struct plugin_ask *ask, struct plugin_asking *out)
+{
+    const struct plugin_call *call = ask->worker != NULL ? ask->worker->flight.first : NULL;
+
+    *out = (struct plugin_asking){.action = ""};
+    while (call != NULL && call->id != ask->question.call)
+        call = call->next;
+    if (call == NULL || call->instance != ask->instance)
+        return;
+    out->strand = plugin_instance_strand(call->instance);
+    out->action = call->op == WIRE_ACTION ? call->selector : "";
+    out->fn = call->fn;
+    out->user = call->user;
 }
 
 /* ---- lists ---- */
@@ -199,7 +228,7 @@ static void on_timeout(void *user)
 
     snprintf(words, sizeof words, "%.64s: no answer within %lld ms", ask->question.service.ptr,
              (long long)ask->question.timeout_ms);
-    refuse(ask->worker, ask->instance->id, ask->id, TENON_E_CANCELLED, words);
+    refuse(ask->worker, ask->instance->id, ask->id, ask->late_class, words);
     let_go(ask);
     plugin_host_flush(host);
 }
@@ -243,6 +272,7 @@ static struct plugin_ask *ask_make(struct plugin_worker *worker, struct plugin_i
     ask->worker = worker;
     ask->instance = instance;
     ask->id = told.ask;
+    ask->late_class = TENON_E_CANCELLED;
     ask->question = (struct plugin_question){
         .instance = instance,
         .integration = instance->name,

@@ -24,6 +24,8 @@ static int32_t misbehave(void *self, const tenon_str *how, tenon_sink *out, teno
         exit(0);
     while (tenon_equals(*how, "hang"))
         pause();
+    if (tenon_equals(*how, "slow"))
+        sleep(3); /* longer than the shortest call_timeout of the tests */
     if (tenon_equals(*how, "no_json"))
         return tenon_puts(out, "{\"half\":");
     if (tenon_equals(*how, "odd_status"))

@@ -198,6 +198,35 @@ static void what_may_have_begun_is_not_begun_again(void **state)
     plugin_instance_close(instance);
 }
 
+/* Two go to the worker, the third waits here, and is never begun when nobody wants it any more. */
+static void what_has_not_begun_is_cancelled(void **state)
+{
+    struct fixture *fixture = *state;
+    struct answer opened;
+    struct answer answers[3];
+    struct plugin_instance *instance = fixture_open(fixture, "hostile", "x", "none", &opened);
+    struct plugin_health health;
+
+    for (size_t i = 0; i < 3; i++) {
+        answers[i] = (struct answer){.fixture = fixture};
+        plugin_action(instance, STR("do"), STR("{\"what\":\"slow\"}"), fixture_on_reply,
+                      &answers[i]);
+    }
+    for (size_t i = 1; i < 3; i++)
+        plugin_action_cancel(instance, fixture_on_reply, &answers[i]);
+    for (size_t i = 0; i < 3; i++)
+        fixture_wait(fixture, &answers[i].count, 1);
+    assert_int_equal(answers[0].status, PLUGIN_OK);
+    assert_int_equal(answers[1].status, PLUGIN_OK); /* it had gone */
+    assert_int_equal(answers[2].status, PLUGIN_FAILED);
+    assert_int_equal(answers[2].reply->error_class, TENON_E_CANCELLED);
+    for (size_t i = 0; i < 3; i++)
+        fixture_release(&answers[i]);
+    plugin_instance_health(instance, &health);
+    assert_int_equal(health.crashes, 0);
+    plugin_instance_close(instance);
+}
+
 static void a_close_does_not_say_that_nothing_happened(void **state)
 {
     static const struct {
@@ -231,6 +260,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_a_neighbour_took_down_is_done_again_only_if_it_reads,
                                         fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(what_may_have_begun_is_not_begun_again, fixture_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(what_has_not_begun_is_cancelled, fixture_setup,
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(a_close_does_not_say_that_nothing_happened, fixture_setup,
                                         fixture_teardown),
