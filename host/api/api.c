@@ -5,6 +5,7 @@
 #include "api/api_call.h"
 #include "api/api_figures.h"
 #include "api/api_logs.h"
+#include "api/api_mcp.h"
 #include "api/api_routes.h"
 #include "api/api_stream.h"
 #include "api/api_work.h"
@@ -22,6 +23,7 @@ struct api {
     struct api_call *calls;          /* under way */
     struct api_followers *followers; /* NULL: nobody followed a log yet */
     struct api_work *work;           /* NULL: nobody asked yet */
+    struct mcp *mcp;                 /* NULL: no MCP client came yet */
     bool is_stopping;
     struct loop_timer *grace;
     void (*stopped)(void *user);
@@ -42,6 +44,13 @@ struct api_work *api_work(struct api *api)
     return api->work;
 }
 
+struct mcp *api_mcp(struct api *api)
+{
+    if (api->mcp == NULL)
+        api->mcp = api_mcp_create(api->loop, api->engine);
+    return api->mcp;
+}
+
 const struct api_figures *api_figures(const struct api *api)
 {
     return &api->figures;
@@ -55,6 +64,8 @@ static void on_exchange_end(void *user)
     call->exchange = NULL;
     if (call->stream != NULL)
         api_stream_gone(call);
+    else if (call->gone != NULL)
+        call->gone(call->gone_user);
 }
 
 static void tell_stopped(struct api *api)
@@ -186,31 +197,30 @@ static bool may_call(struct api_call *call)
     return api_may_or_reply(call, call->route->scope, integration);
 }
 
-static void on_request(void *user, struct http_exchange *exchange)
+/* False: not let in for that, which was answered. */
+static bool let_in(struct api_call *call)
 {
-    struct api *api = user;
-    struct str method = http_exchange_method(exchange);
-    struct str path = http_exchange_path(exchange);
-    struct str id = STR_NONE;
+    enum api_scope scope = call->route != NULL ? call->route->scope : API_ANY;
     struct err err = {0};
+    enum api_refusal refusal =
+        api_access_check(call->api->access, call->exchange, scope, &call->peer, &err);
+
+    if (refusal != API_LET_IN)
+        api_refuse(call, refusal, err.text);
+    return refusal == API_LET_IN;
+}
+
+/* To its handler, if it may. */
+static void serve(struct api_call *call, bool is_let_in)
+{
+    struct str method = http_exchange_method(call->exchange);
+    struct str path = http_exchange_path(call->exchange);
+    struct str id = STR_NONE;
     _buf_ struct buf allow = {0};
 
-    struct api_call *call = call_create(api, exchange);
-    if (call == NULL) {
-        api_reply_bare(exchange, 503, "no_memory", "There is no memory left for another request.");
-        return;
-    }
-    if (api->is_stopping) {
-        api_reply_problem(call, 503, "stopping", "The daemon is stopping.");
-        return;
-    }
     call->route = api_route_find(method, path, &id, &allow);
-    enum api_scope scope = call->route != NULL ? call->route->scope : API_ANY;
-    enum api_refusal refusal = api_access_check(api->access, exchange, scope, &call->peer, &err);
-    if (refusal != API_LET_IN) {
-        api_refuse(call, refusal, err.text);
+    if (!is_let_in && !let_in(call))
         return;
-    }
     if (call->route == NULL) {
         reply_no_route(call, method, path, &allow);
         return;
@@ -225,6 +235,31 @@ static void on_request(void *user, struct http_exchange *exchange)
     if (!may_call(call) || !api_arguments_are_known(call))
         return;
     call->route->handler(call);
+}
+
+static void on_request(void *user, struct http_exchange *exchange)
+{
+    struct api *api = user;
+    struct api_call *call = call_create(api, exchange);
+
+    if (call == NULL)
+        api_reply_bare(exchange, 503, "no_memory", "There is no memory left for another request.");
+    else if (api->is_stopping)
+        api_reply_problem(call, 503, "stopping", "The daemon is stopping.");
+    else
+        serve(call, false);
+}
+
+void api_call_within(struct api_call *outer, struct http_exchange *exchange)
+{
+    struct api_call *call = call_create(outer->api, exchange);
+
+    if (call == NULL) {
+        api_reply_bare(exchange, 503, "no_memory", "There is no memory left for another request.");
+        return;
+    }
+    call->peer = outer->peer;
+    serve(call, true);
 }
 
 static bool open_server(struct api *api, const struct api_settings *settings, struct err *err)
@@ -322,6 +357,7 @@ void api_destroy(struct api *api)
     }
     api_followers_release(api->followers);
     api_work_release(api->work);
+    api_mcp_destroy(api->mcp);
     loop_timer_destroy(api->grace);
     api_access_destroy(api->access);
     free(api);

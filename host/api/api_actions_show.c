@@ -86,6 +86,22 @@ static void put_range(struct buf *out, const struct plugin_parameter *parameter)
     }
 }
 
+/* The default as a value of the parameter's type. */
+static void put_default(struct buf *out, const struct plugin_parameter *parameter)
+{
+    const struct option *option = &parameter->option;
+    struct str text = option->fallback;
+
+    if (text.len == 0 || option->is_secret)
+        return;
+    if (parameter->letter == 'b')
+        api_put_bool(out, "default", str_is(text, "yes") || str_is(text, "true"));
+    else if (parameter->letter != 's' && json_check(text, NULL) == 0)
+        json_put_raw(out, "default", text);
+    else
+        json_put_member(out, "default", text);
+}
+
 static void put_schema(struct buf *out, const struct plugin_parameter *parameter)
 {
     const char *type = schema_type(parameter);
@@ -96,18 +112,19 @@ static void put_schema(struct buf *out, const struct plugin_parameter *parameter
     if (type != NULL)
         json_put_raw(out, "type", str_of(type));
     put_range(out, parameter);
+    put_default(out, parameter);
     put_text(out, "description", parameter->option.help);
     if (parameter->option.is_secret)
         api_put_bool(out, "writeOnly", true);
     buf_putc(out, '}');
 }
 
-static void put_body(struct buf *out, const struct plugin_action *action)
+void api_put_action_schema(struct buf *out, const struct plugin_action *action, bool with_secrets)
 {
-    buf_puts(out, ",\"requestBody\":{\"content\":{\"application/json\":{\"schema\":{\"type\":"
-                  "\"object\",\"additionalProperties\":false,\"properties\":{");
+    buf_puts(out, "{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{");
     for (size_t i = 0; i < action->parameter_count; i++)
-        put_schema(out, &action->parameters[i]);
+        if (with_secrets || !action->parameters[i].option.is_secret)
+            put_schema(out, &action->parameters[i]);
     buf_puts(out, "},\"required\":[");
     for (size_t i = 0; i < action->parameter_count; i++) {
         if (!action->parameters[i].is_required)
@@ -115,7 +132,14 @@ static void put_body(struct buf *out, const struct plugin_action *action)
         api_put_comma(out);
         json_put_string(out, action->parameters[i].name);
     }
-    buf_puts(out, "]}}}}");
+    buf_puts(out, "]}");
+}
+
+static void put_body(struct buf *out, const struct plugin_action *action)
+{
+    buf_puts(out, ",\"requestBody\":{\"content\":{\"application/json\":{\"schema\":");
+    api_put_action_schema(out, action, true);
+    buf_puts(out, "}}}");
 }
 
 static void put_path(struct buf *out, const char *integration, const struct plugin_action *action)

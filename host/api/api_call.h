@@ -33,6 +33,9 @@ struct api_call {
     bool is_created;  /* what it answers with is new: 201 */
     const struct api_stream_events *stream; /* NULL: not answered by a stream (api_stream.h) */
     void *stream_user;
+    void (*gone)(void *user); /* NULL: the answer comes all the same. Else: the peer has gone; it
+                                 clears itself and ends the call */
+    void *gone_user;
     struct api_call *previous, *next; /* the api's list */
 };
 
@@ -50,6 +53,10 @@ bool api_may_or_reply(struct api_call *call, enum api_scope scope, struct str in
 void api_refuse(struct api_call *call, enum api_refusal refusal, const char *words);
 /* What calling an action wants: read when it changes nothing, else submit. */
 enum api_scope api_action_scope(const struct plugin_action *action);
+
+/* Serves a request from within, made by http_exchange_within: it may do what the peer of `outer`
+ * may. [loop] */
+void api_call_within(struct api_call *outer, struct http_exchange *exchange);
 
 /* ---- answers (api_reply.c) ---- */
 

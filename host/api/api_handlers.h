@@ -56,6 +56,8 @@ void api_integration_actions(struct api_call *call);
 void api_action_call(struct api_call *call);
 void api_put_action(struct buf *out, const char *integration,
                     const struct plugin_action *action); /* a whole object */
+/* What its arguments must be, as JSON Schema. */
+void api_put_action_schema(struct buf *out, const struct plugin_action *action, bool with_secrets);
 /* The OpenAPI paths of all actions that there are now, each behind a comma. */
 void api_put_action_paths(struct buf *out, const struct engine *engine);
 
@@ -70,6 +72,11 @@ void api_reply_tested(struct api_call *call);
 /* api_hooks.c */
 void api_hook_post(struct api_call *call);
 void api_put_hook(struct buf *out, const struct engine_integration *integration);
+
+/* api_mcp.c */
+void api_mcp_post(struct api_call *call);
+void api_mcp_get(struct api_call *call);
+void api_mcp_delete(struct api_call *call);
 
 /* api_reload.c */
 void api_reload(struct api_call *call);

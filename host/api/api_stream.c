@@ -14,6 +14,13 @@ static void on_drained(void *user)
 
 bool api_stream_start(struct api_call *call, const struct api_stream_events *events, void *user)
 {
+    return api_stream_start_as(call, "application/x-ndjson", "cache-control: no-store\r\n", events,
+                               user);
+}
+
+bool api_stream_start_as(struct api_call *call, const char *content_type, const char *headers,
+                         const struct api_stream_events *events, void *user)
+{
     if (api_figures(call->api)->streams >= API_STREAMS_MAX) {
         api_reply_problem_with(call, 503, "too_many_streams", "Retry-After: 10\r\n",
                                "%d live views are open, and that is the most; close one.",
@@ -23,8 +30,7 @@ bool api_stream_start(struct api_call *call, const struct api_stream_events *eve
     call->stream = events;
     call->stream_user = user;
     api_call_streams(call, 1);
-    http_stream_start(call->exchange, 200, "application/x-ndjson", "cache-control: no-store\r\n",
-                      on_drained);
+    http_stream_start(call->exchange, 200, content_type, headers, on_drained);
     return true;
 }
 

@@ -16,6 +16,9 @@ struct api_stream_events {
 /* False: there are too many already, and the call has been answered. Else the call lives until
  * api_stream_end or gone(). */
 bool api_stream_start(struct api_call *call, const struct api_stream_events *events, void *user);
+/* The same as another type, with headers of its own ("name: value\r\n"). */
+bool api_stream_start_as(struct api_call *call, const char *content_type, const char *headers,
+                         const struct api_stream_events *events, void *user);
 /* A line with its line end. 0, or a negative status: it was not taken, see http_stream_send. */
 int api_stream_send(struct api_call *call, struct str line);
 void api_stream_end(struct api_call *call); /* gone() is not called */

@@ -1,0 +1,444 @@
+# SPDX-License-Identifier: Apache-2.0
+"""MCP: the official clients of both eras list and call every tool, get what HTTP gives and fail as
+HTTP fails; what the operator does not allow is neither listed nor done; what is no MCP is refused
+in MCP's own words."""
+import json
+import os
+import subprocess
+
+import pytest
+from daemon import TOP, build_plugin, wait_for
+from mcp import MODERN, NODE, Bare, Client, Failed, modern, needs_node
+
+NO_RECORDS = "\n[select]\nselector = none\n"
+READ_ONLY = {
+    "tenon_search_entities", "tenon_get_entity", "tenon_why", "tenon_list_integrations",
+    "tenon_list_submissions", "tenon_get_submission",
+}  # fmt: skip
+MUTATING = {"tenon_add_entities", "tenon_submit", "tenon_retry_submissions"}
+
+
+def grant(tenon, host, calc, deeds):
+    ini = tenon.conf / "tenon.ini"
+    text = ini.read_text().split("[mcp]")[0]
+    ini.write_text(text + "[mcp]\naccess = %s\n" % host)
+    tenon.ini("calc", "[integration]\nplugin = calculator\nmcp = %s\n" % calc + NO_RECORDS)
+    tenon.ini(
+        "deeds",
+        "[integration]\nplugin = deeds\ncall_timeout = 1s\nmcp = %s\n" % deeds + NO_RECORDS,
+    )
+
+
+@pytest.fixture
+def acting(tenon):
+    more = tenon.folder / "more"
+    build_plugin(TOP / "examples/calculator/calculator.c", more / "calculator.so")
+    build_plugin(TOP / "tests/e2e/plugins/deeds.c", more / "deeds.so")
+    tenon.host_ini(plugins=[more])
+    grant(tenon, "write", "write", "write")
+    tenon.start()
+    for name in ("calc", "deeds"):
+        wait_for(lambda: tenon.integration(name)["state"] == "active", name)
+    yield tenon
+    if tenon.is_running():
+        assert tenon.stop() == 0
+
+
+@pytest.fixture
+def connect():
+    made = []
+
+    def make(*arguments, **more):
+        made.append(Client(*arguments, **more))
+        return made[-1]
+
+    yield make
+    for client in made:
+        assert client.close() == 0
+
+
+KINDS = [("legacy", "http"), ("modern", "http")]
+
+# Every tool with arguments, and what its result holds.
+CALLS = {
+    "tenon_search_entities": ({"type": "event"}, '"e-1"'),
+    "tenon_get_entity": ({"id": "e-1"}, '"e-1"'),
+    "tenon_why": ({"entity": "e-1"}, '"calc"'),
+    "tenon_list_integrations": ({}, '"deeds"'),
+    "tenon_list_submissions": ({"state": "failed"}, '"items"'),
+    "tenon_get_submission": ({"number": 999}, "no submission"),
+    "tenon_add_entities": ({"type": "note", "entities": [{"id": "n-1"}]}, '"n-1"'),
+    "tenon_submit": ({"integration": "calc", "entity": "e-1"}, '"queued"'),
+    "tenon_retry_submissions": ({"integration": "calc", "state": "failed"}, '"matched"'),
+    "calc_add": ({"a": 40, "b": 2}, "42"),
+    "calc_divide": ({"a": 1, "b": 4}, "0.25"),
+    "calc_convert": ({"value": 100, "from": "celsius"}, "373.15"),
+    "deeds_fail": ({"class_number": 6, "words": "so it is"}, "permanent: so it is"),
+    "deeds_misbehave": ({"how": "no_json"}, "wrote what is no JSON"),
+    "deeds_look": ({"how": "odd_status"}, "returned 77"),
+    "deeds_echo": ({"count": 7}, '[7,30000,0.5,true,"",{"a":1},0]'),
+    "deeds_repeat": ({"text": "a\n\u00e9"}, "a\n\u00e9"),
+    "deeds_nothing": ({}, "null"),
+}
+
+
+@pytest.mark.parametrize("era,kind", KINDS)
+def test_every_tool_is_listed_and_called(acting, connect, era, kind):
+    acting.add({"id": "e-1", "title": "one"})
+    client = connect(acting, era, kind)
+    assert client.about["server"]["name"] == "tenon"
+    tools = client.tools()
+    assert set(tools) == set(CALLS) >= READ_ONLY | MUTATING
+    for name, (arguments, words) in CALLS.items():
+        result = client.call(name, **arguments)
+        assert words in result["content"][0]["text"], (name, result)
+    assert client.do("complaints") == []
+
+
+@pytest.mark.parametrize("era,kind", KINDS)
+def test_results_and_errors_are_those_of_http(acting, connect, era, kind):
+    client = connect(acting, era, kind)
+    for action, arguments in [
+        ("calc.add", {"a": 1, "b": 2}),
+        ("calc.convert", {"value": 100, "from": "celsius"}),
+        ("calc.divide", {"a": 1, "b": 0}),
+        ("calc.add", {"a": "x", "b": 2}),
+        ("calc.add", {"a": 1, "c": 2}),
+        ("calc.convert", {"value": 1, "from": "ell"}),
+        ("deeds.fail", {"class_number": 4, "words": "slower"}),
+        ("deeds.misbehave", {"how": "hang"}),
+    ]:
+        integration, name = action.split(".")
+        answer = acting.post(
+            "/api/v1/integrations/%s/actions/%s" % (integration, name), json.dumps(arguments)
+        )
+        wait_for(lambda: acting.integration(integration)["state"] == "active", integration)
+        result = client.call("%s_%s" % (integration, name), **arguments)
+        wait_for(lambda: acting.integration(integration)["state"] == "active", integration)
+        if answer.status == 200:
+            assert not result["isError"]
+            assert json.loads(result["content"][0]["text"]) == answer.json["result"]
+            if isinstance(answer.json["result"], dict):
+                assert result["structuredContent"] == answer.json["result"]
+        else:
+            assert result["isError"]
+            assert result["structuredContent"] == {
+                "code": answer.json["code"], "detail": answer.json["detail"],
+            }  # fmt: skip
+
+
+def test_declarations_become_schemas_and_hints(acting):
+    tools = {tool["name"]: tool for tool in Bare(acting).ask("tools/list").json["result"]["tools"]}
+    echo = tools["deeds_echo"]
+    assert echo["title"] == "deeds.echo" and echo["description"] == "Says what came."
+    assert echo["inputSchema"]["required"] == ["count"]
+    assert not echo["inputSchema"]["additionalProperties"]
+    properties = echo["inputSchema"]["properties"]
+    assert properties["count"] == {
+        "type": "integer", "minimum": 1, "maximum": 100, "description": "How many",
+    }  # fmt: skip
+    assert properties["on"]["default"] is True and properties["ratio"]["default"] == 0.5
+    assert properties["wait"]["default"] == "30s" and properties["data"]["default"] == {"a": 1}
+    assert "key" not in properties  # a secret
+    assert tools["calc_convert"]["inputSchema"]["properties"]["from"]["enum"] == [
+        "celsius", "fahrenheit", "kelvin",
+    ]  # fmt: skip
+    assert echo["annotations"]["readOnlyHint"] and not echo["annotations"]["openWorldHint"]
+    nothing = tools["deeds_nothing"]["annotations"]
+    assert nothing["destructiveHint"] and not nothing["readOnlyHint"]
+    assert tools["tenon_why"]["annotations"]["readOnlyHint"]
+    assert not tools["tenon_submit"]["annotations"]["readOnlyHint"]
+
+
+def test_secrets_are_not_taken(acting):
+    refused = Bare(acting).call("deeds_echo", count=1, key="hush-hush")
+    assert refused["isError"] and "parameter 'key' is secret" in refused["content"][0]["text"]
+    assert "hush-hush" not in acting.log_text()
+
+
+def test_arguments_are_held_against_the_schema(acting):
+    bare = Bare(acting)
+    for name, arguments, words in [
+        ("tenon_why", {}, "argument 'entity' is missing"),
+        ("tenon_why", {"entity": 1}, "argument 'entity': expected \"string\", came 1"),
+        ("tenon_why", {"entity": "x", "ever": 1}, "there is no argument 'ever'"),
+        ("tenon_list_submissions", {"state": "lost"}, "argument 'state': expected one of"),
+        ("tenon_list_submissions", {"limit": 0}, "argument 'limit': expected at least 1, came 0"),
+        ("tenon_add_entities", {"entities": []}, "expected a count of at least 1"),
+        ("tenon_add_entities", {"entities": [1]}, "argument 'entities.[]': expected \"object\""),
+    ]:
+        result = bare.call(name, **arguments)
+        assert result["isError"], result
+        assert result["structuredContent"]["code"] == "validation"
+        assert words in result["structuredContent"]["detail"], result
+
+
+# ---- what the operator allows --------------------------------------------------------------------
+
+
+def names(tenon):
+    return {tool["name"] for tool in Bare(tenon).ask("tools/list").json["result"]["tools"]}
+
+
+def test_only_what_the_operator_allows_is_there(acting):
+    unknown = {"code": -32602}
+    grant(acting, "write", "read", "off")
+    acting.cli("reload")
+    assert names(acting) == READ_ONLY | MUTATING | {"calc_add", "calc_divide", "calc_convert"}
+    bare = Bare(acting)
+    assert bare.call("deeds_repeat", text="x")["code"] == unknown["code"]
+    refused = bare.call("tenon_submit", integration="calc", entity="e-1")
+    assert refused["isError"] and "[integration] mcp = write" in refused["content"][0]["text"]
+    grant(acting, "read", "write", "write")
+    acting.cli("reload")
+    assert names(acting) == (set(CALLS) - MUTATING) - {"deeds_misbehave", "deeds_nothing"}
+    for name in ("deeds_nothing", "tenon_add_entities"):
+        assert bare.call(name)["code"] == unknown["code"]
+    grant(acting, "off", "write", "write")
+    acting.cli("reload")
+    answer = bare.ask("tools/list")
+    assert answer.status == 403 and "[mcp] access = off" in answer.json["detail"]
+
+
+def test_it_reads_and_no_more_unless_told(acting):
+    ini = acting.conf / "tenon.ini"
+    ini.write_text(ini.read_text().split("[mcp]")[0])
+    for name in ("calc", "deeds"):
+        path = acting.conf / (name + ".ini")
+        path.write_text(path.read_text().replace("mcp = write\n", ""))
+    acting.cli("reload")
+    assert names(acting) == (set(CALLS) - MUTATING) - {"deeds_misbehave", "deeds_nothing"}
+
+
+def test_a_closed_integration_says_so(acting):
+    bare = Bare(acting)
+    acting.cli("integration", "deactivate", "calc")
+    wait_for(lambda: "calc_add" not in names(acting), "its tools to go")
+    result = bare.call("calc_add", a=1, b=1)
+    assert result["isError"] and result["structuredContent"]["code"] == "connection"
+    assert "'calc' is inactive" in result["structuredContent"]["detail"]
+
+
+# ---- news ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("era,kind", KINDS)
+def test_clients_are_told_when_the_tools_change(acting, connect, era, kind):
+    client = connect(acting, era, kind)
+    if era == "modern":
+        client.do("listen", {"toolsListChanged": True})
+    else:
+        wait_for(lambda: "streams 1" in metrics(acting), "the event stream")
+    assert "calc_add" in client.tools()
+    acting.cli("integration", "deactivate", "calc")
+    assert client.do("news")["method"] == "notifications/tools/list_changed"
+    wait_for(lambda: "calc_add" not in client.tools(), "the list to follow")
+    assert client.do("complaints") == []
+
+
+def metrics(tenon):
+    return "streams %d" % sum(
+        int(float(line.split()[-1]))
+        for line in tenon.get("/metrics").body.decode().splitlines()
+        if "streams" in line and not line.startswith("#")
+    )
+
+
+# ---- resources -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("era,kind", KINDS)
+def test_resources_are_listed_page_by_page_and_read(acting, connect, era, kind):
+    acting.add(*({"id": "e/%03d \u00fc" % n, "n": n} for n in range(250)))
+    client = connect(acting, era, kind)
+    found = []
+    cursor = {}
+    while True:
+        page = client.do("listResources", cursor)
+        found += page["resources"]
+        if "nextCursor" not in page:
+            break
+        cursor = {"cursor": page["nextCursor"]}
+    assert [one["name"] for one in found] == ["e/%03d \u00fc" % n for n in range(250)]
+    read = client.do("readResource", {"uri": found[7]["uri"]})["contents"][0]
+    assert json.loads(read["text"])["data"]["n"] == 7 and read["uri"] == found[7]["uri"]
+    templates = client.do("listResourceTemplates")["resourceTemplates"]
+    assert {one["uriTemplate"] for one in templates} == {
+        "tenon://entity/{id}", "tenon://why/{id}", "tenon://integration/{id}",
+        "tenon://submission/{id}",
+    }  # fmt: skip
+    why = client.do("readResource", {"uri": found[7]["uri"].replace("entity", "why", 1)})
+    assert json.loads(why["contents"][0]["text"])["entity"]["id"] == "e/007 \u00fc"
+    for uri in ("tenon://entity/none", "tenon://entity/a/b", "file:///etc/passwd", "tenon://why/"):
+        with pytest.raises(Failed) as failure:
+            client.do("readResource", {"uri": uri})
+        assert failure.value.code == (-32602 if era == "modern" else -32002)
+    with pytest.raises(Failed, match="cursor"):
+        client.do("listResources", {"cursor": "x"})
+    assert client.do("complaints") == []
+
+
+# ---- the inspector -------------------------------------------------------------------------------
+
+
+def inspect(tenon, *arguments):
+    needs_node()
+    where = ["http://127.0.0.1:%d/mcp" % tenon.port, "--transport", "http"]
+    folder = NODE / "node_modules/@modelcontextprotocol/inspector-cli/build"
+    run = subprocess.run(
+        ["node", "index.js", *where, *arguments],
+        cwd=folder, capture_output=True, text=True, timeout=120, check=False,
+        env={**os.environ, "TENON_CONF": str(tenon.conf)},
+    )  # fmt: skip
+    assert run.returncode == 0 and run.stderr == "", (run.returncode, run.stdout, run.stderr)
+    return json.loads(run.stdout)
+
+
+def test_the_inspector_has_nothing_to_complain_of(acting):
+    acting.add({"id": "e-1"})
+    assert {tool["name"] for tool in inspect(acting, "--method", "tools/list")["tools"]} == set(
+        CALLS
+    )
+    arguments = ["--tool-arg", "a=40", "--tool-arg", "b=2"]
+    result = inspect(acting, "--method", "tools/call", "--tool-name", "calc_add", *arguments)
+    assert result["content"][0]["text"] == "42"
+    assert len(inspect(acting, "--method", "resources/list")["resources"]) == 1
+    assert inspect(acting, "--method", "resources/templates/list")["resourceTemplates"]
+    read = inspect(acting, "--method", "resources/read", "--uri", "tenon://entity/e-1")
+    assert json.loads(read["contents"][0]["text"])["id"] == "e-1"
+
+
+# ---- the protocol --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "body,code",
+    [
+        ("", -32700),
+        ("{", -32700),
+        ('{"jsonrpc": "2.0", "method": "\xff"}', -32700),
+        ("[" * 100 + "]" * 100, -32700),
+        ("[]", -32600),
+        ("7", -32600),
+        ('{"id": 1, "method": "ping"}', -32600),
+        ('{"jsonrpc": "1.0", "id": 1, "method": "ping"}', -32600),
+        ('{"jsonrpc": "2.0", "id": 1}', -32600),
+        ('{"jsonrpc": "2.0", "id": 1, "method": 7}', -32600),
+        ('{"jsonrpc": "2.0", "id": null, "method": "ping"}', -32600),
+        ('{"jsonrpc": "2.0", "id": 1.5, "method": "ping"}', -32600),
+        ('{"jsonrpc": "2.0", "id": {}, "method": "ping"}', -32600),
+        ('{"jsonrpc": "2.0", "id": "%s", "method": "ping"}' % ("x" * 300), -32600),
+        ('{"jsonrpc": "2.0", "id": 1, "method": "%s"}' % ("x" * 300), -32600),
+        ('{"jsonrpc": "2.0", "id": 1, "method": "ping", "params": []}', -32600),
+        ('[{"jsonrpc": "2.0", "id": 1, "method": "ping"}]', -32600),
+    ],
+)
+def test_what_is_no_message_is_refused_by_its_code(acting, body, code):
+    answer = Bare(acting).post(body.encode("latin-1"))
+    assert answer.status == 400 and answer.json["error"]["code"] == code, answer
+    assert answer.json["error"]["message"] and answer.json.get("id", 1) is not None
+
+
+def test_what_is_no_method_or_argument_is_refused_by_its_code(acting):
+    bare = Bare(acting)
+    for method, params, code in [
+        ("tools/lost", {}, -32601),
+        ("server/discover", {}, -32601),  # of the other era
+        ("prompts/list", {}, -32601),
+        ("tools/call", {}, -32602),
+        ("tools/call", {"name": 7}, -32602),
+        ("tools/call", {"name": "calc_add", "arguments": []}, -32602),
+        ("tools/call", {"name": "calc_subtract"}, -32602),
+        ("tools/list", {"cursor": "-1"}, -32602),
+        ("initialize", {}, -32602),
+        ("resources/read", {}, -32602),
+    ]:
+        answer = bare.ask(method, **params)
+        assert answer.status == 200 and answer.json["error"]["code"] == code, (method, answer)
+    note = bare.post({"jsonrpc": "2.0", "method": "notifications/initialized"})
+    assert note.status == 202 and note.body == b""
+    assert bare.post({"jsonrpc": "2.0", "id": 5, "result": {}}).status == 202
+
+
+def test_older_clients_get_their_version(acting):
+    for version in ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"):
+        assert Bare(acting, version).about["protocolVersion"] == version
+    assert Bare(acting, "1999-12-31").about["protocolVersion"] == "2025-11-25"
+    batch = [
+        {"jsonrpc": "2.0", "id": 1, "method": "ping"},
+        {"jsonrpc": "2.0", "method": "notifications/initialized"},
+        {"jsonrpc": "2.0", "id": 2, "method": "tools/call",
+         "params": {"name": "calc_add", "arguments": {"a": 1, "b": 2}}},
+        {"jsonrpc": "2.0", "id": 3, "method": "lost"},
+        5,
+    ]  # fmt: skip
+    answers = Bare(acting, "2025-03-26").post(batch).json
+    assert len(answers) == 4
+    by_id = {one.get("id"): one for one in answers}
+    assert by_id[1]["result"] == {} and by_id[3]["error"]["code"] == -32601
+    assert by_id[2]["result"]["content"][0]["text"] == "3"
+    assert by_id[None]["error"]["code"] == -32600
+
+
+def test_sessions_begin_end_and_are_asked_for(acting):
+    bare = Bare(acting)
+    other = Bare(acting)
+    assert bare.headers["Mcp-Session-Id"] != other.headers["Mcp-Session-Id"]
+    assert bare.ask("ping").json["result"] == {}
+    gone = acting.call("DELETE", "/mcp", headers=bare.headers)
+    assert gone.status == 204
+    assert bare.ask("ping").status == 404  # and so clients initialize anew
+    assert acting.call("DELETE", "/mcp", headers=bare.headers).status == 404
+    assert other.ask("ping").status == 200
+    none = Bare(acting, None).ask("ping")
+    assert none.status == 400 and "initialize" in none.json["error"]["message"]
+    assert acting.call("GET", "/mcp").status == 405
+    listening = {"Accept": "text/event-stream"}
+    assert acting.call("GET", "/mcp", headers=listening).status == 400
+    assert acting.call("DELETE", "/mcp").status == 405
+
+
+def test_the_newest_revision_is_held_to_its_word(acting):
+    assert modern(acting, "tools/list").json["result"]["resultType"] == "complete"
+    found = modern(acting, "server/discover").json["result"]
+    assert found["supportedVersions"][0] == MODERN and "2025-11-25" in found["supportedVersions"]
+    for answer, status, code in [
+        (modern(acting, "tools/list", headers={"Mcp-Method": None}), 400, -32020),
+        (modern(acting, "tools/list", headers={"Mcp-Method": "ping"}), 400, -32020),
+        (modern(acting, "tools/list", headers={"MCP-Protocol-Version": None}), 400, -32020),
+        (modern(acting, "tools/call", name="calc_add", headers={"Mcp-Name": "x"}), 400, -32020),
+        (modern(acting, "tools/list", meta={}), 400, -32602),
+        (modern(acting, "ping"), 404, -32601),
+        (modern(acting, "initialize"), 404, -32601),
+    ]:
+        assert (answer.status, answer.json["error"]["code"]) == (status, code), answer
+    later = {
+        "io.modelcontextprotocol/protocolVersion": "2099-01-01",
+        "io.modelcontextprotocol/clientCapabilities": {},
+    }
+    answer = modern(
+        acting, "tools/list", meta=later, headers={"MCP-Protocol-Version": "2099-01-01"}
+    )
+    assert answer.status == 400 and answer.json["error"]["code"] == -32022
+    assert answer.json["error"]["data"]["supported"] == found["supportedVersions"]
+    arguments = {"a": 1, "b": 1}
+    name = "=?base64?Y2FsY19hZGQ=?="  # calc_add
+    called = modern(
+        acting, "tools/call", name="calc_add", arguments=arguments, headers={"Mcp-Name": name}
+    )
+    assert called.json["result"]["structuredContent"] == 2
+
+
+def test_foreign_pages_and_foreign_types_are_refused(acting):
+    bare = Bare(acting)
+    assert bare.post("{}", content_type="text/plain").status == 415
+    bare.headers["Accept"] = "text/html"
+    assert bare.ask("ping").status == 406
+    for headers in ("-H Origin:http://evil.example", "-H Host:evil.example"):
+        run = subprocess.run(
+            ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", *headers.split(),
+             "-H", "Content-Type: application/json", "-d", "{}",
+             "http://127.0.0.1:%d/mcp" % acting.port],
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert run.stdout == "403"
