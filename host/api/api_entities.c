@@ -24,6 +24,8 @@ const char *api_outcome_name(enum store_put_outcome outcome)
         return "deleted";
     case PUT_CONFLICT:
         return "conflict";
+    case PUT_BY_TURNS:
+        return "by_turns";
     default:
         return "not_found";
     }

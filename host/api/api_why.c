@@ -39,6 +39,7 @@ static void take_entity(struct why *why, const struct store_row *row)
     why->is_deleted = row->is_deleted;
     why->version = row->version;
     why->seq = row->seq;
+    why->origin = row->origin;
     buf_add_str(&why->entity_type, row->type);
     json_put_member(&why->entity_json, "id", row->id);
     json_put_member(&why->entity_json, "type", row->type);

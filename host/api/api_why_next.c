@@ -142,9 +142,13 @@ static void put_explanation(struct buf *out, const struct why *why,
 
     engine_explain(why->call->engine, integration->name, buf_str(&why->entity_type), why->seq,
                    cursor, &words, &will_look);
+    bool is_own = is_passed && !will_look && why->origin != 0 && why->origin == integration->number;
     bool is_missed =
         is_passed && verdict->is_wanted && !will_look && !takes_by_hand_alone(integration);
-    if (is_missed) {
+    if (is_own) {
+        buf_clear(&words);
+        buf_puts(&words, "its own plugin stored this version, so it is not sent back");
+    } else if (is_missed) {
         buf_clear(&words);
         put_passed_over(&words, why, integration);
     } else if (is_refused) {
@@ -159,7 +163,7 @@ static void put_explanation(struct buf *out, const struct why *why,
     api_put_bool(out, "will_look", will_look);
     json_put_member(out, "next",
                     will_look ? STR("the lane has yet to look at this version")
-                    : is_missed || takes_by_hand_alone(integration)
+                    : is_missed || is_own || takes_by_hand_alone(integration)
                         ? STR("nothing until it is asked for by hand or the entity changes")
                         : STR("nothing until the entity or the configuration changes"));
     if (!will_look && integration->is_enabled && verdict->is_wanted)

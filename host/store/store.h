@@ -76,6 +76,9 @@ struct store_entity {
     uint64_t if_version; /* 0: any; else PUT_CONFLICT in the result when it is another,
                             PUT_NOT_FOUND when there is none */
     struct str trace;    /* of the request that brought it (base/trace.h); mostly none */
+    uint32_t origin;     /* the integration whose plugin stores it, by number; 0: somebody outside.
+                            No walk gives an integration a version of its own, unless set back by
+                            hand; where an older version waits, it goes in its place all the same */
 };
 
 enum store_put_outcome {
@@ -84,7 +87,8 @@ enum store_put_outcome {
     PUT_UNCHANGED,
     PUT_DELETED,
     PUT_CONFLICT,
-    PUT_NOT_FOUND
+    PUT_NOT_FOUND,
+    PUT_BY_TURNS
 };
 
 struct store_put_result {
@@ -106,7 +110,10 @@ struct store_delivery {
  * error names its index. PUT_CONFLICT and PUT_NOT_FOUND are answers, not failures: the others of
  * the put are stored. Byte-identical data of the same type is PUT_UNCHANGED: no version, no signal.
  * A deleted entity that is put again is PUT_CREATED and its versions go on, so that no idempotency
- * key is used for two contents. */
+ * key is used for two contents. Integrations that answer each other's versions of one entity with
+ * versions of their own, STORE_TURNS_MAX times within STORE_TURN_MS of each other and with nothing
+ * from outside between, get PUT_BY_TURNS for the next one, an answer as PUT_CONFLICT is. */
+enum { STORE_TURNS_MAX = 16, STORE_TURN_MS = 60000 };
 struct store_put {
     struct store_op op;
     const struct store_entity *entities;
@@ -413,6 +420,7 @@ struct store_row {
     uint32_t attempts;
     bool is_trimmed; /* submission: of age; earlier attempts and reasons were removed */
     int64_t due_ms;
+    uint32_t origin; /* entity: see struct store_entity */
     struct str reason, request, answer, external_id, key;
     struct str trace; /* entity's; submission's when the entity still is at its version; attempt's,
                          as sent */

@@ -113,6 +113,7 @@ uint64_t store_memory_add_signal(struct store_memory *memory, enum store_signal_
 /* The copies that one entity of a put needs, made before anything changes. */
 struct copies {
     struct store_memory_text id, type, data, trace;
+    uint32_t origin;
 };
 
 static bool copies_make(const struct store_put *put, struct copies *copies)
@@ -123,6 +124,7 @@ static bool copies_make(const struct store_put *put, struct copies *copies)
         is_made &= store_memory_copy(entity->is_delete ? STR_NONE : entity->type, &copies[i].type);
         is_made &= store_memory_copy(entity->is_delete ? STR_NONE : entity->data, &copies[i].data);
         is_made &= store_memory_copy(entity->trace, &copies[i].trace);
+        copies[i].origin = entity->origin;
         if (!is_made)
             return false;
     }
@@ -144,6 +146,7 @@ static void create(struct store_memory *memory, struct copies *copies, int64_t n
 
     *row = (struct store_memory_entity){
         .version = memory->floor + 1, .created_ms = now_ms, .updated_ms = now_ms};
+    (void)store_rules_origin(copies->origin, row->origin, 0, &row->origin); /* the first turn */
     store_memory_text_move(&row->id, &copies->id);
     store_memory_text_move(&row->type, &copies->type);
     store_memory_text_move(&row->data, &copies->data);
@@ -159,6 +162,8 @@ static void put_one(struct store_memory *memory, const struct store_entity *enti
 {
     struct store_memory_entity *row = store_memory_find(memory, entity->id);
     bool may_create = !entity->is_delete && entity->if_version == 0;
+
+    struct store_origin origin;
 
     bool is_known = row != NULL && !row->is_forgotten;
     *result = (struct store_put_result){PUT_NOT_FOUND, is_known ? row->version : 0};
@@ -179,6 +184,11 @@ static void put_one(struct store_memory *memory, const struct store_entity *enti
     enum store_signal_kind kind = entity->is_delete ? SIGNAL_DELETED
                                   : row->is_deleted ? SIGNAL_CREATED
                                                     : SIGNAL_UPDATED;
+    if (!store_rules_origin(entity->origin, row->origin, now_ms - row->updated_ms, &origin)) {
+        result->outcome = PUT_BY_TURNS;
+        return;
+    }
+    row->origin = origin;
     row->is_deleted = entity->is_delete;
     if (kind == SIGNAL_CREATED)
         row->created_ms = now_ms;

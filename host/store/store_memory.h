@@ -22,6 +22,7 @@ struct store_memory_entity {
     bool is_deleted;
     bool is_forgotten; /* by retention, and a tombstone with it; its place is for who comes again */
     uint64_t last_submission; /* of any integration; 0: none */
+    struct store_origin origin;
 };
 
 /* Signal n has seq n + 1: every number of the sequence belongs to one signal, so this is the walk's

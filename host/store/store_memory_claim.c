@@ -269,6 +269,9 @@ static bool is_wanted(const struct store_claim *claim, struct str type)
 
 static int walk_one(struct run *run, enum store_walk walk, bool is_by_hand, uint64_t entity)
 {
+    if (run->memory->entities.rows[entity].origin.integration == run->claim->integration &&
+        !is_by_hand)
+        return 0; /* its own; see struct store_entity */
     struct submission_look look = look_at(run, entity, 0);
     enum store_pick pick = store_rules_pick(walk, is_by_hand, &look);
 

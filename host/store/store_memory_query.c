@@ -47,6 +47,7 @@ static bool give_entity(struct answer *answer, const struct store_memory_entity 
         .created_ms = entity->created_ms,
         .updated_ms = entity->updated_ms,
         .is_deleted = entity->is_deleted,
+        .origin = entity->origin.integration,
     };
 
     if (integration >= 1 && integration <= memory->integrations.count) {

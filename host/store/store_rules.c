@@ -120,6 +120,20 @@ void store_look_add(struct submission_look *look, uint64_t present_version, uint
     }
 }
 
+bool store_rules_origin(uint32_t integration, struct store_origin before, int64_t age_ms,
+                        struct store_origin *out)
+{
+    bool is_answer =
+        before.integration != 0 && before.integration != integration && age_ms < STORE_TURN_MS;
+
+    *out = (struct store_origin){.integration = integration};
+    if (integration != 0)
+        out->turns = is_answer                           ? before.turns + 1
+                     : before.integration == integration ? before.turns
+                                                         : 1;
+    return out->turns <= STORE_TURNS_MAX;
+}
+
 enum store_pick store_rules_pick(enum store_walk walk, bool is_by_hand,
                                  const struct submission_look *look)
 {

@@ -81,6 +81,24 @@ struct submission_look {
 void store_look_add(struct submission_look *look, uint64_t present_version, uint64_t submission,
                     uint64_t version, enum submission_state state);
 
+/* Who stored a version: an integration's number, and how many turns integrations have taken at the
+ * entity. 0: somebody outside. */
+struct store_origin {
+    uint32_t integration, turns;
+};
+static inline int64_t store_origin_pack(struct store_origin origin)
+{
+    return (int64_t)((uint64_t)origin.turns << 32 | origin.integration);
+}
+static inline struct store_origin store_origin_unpack(int64_t packed)
+{
+    return (struct store_origin){(uint32_t)packed, (uint32_t)((uint64_t)packed >> 32)};
+}
+/* The origin of a version that is stored over one of `before`, which is `age_ms` old. False: too
+ * many turns. */
+bool store_rules_origin(uint32_t integration, struct store_origin before, int64_t age_ms,
+                        struct store_origin *out);
+
 enum store_pick { PICK_SKIP, PICK_TAKE, PICK_BLOCKED };
 /* Is the entity for this walk? `is_by_hand`: the cursor was set back by a person, who means what
  * ended badly as well. PICK_BLOCKED: yes, but another version is in flight, so this one waits for

@@ -316,7 +316,8 @@ int store_sqlite_list(struct store_sqlite_db *reader, struct store_query *query,
 /* ---- store_sqlite_search.c: QUERY_ENTITIES ---- */
 /* Of entities e and types t. */
 #define STORE_SQLITE_ENTITY                                                                        \
-    "e.id, t.name, e.data, e.version, e.seq, e.deleted, e.created_ms, e.updated_ms, e.trace"
+    "e.id, t.name, e.data, e.version, e.seq, e.deleted, e.created_ms, e.updated_ms, e.trace,"      \
+    " e.origin"
 void store_sqlite_read_entity(sqlite3_stmt *columns, struct store_row *row);
 int store_sqlite_search(struct store_sqlite_db *reader, struct store_query *query, struct err *err);
 
@@ -328,7 +329,8 @@ int store_sqlite_relationships(struct store_sqlite_db *reader, struct store_quer
 struct store_sqlite_met {
     uint64_t number;
     uint64_t version;
-    int64_t created_ms;
+    int64_t created_ms, updated_ms;
+    struct store_origin origin;
     bool is_deleted;
     bool is_same; /* as what is put: type and bytes */
 };

@@ -253,7 +253,8 @@ static sqlite3_stmt *walk_statement(struct run *run)
     const struct store_claim *claim = run->claim;
 
 #define WALK_SQL(filter)                                                                           \
-    "SELECT seq, num, version, type, created_ms, updated_ms, id, data, trace FROM entities"        \
+    "SELECT seq, num, version, type, created_ms, updated_ms, id, data, trace, origin FROM"         \
+    " entities"                                                                                    \
     " INDEXED BY entities_walk"                                                                    \
     " WHERE deleted = 0 AND seq > ?1 AND seq <= ?2" filter " ORDER BY seq"
     if (claim->type_count == 0)
@@ -282,6 +283,9 @@ static int walk_one(struct run *run, enum store_walk walk, bool is_by_hand, sqli
         .trace = store_sqlite_column(row, 8),
     };
     struct submission_look look;
+    uint32_t origin = store_origin_unpack(sqlite3_column_int64(row, 9)).integration;
+    if (origin == run->integration->number && !is_by_hand)
+        return 0; /* its own; see struct store_entity */
     int status = store_sqlite_look(run->writer, run->integration->number, entity.number,
                                    entity.version, 0, &look, err);
     if (status < 0)

@@ -23,6 +23,14 @@ int store_sqlite_add_signal(struct store_sqlite_writer *writer, enum store_signa
     return store_sqlite_run(writer, add, "cannot add a signal", err);
 }
 
+static void bind_origin(sqlite3_stmt *statement, int index, struct store_origin origin)
+{
+    if (origin.integration == 0)
+        (void)sqlite3_bind_null(statement, index);
+    else
+        (void)sqlite3_bind_int64(statement, index, store_origin_pack(origin));
+}
+
 /* The id is not there yet. */
 static int insert_entity(struct store_sqlite_writer *writer, const struct store_entity *entity,
                          uint32_t type, int64_t now_ms, struct err *err)
@@ -30,8 +38,8 @@ static int insert_entity(struct store_sqlite_writer *writer, const struct store_
     sqlite3_stmt *add =
         store_sqlite_use(&writer->handle, S_ENTITY_ADD,
                          "INSERT INTO entities (num, type, version, seq, deleted, created_ms,"
-                         " updated_ms, id, data, id_hash, trace)"
-                         " VALUES (?1, ?2, ?9, ?3, 0, ?4, ?4, ?5, ?6, ?7, ?8)");
+                         " updated_ms, id, data, id_hash, trace, origin)"
+                         " VALUES (?1, ?2, ?9, ?3, 0, ?4, ?4, ?5, ?6, ?7, ?8, ?10)");
 
     (void)sqlite3_bind_int64(add, 1, (int64_t)writer->life.entity + 1);
     (void)sqlite3_bind_int64(add, 2, type);
@@ -43,6 +51,7 @@ static int insert_entity(struct store_sqlite_writer *writer, const struct store_
     (void)sqlite3_bind_int64(add, 7, store_rules_hash(writer->handle.uuid, entity->id));
     store_sqlite_bind_text(add, 8, entity->trace);
     (void)sqlite3_bind_int64(add, 9, (int64_t)writer->life.floor + 1);
+    bind_origin(add, 10, (struct store_origin){entity->origin, entity->origin != 0});
     int status = store_sqlite_run(writer, add, "cannot add an entity", err);
     if (status < 0)
         return status;
@@ -56,10 +65,10 @@ static int insert_entity(struct store_sqlite_writer *writer, const struct store_
 int store_sqlite_find_entity(struct store_sqlite_writer *writer, const struct store_entity *entity,
                              uint32_t type, struct store_sqlite_met *out, struct err *err)
 {
-    sqlite3_stmt *find =
-        store_sqlite_use(&writer->handle, S_ENTITY_FIND,
-                         "SELECT num, version, created_ms, deleted, type, data FROM entities"
-                         " WHERE id_hash = ?2 AND id = ?1");
+    sqlite3_stmt *find = store_sqlite_use(
+        &writer->handle, S_ENTITY_FIND,
+        "SELECT num, version, created_ms, deleted, type, data, updated_ms, origin FROM entities"
+        " WHERE id_hash = ?2 AND id = ?1");
 
     store_sqlite_bind_text(find, 1, entity->id);
     (void)sqlite3_bind_int64(find, 2, store_rules_hash(writer->handle.uuid, entity->id));
@@ -70,6 +79,8 @@ int store_sqlite_find_entity(struct store_sqlite_writer *writer, const struct st
         out->version = (uint64_t)sqlite3_column_int64(find, 1);
         out->created_ms = sqlite3_column_int64(find, 2);
         out->is_deleted = sqlite3_column_int(find, 3) != 0;
+        out->updated_ms = sqlite3_column_int64(find, 6);
+        out->origin = store_origin_unpack(sqlite3_column_int64(find, 7));
         out->is_same = (uint32_t)sqlite3_column_int64(find, 4) == type &&
                        str_equals(store_sqlite_column(find, 5), entity->data);
     } else if (code != SQLITE_DONE) {
@@ -91,8 +102,14 @@ static int update_entity(struct store_sqlite_writer *writer, const struct store_
     sqlite3_stmt *update = store_sqlite_use(
         &writer->handle, S_ENTITY_UPDATE,
         "UPDATE entities SET type = ifnull(?2, type), version = ?3, seq = ?4,"
-        " deleted = ?5, created_ms = ?6, updated_ms = ?7, data = ?8, trace = ?9 WHERE num = ?1");
+        " deleted = ?5, created_ms = ?6, updated_ms = ?7, data = ?8, trace = ?9, origin = ?10"
+        " WHERE num = ?1");
+    struct store_origin origin;
 
+    if (!store_rules_origin(entity->origin, found->origin, now_ms - found->updated_ms, &origin)) {
+        result->outcome = PUT_BY_TURNS;
+        return 0;
+    }
     writer->life.seq++;
     (void)sqlite3_bind_int64(update, 1, (int64_t)found->number);
     if (entity->is_delete)
@@ -107,6 +124,7 @@ static int update_entity(struct store_sqlite_writer *writer, const struct store_
     (void)sqlite3_bind_text64(update, 8, data.ptr != NULL ? data.ptr : "", data.len, SQLITE_STATIC,
                               SQLITE_UTF8);
     store_sqlite_bind_text(update, 9, entity->trace);
+    bind_origin(update, 10, origin);
     int status = store_sqlite_run(writer, update, "cannot update an entity", err);
     if (status < 0)
         return status;

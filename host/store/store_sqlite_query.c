@@ -60,8 +60,8 @@ static void read_entity(struct store_sqlite_db *reader, sqlite3_stmt *columns,
 static void read_entity_for(struct store_sqlite_db *reader, sqlite3_stmt *columns,
                             struct store_row *row)
 {
-    struct str integration = store_sqlite_column(columns, 9);
-    uint32_t salt = (uint32_t)sqlite3_column_int64(columns, 10);
+    struct str integration = store_sqlite_column(columns, 10);
+    uint32_t salt = (uint32_t)sqlite3_column_int64(columns, 11);
 
     read_entity(reader, columns, row);
     if (integration.len == 0)

@@ -104,6 +104,7 @@ static const char *const steps[] = {
     "CREATE INDEX relationships_to ON relationships (to_entity);",
     "CREATE TABLE deliveries (key TEXT PRIMARY KEY, until_ms INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE INDEX deliveries_until ON deliveries (until_ms);",
+    "ALTER TABLE entities ADD COLUMN origin INTEGER;", /* see store_origin_pack; NULL: 0 */
 };
 
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };

@@ -18,6 +18,7 @@ void store_sqlite_read_entity(sqlite3_stmt *columns, struct store_row *row)
     row->created_ms = sqlite3_column_int64(columns, 6);
     row->updated_ms = sqlite3_column_int64(columns, 7);
     row->trace = store_sqlite_column(columns, 8);
+    row->origin = store_origin_unpack(sqlite3_column_int64(columns, 9)).integration;
 }
 
 /* The last number of the window behind query->after; it is full when there may be more behind. */

@@ -116,7 +116,7 @@ void bench_put(struct bench *bench, uint64_t first, size_t count, size_t data_by
     for (size_t i = 0; i < count; i++) {
         int len = bench_id(ids[i], id_kind, first + i);
         entities[i] = (struct store_entity){
-            {ids[i], (size_t)len}, STR("event"), {data, data_bytes}, false, 0, STR_NONE};
+            {ids[i], (size_t)len}, STR("event"), {data, data_bytes}, false, 0, STR_NONE, 0};
     }
     struct store_put put = {
         .op.done = bench_stop, .entities = entities, .count = count, .results = results};

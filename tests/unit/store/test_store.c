@@ -58,9 +58,9 @@ static void test_put_heeds_if_version(void **state)
     struct fixture *f = *state;
     struct store_put_result results[3];
     const struct store_entity entities[] = {
-        {STR("a"), STR("event"), STR("{\"n\":2}"), false, 1, STR_NONE},
-        {STR("a"), STR("event"), STR("{\"n\":3}"), false, 1, STR_NONE},
-        {STR("b"), STR("event"), STR("{}"), false, 1, STR_NONE},
+        {STR("a"), STR("event"), STR("{\"n\":2}"), false, 1, STR_NONE, 0},
+        {STR("a"), STR("event"), STR("{\"n\":3}"), false, 1, STR_NONE, 0},
+        {STR("b"), STR("event"), STR("{}"), false, 1, STR_NONE, 0},
     };
 
     put(f, "a", "{\"n\":1}");
@@ -77,8 +77,8 @@ static void test_put_is_all_or_none(void **state)
     static char long_id[1025];
     struct store_put_result results[2];
     struct store_entity entities[] = {
-        {STR("good"), STR("event"), STR("{}"), false, 0, STR_NONE},
-        {{long_id, sizeof(long_id)}, STR("event"), STR("{}"), false, 0, STR_NONE},
+        {STR("good"), STR("event"), STR("{}"), false, 0, STR_NONE, 0},
+        {{long_id, sizeof(long_id)}, STR("event"), STR("{}"), false, 0, STR_NONE, 0},
     };
 
     memset(long_id, 'x', sizeof(long_id));
@@ -128,7 +128,7 @@ static void test_writes_keep_order_and_fail_alone(void **state)
         snprintf(ids[i], sizeof(ids[i]), "e%zu", i);
         /* Every eighth is refused on its own account, and spoils it for nobody else. */
         entities[i] = (struct store_entity){
-            str_of(ids[i]), i % 8 == 7 ? STR_NONE : STR("event"), STR("{}"), false, 0, STR_NONE};
+            str_of(ids[i]), i % 8 == 7 ? STR_NONE : STR("event"), STR("{}"), false, 0, STR_NONE, 0};
         puts[i] = (struct counted_put){
             .put = {.op.done = note_put,
                     .entities = &entities[i],

@@ -96,9 +96,9 @@ static void test_claim_keeps_to_types_and_bytes(void **state)
     static const char *const types[] = {"talk", "unheard-of"};
     struct store_put_result results[3];
     const struct store_entity entities[] = {
-        {STR("t1"), STR("talk"), STR("{\"a\":1}"), false, 0, STR_NONE},
-        {STR("e1"), STR("event"), STR("{}"), false, 0, STR_NONE},
-        {STR("t2"), STR("talk"), STR("{}"), false, 0, STR_NONE},
+        {STR("t1"), STR("talk"), STR("{\"a\":1}"), false, 0, STR_NONE, 0},
+        {STR("e1"), STR("event"), STR("{}"), false, 0, STR_NONE, 0},
+        {STR("t2"), STR("talk"), STR("{}"), false, 0, STR_NONE, 0},
     };
     struct store_claim claim = {.op.done = fixture_stop,
                                 .integration = f->integration,
@@ -142,8 +142,8 @@ static void test_walk_is_bounded_and_goes_on(void **state)
     for (int at = 0; at < MANY; at += GROUP) {
         for (int i = 0; i < GROUP; i++) {
             snprintf(ids[i], sizeof(ids[i]), "n%d", at + i);
-            entities[i] =
-                (struct store_entity){str_of(ids[i]), STR("noise"), STR("{}"), false, 0, STR_NONE};
+            entities[i] = (struct store_entity){
+                str_of(ids[i]), STR("noise"), STR("{}"), false, 0, STR_NONE, 0};
         }
         assert_int_equal(put_many(f, entities, GROUP, results), 0);
     }

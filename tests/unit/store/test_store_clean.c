@@ -408,7 +408,7 @@ static void put_numbered(struct fixture *f, int count)
     for (int i = 0; i < count; i++) {
         snprintf(ids[i], sizeof(ids[i]), "n-%d", i);
         entities[i] =
-            (struct store_entity){str_of(ids[i]), STR("event"), STR("{}"), false, 0, STR_NONE};
+            (struct store_entity){str_of(ids[i]), STR("event"), STR("{}"), false, 0, STR_NONE, 0};
     }
     assert_int_equal(put_many(f, entities, (size_t)count, results), 0);
 }

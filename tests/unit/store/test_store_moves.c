@@ -73,7 +73,7 @@ static void test_failed_ones_are_asked_for_in_pieces(void **state)
     for (int i = 0; i < MANY; i++) {
         snprintf(ids[i], sizeof(ids[i]), "n%d", i);
         entities[i] =
-            (struct store_entity){str_of(ids[i]), STR("event"), STR("{}"), false, 0, STR_NONE};
+            (struct store_entity){str_of(ids[i]), STR("event"), STR("{}"), false, 0, STR_NONE, 0};
     }
     assert_int_equal(put_many(f, entities, MANY, results), 0);
     take(f, WALK_CHANGED, MANY, &claim);
@@ -297,8 +297,8 @@ static void test_list_is_bounded_and_goes_on(void **state)
     for (int at = 0; at < MANY; at += GROUP) {
         for (int i = 0; i < GROUP; i++) {
             snprintf(ids[i], sizeof(ids[i]), "n%d", at + i);
-            entities[i] =
-                (struct store_entity){str_of(ids[i]), STR("event"), STR("{}"), false, 0, STR_NONE};
+            entities[i] = (struct store_entity){
+                str_of(ids[i]), STR("event"), STR("{}"), false, 0, STR_NONE, 0};
         }
         assert_int_equal(put_many(f, entities, GROUP, results), 0);
         take(f, WALK_CHANGED, GROUP, &claim);

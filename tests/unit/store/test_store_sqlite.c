@@ -144,7 +144,7 @@ static void test_what_piles_up_is_one_commit(void **state)
     for (size_t i = 0; i < 64; i++) {
         snprintf(ids[i], sizeof(ids[i]), "e%zu", i);
         entities[i] =
-            (struct store_entity){str_of(ids[i]), STR("event"), STR("{}"), false, 0, STR_NONE};
+            (struct store_entity){str_of(ids[i]), STR("event"), STR("{}"), false, 0, STR_NONE, 0};
         puts[i] = (struct store_put){
             .op.done = note_one, .entities = &entities[i], .count = 1, .results = &results[i]};
         store_put(f->store, &puts[i]);
@@ -270,7 +270,7 @@ static void test_memory_is_bounded_by_the_cache(void **state)
             snprintf(ids[i], sizeof(ids[i]), "%08x-%d", (unsigned)(group * GROUP + i) * 2654435761u,
                      i);
             entities[i] = (struct store_entity){
-                str_of(ids[i]), STR("event"), {data, DATA}, false, 0, STR_NONE};
+                str_of(ids[i]), STR("event"), {data, DATA}, false, 0, STR_NONE, 0};
         }
         assert_int_equal(put_many(f, entities, GROUP, results), 0);
     }
@@ -300,7 +300,7 @@ static int child_put(struct fixture *f, int group)
     for (int i = 0; i < CHILD_GROUP; i++) {
         snprintf(ids[i], sizeof(ids[i]), "g%d-%d", group, i);
         entities[i] = (struct store_entity){
-            str_of(ids[i]), STR("event"), {data, sizeof(data)}, false, 0, STR_NONE};
+            str_of(ids[i]), STR("event"), {data, sizeof(data)}, false, 0, STR_NONE, 0};
     }
     return put_many(f, entities, CHILD_GROUP, results);
 }
@@ -446,8 +446,8 @@ static void deliver_many(struct fixture *f)
     for (int group = 0; group < 4; group++) {
         for (int i = 0; i < 1000; i++) {
             snprintf(ids[i], sizeof(ids[i]), "n-%d-%d", group, i);
-            entities[i] =
-                (struct store_entity){str_of(ids[i]), STR("event"), STR("{}"), false, 0, STR_NONE};
+            entities[i] = (struct store_entity){
+                str_of(ids[i]), STR("event"), STR("{}"), false, 0, STR_NONE, 0};
         }
         assert_int_equal(put_many(f, entities, 1000, results), 0);
         take(f, WALK_CHANGED, 1000, &claim);
