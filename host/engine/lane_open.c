@@ -376,6 +376,7 @@ static int open_jq(struct lane *lane, struct err *err)
     buf_putc(&settings, '{');
     json_put_member(&settings, "where", str_of(config_text(lane->file, "select", "where")));
     json_put_member(&settings, "transform", str_of(config_text(lane->file, "transform", "jq")));
+    json_put_raw(&settings, "actions", STR("true")); /* who writes the ini may call what it names */
     buf_putc(&settings, '}');
     (void)snprintf(name, sizeof name, "%s#jq", lane->name); /* names are at most 64 bytes */
     open = (struct plugin_instance_settings){

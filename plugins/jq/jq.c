@@ -6,21 +6,32 @@
  * environment, no files, no further input. What cannot be taken away by libjq's settings is taken
  * away by a prelude that stands in front of the program and defines the words anew. Being in front,
  * it also makes `import`, `include` and `module` syntax errors, since these must come first. It has
- * no line break, so line numbers stay right. */
+ * no line break, so line numbers stay right.
+ *
+ * libjq lets nobody add functions in C, but it asks two callbacks: `debug` hands a value out, and
+ * `input` takes one in. action($name; $arguments) is one behind the other, bound before the prelude
+ * takes both words away. */
 #include <jq.h>
 #include <jv.h>
 
 #include <limits.h>
 
+#include <tenon/action.h>
 #include <tenon/json.h>
 
 /* clang-format off: rows of a table */
 TENON_SETTINGS(TENON_OPTION("where", "text", "", "", "",
                             "jq program: a record is wanted when its first output is true")
                    TENON_OPTION("transform", "text", "", "", "",
-                                "jq program: its one output is the payload"));
+                                "jq program: its one output is the payload")
+                       TENON_OPTION("actions", "boolean", "", "no", "",
+                                    "programs may call read-only actions of integrations: "
+                                    "action(\"zlib.crc32\"; {data: .title})"));
 /* clang-format on */
 
+#define ACTION "def action($name; $arguments): [$name, $arguments] | debug | input; "
+#define NO_ACTION                                                                                  \
+    "def action($name; $arguments): error(\"action is not available: set actions = yes\"); "
 #define PRELUDE                                                                                    \
     "{} as $ENV | def env: {}; "                                                                   \
     "def input: error(\"input is not available: a record is looked at alone\"); "                  \
@@ -41,6 +52,9 @@ struct program {
     jq_state *jq; /* NULL: the setting is empty */
     char *text;
     struct complaint complaint;
+    const tenon_host *host; /* NULL: actions are not called */
+    jv question;            /* what `debug` handed out for `input`; or invalid */
+    tenon_err failed;       /* of the last action that failed; code 0: none did */
 };
 
 struct jq_plugin {
@@ -81,28 +95,86 @@ static void program_finish(struct program *self)
         jq_teardown(&self->jq);
     free(self->text);
     self->text = NULL;
+    jv_free(self->question);
+    self->question = jv_invalid();
+}
+
+/* ---- actions ---- */
+
+static void take_question(void *user, jv question)
+{
+    struct program *program = user;
+
+    jv_free(program->question);
+    program->question = question;
+}
+
+static int32_t call_action(const struct program *program, const char *name, tenon_str arguments,
+                           tenon_sink *result, tenon_err *err)
+{
+    const tenon_action_service *service = program->host->get_service(program->host, TENON_ACTION_1);
+    tenon_action_call call = {.struct_size = sizeof call,
+                              .flags = TENON_CALL_READ_ONLY,
+                              .name = tenon_text(name),
+                              .arguments = arguments};
+
+    return service == NULL ? tenon_fail(err, TENON_E_UNSUPPORTED, "this host cannot call actions")
+                           : service->call(program->host, &call, result, err);
+}
+
+/* The result, or an error that the program may catch; if it does not, the record's is of its class.
+ */
+static jv give_answer(jq_state *jq, void *user)
+{
+    struct program *program = user;
+    jv name = jv_array_get(jv_copy(program->question), 0);
+    jv arguments = jv_dump_string(jv_array_get(jv_copy(program->question), 1), 0);
+    tenon_buffer result;
+    jv answer;
+
+    (void)jq;
+    tenon_buffer_init(&result);
+    program->failed = (tenon_err){.struct_size = sizeof program->failed};
+    tenon_str text = {jv_string_value(arguments),
+                      (size_t)jv_string_length_bytes(jv_copy(arguments))};
+    int32_t code =
+        jv_get_kind(name) != JV_KIND_STRING
+            ? tenon_fail(&program->failed, TENON_E_VALIDATION,
+                         "action(NAME; ARGUMENTS): the name is no text")
+            : call_action(program, jv_string_value(name), text, &result.sink, &program->failed);
+    program->failed.code = code;
+    answer = code == TENON_OK ? jv_parse_sized(result.text.ptr, (int)result.text.len)
+                              : jv_invalid_with_msg(jv_string(program->failed.message));
+    tenon_buffer_free(&result);
+    jv_free(arguments);
+    jv_free(name);
+    return answer;
 }
 
 static int32_t program_init(struct program *self, const char *option, tenon_str settings,
                             tenon_err *err)
 {
+    int may_call = tenon_setting_is(settings, "actions");
+    const char *before = may_call ? ACTION PRELUDE : NO_ACTION PRELUDE;
     tenon_str value = tenon_json_find(settings, option);
+    size_t before_len = strlen(before);
     char *whole;
 
+    self->question = jv_invalid();
     if (value.len <= 2)
         return TENON_OK;
     if (value.len > PROGRAM_MAX_BYTES)
         return tenon_failf(err, TENON_E_VALIDATION, "%s: a program may have %d bytes", option,
                            PROGRAM_MAX_BYTES);
-    whole = malloc(sizeof PRELUDE + value.len);
+    whole = malloc(before_len + value.len + 1);
     if (whole == NULL)
         return tenon_fail(err, TENON_E_NO_MEMORY, "out of memory");
-    memcpy(whole, PRELUDE, sizeof PRELUDE);
-    if (tenon_json_text(value, whole + sizeof PRELUDE - 1, value.len + 1) < 0) {
+    memcpy(whole, before, before_len);
+    if (tenon_json_text(value, whole + before_len, value.len + 1) < 0) {
         free(whole);
         return tenon_failf(err, TENON_E_VALIDATION, "%s: the program holds a NUL", option);
     }
-    self->text = strdup(whole + sizeof PRELUDE - 1);
+    self->text = strdup(whole + before_len);
     self->jq = jq_init();
     if (self->jq == NULL || self->text == NULL) {
         free(whole);
@@ -110,6 +182,10 @@ static int32_t program_init(struct program *self, const char *option, tenon_str 
         return tenon_fail(err, TENON_E_NO_MEMORY, "out of memory");
     }
     jq_set_error_cb(self->jq, remember, &self->complaint);
+    if (may_call) {
+        jq_set_debug_cb(self->jq, take_question, self);
+        jq_set_input_cb(self->jq, give_answer, self);
+    }
     jq_set_attr(self->jq, jv_string("JQ_LIBRARY_PATH"), jv_array());
     if (!jq_compile(self->jq, whole)) {
         tenon_failf(err, TENON_E_VALIDATION, "%s: jq does not take `%.*s`: %s", option, SHOWN_BYTES,
@@ -122,7 +198,8 @@ static int32_t program_init(struct program *self, const char *option, tenon_str 
     return TENON_OK;
 }
 
-/* An invalid value is the end of the outputs, or an error when it brings a message. */
+/* An invalid value is the end of the outputs, or an error when it brings a message. What an action
+ * failed with keeps its class. */
 static int32_t fail_output(jv output, const char *option, const struct program *program,
                            tenon_err *err)
 {
@@ -132,8 +209,14 @@ static int32_t fail_output(jv output, const char *option, const struct program *
         message = jv_dump_string(message, 0);
     tenon_failf(err, TENON_E_VALIDATION, "%s `%.*s`: %.300s", option, SHOWN_BYTES, program->text,
                 jv_string_value(message));
+    const tenon_err *failed = &program->failed;
+    if (failed->code != TENON_OK && strcmp(failed->message, jv_string_value(message)) == 0) {
+        err->code = failed->code;
+        err->retry_after_ms = failed->retry_after_ms;
+        err->http_status = failed->http_status;
+    }
     jv_free(message);
-    return TENON_E_VALIDATION;
+    return err->code;
 }
 
 /* Starts the program on a record's data. */
@@ -152,6 +235,7 @@ static int32_t start(struct program *program, const tenon_record *record, const 
         }
         return fail_output(input, option, program, err);
     }
+    program->failed.code = TENON_OK;
     jq_start(program->jq, input, 0);
     return TENON_OK;
 }
@@ -273,9 +357,10 @@ static int32_t create(const tenon_host *host, tenon_str integration, tenon_str s
     struct jq_plugin *self = calloc(1, sizeof *self);
     int32_t status;
 
-    (void)host, (void)integration;
+    (void)integration;
     if (self == NULL)
         return tenon_fail(err, TENON_E_NO_MEMORY, "out of memory");
+    self->where.host = self->transform.host = host;
     status = program_init(&self->where, "where", settings, err);
     if (status == TENON_OK)
         status = program_init(&self->transform, "transform", settings, err);

@@ -137,3 +137,40 @@ def test_records_get_the_results_as_fields(tenon, receiver):
     }
     tenon.add({"id": "e2", "name": "no title"})
     wait_for(lambda: "the record has no 'title'" in tenon.cli("why", "e2", "zlib").stdout, "why")
+
+
+def test_a_jq_program_calls_them(tenon, receiver):
+    tenon.host_ini()
+    tenon.ini("zlib", ZLIB)
+    program = '{title, crc: action("zlib.crc32"; {data: .title})}'
+    tenon.webhook(
+        "hooks",
+        receiver.url("/in"),
+        select='where = action("zlib.adler32"; {data: .title}) > 100\n',
+        more="[transform]\njq = %s\n" % program,
+    )
+    tenon.start()
+    for name in ("zlib", "hooks"):
+        wait_for(lambda: tenon.integration(name)["state"] == "active", name)
+    tenon.add({"id": "e1", "title": "hello"}, {"id": "e2", "title": ""}, {"id": "e3", "title": 5})
+    wait_for(lambda: receiver.exchanges, "the delivery")
+    assert json.loads(receiver.exchanges[0]["body"]) == {
+        "title": "hello",
+        "crc": zlib.crc32(b"hello"),
+    }
+    wait_for(lambda: tenon.states("hooks").get("failed") == 1, "the refusals")
+    assert "> 100` gave false" in tenon.cli("why", "e2", "hooks").stdout
+    shown = tenon.cli("why", "e3", "hooks").stdout
+    assert "parameter 'data': expected text, came number 5" in shown, shown
+    # While the other one is away the record waits, as it would for a destination.
+    tenon.cli("integration", "deactivate", "zlib")
+    wait_for(lambda: by_http(tenon, "zlib.crc32", data="").status == 503, "zlib to be closed")
+    tenon.add({"id": "e4", "title": "later"})
+    wait_for(lambda: tenon.states("hooks").get("retrying") == 1, "the wait")
+    tenon.cli("integration", "activate", "zlib")
+    wait_for(lambda: len(receiver.exchanges) == 2, "the second delivery")
+    # What a person types in a query calls nothing.
+    answer = tenon.get(
+        "/api/v1/submissions?state=succeeded&where=action(%22zlib.crc32%22;%20%7Bdata:%22%22%7D)"
+    )
+    assert "action is not available" in answer.body.decode(), answer
