@@ -13,8 +13,8 @@ const char config_hook_rows[] =
                  "How senders sign: by the rules of one of these services; hmac: as the keys below "
                  "say; none: not at all. off: there is no hook.")
     TENON_OPTION("secret", "text", "", "", "secret",
-                 "What the sender signs with. Several with blanks between while it changes from "
-                 "one to the other: ${env:NEW} ${env:OLD}.")
+                 "What the sender signs with. While it changes from one to the other both, of at "
+                 "least 16 bytes, with a blank between: ${env:NEW} ${env:OLD}.")
     TENON_OPTION("tolerance", "duration", "1s..1d", "5m", "",
                  "How far a signed timestamp may be from our clock, either way.")
     TENON_OPTION("deduplicate", "duration", "1m..90d", "7d", "",

@@ -79,11 +79,10 @@ static bool next_word(struct str *rest, struct str *out)
     return true;
 }
 
-static int add_key(const struct hook_scheme *scheme, struct str word, struct buf *keys,
-                   struct err *err)
+static int add_key(struct hook_rules *rules, struct str word, struct buf *keys, struct err *err)
 {
+    const char *prefix = rules->scheme.key_prefix;
     size_t start = keys->len;
-    const char *prefix = scheme->key_prefix;
 
     if (prefix == NULL || !str_starts_with(word, prefix)) {
         buf_add_str(keys, word);
@@ -92,35 +91,50 @@ static int add_key(const struct hook_scheme *scheme, struct str word, struct buf
         if (base64_decode(letters, keys) < 0)
             return err_set(err, -EINVAL, "one begins with %s and is not base64 behind it", prefix);
     }
-    if (!keys->failed && keys->len - start < HOOK_SECRET_BYTES_MIN)
-        return err_set(err, -EINVAL,
-                       "one has %zu bytes; expected at least %d, and no blanks in it, since these "
-                       "stand between several secrets",
-                       keys->len - start, (int)HOOK_SECRET_BYTES_MIN);
+    if (keys->failed)
+        return err_set(err, -ENOMEM, "out of memory");
+    rules->secrets[rules->secret_count++].len = keys->len - start;
+    if (keys->len - start < HOOK_SECRET_BYTES_MIN)
+        return err_set(err, -EINVAL, "one has %zu bytes; expected at least %d", keys->len - start,
+                       (int)HOOK_SECRET_BYTES_MIN);
     return 0;
+}
+
+/* How many secrets these are. */
+static size_t count_words(struct str secrets)
+{
+    struct str word;
+    size_t count = 0;
+
+    while (next_word(&secrets, &word)) {
+        if (word.len < HOOK_WORD_BYTES_MIN)
+            return 1;
+        count++;
+    }
+    return count;
 }
 
 int hook_rules_read_secrets(struct hook_rules *rules, struct str secrets, struct buf *keys,
                             struct err *err)
 {
-    size_t ends[HOOK_SECRETS_MAX];
-    struct str word;
+    size_t count = count_words(secrets);
+    struct str word = str_trim(secrets);
+    size_t start = 0;
+    int status = 0;
 
     rules->secret_count = 0;
-    while (next_word(&secrets, &word)) {
-        if (rules->secret_count == HOOK_SECRETS_MAX)
-            return err_set(err, -EINVAL, "more than %d secrets", (int)HOOK_SECRETS_MAX);
-        if (add_key(&rules->scheme, word, keys, err) < 0)
-            return err->code;
-        ends[rules->secret_count++] = keys->len;
+    if (count > HOOK_SECRETS_MAX)
+        return err_set(err, -EINVAL, "there are %zu secrets; at most %d are taken", count,
+                       (int)HOOK_SECRETS_MAX);
+    if (count == 1)
+        status = add_key(rules, word, keys, err);
+    while (status == 0 && count > 1 && next_word(&secrets, &word))
+        status = add_key(rules, word, keys, err);
+    for (size_t i = 0; i < rules->secret_count && status == 0; i++) {
+        rules->secrets[i].ptr = keys->ptr + start;
+        start += rules->secrets[i].len;
     }
-    if (keys->failed)
-        return err_set(err, -ENOMEM, "out of memory");
-    for (size_t i = 0; i < rules->secret_count; i++) {
-        size_t start = i > 0 ? ends[i - 1] : 0;
-        rules->secrets[i] = (struct str){keys->ptr + start, ends[i] - start};
-    }
-    return 0;
+    return status;
 }
 
 /* ---- the header's pieces ---- */

@@ -41,6 +41,7 @@ const struct hook_scheme *hook_scheme_find(const char *name);
 enum {
     HOOK_SECRETS_MAX = 8,
     HOOK_SECRET_BYTES_MIN = 8,
+    HOOK_WORD_BYTES_MIN = 16, /* of each of several */
     HOOK_SIGNATURES_MAX = 16, /* in one header; those behind are not looked at */
     HOOK_HEADER_BYTES_MAX = 4096,
     HOOK_ID_BYTES_MAX = 255,
@@ -54,9 +55,10 @@ struct hook_rules {
     int64_t tolerance_s;
     struct str url; /* as the service calls us, without a query */
 };
-/* Takes the secrets apart, which stand behind each other with blanks between; `keys` holds the
- * bytes, and must live as long as the rules. The sentence of an error never quotes one. 0, -EINVAL
- * or -ENOMEM. */
+/* Several secrets stand behind each other with blanks between. As people also choose sentences,
+ * only words that are all long enough to be secrets are several; otherwise the whole is one. `keys`
+ * holds the bytes, and must live as long as the rules. The sentence of an error never quotes a
+ * secret. 0, -EINVAL or -ENOMEM. */
 int hook_rules_read_secrets(struct hook_rules *rules, struct str secrets, struct buf *keys,
                             struct err *err);
 

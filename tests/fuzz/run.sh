@@ -29,7 +29,7 @@ rooms=$(ninja -C $build -t targets all | sed -n 's|^\(host/libroom_[a-z]*\.a\):.
 # shellcheck disable=SC2086 # the list is words
 ninja -C $build $rooms >$build/rooms.log 2>&1 || { tail -n 40 $build/rooms.log; exit 1; }
 archives=$(for room in $rooms; do printf '%s/%s ' $build "$room"; done)
-libraries=$(pkg-config --libs libuv libcurl inih sqlite3 jansson libsodium libffi)
+libraries=$(pkg-config --libs libuv libcurl inih sqlite3 jansson libsodium libffi openssl)
 
 build_one() {
     local source=$1 target=$2
