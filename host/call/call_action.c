@@ -171,17 +171,25 @@ static bool fits(const struct call_action *action, const struct wire_action *ord
     return true;
 }
 
-static void send_result(struct call_thread *thread, const struct wire_header *to,
-                        const struct wire_out *result)
+void call_send_written(struct call_thread *thread, const struct wire_header *to,
+                       const struct call_sink *sink, const char *what)
 {
-    size_t begin = wire_out_begin(&thread->out, WIRE_RESULT, to->call, to->instance);
+    const struct wire_out *written = sink->to;
+    char words[CALL_WORDS_MAX];
 
-    wire_put_result(&thread->out, (tenon_str){result->ptr != NULL ? result->ptr : "", result->len});
+    if (sink->is_over) {
+        snprintf(words, sizeof words, "%s is larger than 16 MiB", what);
+        call_send_refusal(thread, to, TENON_E_PERMANENT, words);
+        return;
+    }
+    size_t begin = wire_out_begin(&thread->out, WIRE_RESULT, to->call, to->instance);
+    wire_put_result(&thread->out,
+                    (tenon_str){written->ptr != NULL ? written->ptr : "", written->len});
     if (wire_out_end(&thread->out, begin) == 0)
         (void)call_send(thread->server,
                         &thread->out); /* a broken connection ends the serving loop */
     else
-        call_send_refusal(thread, to, TENON_E_NO_MEMORY, "no memory for the action's result");
+        call_send_refusal(thread, to, TENON_E_NO_MEMORY, "no memory for what the plugin wrote");
     wire_out_clear(&thread->out);
 }
 
@@ -213,10 +221,7 @@ void call_action(struct call_thread *thread, struct call_instance *instance,
     call_mark(thread, WIRE_AT_NONE, UINT32_MAX);
     if (code != TENON_OK)
         call_send_result(thread, header, WIRE_AT_ACTION, code, &err);
-    else if (sink.is_over)
-        call_send_refusal(thread, header, TENON_E_PERMANENT,
-                          "the action's result is larger than 16 MiB");
     else
-        send_result(thread, header, &result);
+        call_send_written(thread, header, &sink, "the action's result");
     wire_out_finish(&result);
 }

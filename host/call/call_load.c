@@ -99,6 +99,8 @@ static int copy_tables(struct call_server *server, char words[CALL_WORDS_MAX])
         return -1;
     if (call_action_prepare_all(server, words) < 0)
         return -1;
+    if (call_webhook_load(server, words) < 0)
+        return -1;
     return call_actions_load(server, words);
 }
 
@@ -176,7 +178,8 @@ static void send_facts(struct call_server *server, const struct wire_header *hea
                (server->client.reconcile ? WIRE_HAS_RECONCILE : 0u) |
                (server->client.judge_reconcile ? WIRE_HAS_JUDGE_RECONCILE : 0u) |
                (server->submitter.submit ? WIRE_HAS_SUBMITTER : 0u) |
-               (server->own_actions.declare ? WIRE_HAS_ACTIONS : 0u),
+               (server->own_actions.declare ? WIRE_HAS_ACTIONS : 0u) |
+               (server->webhook.map ? WIRE_HAS_WEBHOOK : 0u),
         .batch_max = plugin->batch_max,
         .flags = plugin->flags,
         .confinement = tenon_text(confinement),

@@ -140,6 +140,9 @@ void call_run(struct call_thread *thread, struct call_instance *instance,
     case WIRE_ACTION:
         call_action(thread, instance, header, in);
         break;
+    case WIRE_WEBHOOK:
+        call_webhook(thread, instance, header, in);
+        break;
     default:
         break;
     }
@@ -184,6 +187,7 @@ static int dispatch(struct call_server *server, const struct wire_header *header
     case WIRE_JUDGE:
     case WIRE_TEST:
     case WIRE_ACTION:
+    case WIRE_WEBHOOK:
         run_for_instance(server, header, in);
         return 0;
     case WIRE_CANCEL:

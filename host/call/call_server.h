@@ -11,12 +11,14 @@
 #include <tenon/action.h>
 #include <tenon/actions.h>
 #include <tenon/http.h>
+#include <tenon/webhook.h>
 
 #include <ffi.h>
 #include <pthread.h>
 
 struct call_server;
 struct call_instance;
+struct call_sink;
 
 /* One record's outcome while its batch is worked on. Texts are offsets, because their buffers move
  * as they grow. */
@@ -138,6 +140,7 @@ struct call_server {
     tenon_submitter submitter;
     struct call_action *actions; /* as many as plugin.n_actions; never freed, like the plugin */
     tenon_actions own_actions;   /* its capability; zero: the plugin has none */
+    tenon_webhook webhook;       /* the same */
     bool is_loaded;
     struct call_instance *instances; /* serving thread only */
     struct call_inbox inbox;
@@ -244,6 +247,15 @@ int32_t call_action_invoke(const struct call_action *action, void *self,
                            const struct wire_argument *arguments, tenon_sink *out, tenon_err *err);
 void call_action(struct call_thread *thread, struct call_instance *instance,
                  const struct wire_header *header, struct wire_in *in);
+
+/* Answers with what the sink got; `what` it is goes into the sentence when it was too much. */
+void call_send_written(struct call_thread *thread, const struct wire_header *to,
+                       const struct call_sink *sink, const char *what);
+
+/* call_webhook.c */
+int call_webhook_load(struct call_server *server, char words[CALL_WORDS_MAX]); /* as of actions */
+void call_webhook(struct call_thread *thread, struct call_instance *instance,
+                  const struct wire_header *header, struct wire_in *in);
 
 /* call_actions.c */
 /* Reads the capability "tenon.actions/1". Negative with words. */

@@ -14,19 +14,21 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include <tenon/tenon.h>
+
 enum { LINES_PER_SECOND = 10 };
 
 /* What goes on while the lane may go: nothing in it is the lane's. */
 struct delivery {
     struct engine *engine;
-    struct hook_figures *figures; /* the engine's */
-    const struct hook_scheme *scheme;
+    struct hook_figures *figures;     /* the engine's */
+    const struct hook_scheme *scheme; /* the row; of `hmac` without what the ini says */
     hook_done_fn done;
     void *user;
     struct hook_request request;
     struct intake_delivery intake;
     char *name;
-    struct buf id, type, body, input, mapped;
+    struct buf id, event, type, body, input, mapped;
     struct plugin_record record;
 };
 
@@ -83,6 +85,7 @@ static void delivery_destroy(struct delivery *delivery)
     if (delivery == NULL)
         return;
     buf_finish(&delivery->id);
+    buf_finish(&delivery->event);
     buf_finish(&delivery->type);
     buf_finish(&delivery->body);
     buf_finish(&delivery->input);
@@ -174,40 +177,97 @@ static bool is_secret_header(const struct hook_scheme *scheme, const char *name)
            (scheme->signature != NULL && strcasecmp(name, scheme->signature) == 0);
 }
 
-static void put_headers(struct buf *out, const struct hook_scheme *scheme, struct str headers)
+/* The next header that a mapping sees, its name in lower case. Of several of one name the first
+ * counts, as it does for the check. */
+static bool next_header(const struct delivery *delivery, struct str *rest, struct buf *out_name,
+                        struct str *out_value)
 {
-    struct str rest = headers;
     struct str line;
 
-    buf_puts(out, ",\"headers\":{");
-    while (str_next(&rest, '\n', &line)) {
+    while (str_next(rest, '\n', &line)) {
         const char *colon = line.len > 0 ? memchr(line.ptr, ':', line.len) : NULL;
-        if (colon == NULL)
+        buf_clear(out_name);
+        for (const char *c = line.ptr; colon != NULL && c < colon; c++)
+            buf_putc(out_name, *c >= 'A' && *c <= 'Z' ? (char)(*c | 0x20) : *c);
+        if (out_name->len == 0 || out_name->failed)
             continue;
-        _free_ char *name = str_dup((struct str){line.ptr, (size_t)(colon - line.ptr)});
-        if (name == NULL) {
-            out->failed = true;
-            return;
-        }
-        for (char *c = name; *c != '\0'; c++)
-            if (*c >= 'A' && *c <= 'Z')
-                *c = (char)(*c | 0x20);
-        struct str value = str_trim((struct str){colon + 1, line.len - strlen(name) - 1});
-        /* Of several of one name the first counts, as it does for the check. */
-        if (!is_secret_header(scheme, name) && http_head_header(headers, name).ptr == value.ptr)
-            json_put_member(out, name, value);
+        *out_value = str_trim((struct str){colon + 1, (size_t)(line.ptr + line.len - colon) - 1});
+        if (!is_secret_header(delivery->scheme, out_name->ptr) &&
+            http_head_header(delivery->request.headers, out_name->ptr).ptr == out_value->ptr)
+            return true;
     }
-    buf_putc(out, '}');
+    return false;
 }
 
-static void map(struct delivery *delivery, const struct hook *hook, struct str json)
+static void put_headers(struct buf *out, const struct delivery *delivery)
+{
+    struct str rest = delivery->request.headers;
+    _buf_ struct buf name = {0};
+    struct str value;
+
+    buf_puts(out, ",\"headers\":{");
+    while (next_header(delivery, &rest, &name, &value))
+        json_put_member(out, name.ptr, value);
+    buf_putc(out, '}');
+    out->failed |= name.failed;
+}
+
+/* What the plugin wrote goes on as what a jq program gives. */
+static void on_plugin_mapped(void *user, struct plugin_reply *reply)
+{
+    struct delivery *delivery = user;
+    bool is_theirs =
+        reply->error_class == TENON_E_VALIDATION || reply->error_class == TENON_E_PERMANENT;
+
+    if (reply->status == PLUGIN_FAILED && is_theirs) {
+        refuse(delivery, HOOK_END_NOT_MAPPED, reply->words);
+    } else if (reply->status != PLUGIN_OK) {
+        fail(delivery, E_REFUSED, reply->words != NULL ? reply->words : "the plugin gave nothing");
+    } else {
+        buf_add_str(&delivery->mapped, reply->result);
+        if (delivery->mapped.failed)
+            fail(delivery, -ENOMEM, "out of memory");
+        else
+            store(delivery, buf_str(&delivery->mapped), true);
+    }
+}
+
+static void map_by_plugin(struct delivery *delivery, struct plugin_instance *plugin,
+                          struct str content)
+{
+    struct str rest = delivery->request.headers;
+    struct buf *lines = &delivery->input;
+    _buf_ struct buf name = {0};
+    struct str value;
+
+    while (next_header(delivery, &rest, &name, &value)) {
+        buf_add_str(lines, buf_str(&name));
+        buf_puts(lines, ": ");
+        buf_add_str(lines, value);
+        buf_putc(lines, '\n');
+    }
+    if (lines->failed || name.failed) {
+        fail(delivery, -ENOMEM, "out of memory");
+        return;
+    }
+    const struct plugin_webhook webhook = {
+        .id = buf_str(&delivery->id),
+        .event = buf_str(&delivery->event),
+        .content_type = content,
+        .headers = buf_str(lines),
+        .body = delivery->request.body,
+    };
+    plugin_webhook(plugin, &webhook, on_plugin_mapped, delivery);
+}
+
+static void map_by_jq(struct delivery *delivery, const struct hook *hook, struct str json)
 {
     struct buf *input = &delivery->input;
 
     buf_putc(input, '{');
     json_put_member(input, "id", buf_str(&delivery->id));
-    json_put_member(input, "event", buf_str(&delivery->type));
-    put_headers(input, &hook->rules.scheme, delivery->request.headers);
+    json_put_member(input, "event", buf_str(&delivery->event));
+    put_headers(input, delivery);
     json_put_raw(input, "body", json);
     buf_putc(input, '}');
     if (input->failed) {
@@ -266,45 +326,54 @@ static void read_id(struct delivery *delivery, const struct hook_scheme *scheme,
     delivery->intake.id = buf_str(id);
 }
 
+/* What the ini says, else what the service says in a header. */
 static void read_type(struct delivery *delivery, const struct lane *lane)
 {
-    const struct hook_scheme *scheme = &lane->hook->rules.scheme;
+    const struct hook_scheme *scheme = delivery->scheme;
 
+    if (scheme->type != NULL)
+        buf_add_str(&delivery->event, http_head_header(delivery->request.headers, scheme->type));
     buf_puts(&delivery->type, config_text(lane->file, "hook", "type"));
-    if (delivery->type.len == 0 && scheme->type != NULL)
-        buf_add_str(&delivery->type, http_head_header(delivery->request.headers, scheme->type));
+    if (delivery->type.len == 0)
+        buf_add_str(&delivery->type, buf_str(&delivery->event));
     delivery->intake.type = buf_str(&delivery->type);
 }
 
+/* It is genuine: what is in it, and who makes entities of it. */
 static void go_on(struct delivery *delivery, const struct lane *lane,
                   const struct hook_proof *proof)
 {
-    const struct hook *hook = lane->hook;
     struct str content = http_head_header(delivery->request.headers, "content-type");
-    struct str json = STR_NONE;
+    bool is_raw = lane->hook->jq == NULL && lane->facts.has_webhook;
+    struct str json = STR("");
     struct err err = {0};
     _buf_ struct buf challenge = {0};
 
     int status = hook_body_json(content, delivery->request.body, &delivery->body, &json, &err);
     if (status == -ENOMEM) {
         fail(delivery, status, err.text);
-    } else if (status < 0) {
+        return;
+    }
+    if (status < 0 && !is_raw) {
         refuse(delivery, status == E_REFUSED ? HOOK_END_BAD_CONTENT : HOOK_END_UNREADABLE,
                err.text);
-    } else if (is_challenge(&hook->rules.scheme, json, &challenge)) {
+        return;
+    }
+    if (is_challenge(delivery->scheme, json, &challenge)) {
         struct hook_result result = {.end = HOOK_END_CHALLENGED, .challenge = buf_str(&challenge)};
         finish(delivery, &result);
-    } else {
-        read_id(delivery, &hook->rules.scheme, proof, json);
-        read_type(delivery, lane);
-        if (delivery->id.len > HOOK_ID_BYTES_MAX || !str_is_utf8(buf_str(&delivery->id)))
-            refuse(delivery, HOOK_END_UNREADABLE,
-                   "the delivery's id is not 1 to 255 bytes of text");
-        else if (hook->jq != NULL)
-            map(delivery, hook, json);
-        else
-            store(delivery, json, false);
+        return;
     }
+    read_id(delivery, delivery->scheme, proof, json);
+    read_type(delivery, lane);
+    if (delivery->id.len > HOOK_ID_BYTES_MAX || !str_is_utf8(buf_str(&delivery->id)))
+        refuse(delivery, HOOK_END_UNREADABLE, "the delivery's id is not 1 to 255 bytes of text");
+    else if (is_raw)
+        map_by_plugin(delivery, lane->plugin, content);
+    else if (lane->hook->jq != NULL)
+        map_by_jq(delivery, lane->hook, json);
+    else
+        store(delivery, json, false);
 }
 
 /* ---- the door ---- */

@@ -76,7 +76,7 @@ struct plugin_instance_settings {
 
 /* What the plugin has, known once the instance is active. Borrowed from the instance. */
 struct plugin_facts {
-    bool has_transformer, has_prepare, has_judge, has_submit, has_submitter, has_test;
+    bool has_transformer, has_prepare, has_judge, has_submit, has_submitter, has_test, has_webhook;
     bool has_reconcile, has_judge_reconcile;
     uint32_t batch_max;
     size_t selector_count;
@@ -220,6 +220,14 @@ struct plugin_judge {
 };
 void plugin_judge(struct plugin_instance *instance, const struct plugin_judge *judge,
                   plugin_reply_fn fn, void *user);
+
+/* tenon.webhook/1: what came in at the integration's hook, on its way to entities. All borrowed for
+ * the call to this. The reply's `result` is what the plugin wrote, as JSON. */
+struct plugin_webhook {
+    struct str id, event, content_type, headers, body;
+};
+void plugin_webhook(struct plugin_instance *instance, const struct plugin_webhook *webhook,
+                    plugin_reply_fn fn, void *user);
 
 /* client->test. */
 void plugin_test(struct plugin_instance *instance, plugin_reply_fn fn, void *user);

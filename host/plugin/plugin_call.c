@@ -159,6 +159,7 @@ static void put_call(struct wire_out *out, const struct plugin_worker *worker,
         put_records(out, call->records, call->count, false);
         break;
     case WIRE_ACTION:
+    case WIRE_WEBHOOK:
         wire_out_bytes(out, call->selector + strlen(call->selector) + 1, call->order_bytes);
         break;
     default:
@@ -177,7 +178,7 @@ static void send_call(struct plugin_worker *worker, struct plugin_call *call)
     put_call(&worker->out, worker, call);
     if (wire_out_end(&worker->out, begin) < 0) {
         plugin_call_fail(call, PLUGIN_FAILED, TENON_E_VALIDATION, -1,
-                         call->op == WIRE_ACTION
+                         call->order_bytes > 0
                              ? "the arguments are larger than the 64 MiB that go to a worker "
                                "at once"
                              : "the batch is larger than the 64 MiB that go to a worker at "
@@ -355,7 +356,7 @@ static void on_status(struct plugin_worker *worker, struct plugin_call *call, st
 
     if (wire_get_status(in, &status) < 0 || status.code > 0 || status.code < TENON_E_UNSUPPORTED ||
         (status.code == TENON_OK && (call->op == WIRE_LOAD || call->op == WIRE_DELIVER ||
-                                     call->op == WIRE_JUDGE || call->op == WIRE_ACTION))) {
+                                     call->op == WIRE_JUDGE || call->order_bytes > 0))) {
         plugin_worker_kill(worker, PLUGIN_GARBLED, call->id, "its status cannot be read");
         return;
     }
@@ -374,7 +375,7 @@ static void on_status(struct plugin_worker *worker, struct plugin_call *call, st
     free(call);
 }
 
-/* What an action wrote: one JSON value, or nothing. Its call is known to be one. */
+/* What an action or a mapping wrote: one JSON value, or nothing. Its call is known to be one. */
 static void on_result(struct plugin_worker *worker, struct plugin_call *call, struct wire_in *in)
 {
     char words[PLUGIN_WORDS_MAX];
@@ -390,7 +391,8 @@ static void on_result(struct plugin_worker *worker, struct plugin_call *call, st
     if (result.len == 0)
         result = STR("null");
     if (json_check(result, &err) < 0) {
-        snprintf(words, sizeof words, "action %s wrote what is no JSON: %.400s", call->selector,
+        snprintf(words, sizeof words, "%s%s wrote what is no JSON: %.400s",
+                 call->op == WIRE_ACTION ? "action " : "the webhook's map", call->selector,
                  err.text);
         plugin_call_fail(call, PLUGIN_FAILED, TENON_E_PERMANENT, -1, words);
         return;
@@ -553,7 +555,7 @@ void plugin_call_frame(struct plugin_worker *worker, const struct wire_header *h
     else if (is_known && header->op == WIRE_OUTCOMES &&
              (call->op == WIRE_DELIVER || call->op == WIRE_JUDGE))
         on_outcomes(worker, call, in);
-    else if (is_known && header->op == WIRE_RESULT && call->op == WIRE_ACTION)
+    else if (is_known && header->op == WIRE_RESULT && call->order_bytes > 0)
         on_result(worker, call, in);
     else if (is_known && header->op == WIRE_FACTS && call->op == WIRE_LOAD)
         on_facts(worker, call, in);

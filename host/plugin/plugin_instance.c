@@ -90,6 +90,7 @@ static void fill_facts(struct plugin_instance *instance)
         .has_submit = from->has & WIRE_HAS_SUBMIT,
         .has_submitter = from->has & WIRE_HAS_SUBMITTER,
         .has_test = from->has & WIRE_HAS_TEST,
+        .has_webhook = from->has & WIRE_HAS_WEBHOOK,
         .batch_max = from->batch_max,
         .selector_count = from->selector_count,
     };

@@ -89,7 +89,7 @@ struct plugin_call {
     int64_t deadline_ms, started_us; /* started: 0 while another call is before it */
     bool is_pending, is_abandoned;
     bool is_once;       /* an action that changes something: not to be begun again */
-    size_t order_bytes; /* WIRE_ACTION: its payload, behind the selector's end */
+    size_t order_bytes; /* of what WIRE_RESULT answers: its payload, behind the selector's end */
     char selector[];    /* or the action's name */
 };
 

@@ -69,6 +69,8 @@ static const char *op_name(const struct plugin_call *call)
         return "judge";
     case WIRE_TEST:
         return "test";
+    case WIRE_WEBHOOK:
+        return "webhook's map";
     default:
         return call->is_pending ? "a job left pending by submit" : "a batch";
     }

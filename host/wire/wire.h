@@ -43,8 +43,9 @@ enum wire_op {
     WIRE_RESULT,
     WIRE_ACTIONS, /* answers WIRE_CREATE when it went well and the integration has actions of its
                      own */
-    WIRE_ASK,    /* worker -> host: plugin code wants something of a service, and waits */
-    WIRE_ANSWER, /* host -> worker: to one WIRE_ASK */
+    WIRE_ASK,     /* worker -> host: plugin code wants something of a service, and waits */
+    WIRE_ANSWER,  /* host -> worker: to one WIRE_ASK */
+    WIRE_WEBHOOK, /* answered by WIRE_RESULT, or by WIRE_STATUS when it failed */
     WIRE_OP_END,
 };
 

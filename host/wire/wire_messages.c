@@ -26,6 +26,7 @@ const char *wire_callback_name(uint32_t callback)
         [WIRE_AT_JUDGE_RECONCILE] = "judge_reconcile",
         [WIRE_AT_ACTION] = "action",
         [WIRE_AT_DECLARE] = "declare",
+        [WIRE_AT_WEBHOOK] = "webhook's map",
     };
 
     return callback < WIRE_AT_END ? names[callback] : "?";
@@ -528,4 +529,23 @@ int wire_get_answer(struct wire_in *in, struct wire_answer *out)
     out->http_status = wire_in_u32(in);
     out->message = wire_in_text(in);
     return get_texts(in, &out->count, out->texts);
+}
+
+void wire_put_webhook(struct wire_out *out, const struct wire_webhook *webhook)
+{
+    wire_out_text(out, webhook->id);
+    wire_out_text(out, webhook->event);
+    wire_out_text(out, webhook->content_type);
+    wire_out_text(out, webhook->headers);
+    wire_out_text(out, webhook->body);
+}
+
+int wire_get_webhook(struct wire_in *in, struct wire_webhook *out)
+{
+    out->id = wire_in_text(in);
+    out->event = wire_in_text(in);
+    out->content_type = wire_in_text(in);
+    out->headers = wire_in_text(in);
+    out->body = wire_in_text(in);
+    return done(in);
 }

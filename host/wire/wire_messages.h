@@ -41,6 +41,7 @@ enum wire_callback {
     WIRE_AT_JUDGE_RECONCILE,
     WIRE_AT_ACTION,
     WIRE_AT_DECLARE,
+    WIRE_AT_WEBHOOK,
     WIRE_AT_END,
 };
 struct wire_place {
@@ -92,6 +93,7 @@ enum {
     WIRE_HAS_RECONCILE = 64,
     WIRE_HAS_JUDGE_RECONCILE = 128,
     WIRE_HAS_ACTIONS = 256, /* of an integration's own: they come with its WIRE_CREATE */
+    WIRE_HAS_WEBHOOK = 512,
 };
 /* An action as it is declared: tenon_action without its function. */
 struct wire_declared {
@@ -275,5 +277,12 @@ struct wire_answer {
 };
 void wire_put_answer(struct wire_out *out, const struct wire_answer *answer);
 int wire_get_answer(struct wire_in *in, struct wire_answer *out);
+
+/* WIRE_WEBHOOK: what came in at an integration's hook. */
+struct wire_webhook {
+    tenon_str id, event, content_type, headers, body;
+};
+void wire_put_webhook(struct wire_out *out, const struct wire_webhook *webhook);
+int wire_get_webhook(struct wire_in *in, struct wire_webhook *out);
 
 #endif

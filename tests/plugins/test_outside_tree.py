@@ -26,6 +26,7 @@ EXAMPLES = {
     "copier": {"lines": 86, "needs": "net"},
     "calculator": {"lines": 62, "needs": ""},
     "relay": {"lines": 35, "needs": ""},
+    "shop": {"lines": 30, "needs": ""},
 }
 COMPILERS = [
     (compiler, language)
