@@ -23,8 +23,8 @@ const char config_hook_rows[] =
     TENON_OPTION("max_body", "size", "1KB..64MB", "1MB", "",
                  "The largest body; [api] max_body counts as well.")
     TENON_OPTION("type", "text", "", "", "",
-                 "Type of the entities. Empty: the mapping's; else the event that the service "
-                 "names, or the body's own type.")
+                 "Type of the entities, where the mapping says none. Empty: the event that the "
+                 "service names, or else the body's own type.")
     TENON_OPTION("jq", "text", "", "", "",
                  "A jq program that makes {id, type, data}, an array of them, or null for nothing, "
                  "of {id, event, headers, body}. Empty: the body is the entity.")

@@ -298,7 +298,8 @@ static int add_mapped(struct intake *intake, const struct str values[3], struct 
                        "entity %zu of the mapping has no \"data\" that is an object; expected "
                        "{\"id\": ..., \"type\": ..., \"data\": {...}}",
                        index + 1);
-    return add_record(intake, values[2], values, type, err);
+    bool has_type = values[1].ptr != NULL && json_kind_of(values[1]) == JSON_STRING;
+    return add_record(intake, values[2], values, has_type ? STR_NONE : type, err);
 }
 
 static int read_mapped(struct intake *intake, struct str body, struct str type, struct err *err)

@@ -46,7 +46,7 @@ struct intake_delivery {
     int64_t keep_ms;      /* how long it is remembered */
     bool has_own_id;      /* the sender's, so that a single record without one gets it */
     bool is_mapped;       /* each record is {id, type, data}; `null` and [] are none at all */
-    struct str type;      /* as `type` of intake_put */
+    struct str type;      /* as `type` of intake_put; of a mapped one that says none */
 };
 void intake_put_delivery(struct engine *engine, struct str body,
                          const struct intake_delivery *delivery, struct str trace,

@@ -10,7 +10,7 @@ import urllib.parse
 
 import pytest
 import signers as signers_module
-from daemon import PATIENCE, Answer, run_check, wait_for
+from daemon import PATIENCE, TOP, Answer, run_check, wait_for
 
 SECRET = "whsec_" + base64.b64encode(b"thirty-two bytes of test secret!").decode()
 OTHER = "whsec_" + base64.b64encode(b"another thirty-two bytes secret!").decode()
@@ -293,6 +293,7 @@ def test_a_jq_mapping_makes_entities(tenon, signers):
     assert send(tenon, body, headers).json["created"] == 0
     found = {entity["id"]: entity for entity in entities(tenon)}
     assert set(found) == {"issue-7", "a", "b", "c"}
+    assert (found["issue-7"]["type"], found["a"]["type"]) == ("issue", "part")
     assert found["issue-7"]["data"] == {
         "number": 7,
         "title": "Ünïcode",
@@ -443,3 +444,31 @@ def test_counted_for_prometheus(tenon, signers):
     assert 'tenon_hook_requests_total{integration="in",outcome="stored"} 1' in text
     assert 'tenon_hook_requests_total{integration="in",outcome="bad_signature"} 1' in text
     assert 'tenon_hook_entities_total{integration="in"} 1' in text
+
+
+def test_the_example_takes_in_and_forwards(tenon, signers, make_receiver):
+    server = make_receiver(secret=OTHER)
+    tenon.environment.update(GITHUB_SECRET=SECRET, FORWARD_SECRET=OTHER)
+    for name in ("github", "forward"):
+        text = (TOP / "examples/github" / (name + ".ini")).read_text(encoding="utf-8")
+        tenon.ini(name, text.replace("https://hooks.example.com", server.url()))
+    tenon.start()
+
+    def news(delivery, event, **more):
+        body = json.dumps({"repository": {"full_name": "us/it"}, **more})
+        headers, body = sign(signers, "github", body=body, delivery=delivery, event=event)
+        answer = send(tenon, body, headers, name="github")
+        assert answer.status == 200, answer
+        return answer.json["created"] + answer.json["updated"]
+
+    issue = {"number": 7, "title": "Broken", "html_url": "https://x/7", "user": {"login": "ann"}}
+    assert news("d-1", "issues", action="opened", issue={**issue, "state": "open"}) == 1
+    wait_for(lambda: server.stats()["records"] == 1, "the open issue")
+    assert news("d-2", "issues", action="closed", issue={**issue, "state": "closed"}) == 1
+    assert news("d-3", "push", ref="refs/heads/main") == 0
+    again = {**issue, "state": "open"}
+    assert news("d-4", "pull_request", action="opened", pull_request=again) == 1
+    wait_for(lambda: tenon.integration("forward")["backlog"] == 0, "the lane to be through")
+    assert server.stats()["signatures_bad"] == 0
+    sent = [json.loads(one["body"]) for one in server.exchanges]
+    assert sent[0] == {"text": "ann opened #7: Broken", "url": "https://x/7"}

@@ -111,6 +111,7 @@ static void worker_side(const struct wire_header *header, struct wire_in in)
     struct wire_deliver deliver;
     struct wire_judge judge;
     struct wire_action action;
+    struct wire_webhook webhook;
     tenon_record record;
     uint32_t count = 0;
 
@@ -124,6 +125,8 @@ static void worker_side(const struct wire_header *header, struct wire_in in)
     else if (header->op == WIRE_ACTION && wire_get_action(&in, &action) == 0)
         for (uint32_t i = 0; i < action.count; i++)
             touch(plugin_text(action.arguments[i].text));
+    else if (header->op == WIRE_WEBHOOK && wire_get_webhook(&in, &webhook) == 0)
+        touch(plugin_text(webhook.body));
     else if (header->op == WIRE_JUDGE && wire_get_judge(&in, &judge) == 0)
         count = judge.count;
     for (uint32_t i = 0; i < count && wire_get_record(&in, &record) == 0; i++)

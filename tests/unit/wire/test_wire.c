@@ -184,6 +184,29 @@ static void an_action_and_its_declaration_come_through(void **state)
     wire_out_finish(&out);
 }
 
+static void a_delivery_to_a_hook_comes_through(void **state)
+{
+    struct wire_out out = {0};
+    const struct wire_webhook webhook = {.id = tenon_text("d-1"),
+                                         .event = tenon_text("push"),
+                                         .content_type = tenon_text("text/csv"),
+                                         .headers = tenon_text("a: b\n"),
+                                         .body = tenon_text("1,2")};
+    struct wire_webhook got;
+
+    (void)state;
+    wire_put_webhook(&out, &webhook);
+    struct wire_in in = whole(&out);
+    assert_int_equal(wire_get_webhook(&in, &got), 0);
+    assert_string_equal(got.id.ptr, "d-1");
+    assert_string_equal(got.event.ptr, "push");
+    assert_string_equal(got.content_type.ptr, "text/csv");
+    assert_string_equal(got.headers.ptr, "a: b\n");
+    assert_string_equal(got.body.ptr, "1,2");
+    REFUSES_EVERY_PREFIX(&out, struct wire_webhook, wire_get_webhook);
+    wire_out_finish(&out);
+}
+
 static void a_batch_comes_through(void **state)
 {
     struct wire_out out = {0};
@@ -369,6 +392,7 @@ int main(void)
         cmocka_unit_test(load_comes_through),
         cmocka_unit_test(facts_status_and_log_come_through),
         cmocka_unit_test(an_action_and_its_declaration_come_through),
+        cmocka_unit_test(a_delivery_to_a_hook_comes_through),
         cmocka_unit_test(a_batch_comes_through),
         cmocka_unit_test(outcomes_and_requests_come_through),
         cmocka_unit_test(requests_that_would_start_lines_of_their_own_are_problems),
