@@ -51,6 +51,11 @@ struct mcp *api_mcp(struct api *api)
     return api->mcp;
 }
 
+struct http_server_figures api_http_figures(const struct api *api)
+{
+    return http_server_figures(api->server);
+}
+
 const struct api_figures *api_figures(const struct api *api)
 {
     return &api->figures;
@@ -269,7 +274,9 @@ static bool open_server(struct api *api, const struct api_settings *settings, st
         .listen = settings->access.listen,
         .max_body_bytes = settings->max_body_bytes,
         .max_connections = settings->max_connections,
+        .max_connections_per_peer = settings->max_connections_per_peer,
         .idle_timeout_ms = settings->idle_timeout_ms,
+        .request_timeout_ms = settings->request_timeout_ms,
         .tls = settings->tls,
     };
 

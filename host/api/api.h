@@ -18,8 +18,10 @@ struct api_settings {
     const char *unix_socket; /* path or NULL */
     struct api_access_settings access;
     int64_t max_body_bytes;
-    int max_connections;
+    int max_connections; /* these as in http_server.h */
+    int max_connections_per_peer;
     int64_t idle_timeout_ms;
+    int64_t request_timeout_ms;
     struct http_tls_settings tls; /* of `listen`; the files are read at once */
 };
 

@@ -20,6 +20,7 @@ struct api_figures {
     int64_t started_us; /* by clock_mono_us: the wall clock may have stepped since */
 };
 const struct api_figures *api_figures(const struct api *api);
+struct http_server_figures api_http_figures(const struct api *api);
 
 void api_call_streams(struct api_call *call, int change);               /* counts its live view */
 void api_call_refused(struct api_call *call, enum api_refusal refusal); /* counts it */

@@ -353,6 +353,19 @@ static void put_workers(struct buf *out, const struct plugin_host *plugins)
     buf_finish(&workers.memory);
 }
 
+static void put_refused(struct buf *out, const struct api_figures *figures,
+                        const struct http_server_figures *http)
+{
+    metric_put_head(out, "tenon_api_refused_total", "counter",
+                    "Requests and connections turned away, by reason.");
+    for (int i = API_LET_IN + 1; i < API_REFUSALS; i++)
+        buf_printf(out, "tenon_api_refused_total{reason=\"%s\"} %llu\n", api_refusals[i].code,
+                   (unsigned long long)figures->refused[i]);
+    for (int i = 0; i < HTTP_REFUSALS; i++)
+        buf_printf(out, "tenon_api_refused_total{reason=\"%s\"} %llu\n", http_refusal_names[i],
+                   (unsigned long long)http->refused[i]);
+}
+
 static void put_process(struct buf *out, const struct api *api)
 {
     struct api_process process;
@@ -369,6 +382,7 @@ static void put_process(struct buf *out, const struct api *api)
     if (api == NULL)
         return;
     const struct api_figures *figures = api_figures(api);
+    const struct http_server_figures http = api_http_figures(api);
     metric_put_plain(out, "process_start_time_seconds", "gauge", "Unix time of the start.",
                      (double)figures->started_ms / 1000.0);
     metric_put_head(out, "tenon_api_answers_total", "counter",
@@ -376,11 +390,9 @@ static void put_process(struct buf *out, const struct api *api)
     for (int i = 1; i < 6; i++)
         buf_printf(out, "tenon_api_answers_total{class=\"%dxx\"} %llu\n", i,
                    (unsigned long long)figures->answers[i]);
-    metric_put_head(out, "tenon_api_refused_total", "counter",
-                    "Requests turned away at the door, by reason.");
-    for (int i = API_LET_IN + 1; i < API_REFUSALS; i++)
-        buf_printf(out, "tenon_api_refused_total{reason=\"%s\"} %llu\n", api_refusals[i].code,
-                   (unsigned long long)figures->refused[i]);
+    put_refused(out, figures, &http);
+    metric_put_plain(out, "tenon_api_connections", "gauge", "Connections that are open.",
+                     http.connections);
     metric_put_plain(out, "tenon_api_requests_under_way", "gauge", "Requests being answered.",
                      (double)figures->under_way);
     metric_put_plain(out, "tenon_api_streams", "gauge", "Live views that are open.",

@@ -90,7 +90,16 @@ static const char api_rows[] =
     TENON_OPTION("max_body", "size", "1KB..1GB", "16MB", "",
                  "The largest request body that is taken.")
     TENON_OPTION("max_connections", "integer", "1..100000", "1000", "",
-                 "Connections at a time; more are turned away.");
+                 "Connections at a time at `listen`, and as many at the socket; more are answered "
+                 "503.")
+    TENON_OPTION("max_connections_per_peer", "integer", "0..100000", "0", "",
+                 "Of these, from one address (IPv6: one /64 network); more are answered 429. "
+                 "Behind a proxy all come from its address. 0: no such limit.")
+    TENON_OPTION("idle_timeout", "duration", "1s..1h", "60s", "",
+                 "How long a connection may stay open without a request.")
+    TENON_OPTION("request_timeout", "duration", "1s..10m", "30s", "",
+                 "How long the head of a request may take to come. A body, and the taking of an "
+                 "answer, may take longer as long as 500 bytes a second move.");
 
 static const char mcp_rows[] =
     TENON_OPTION("access", "choice", "off,read,write", "read", "",

@@ -9,10 +9,12 @@
 #include "base/clock.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -23,7 +25,7 @@ enum {
     LINGER_MS = 5000,
     GROUPS_MAX = 1024,
     NOBODY_UID = 65534,
-    STALL_MS = 30000, /* without a byte in or out while there is something to move */
+    BYTES_PER_SECOND_MIN = 500,
 };
 
 static void connection_wait(struct http_connection *connection, int64_t ms)
@@ -31,10 +33,48 @@ static void connection_wait(struct http_connection *connection, int64_t ms)
     connection->deadline_ms = ms > 0 ? clock_mono_us() / 1000 + ms : 0;
 }
 
+/* A head that has begun has its time; between requests there is more. */
 static void connection_idle(struct http_connection *connection)
 {
     connection->state = READS_HEAD;
-    connection_wait(connection, connection->server->idle_ms);
+    connection_wait(connection, connection->in.len > 0 ? connection->server->request_ms
+                                                       : connection->server->idle_ms);
+}
+
+/* Of the body that came, or of the reply that the peer has taken: what the kernel still holds for
+ * it is not counted, or a peer who never reads would seem to take megabytes at once. */
+static int64_t moved_bytes(const struct http_connection *connection)
+{
+    const struct http_exchange *exchange = connection->exchange;
+    int held = 0;
+
+    if (exchange == NULL)
+        return 0;
+    if (connection->state == READS_BODY)
+        return (int64_t)exchange->body.len;
+    if (ioctl(connection->socket.fd, SIOCOUTQ, &held) < 0)
+        held = 0;
+    return (int64_t)(exchange->head_sent + exchange->reply_sent) - held;
+}
+
+/* What moves has so long, and as long again for moving fast enough: see
+ * http_connection_time_out. */
+static void connection_moves(struct http_connection *connection)
+{
+    connection->moved_bytes = moved_bytes(connection);
+    connection_wait(connection, connection->server->request_ms);
+}
+
+static bool moves_fast_enough(const struct http_connection *connection)
+{
+    int64_t wanted = connection->server->request_ms * BYTES_PER_SECOND_MIN / 1000;
+
+    return moved_bytes(connection) - connection->moved_bytes >= wanted;
+}
+
+static void count(struct http_connection *connection, enum http_refusal refusal)
+{
+    connection->server->figures.refused[refusal]++;
 }
 
 static void on_poll(uv_poll_t *poll, int status, int events);
@@ -73,16 +113,21 @@ static int write_reply(struct http_connection *connection)
 {
     struct http_exchange *exchange = connection->exchange;
     bool must_close = exchange->must_close;
+    bool was_writing = connection->state == WRITES;
     int status = http_exchange_write(exchange, &connection->socket);
 
     connection->state = WRITES;
-    /* A live view may be looked at again after a while; what waits for it is bounded. */
-    connection_wait(connection, exchange->is_stream && !exchange->is_ended ? 0 : STALL_MS);
     if (status < 0)
         return status;
     watch(connection, http_exchange_has_rest(exchange));
-    if (status == 0)
+    if (status == 0) {
+        /* A live view may be looked at again after a while; what waits for it is bounded. */
+        if (exchange->is_stream && !exchange->is_ended)
+            connection_wait(connection, 0);
+        else if (!was_writing || connection->deadline_ms == 0)
+            connection_moves(connection);
         return 0;
+    }
     connection->exchange = NULL;
     exchange->connection = NULL;
     http_exchange_destroy(exchange);
@@ -133,7 +178,14 @@ static int refuse_size(struct http_connection *connection)
     (void)snprintf(detail, sizeof(detail),
                    "the body is larger than the %lld bytes that are taken; send it in parts",
                    (long long)connection->server->max_body_bytes);
+    count(connection, HTTP_BODY_TOO_LARGE);
     return refuse(connection, 413, detail);
+}
+
+static int refuse_malformed(struct http_connection *connection, int status, const char *detail)
+{
+    count(connection, status == 431 ? HTTP_HEAD_TOO_LARGE : HTTP_MALFORMED);
+    return refuse(connection, status, detail);
 }
 
 static const char *explain(int status)
@@ -173,7 +225,7 @@ static int read_head(struct http_connection *connection, struct str *bytes)
     struct http_exchange *exchange;
 
     if (len < 0)
-        return refuse(connection, -len, explain(-len));
+        return refuse_malformed(connection, -len, explain(-len));
     if (len == 0)
         return 0;
     exchange = http_exchange_create(connection, (struct str){bytes->ptr, (size_t)len});
@@ -188,7 +240,7 @@ static int read_head(struct http_connection *connection, struct str *bytes)
         return dispatch(connection);
     connection->state = READS_BODY;
     connection->chunks = (struct http_chunks){0};
-    connection_wait(connection, STALL_MS);
+    connection_moves(connection);
     return head.expects_continue && bytes->len == 0
                ? write_text(connection, "HTTP/1.1 100 Continue\r\n\r\n")
                : 0;
@@ -218,8 +270,7 @@ static int read_body(struct http_connection *connection, struct str *bytes)
     if (status == -413)
         return refuse_size(connection);
     if (status < 0)
-        return refuse(connection, -status, "the chunks of the body are malformed");
-    connection_wait(connection, STALL_MS);
+        return refuse_malformed(connection, -status, "the chunks of the body are malformed");
     return status == 1 ? dispatch(connection) : 0;
 }
 
@@ -261,6 +312,8 @@ static int keep_rest(struct http_connection *connection, struct str rest)
         return 0;
     }
     buf_add_str(&connection->in, rest);
+    if (connection->state == READS_HEAD) /* the first bytes of a head: its time begins */
+        connection_wait(connection, connection->server->request_ms);
     return connection->in.failed ? -1 : 0;
 }
 
@@ -324,7 +377,8 @@ void http_connection_close(struct http_connection *connection)
     struct http_exchange *exchange = connection->exchange;
 
     forget_ready(connection);
-    connection->server->connection_count--;
+    connection->server->connection_counts[connection->is_local]--;
+    http_peers_leave(connection->server->peers, connection->peer);
     *connection->place = connection->next;
     if (connection->next != NULL)
         connection->next->place = connection->place;
@@ -428,46 +482,93 @@ bool http_exchange_peer_has_group(const struct http_exchange *exchange, gid_t gr
     return false;
 }
 
-/* Takes `fd`. */
-static struct http_connection *connection_create(struct http_server *server, int fd, bool is_local)
+/* Takes `fd`, and leaves with `peer` when there is no memory. */
+static struct http_connection *connection_create(struct http_server *server, int fd,
+                                                 struct http_peer *peer)
 {
     struct http_connection *connection = calloc(1, sizeof(*connection));
+    bool is_tls = peer != NULL && server->tls != NULL;
+    struct http_socket socket = {.fd = fd};
 
-    if (connection == NULL) {
-        (void)close(fd); /* nothing was written */
-        return NULL;
-    }
-    connection->socket.fd = fd;
-    if (!is_local && server->tls != NULL)
-        connection->socket.tls = http_tls_accept(server->tls, fd);
-    if ((!is_local && server->tls != NULL && connection->socket.tls == NULL) ||
+    if (connection != NULL && is_tls)
+        socket.tls = http_tls_accept(server->tls, fd);
+    if (connection == NULL || (is_tls && socket.tls == NULL) ||
         uv_poll_init(loop_uv(server->loop), &connection->poll, fd) < 0) {
-        http_socket_close(&connection->socket);
+        http_socket_close(&socket); /* nothing was written */
+        http_peers_leave(server->peers, peer);
         free(connection);
         return NULL;
     }
-    return connection;
-}
-
-bool http_connection_open(struct http_server *server, int fd, bool is_local)
-{
-    struct http_connection *connection = connection_create(server, fd, is_local);
-    int yes = 1;
-
-    if (connection == NULL)
-        return false;
-    if (!is_local)
-        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes)); /* slower without */
-    connection->is_local = is_local;
-    read_peer(connection);
+    connection->socket = socket;
     connection->server = server;
+    connection->peer = peer;
+    connection->is_local = peer == NULL;
     connection->next = server->connections;
     if (connection->next != NULL)
         connection->next->place = &connection->next;
     connection->place = &server->connections;
     server->connections = connection;
-    server->connection_count++;
+    server->connection_counts[connection->is_local]++;
+    return connection;
+}
+
+bool http_connection_open(struct http_server *server, int fd, struct http_peer *peer)
+{
+    struct http_connection *connection = connection_create(server, fd, peer);
+    int yes = 1;
+
+    if (connection == NULL)
+        return false;
+    if (peer != NULL)
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes)); /* slower without */
+    read_peer(connection);
     connection_idle(connection);
+    if (connection->socket.tls != NULL)
+        connection_wait(connection, server->request_ms); /* for the handshake */
     watch(connection, false);
     return true;
+}
+
+void http_connection_turn_away(struct http_server *server, int fd, struct http_peer *peer,
+                               enum http_refusal refusal)
+{
+    struct http_connection *connection = connection_create(server, fd, peer);
+    int status;
+
+    if (connection == NULL)
+        return;
+    watch(connection, false);
+    if (connection->socket.tls != NULL)
+        status = -1; /* a handshake only to say no is worth nobody's time */
+    else if (refusal == HTTP_PEER_CONNECTIONS)
+        status = refuse(connection, 429,
+                        "this address has as many connections open as one may have; close some, "
+                        "or use them for more than one request");
+    else
+        status = refuse(connection, 503, "all connections are taken; try again in a moment");
+    if (status < 0)
+        http_connection_close(connection);
+}
+
+void http_connection_time_out(struct http_connection *connection)
+{
+    bool moves = connection->state == READS_BODY || connection->state == WRITES;
+    int status = -1;
+
+    if (moves && moves_fast_enough(connection)) {
+        connection_moves(connection);
+        return;
+    }
+    if (connection->state == READS_BODY ||
+        (connection->state == READS_HEAD && connection->in.len > 0)) {
+        count(connection, HTTP_SLOW_REQUEST);
+        status = refuse(connection, 408, "the request did not come in time; send it faster");
+    } else if (connection->state == READS_HEAD && connection->socket.tls != NULL &&
+               !http_tls_is_ready(connection->socket.tls)) {
+        count(connection, HTTP_SLOW_REQUEST);
+    } else if (connection->state == WRITES) {
+        count(connection, HTTP_SLOW_READER);
+    }
+    if (status < 0)
+        http_connection_close(connection);
 }

@@ -5,6 +5,7 @@
 #define HTTP_CONNECTION_H
 
 #include "http/http_exchange.h"
+#include "http/http_peers.h"
 #include "http/http_socket.h"
 
 /* READS_HEAD -> (READS_BODY ->) WAITS for the handler -> WRITES -> READS_HEAD, or LINGERS until the
@@ -24,6 +25,8 @@ struct http_connection {
     struct buf in; /* came, and not used yet */
     size_t discarded_bytes;
     int64_t deadline_ms;                   /* monotonic; 0: none */
+    int64_t moved_bytes;                   /* of the body or the reply when the deadline was set */
+    struct http_peer *peer;                /* NULL: of the Unix socket */
     struct http_connection *next, **place; /* the list of all */
     struct http_connection *next_ready;    /* with a reply to be written */
     bool is_ready;
@@ -46,14 +49,24 @@ struct http_server {
     struct loop_timer *sweeper;
     int64_t max_body_bytes;
     int64_t idle_ms;
+    int64_t request_ms;
     int max_connections;
-    int connection_count;
+    int max_connections_per_peer;
+    int connection_counts[2]; /* at the port, at the Unix socket */
+    struct http_peers *peers;
+    struct http_server_figures figures;
     bool is_sweeping;
     bool is_listening;
 };
 
-/* Takes `fd`. False when memory is short; the descriptor is closed then. */
-bool http_connection_open(struct http_server *server, int fd, bool is_local);
+/* Takes `fd`, and `peer` (NULL: of the Unix socket). False when memory is short; the descriptor is
+ * closed then, and the peer has left. */
+bool http_connection_open(struct http_server *server, int fd, struct http_peer *peer);
+/* The same for one too many: it is told so, and gets no further. */
+void http_connection_turn_away(struct http_server *server, int fd, struct http_peer *peer,
+                               enum http_refusal refusal);
+/* Its deadline is over: it is told, where it can still listen, and goes. */
+void http_connection_time_out(struct http_connection *connection);
 void http_connection_close(struct http_connection *connection);
 /* Writes the replies that came from outside the handler. */
 void http_connection_write_ready(struct loop_task *writer);

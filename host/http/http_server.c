@@ -16,9 +16,11 @@
 enum {
     CONNECTIONS_DEFAULT = 1024,
     IDLE_MS_DEFAULT = 60000,
+    REQUEST_MS_DEFAULT = 30000,
     BODY_BYTES_DEFAULT = 16 * 1024 * 1024,
-    SWEEP_MS = 500,   /* how often time limits are looked at */
-    ACCEPTS_MAX = 64, /* in one round of the loop, so that those who are here get their turn */
+    TURNED_AWAY_MAX = 64, /* above the limit, while they are told so */
+    SWEEP_MS = 500,       /* how often time limits are looked at */
+    ACCEPTS_MAX = 64,     /* in one round of the loop, so that those who are here get their turn */
 };
 
 struct listener {
@@ -68,21 +70,48 @@ static void on_sweep(void *user)
     for (struct http_connection *each = server->connections; each != NULL; each = next) {
         next = each->next;
         if (each->deadline_ms != 0 && each->deadline_ms <= now_ms)
-            http_connection_close(each);
+            http_connection_time_out(each);
     }
     listener_resume(server->local);
     listener_resume(server->tcp);
     sweep_soon(server);
 }
 
-static void take(struct listener *listener, int fd)
+/* What stands in the way of one more; HTTP_REFUSALS: nothing. */
+static enum http_refusal refusal_of(const struct http_server *server, const struct http_peer *peer)
+{
+    if (server->connection_counts[peer == NULL] >= server->max_connections)
+        return HTTP_CONNECTIONS;
+    if (peer != NULL && server->max_connections_per_peer > 0 &&
+        (int)peer->connections > server->max_connections_per_peer)
+        return HTTP_PEER_CONNECTIONS;
+    return HTTP_REFUSALS;
+}
+
+/* Each way in has its own places: a crowd at the port leaves the operator's socket open. */
+static void take(struct listener *listener, int fd, const struct sockaddr_storage *address)
 {
     struct http_server *server = listener->server;
+    struct http_peer *peer = NULL;
+    enum http_refusal refusal;
 
-    if (server->connection_count >= server->max_connections)
-        (void)close(fd); /* one too many: told by closing */
-    else if (http_connection_open(server, fd, listener->is_local))
-        sweep_soon(server);
+    if (!listener->is_local && (peer = http_peers_enter(server->peers, address)) == NULL) {
+        (void)close(fd); /* no memory for anybody */
+        return;
+    }
+    refusal = refusal_of(server, peer);
+    if (refusal == HTTP_REFUSALS) {
+        (void)http_connection_open(server, fd, peer); /* without memory it is closed, and gone */
+    } else {
+        server->figures.refused[refusal]++;
+        if (server->connection_counts[peer == NULL] < server->max_connections + TURNED_AWAY_MAX) {
+            http_connection_turn_away(server, fd, peer, refusal);
+        } else {
+            http_peers_leave(server->peers, peer);
+            (void)close(fd); /* too many even to be told */
+        }
+    }
+    sweep_soon(server);
 }
 
 /* Who waits to be accepted when no descriptor is left would wake the loop for ever. */
@@ -101,10 +130,13 @@ static void on_accept(uv_poll_t *poll, int status, int events)
     (void)status; /* accept4 says it, too */
     (void)events;
     for (int i = 0; i < ACCEPTS_MAX; i++) {
-        int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        struct sockaddr_storage address;
+        socklen_t size = sizeof(address);
+        int fd =
+            accept4(listener->fd, (struct sockaddr *)&address, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
         if (fd >= 0)
-            take(listener, fd);
+            take(listener, fd, &address);
         else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
             listener_pause(listener, errno);
         if (fd < 0 && errno != EINTR && errno != ECONNABORTED)
@@ -187,9 +219,13 @@ struct http_server *http_server_create(struct loop *loop,
     server->max_body_bytes =
         settings->max_body_bytes > 0 ? settings->max_body_bytes : BODY_BYTES_DEFAULT;
     server->idle_ms = settings->idle_timeout_ms > 0 ? settings->idle_timeout_ms : IDLE_MS_DEFAULT;
+    server->request_ms =
+        settings->request_timeout_ms > 0 ? settings->request_timeout_ms : REQUEST_MS_DEFAULT;
+    server->max_connections_per_peer = settings->max_connections_per_peer;
+    server->peers = http_peers_create();
     server->writer.fn = http_connection_write_ready;
     server->sweeper = loop_timer_create(loop, on_sweep, server);
-    if (server->sweeper == NULL) {
+    if (server->sweeper == NULL || server->peers == NULL) {
         (void)err_set(err, -ENOMEM, "no memory for the HTTP server"); /* the same */
         http_server_destroy(server);
         return NULL;
@@ -222,6 +258,21 @@ int http_server_set_tls(struct http_server *server, const struct http_tls_settin
     http_tls_destroy(server->tls);
     server->tls = tls;
     return 0;
+}
+
+const char *const http_refusal_names[HTTP_REFUSALS] = {
+    [HTTP_CONNECTIONS] = "connections",       [HTTP_PEER_CONNECTIONS] = "peer_connections",
+    [HTTP_MALFORMED] = "malformed",           [HTTP_HEAD_TOO_LARGE] = "head_too_large",
+    [HTTP_BODY_TOO_LARGE] = "body_too_large", [HTTP_SLOW_REQUEST] = "slow_request",
+    [HTTP_SLOW_READER] = "slow_reader",
+};
+
+struct http_server_figures http_server_figures(const struct http_server *server)
+{
+    struct http_server_figures figures = server->figures;
+
+    figures.connections = server->connection_counts[0] + server->connection_counts[1];
+    return figures;
 }
 
 int http_server_port(const struct http_server *server)
@@ -257,6 +308,7 @@ void http_server_destroy(struct http_server *server)
     loop_timer_destroy(server->sweeper);
     loop_forget(server->loop, &server->writer);
     http_tls_destroy(server->tls);
+    http_peers_destroy(server->peers);
     free(server->unix_socket);
     free(server);
 }

@@ -23,14 +23,36 @@ struct http_server_settings {
     int socket_gid;          /* its group when the mode lets one in; -1: as it comes */
     const char *listen;      /* "127.0.0.1:8642" or "[::1]:8642", or NULL */
     int64_t max_body_bytes;
-    int max_connections;
-    int64_t idle_timeout_ms;
+    int max_connections;          /* at the port, and as many again at the Unix socket */
+    int max_connections_per_peer; /* of one address at the port; 0: no such limit */
+    int64_t idle_timeout_ms;      /* without a request */
+    int64_t request_timeout_ms;   /* for a head; a body, and the taking of a reply, have as long and
+                                     a second more for each 500 bytes that went over */
     struct http_tls_settings tls; /* of `listen`; without a certificate: in clear */
 };
 
 /* Called once the whole body is here. The exchange is valid until http_exchange_reply, also when
  * the peer has gone meanwhile (the reply is then dropped). */
 typedef void (*http_handler_fn)(void *user, struct http_exchange *exchange);
+
+/* Why a request or a connection was turned away, in words for metrics. */
+enum http_refusal {
+    HTTP_CONNECTIONS,      /* 503: max_connections */
+    HTTP_PEER_CONNECTIONS, /* 429: max_connections_per_peer */
+    HTTP_MALFORMED,        /* 400, 501, 505 */
+    HTTP_HEAD_TOO_LARGE,   /* 431 */
+    HTTP_BODY_TOO_LARGE,   /* 413 */
+    HTTP_SLOW_REQUEST,     /* 408; of a TLS handshake there is no answer */
+    HTTP_SLOW_READER,      /* closed */
+    HTTP_REFUSALS,
+};
+extern const char *const http_refusal_names[HTTP_REFUSALS];
+
+struct http_server_figures {
+    uint64_t refused[HTTP_REFUSALS];
+    int connections;
+};
+struct http_server_figures http_server_figures(const struct http_server *server);
 
 struct http_server *http_server_create(struct loop *loop,
                                        const struct http_server_settings *settings,

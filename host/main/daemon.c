@@ -19,6 +19,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <tenon/tenon.h>
 
 enum { DRAIN_MS = 10000, PLUGIN_GRACE_MS = 2000 };
@@ -149,6 +150,18 @@ static int read_settings(struct daemon *daemon, const struct options *options, s
     return file_make_dirs(daemon->settings.state_dir, 0750, err);
 }
 
+/* Each connection is a descriptor; 1024, the usual limit, is for programs that call select. */
+static void raise_file_limit(void)
+{
+    enum { FILES_WANTED = 65536 };
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= FILES_WANTED)
+        return;
+    limit.rlim_cur = limit.rlim_max < FILES_WANTED ? limit.rlim_max : FILES_WANTED;
+    (void)setrlimit(RLIMIT_NOFILE, &limit); /* then it stays as it is */
+}
+
 static int open_ground(struct daemon *daemon, struct err *err)
 {
     const struct config_file *host = config_host(daemon->settings.setup.config);
@@ -160,6 +173,7 @@ static int open_ground(struct daemon *daemon, struct err *err)
         .retention = settings_retention(host),
     };
 
+    raise_file_limit();
     daemon->loop = loop_create(err);
     if (daemon->loop == NULL)
         return err->code;

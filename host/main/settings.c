@@ -4,8 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { IDLE_MS = 60000 };
-
 static int read_paths(struct settings *settings, const char *state, struct err *err)
 {
     const struct config_file *host = config_host(settings->setup.config);
@@ -71,7 +69,9 @@ struct api_settings settings_api(const struct settings *settings, const struct c
                 .client_ca = text_or_null(host, "tls_client_ca")},
         .max_body_bytes = config_integer(host, "api", "max_body"),
         .max_connections = (int)config_integer(host, "api", "max_connections"),
-        .idle_timeout_ms = IDLE_MS,
+        .max_connections_per_peer = (int)config_integer(host, "api", "max_connections_per_peer"),
+        .idle_timeout_ms = config_integer(host, "api", "idle_timeout"),
+        .request_timeout_ms = config_integer(host, "api", "request_timeout"),
     };
 }
 

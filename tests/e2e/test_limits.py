@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Peers that want too much, or never come to an end: each is told which limit it met, none takes
+anything from the others, and all of them are counted."""
+import contextlib
+import http.client
+import re
+import resource
+import socket
+import threading
+
+import pytest
+from daemon import PATIENCE, wait_for
+
+HEAD = b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+
+
+def connect(tenon, receive_buffer=None):
+    peer = socket.socket()
+    if receive_buffer is not None:
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    peer.settimeout(60 * PATIENCE)
+    peer.connect(("127.0.0.1", tenon.port))
+    return peer
+
+
+def rest_of(peer):
+    """All that comes until the other side closes."""
+    got = b""
+    with contextlib.suppress(ConnectionResetError):
+        while piece := peer.recv(65536):
+            got += piece
+    return got
+
+
+def exchange(tenon, request):
+    with connect(tenon) as peer:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            peer.sendall(request)
+        return rest_of(peer)
+
+
+def refused(tenon, reason):
+    text = tenon.get("/metrics").body.decode()
+    return int(re.search(r'tenon_api_refused_total\{reason="%s"\} (\d+)' % reason, text).group(1))
+
+
+def is_served(tenon):
+    connection = http.client.HTTPConnection("127.0.0.1", tenon.port, timeout=30 * PATIENCE)
+    with contextlib.closing(connection):
+        connection.request("GET", "/health")
+        return connection.getresponse().status == 200
+
+
+@pytest.fixture
+def many_files():
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < 3000:
+        pytest.skip("at most %d descriptors are allowed here" % hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3000, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_the_thousand_and_first_connection_is_told_so(tenon, many_files):
+    tenon.start()
+    with contextlib.ExitStack() as stack:
+        peers = [stack.enter_context(connect(tenon)) for _ in range(1000)]
+        for peer in peers:
+            peer.sendall(HEAD + b"\r\n")
+        for peer in peers:
+            assert peer.recv(4096).startswith(b"HTTP/1.1 200 OK\r\n")
+        for _ in range(20):
+            with connect(tenon) as extra:
+                answer = rest_of(extra)
+            assert answer.startswith(b"HTTP/1.1 503 Service Unavailable\r\n"), answer
+            assert b"all connections are taken" in answer
+        # The operator still gets in, and those who are in are served.
+        assert refused(tenon, "connections") == 20
+        assert "tenon_api_connections 1001" in tenon.get("/metrics").body.decode()
+        for peer in peers[:10]:
+            peer.sendall(HEAD + b"\r\n")
+            assert peer.recv(4096).startswith(b"HTTP/1.1 200 OK\r\n")
+    wait_for(lambda: is_served(tenon), "places to be free again")
+
+
+def test_one_address_does_not_take_all_places(tenon):
+    tenon.host_ini(api="max_connections_per_peer = 3\n")
+    tenon.start()
+    with contextlib.ExitStack() as stack:
+        peers = [stack.enter_context(connect(tenon)) for _ in range(3)]
+        for peer in peers:
+            peer.sendall(HEAD + b"\r\n")
+            assert peer.recv(4096).startswith(b"HTTP/1.1 200 OK\r\n")
+        answer = exchange(tenon, HEAD + b"\r\n")
+        assert answer.startswith(b"HTTP/1.1 429 Too Many Requests\r\n"), answer
+        with socket.socket() as other:  # another address of this machine has places of its own
+            other.bind(("127.0.0.2", 0))
+            other.settimeout(60 * PATIENCE)
+            other.connect(("127.0.0.1", tenon.port))
+            other.sendall(HEAD + b"\r\n")
+            assert other.recv(4096).startswith(b"HTTP/1.1 200 OK\r\n")
+    assert refused(tenon, "peer_connections") == 1
+    wait_for(lambda: is_served(tenon), "places to be free again")
+
+
+def test_sizes_have_their_statuses(tenon):
+    tenon.host_ini(api="max_body = 10KB\n")
+    tenon.start()
+    too_large = b"HTTP/1.1 413 Content Too Large\r\n"
+    for request, answer in (
+        (HEAD + b"X-Long: " + b"x" * 9000 + b"\r\n\r\n", b"HTTP/1.1 431 "),
+        (HEAD + b"X: y\r\n" * 100 + b"\r\n", b"HTTP/1.1 431 "),
+        (b"GET /" + b"a" * 9000, b"HTTP/1.1 431 "),
+        (b"POST /ingest HTTP/1.1\r\nHost: x\r\nContent-Length: 10241\r\n\r\n", too_large),
+        (
+            b"POST /ingest HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2801\r\nx",
+            too_large,
+        ),
+        (b"no request at all\r\n\r\n", b"HTTP/1.1 400 "),
+    ):
+        assert exchange(tenon, request).startswith(answer), request[:60]
+    assert refused(tenon, "head_too_large") == 3
+    assert refused(tenon, "body_too_large") == 2
+    assert refused(tenon, "malformed") == 1
+    assert is_served(tenon)
+
+
+def drip(peers, pieces, stop):
+    """A byte to each now and then, until they are closed or it is told to stop."""
+    for piece in pieces:
+        for peer in peers:
+            with contextlib.suppress(OSError):
+                peer.sendall(piece)
+        if stop.wait(0.2):
+            return
+
+
+def test_who_drips_a_request_is_cut_off(tenon):
+    tenon.host_ini(api="request_timeout = 1s\n")
+    tenon.start()
+    stop = threading.Event()
+    with contextlib.ExitStack() as stack:
+        heads = [stack.enter_context(connect(tenon)) for _ in range(100)]
+        bodies = [stack.enter_context(connect(tenon)) for _ in range(20)]
+        for peer in heads:
+            peer.sendall(HEAD)
+        for peer in bodies:
+            peer.sendall(b"POST /ingest HTTP/1.1\r\nHost: x\r\nContent-Length: 9999\r\n\r\n")
+        dripping = threading.Thread(target=drip, args=(heads + bodies, [b"x"] * 3000, stop))
+        dripping.start()
+        try:
+            assert is_served(tenon)
+            for peer in heads + bodies:
+                answer = rest_of(peer)
+                assert answer == b"" or answer.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
+                assert answer != b"" or peer not in bodies
+        finally:
+            stop.set()
+            dripping.join()
+    assert refused(tenon, "slow_request") == 120
+    assert is_served(tenon)
+
+
+def test_who_sends_slowly_but_steadily_is_served(tenon):
+    """Longer than the time for a request, at more than 500 bytes a second."""
+    tenon.host_ini(api="request_timeout = 1s\n")
+    tenon.start()
+    body = b'{"id": "e-1", "text": "%s"}' % (b"x" * 20000)
+    with connect(tenon) as peer:
+        peer.sendall(
+            b"POST /ingest HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %d\r\n\r\n" % len(body)
+        )
+        drip([peer], [body[at : at + 1000] for at in range(0, len(body), 1000)], threading.Event())
+        assert peer.recv(4096).startswith(b"HTTP/1.1 20")
+    assert refused(tenon, "slow_request") == 0
+
+
+def test_who_never_reads_is_cut_off_and_who_reads_slowly_is_not(tenon):
+    tenon.host_ini(api="request_timeout = 1s\n")
+    tenon.start()
+    text = "x" * 4_000_000
+    assert tenon.call("PUT", "/api/v1/entities/e-1", '{"text": "%s"}' % text).status in (200, 201)
+    # More than the kernel holds for a peer: several at once.
+    request = b"GET /api/v1/entities/e-1 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 5
+    request += HEAD + b"Connection: close\r\n\r\n"
+    with connect(tenon, 4096) as never, connect(tenon, 4096) as slowly:
+        never.sendall(request)
+        slowly.sendall(request)
+        got = 0
+        pause = threading.Event()
+        while refused(tenon, "slow_reader") == 0:
+            got += len(slowly.recv(2000))
+            pause.wait(0.1)
+        for _ in range(30):  # it goes on as slowly for a while, and is not cut off
+            got += len(slowly.recv(2000))
+            pause.wait(0.1)
+        slowly.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        got += len(rest_of(slowly))
+        assert got > 5 * len(text)
+        assert len(rest_of(never)) < 5 * len(text)
+    assert refused(tenon, "slow_reader") == 1
+    assert is_served(tenon)
+
+
+def test_an_idle_connection_is_closed(tenon):
+    tenon.host_ini(api="idle_timeout = 1s\n")
+    tenon.start()
+    assert exchange(tenon, b"") == b""
+    answer = exchange(tenon, HEAD + b"\r\n")
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n") and answer.count(b"HTTP/1.1") == 1
+    assert refused(tenon, "slow_request") == 0
