@@ -45,7 +45,9 @@ struct cli {
     bool is_json;       /* --json */
     bool is_coloured;   /* standard output is a terminal that wants colour */
     size_t width;       /* of the terminal; 0: no limit */
-    struct buf socket;  /* resolved at the first call */
+    struct buf socket;  /* where the daemon is, a path or a URL: found out at the first call */
+    bool is_url;        /* of socket */
+    struct buf token;   /* for a URL */
     int64_t timeout_ms; /* of one exchange; 0: as long as a large import may take */
 };
 

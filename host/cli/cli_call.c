@@ -2,9 +2,7 @@
 #include "cli/cli_call.h"
 
 #include "base/clock.h"
-
-#include "config/config.h"
-#include "http/http_client.h"
+#include "cli/cli_target.h"
 
 #include <errno.h>
 #include <string.h>
@@ -14,43 +12,9 @@ enum {
     LINE_BYTES_MAX = 1 << 20,
 };
 
-/* Broken files of others do not matter here. */
-static int socket_of_configuration(struct cli *cli, struct err *err)
+static enum cli_exit exit_of(int status)
 {
-    _free_ char *dir = config_dir(cli_option_text(cli, "conf"));
-    _free_ char *state = NULL;
-    _free_ char *socket = NULL;
-
-    if (dir == NULL)
-        return err_set(err, -ENOMEM, "out of memory");
-    struct config *config = config_load(dir, NULL, NULL, err);
-    if (config == NULL)
-        return err_set(err, E_UNREACHABLE,
-                       "which socket? There is no configuration in %s; give --socket PATH, "
-                       "TENON_SOCKET or --conf DIR",
-                       dir);
-    state = config_state_dir(config_host(config), NULL);
-    if (state != NULL)
-        socket = config_socket_path(config_host(config), state);
-    config_destroy(config);
-    buf_puts(&cli->socket, socket != NULL ? socket : "");
-    return socket == NULL || cli->socket.failed ? err_set(err, -ENOMEM, "out of memory") : 0;
-}
-
-/* --socket, TENON_SOCKET, else what tenon.ini says. */
-static int resolve_socket(struct cli *cli, struct err *err)
-{
-    const char *given = cli_option_text(cli, "socket");
-
-    if (cli->socket.len > 0)
-        return 0;
-    if (given == NULL || given[0] == '\0')
-        given = getenv("TENON_SOCKET");
-    if (given != NULL && given[0] != '\0') {
-        buf_puts(&cli->socket, given);
-        return cli->socket.failed ? err_set(err, -ENOMEM, "out of memory") : 0;
-    }
-    return socket_of_configuration(cli, err);
+    return status == E_UNREACHABLE ? CLI_UNREACHABLE : status == E_USAGE ? CLI_USAGE : CLI_REFUSED;
 }
 
 int cli_exchange(struct cli *cli, const char *method, struct str path, const char *content_type,
@@ -61,21 +25,15 @@ int cli_exchange(struct cli *cli, const char *method, struct str path, const cha
     buf_clear(&out->body);
     cli_json_release(out->json);
     out->json = NULL;
-    int status = resolve_socket(cli, err);
-    if (status < 0)
-        return status;
-    buf_puts(&url, "http://localhost");
-    buf_add_str(&url, path);
-    if (url.failed)
-        return err_set(err, -ENOMEM, "out of memory");
     struct http_call call = {
-        .unix_socket = cli->socket.ptr,
-        .url = url.ptr,
         .method = method,
         .content_type = content_type,
         .body = body,
         .timeout_ms = cli->timeout_ms > 0 ? cli->timeout_ms : TIMEOUT_MS,
     };
+    int status = cli_target(cli, path, &url, &call, err);
+    if (status < 0)
+        return status;
     status = http_call(&call, &out->status, &out->body, err);
     if (status < 0)
         return status;
@@ -141,25 +99,14 @@ int cli_stream_once(struct cli *cli, struct str path, cli_line_fn line, void *us
     _buf_ struct buf url = {0};
     _answer_ struct cli_answer answer = {0};
     struct lines lines = {.line = line, .user = user};
-    int status = resolve_socket(cli, err);
+    struct http_call call = {.method = "GET", .timeout_ms = TIMEOUT_MS};
+    int status = cli_target(cli, path, &url, &call, err);
 
-    buf_puts(&url, "http://localhost");
-    buf_add_str(&url, path);
-    if (status == 0 && url.failed)
-        status = err_set(err, -ENOMEM, "out of memory");
-    const struct http_call call = {
-        .unix_socket = cli->socket.ptr,
-        .url = url.ptr,
-        .method = "GET",
-        .timeout_ms = TIMEOUT_MS,
-    };
     if (status == 0)
         status = http_call_stream(&call, take_piece, &lines, &answer.status, &answer.body, err);
     if (status == 0 && (answer.status < 200 || answer.status > 299))
         answer.json = cli_json_parse(buf_str(&answer.body));
-    int code = status == 0               ? stream_ended(cli, &lines, &answer, err)
-               : status == E_UNREACHABLE ? CLI_UNREACHABLE
-                                         : CLI_REFUSED;
+    int code = status == 0 ? stream_ended(cli, &lines, &answer, err) : (int)exit_of(status);
     buf_finish(&lines.rest);
     return code;
 }
@@ -198,7 +145,7 @@ int cli_call(struct cli *cli, const char *method, struct str path, struct str bo
         cli_exchange(cli, method, path, body.len > 0 ? "application/json" : NULL, body, out, &err);
 
     if (status < 0)
-        return cli_fail(status == E_UNREACHABLE ? CLI_UNREACHABLE : CLI_REFUSED, "%s", err.text);
+        return cli_fail(exit_of(status), "%s", err.text);
     if (out->status < 200 || out->status > 299)
         return cli_exchange_failed(out);
     if (out->json == NULL)

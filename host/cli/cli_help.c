@@ -9,6 +9,9 @@
 const struct cli_option cli_common_options[] = {
     {"json", NULL, "print JSON, for programs"},
     {"socket", "PATH", "the daemon's socket; else TENON_SOCKET, else [api] socket of tenon.ini"},
+    {"url", "URL", "a daemon elsewhere: https://HOST:PORT; else TENON_URL"},
+    {"token-file", "FILE", "the token for it; else TENON_TOKEN, else TENON_TOKEN_FILE"},
+    {"ca-file", "FILE", "trust the certificates of these authorities; else TENON_CA_FILE"},
     {"conf", "DIR", "the configuration; else TENON_CONF, else the installed one"},
     {"help", NULL, "print this"},
     {"version", NULL, "print the version"},

@@ -27,7 +27,7 @@ static void put_overview(const struct cli *cli, const struct json_t *json, struc
     }
     if (cli_json_is_true(store, "full"))
         buf_puts(out, "; ITS DISK IS FULL: intake is refused until there is room");
-    buf_puts(out, "\nsocket: ");
+    buf_puts(out, cli->is_url ? "\nurl: " : "\nsocket: ");
     cli_text_put(out, buf_str(&cli->socket));
     buf_puts(out, "\n");
 }

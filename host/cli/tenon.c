@@ -85,5 +85,8 @@ int main(int argc, char **argv)
         return incomplete(&cli);
     int code = cli.command->run(&cli);
     buf_finish(&cli.socket);
+    if (cli.token.len > 0)
+        explicit_bzero(cli.token.ptr, cli.token.len);
+    buf_finish(&cli.token);
     return code;
 }

@@ -116,6 +116,9 @@ static int explain(const struct http_call *call, CURL *easy, CURLcode result, co
         return err_set(
             err, E_UNREACHABLE, "no answer within %lld ms at %s; is tenond running, or very busy?",
             (long long)call->timeout_ms, call->unix_socket != NULL ? call->unix_socket : call->url);
+    if (result == CURLE_PEER_FAILED_VERIFICATION || result == CURLE_SSL_CACERT_BADFILE)
+        return err_set(err, E_UNREACHABLE, "cannot trust %s: %s; --ca-file names whom to trust",
+                       call->url, why);
     if (call->unix_socket != NULL)
         return err_set(err, E_UNREACHABLE,
                        "cannot talk to tenond at the socket %s: %s; is tenond running?",
@@ -135,6 +138,8 @@ static CURLcode perform(const struct http_call *call, struct answer *answer)
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "tenon/" TENON_VERSION);
     curl_easy_setopt(easy, answer->take == NULL ? CURLOPT_TIMEOUT_MS : CURLOPT_CONNECTTIMEOUT_MS,
                      (long)call->timeout_ms);
+    if (call->ca_file != NULL)
+        curl_easy_setopt(easy, CURLOPT_CAINFO, call->ca_file);
     if (call->unix_socket != NULL)
         curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, call->unix_socket);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);

@@ -100,7 +100,8 @@ struct http_call {
     const char *url;
     const char *method;
     const char *content_type;
-    const char *token; /* bearer, NULL: none */
+    const char *token;   /* bearer, NULL: none */
+    const char *ca_file; /* NULL: the system's */
     struct str body;
     int64_t timeout_ms;
 };

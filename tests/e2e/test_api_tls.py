@@ -209,3 +209,38 @@ def test_a_renewed_certificate_is_taken_by_reload(served, authority):
     kept.request("GET", "/health")
     assert kept.getresponse().status == 200 and kept.sock is used
     kept.close()
+
+
+def test_the_client_talks_to_it_with_a_token(served, authority, receiver):
+    served.webhook("hook", receiver.url())
+    served.start()
+    kept = served.folder / "token"
+    kept.write_text(served.cli("token", "create", "me", "--scope", "read").stdout)
+    kept.chmod(0o600)
+    token = kept.read_text().strip()
+    url = "https://localhost:%d" % served.port
+    far = ["--url", url, "--ca-file", authority.pem]
+    assert url in served.cli("status", *far, "--token-file", kept).stdout
+    served.environment = {"TENON_URL": url + "/", "TENON_CA_FILE": str(authority.pem)}
+    answer = served.cli("status", check=False)
+    assert answer.returncode == 1 and "Authorization: Bearer TOKEN" in answer.stderr
+    served.environment["TENON_TOKEN"] = token
+    assert "hook" in served.cli("integration", "list").stdout
+    answer = served.cli("reload", check=False)
+    assert answer.returncode == 1 and "scope manage everywhere; you have 'read'" in answer.stderr
+    assert token not in answer.stderr + answer.stdout
+    served.environment["TENON_TOKEN"] = token + "x"
+    answer = served.cli("status", check=False)
+    assert answer.returncode == 1 and "This token is not known here" in answer.stderr
+    # Whom to trust is never guessed, and no token goes in clear to another machine.
+    served.environment = {"TENON_TOKEN": token}
+    answer = served.cli("status", "--url", url, check=False)
+    assert answer.returncode == 3 and "--ca-file names whom to trust" in answer.stderr
+    answer = served.cli("status", "--url", "http://192.0.2.1:80", check=False)
+    assert answer.returncode == 2 and "could be read on its way: use https://" in answer.stderr
+    for arguments, words in (
+        (["--url", url, "--socket", "/x"], "which of them?"),
+        (["--url", "ftp://x"], "is not a URL such as"),
+    ):
+        answer = served.cli("status", *arguments, check=False)
+        assert answer.returncode == 2 and words in answer.stderr, answer
