@@ -104,7 +104,8 @@ static int put_file(const struct cli *cli, struct buf *body)
     _buf_ struct buf sections = {0};
     int code;
 
-    if (plugin == NULL && cli->argument_count == 2) {
+    bool is_value = cli->argument_count > 1 && strchr(cli->arguments[1], '=') != NULL;
+    if (plugin == NULL && cli->argument_count == 2 && !is_value) {
         code = cli_input_read(cli->arguments[1], &text);
         if (code == CLI_DONE)
             json_put_member(body, "ini", buf_str(&text));

@@ -181,6 +181,8 @@ def test_add_and_remove_on_the_command_line(tenon, receiver, tmp_path):
     assert "other is active" in tenon.cli("integration", "add", "other", ini).stdout
     run = tenon.cli("integration", "add", "third", "-", stdin=ini.read_text())
     assert "third is active" in run.stdout
+    run = tenon.cli("integration", "add", "fourth", "plugin=webhook", check=False)
+    assert run.returncode == 2 and "--plugin PLUGIN" in run.stderr, run
     run = tenon.cli("integration", "add", "hook", ini, check=False)
     assert run.returncode == 1 and "there already" in run.stderr
     assert tenon.cli("integration", "add", "hook", ini, "--overwrite").returncode == 0
