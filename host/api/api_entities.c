@@ -7,29 +7,10 @@
 #include "base/json.h"
 #include "engine/amend.h"
 #include "engine/intake.h"
+#include "engine/model.h"
 
 #include <errno.h>
 #include <stdlib.h>
-
-const char *api_outcome_name(enum store_put_outcome outcome)
-{
-    switch (outcome) {
-    case PUT_CREATED:
-        return "created";
-    case PUT_UPDATED:
-        return "updated";
-    case PUT_UNCHANGED:
-        return "unchanged";
-    case PUT_DELETED:
-        return "deleted";
-    case PUT_CONFLICT:
-        return "conflict";
-    case PUT_BY_TURNS:
-        return "by_turns";
-    default:
-        return "not_found";
-    }
-}
 
 /* ---- taking in ---- */
 
@@ -75,10 +56,15 @@ static struct str type_argument(struct api_call *call)
     return buf_str(&call->type);
 }
 
+static struct intake_source source_of(struct api_call *call)
+{
+    return (struct intake_source){.trace = api_call_trace(call)};
+}
+
 void api_entities_post(struct api_call *call)
 {
     intake_put(call->engine, http_exchange_body(call->exchange), type_argument(call),
-               api_call_trace(call), on_taken_in, call);
+               source_of(call), on_taken_in, call);
 }
 
 /* ---- one ---- */
@@ -91,7 +77,7 @@ static void reply_outcome(struct api_call *call, const struct intake_result *res
 
     buf_puts(&body, "{");
     json_put_member(&body, "id", result->entities[0].id);
-    json_put_member(&body, "outcome", str_of(api_outcome_name(put->outcome)));
+    json_put_member(&body, "outcome", str_of(model_outcome_name(put->outcome)));
     json_put_int(&body, "version", (int64_t)put->version);
     buf_puts(&body, "}\n");
     buf_printf(&etag, "ETag: \"%llu\"\r\n", (unsigned long long)put->version);
@@ -140,8 +126,7 @@ static bool if_match(struct api_call *call, uint64_t *out)
 static void put_now(struct api_call *call, uint64_t version)
 {
     intake_put_as(call->engine, buf_str(&call->id), buf_str(&call->type),
-                  http_exchange_body(call->exchange), api_call_trace(call), version, on_one_done,
-                  call);
+                  http_exchange_body(call->exchange), source_of(call), version, on_one_done, call);
 }
 
 struct type_query {
@@ -228,7 +213,7 @@ void api_entity_patch(struct api_call *call)
     if (!wanted_version(call, &amend.if_version))
         return;
     amend.type = type_argument(call);
-    amend.trace = api_call_trace(call);
+    amend.source = source_of(call);
     amend_start(call->engine, &amend, on_one_done, call);
 }
 
@@ -237,17 +222,8 @@ void api_entity_delete(struct api_call *call)
     uint64_t version;
 
     if (wanted_version(call, &version))
-        intake_delete(call->engine, buf_str(&call->id), version, on_one_done, call);
-}
-
-static void put_entity(struct buf *out, const struct store_row *row)
-{
-    json_put_member(out, "id", row->id);
-    json_put_member(out, "type", row->type);
-    json_put_int(out, "version", (int64_t)row->version);
-    api_put_time(out, "created_at", row->created_ms);
-    api_put_time(out, "updated_at", row->updated_ms);
-    json_put_raw(out, "data", row->data.len > 0 ? row->data : STR("null"));
+        intake_delete(call->engine, buf_str(&call->id), source_of(call), version, on_one_done,
+                      call);
 }
 
 struct entity_query {
@@ -267,7 +243,7 @@ static bool on_entity_row(struct store_query *query, const struct store_row *row
     entity->is_deleted = row->is_deleted;
     entity->version = row->version;
     buf_putc(&entity->body, '{');
-    put_entity(&entity->body, row);
+    model_put_entity(&entity->body, row);
     buf_puts(&entity->body, "}\n");
     return false;
 }
@@ -354,7 +330,7 @@ static void send_search(struct api_rows *rows)
     (void)http_exchange_argument(rows->call->exchange, "text", &rows->text); /* absent: all */
     rows->query.type = type_argument(rows->call);
     rows->query.text = buf_str(&rows->text);
-    rows->put = put_entity;
+    rows->put = model_put_entity;
     rows->key = key_of_entity;
     rows->goes_on = true;
     if (add_fields(rows))
@@ -377,7 +353,7 @@ static void find_by_key(struct api_filter *filter)
         (void)http_exchange_argument(call->exchange, "key", &rows->text); /* is there */
         rows->query.text = buf_str(&rows->text);
         rows->query.integration = filter->query.integration;
-        rows->put = put_entity;
+        rows->put = model_put_entity;
         api_rows_send(rows);
     }
     api_filter_destroy(filter);

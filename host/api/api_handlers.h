@@ -12,7 +12,6 @@ void api_entity_get(struct api_call *call);
 void api_entity_put(struct api_call *call);
 void api_entity_patch(struct api_call *call);
 void api_entity_delete(struct api_call *call);
-const char *api_outcome_name(enum store_put_outcome outcome);
 void api_relationships_post(struct api_call *call);
 void api_relationships_list(struct api_call *call);
 void api_relationships_delete(struct api_call *call);

@@ -3,6 +3,7 @@
 #include "api/api_rows.h"
 #include "base/cleanup.h"
 #include "base/json.h"
+#include "engine/model.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -34,7 +35,7 @@ static void on_related(struct store_op *op)
         json_put_member(&body, "from", relate->relate.from);
         json_put_member(&body, "type", relate->relate.type);
         json_put_member(&body, "to", relate->relate.to);
-        json_put_member(&body, "outcome", str_of(api_outcome_name(relate->relate.outcome)));
+        json_put_member(&body, "outcome", str_of(model_outcome_name(relate->relate.outcome)));
         buf_puts(&body, "}\n");
         api_reply_json(relate->call, relate->relate.outcome == PUT_CREATED ? 201 : 200, &body);
     }
@@ -109,16 +110,6 @@ void api_relationships_delete(struct api_call *call)
     relate_now(steal(relate));
 }
 
-static void put_relationship(struct buf *out, const struct store_row *row)
-{
-    json_put_member(out, "from", row->id);
-    json_put_member(out, "type", row->type);
-    json_put_member(out, "to", row->name);
-    api_put_time(out, "created_at", row->created_ms);
-    if (row->data.len > 0)
-        json_put_raw(out, "data", row->data);
-}
-
 static uint64_t key_of_relationship(const struct store_row *row)
 {
     return row->seq;
@@ -130,7 +121,7 @@ static void list(struct api_rows *rows)
     rows->query.id = buf_str(&rows->id);
     rows->query.other = buf_str(&rows->other);
     rows->query.type = buf_str(&rows->type);
-    rows->put = put_relationship;
+    rows->put = model_put_relationship;
     rows->key = key_of_relationship;
     rows->goes_on = true;
     api_rows_send(rows);

@@ -11,6 +11,7 @@
 #include <tenon/action.h>
 #include <tenon/actions.h>
 #include <tenon/http.h>
+#include <tenon/store.h>
 #include <tenon/webhook.h>
 
 #include <ffi.h>
@@ -212,6 +213,7 @@ const void *call_service_find(const tenon_host *host, const char *id);
 extern _Thread_local const struct call_thread *call_service_thread; /* NULL: the plugin's own */
 extern const tenon_action_service call_service_action;
 extern const tenon_http call_service_http;
+extern const tenon_store call_service_store;
 
 /* call_load.c */
 void call_load(struct call_server *server, const struct wire_header *header, struct wire_in *in);

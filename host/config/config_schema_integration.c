@@ -44,6 +44,9 @@ static const char integration_rows[] =
     TENON_OPTION("ca_file", "path", "", "", "",
                  "Certificates to trust instead of the system's, as PEM.")
     TENON_OPTION("proxy", "url", "", "", "", "HTTP proxy to go through.")
+    TENON_OPTION("store", "choice", "none,read,write", "none", "",
+                 "What the plugin may do in the store by itself, beyond the entities it is given. "
+                 "read: get and search. write: add, change, delete and relate, too.")
     TENON_OPTION("mcp", "choice", "off,read,write", "read", "",
                  "What MCP clients may do with it, as far as [mcp] access of tenon.ini lets them. "
                  "read: call actions that change nothing. write: all its actions, submit, retry. "

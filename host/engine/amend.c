@@ -126,7 +126,7 @@ static void on_read(struct store_op *op)
     } else {
         /* Another version than the one asked for is told by the put. */
         intake_put_as(run->engine, run->asked.id, buf_str(&run->type), buf_str(&run->merged),
-                      run->asked.trace,
+                      run->asked.source,
                       run->asked.if_version != 0 ? run->asked.if_version : run->version, on_put,
                       run);
     }

@@ -8,9 +8,9 @@
 
 struct amend {
     struct str id;
-    struct str patch;    /* a JSON object */
-    struct str type;     /* the new type; empty: the patch's own "type", else it stays */
-    struct str trace;    /* as in store_entity */
+    struct str patch; /* a JSON object */
+    struct str type;  /* the new type; empty: the patch's own "type", else it stays */
+    struct intake_source source;
     uint64_t if_version; /* 0: whatever it is */
 };
 

@@ -18,7 +18,7 @@ struct intake {
     intake_done_fn done;
     void *user;
     int64_t started_us;
-    struct str trace;               /* of the request that brought all of them */
+    struct intake_source source;    /* of all of them */
     struct store_delivery delivery; /* its id empty: none */
     size_t ids_made;                /* of records that brought none */
     struct arena arena;             /* ids and rewritten records */
@@ -223,7 +223,8 @@ static int add_record(struct intake *intake, struct str data, const struct str v
     entity = &intake->entities[index];
     *entity = (struct store_entity){
         .data = one_line(data, &intake->arena),
-        .trace = intake->trace,
+        .trace = intake->source.trace,
+        .origin = intake->source.origin,
     };
     if (entity->data.ptr == NULL)
         return -ENOMEM;
@@ -274,8 +275,8 @@ static void put_or_fail(struct intake *take_intake, int status, struct err *err)
         put(steal(intake));
 }
 
-void intake_put(struct engine *engine, struct str body, struct str type, struct str trace,
-                intake_done_fn done, void *user)
+void intake_put(struct engine *engine, struct str body, struct str type,
+                struct intake_source source, intake_done_fn done, void *user)
 {
     struct intake *intake = intake_create(engine, done, user);
     struct err err = {0};
@@ -284,7 +285,7 @@ void intake_put(struct engine *engine, struct str body, struct str type, struct 
         fail(done, user, err_set(&err, -ENOMEM, "out of memory"), &err);
         return;
     }
-    intake->trace = trace;
+    intake->source = source;
     put_or_fail(intake, read_records(intake, body, type, &err), &err);
 }
 
@@ -332,7 +333,7 @@ void intake_put_delivery(struct engine *engine, struct str body,
         fail(done, user, err_set(&err, -ENOMEM, "out of memory"), &err);
         return;
     }
-    intake->trace = trace;
+    intake->source.trace = trace;
     intake->delivery = (struct store_delivery){
         .integration = delivery->integration,
         .id = delivery->id,
@@ -348,7 +349,8 @@ void intake_put_delivery(struct engine *engine, struct str body,
 /* ---- one by its id ---- */
 
 void intake_put_as(struct engine *engine, struct str id, struct str type, struct str data,
-                   struct str trace, uint64_t if_version, intake_done_fn done, void *user)
+                   struct intake_source source, uint64_t if_version, intake_done_fn done,
+                   void *user)
 {
     _guard_(intake) struct intake *intake = intake_create(engine, done, user);
     static const char *const names[] = {"id", "type"};
@@ -362,7 +364,7 @@ void intake_put_as(struct engine *engine, struct str id, struct str type, struct
         fail(done, user, err_set(&err, -ENOMEM, "out of memory"), &err);
         return;
     }
-    intake->trace = trace;
+    intake->source = source;
     status = json_next_picked(&rest, names, 2, &value, values, &err);
     if (status > 0 && json_kind_of(value) != JSON_OBJECT)
         status = E_SYNTAX;
@@ -385,8 +387,8 @@ void intake_put_as(struct engine *engine, struct str id, struct str type, struct
     put(steal(intake));
 }
 
-void intake_delete(struct engine *engine, struct str id, uint64_t if_version, intake_done_fn done,
-                   void *user)
+void intake_delete(struct engine *engine, struct str id, struct intake_source source,
+                   uint64_t if_version, intake_done_fn done, void *user)
 {
     _guard_(intake) struct intake *intake = intake_create(engine, done, user);
     struct err err = {0};
@@ -396,7 +398,11 @@ void intake_delete(struct engine *engine, struct str id, uint64_t if_version, in
         return;
     }
     intake->entities[0] = (struct store_entity){
-        .id = arena_copy(&intake->arena, id), .is_delete = true, .if_version = if_version};
+        .id = arena_copy(&intake->arena, id),
+        .is_delete = true,
+        .if_version = if_version,
+        .origin = source.origin,
+    };
     intake->put.count = 1;
     put(steal(intake));
 }

@@ -29,15 +29,20 @@ typedef void (*intake_done_fn)(void *user, const struct intake_result *result);
 
 /* A record is an entity's data as it is. Its id is its own top-level "id" (a string or a number),
  * else made from its content, so the same record twice is one entity. Its type is `type` when not
- * empty, else its own top-level "type" when that is a string, else "record". `trace` is kept with
- * each (base/trace.h), or none. Texts are borrowed until done. */
-void intake_put(struct engine *engine, struct str body, struct str type, struct str trace,
-                intake_done_fn done, void *user);
+ * empty, else its own top-level "type" when that is a string, else "record". Texts are borrowed
+ * until done. */
+struct intake_source {
+    struct str trace; /* kept with each (base/trace.h), or none */
+    uint32_t origin;  /* as in store_entity */
+};
+void intake_put(struct engine *engine, struct str body, struct str type,
+                struct intake_source source, intake_done_fn done, void *user);
 /* One record under an id given from outside (PUT entities/{id}); if_version as in store_entity. */
 void intake_put_as(struct engine *engine, struct str id, struct str type, struct str data,
-                   struct str trace, uint64_t if_version, intake_done_fn done, void *user);
-void intake_delete(struct engine *engine, struct str id, uint64_t if_version, intake_done_fn done,
+                   struct intake_source source, uint64_t if_version, intake_done_fn done,
                    void *user);
+void intake_delete(struct engine *engine, struct str id, struct intake_source source,
+                   uint64_t if_version, intake_done_fn done, void *user);
 /* What came in by a hook and may come again: once stored, is_duplicate says that it was before, and
  * nothing is. */
 struct intake_delivery {

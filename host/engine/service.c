@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <tenon/action.h>
 #include <tenon/http.h>
+#include <tenon/store.h>
 
 static const struct {
     const char *id;
@@ -11,6 +12,7 @@ static const struct {
 } services[] = {
     {TENON_ACTION_1, service_action},
     {TENON_HTTP_1, service_http},
+    {TENON_STORE_1, service_store},
 };
 
 struct lane *service_lane(const struct engine *engine, const struct plugin_ask *ask)

@@ -25,6 +25,7 @@ EXAMPLES = {
     "poster": {"lines": 35, "needs": ""},
     "copier": {"lines": 86, "needs": "net"},
     "calculator": {"lines": 62, "needs": ""},
+    "diary": {"lines": 64, "needs": ""},
     "relay": {"lines": 35, "needs": ""},
     "shop": {"lines": 30, "needs": ""},
 }

@@ -91,7 +91,7 @@ static void taken(void *user, const struct intake_result *result)
 static void take(struct fixture *f, struct str body, const char *type)
 {
     f->status = 1;
-    intake_put(f->engine, body, str_of(type), STR_NONE, taken, f);
+    intake_put(f->engine, body, str_of(type), (struct intake_source){.origin = 0}, taken, f);
     loop_run(f->loop);
     assert_int_not_equal(f->status, 1);
 }
