@@ -132,11 +132,14 @@ def target_fixture(tenon):
     more = tenon.folder / "more"
     build_plugin(TOP / "examples/calculator/calculator.c", more / "calculator.so")
     tenon.host_ini(
-        plugins=[more], api="max_body = 64KB\n", log="level = error\n", host="watch = no\n"
+        plugins=[more],
+        api="max_body = 64KB\n[mcp]\naccess = write\n",
+        log="level = error\n",
+        host="watch = no\n",
     )
     none = "\n[select]\nselector = none\n"
     tenon.ini("calc", "[integration]\nplugin = calculator\n" + none)
-    tenon.webhook("hook", "http://127.0.0.1:9/", settings="")
+    tenon.webhook("hook", "http://127.0.0.1:9/", more="[hook]\nscheme = none\n")
     tenon.start()
     wait_for(lambda: tenon.integration("calc")["state"] == "active", "calc")
     tenon.add(*[{"id": "evt-%d" % i, "title": "An event", "price": i} for i in range(50)])

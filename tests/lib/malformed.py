@@ -70,7 +70,39 @@ MEMBERS = (
     "id", "type", "data", "from", "to", "by", "selector", "entity", "dry_run", "numbers", "all",
     "new_key", "limit", "after", "file", "name", "plugin", "integration", "state", "since", "until",
     "class", "where", "sender", "pattern", "timeout", "settings", "a", "b", "key", "scope",
-    "jsonrpc", "method", "params", "arguments",
+    "jsonrpc", "method", "params", "arguments", "operation", "sections", "ini", "overwrite", "uri",
+    "scopes", "hops",
+)
+# Bodies that handlers take, by a piece of the path: one thing of each is then made wrong.
+BODIES = {
+    "/entities": {"id": "evt-1", "type": "event", "title": "x", "n": [1, {"a": None}]},
+    "/relationships": {"from": "evt-1", "type": "at", "to": "evt-2", "data": {"seat": 4}},
+    "/register": {
+        "name": "made",
+        "sections": {"integration": {"plugin": "calculator"}, "select": {"selector": "none"}},
+    },
+    "/manage": {"operation": "update", "sections": {"retry": {"max": "1m"}}},
+    "/activate": {"by": "somebody"},
+    "/deactivate": {"by": "somebody"},
+    "/trigger": {"selector": "failed", "entity": "evt-1", "dry_run": True},
+    "/trigger-integration": {"selector": "all"},
+    "/actions/": {"a": 40, "b": 2},
+    "/retry": {"state": "failed", "where": ".price > 10", "dry_run": True, "limit": 5},
+    "/discard": {"numbers": [1, 2], "dry_run": True},
+    "/signals": {"type": "order.paid", "data": {"n": 1}, "sender": "shop", "timeout": "1ms"},
+    "/tokens": {"name": "ci", "scopes": ["read"], "integrations": ["hook"]},
+    "/hooks": {"id": "d-1", "type": "event", "title": "x"},
+    "/mcp": {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "tools/call",
+        "params": {"name": "calc_add", "arguments": {"a": 1, "b": 2}},
+    },
+}
+WORDS = (
+    "initialize", "ping", "tools/list", "resources/list", "resources/read", "prompts/list",
+    "notifications/initialized", "logging/setLevel", "completion/complete", "test", "sync",
+    "search_entities", "submit", "why", "calc_convert", "tenon://entity/evt-1", "read", "manage",
 )
 
 
@@ -134,9 +166,34 @@ class Generator:
             "%s:%s" % (json.dumps(name), self.value(depth)) for name in names
         )
 
-    def body(self):
+    def nearly(self, value):
+        """The value with some part of it replaced, left out or added."""
         pick = self.random.random()
-        if pick < 0.45:
+        if isinstance(value, dict) and value and pick < 0.7:
+            value = dict(value)
+            name = self.random.choice(sorted(value))
+            value[name] = self.nearly(value[name])
+            return value
+        if isinstance(value, dict) and pick < 0.8:
+            return {**value, self.random.choice(MEMBERS): self.text()}
+        if isinstance(value, dict) and value and pick < 0.9:
+            return {name: value[name] for name in sorted(value)[1:]}
+        if isinstance(value, list) and value and pick < 0.5:
+            return [self.nearly(value[0]), *value]
+        if pick < 0.3:
+            return self.random.choice(WORDS)
+        try:
+            return json.loads(self.value())
+        except ValueError:
+            return self.text()
+
+    def body(self, path=""):
+        pick = self.random.random()
+        known = [body for piece, body in BODIES.items() if piece in path]
+        if known and pick < 0.5:
+            body = known[0] if self.random.random() < 0.2 else self.nearly(known[0])
+            return json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+        if pick < 0.6:
             return self.object().encode("utf-8", "replace")
         if pick < 0.85:
             return self.random.choice(BROKEN_BODIES)
@@ -176,7 +233,7 @@ class Generator:
         target = self.path(path, is_path_broken) + self.query(arguments)
         if method not in WITH_BODY:
             return method, self.head(method, target)
-        body = self.body()
+        body = self.body(path)
         length = b"Content-Length: %d" % len(body)
         return method, self.head(method, target, length) + body
 
@@ -237,7 +294,7 @@ class Generator:
         method, path, arguments = self.random.choice(
             [route for route in self.routes if route[0] in WITH_BODY]
         )
-        body = self.body()
+        body = self.body(path)
         size = b"%x" % len(body)
         frames = self.random.choice(
             (
