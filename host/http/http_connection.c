@@ -114,9 +114,14 @@ static int write_reply(struct http_connection *connection)
     struct http_exchange *exchange = connection->exchange;
     bool must_close = exchange->must_close;
     bool was_writing = connection->state == WRITES;
+    size_t sent_before = exchange->head_sent + exchange->reply_sent;
     int status = http_exchange_write(exchange, &connection->socket);
 
     connection->state = WRITES;
+    if (exchange->websocket != NULL) {
+        http_websocket_written(exchange, exchange->head_sent + exchange->reply_sent != sent_before);
+        connection->state = exchange->is_ended ? WRITES : TALKS;
+    }
     if (status < 0)
         return status;
     watch(connection, http_exchange_has_rest(exchange));
@@ -285,6 +290,8 @@ static int advance(struct http_connection *connection, struct str *bytes)
             status = read_head(connection, bytes);
         else if (connection->state == READS_BODY && before > 0)
             status = read_body(connection, bytes);
+        else if (connection->state == TALKS && before > 0)
+            http_websocket_read(connection->exchange, bytes);
         if (status < 0)
             return -1;
         if (bytes->len == before)
@@ -349,7 +356,8 @@ static int write_on(struct http_connection *connection)
         return 0;
     if (write_reply(connection) < 0)
         return -1;
-    rest = connection->state == READS_HEAD ? buf_str(&connection->in) : STR_NONE;
+    rest = connection->state == READS_HEAD || connection->state == TALKS ? buf_str(&connection->in)
+                                                                         : STR_NONE;
     if (rest.len == 0)
         return 0;
     return advance(connection, &rest) < 0 ? -1 : keep_rest(connection, rest);

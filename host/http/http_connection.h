@@ -9,8 +9,8 @@
 #include "http/http_socket.h"
 
 /* READS_HEAD -> (READS_BODY ->) WAITS for the handler -> WRITES -> READS_HEAD, or LINGERS until the
- * peer closes. */
-enum connection_state { READS_HEAD, READS_BODY, WAITS, WRITES, LINGERS };
+ * peer closes. Accepted as a WebSocket it TALKS until that is closed. */
+enum connection_state { READS_HEAD, READS_BODY, WAITS, WRITES, TALKS, LINGERS };
 
 struct http_connection {
     uv_poll_t poll; /* first: the same address serves both */

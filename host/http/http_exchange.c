@@ -41,6 +41,7 @@ void http_exchange_destroy(struct http_exchange *exchange)
         if (exchange->next != NULL)
             exchange->next->place = exchange->place;
     }
+    http_websocket_destroy(exchange->websocket);
     buf_finish(&exchange->text);
     buf_finish(&exchange->body);
     buf_finish(&exchange->head);
@@ -182,6 +183,7 @@ static const char *reason_of(int status)
         int status;
         const char *reason;
     } reasons[] = {
+        {101, "Switching Protocols"},
         {200, "OK"},
         {201, "Created"},
         {202, "Accepted"},
@@ -297,7 +299,9 @@ static int stream_on(struct http_exchange *exchange)
 {
     bool was_choked = exchange->is_choked;
 
+    buf_finish(&exchange->head);
     buf_finish(&exchange->reply);
+    exchange->head_sent = 0;
     exchange->reply_sent = 0;
     exchange->is_choked = false;
     if (was_choked && exchange->drained != NULL && !exchange->is_ended)

@@ -9,6 +9,7 @@
 #include "http/http_server.h"
 
 struct http_connection;
+struct http_websocket;
 struct http_socket;
 
 struct http_exchange {
@@ -29,7 +30,8 @@ struct http_exchange {
     bool is_ended;
     bool is_choked; /* a piece found no room: `drained` is to be called */
     void (*drained)(void *user);
-    struct buf head; /* of the reply */
+    struct http_websocket *websocket; /* NULL: it is none */
+    struct buf head;                  /* of the reply */
     struct buf reply;
     size_t head_sent;
     size_t reply_sent;
@@ -50,6 +52,15 @@ bool http_exchange_has_rest(const struct http_exchange *exchange); /* not writte
 /* Writes what the connection's socket takes. -1: drop the connection; 0: more later; 1: all is
  * written. Of a stream that goes on, 0 with nothing left. */
 int http_exchange_write(struct http_exchange *exchange, struct http_socket *socket);
+
+/* http_websocket.c */
+void http_websocket_destroy(struct http_websocket *websocket); /* NULL allowed */
+/* Takes all whole frames off `*bytes`. */
+void http_websocket_read(struct http_exchange *exchange, struct str *bytes);
+/* Its connection was written to, and took some of it. */
+void http_websocket_written(struct http_exchange *exchange, bool has_moved);
+/* Pings when it is time to; false: it is to be cut off. */
+bool http_websocket_is_alive(struct http_exchange *exchange, int64_t mono_ms);
 
 /* http_connection.c: the exchange on this connection has its reply; it is written before the loop
  * waits again. */

@@ -71,6 +71,8 @@ static void on_sweep(void *user)
         next = each->next;
         if (each->deadline_ms != 0 && each->deadline_ms <= now_ms)
             http_connection_time_out(each);
+        else if (each->state == TALKS && !http_websocket_is_alive(each->exchange, now_ms))
+            http_connection_close(each);
     }
     listener_resume(server->local);
     listener_resume(server->tcp);
