@@ -275,6 +275,11 @@ const struct cli_command cli_commands[] = {
      "  tenon signal listen 'entity.*'\n"
      "When tenond restarts this waits for it and goes on where it was. With --json each line is "
      "one JSON object."},
+    {"mcp", "", NULL, CLI_ONLINE, cli_mcp, "Speak MCP over standard input and output, for a client",
+     "For the configuration of an MCP client: {\"mcpServers\": {\"tenon\": {\"command\": "
+     "\"tenon\", "
+     "\"args\": [\"mcp\"]}}}.\nOutlives restarts of tenond. What it may do is said by [mcp] "
+     "access in tenon.ini, and by mcp in an integration's ini."},
     {"reload", "", NULL, CLI_ONLINE, cli_reload,
      "Look at conf.d and the plugins now and take what changed",
      "tenond notices changes by itself; this waits for them and says what became of each file. "

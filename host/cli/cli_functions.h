@@ -63,6 +63,9 @@ int cli_action_call(struct cli *cli);
 int cli_completion_script(struct cli *cli);
 int cli_completion_words(struct cli *cli);
 
+/* cli_mcp.c */
+int cli_mcp(struct cli *cli);
+
 /* cli_reload.c */
 int cli_reload(struct cli *cli);
 

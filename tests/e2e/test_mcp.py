@@ -7,8 +7,8 @@ import os
 import subprocess
 
 import pytest
-from daemon import TOP, build_plugin, wait_for
-from mcp import MODERN, NODE, Bare, Client, Failed, modern, needs_node
+from daemon import BUILD, TOP, build_plugin, wait_for
+from mcp import META, MODERN, NODE, Bare, Client, Failed, modern, needs_node
 
 NO_RECORDS = "\n[select]\nselector = none\n"
 READ_ONLY = {
@@ -57,7 +57,7 @@ def connect():
         assert client.close() == 0
 
 
-KINDS = [("legacy", "http"), ("modern", "http")]
+KINDS = [("legacy", "http"), ("modern", "http"), ("legacy", "stdio"), ("modern", "stdio")]
 
 # Every tool with arguments, and what its result holds.
 CALLS = {
@@ -281,9 +281,8 @@ def test_resources_are_listed_page_by_page_and_read(acting, connect, era, kind):
 # ---- the inspector -------------------------------------------------------------------------------
 
 
-def inspect(tenon, *arguments):
+def inspect(where, tenon, *arguments):
     needs_node()
-    where = ["http://127.0.0.1:%d/mcp" % tenon.port, "--transport", "http"]
     folder = NODE / "node_modules/@modelcontextprotocol/inspector-cli/build"
     run = subprocess.run(
         ["node", "index.js", *where, *arguments],
@@ -294,18 +293,92 @@ def inspect(tenon, *arguments):
     return json.loads(run.stdout)
 
 
-def test_the_inspector_has_nothing_to_complain_of(acting):
-    acting.add({"id": "e-1"})
-    assert {tool["name"] for tool in inspect(acting, "--method", "tools/list")["tools"]} == set(
-        CALLS
+@pytest.mark.parametrize("kind", ["http", "stdio"])
+def test_the_inspector_has_nothing_to_complain_of(acting, kind):
+    where = (
+        ["http://127.0.0.1:%d/mcp" % acting.port, "--transport", "http"]
+        if kind == "http"
+        else [str(BUILD / "host/tenon"), "mcp"]
     )
-    arguments = ["--tool-arg", "a=40", "--tool-arg", "b=2"]
-    result = inspect(acting, "--method", "tools/call", "--tool-name", "calc_add", *arguments)
-    assert result["content"][0]["text"] == "42"
-    assert len(inspect(acting, "--method", "resources/list")["resources"]) == 1
-    assert inspect(acting, "--method", "resources/templates/list")["resourceTemplates"]
-    read = inspect(acting, "--method", "resources/read", "--uri", "tenon://entity/e-1")
+    acting.add({"id": "e-1"})
+    listed = inspect(where, acting, "--method", "tools/list")["tools"]
+    assert {tool["name"] for tool in listed} == set(CALLS)
+    few = ["calc_convert", "deeds_fail", "tenon_why"]
+    for name in CALLS if kind == "http" else few:
+        arguments, words = CALLS[name]
+        call = ["--method", "tools/call", "--tool-name", name]
+        for one, value in arguments.items():
+            text = value if isinstance(value, str) else json.dumps(value)
+            call += ["--tool-arg", "%s=%s" % (one, text)]
+        result = inspect(where, acting, *call)
+        assert words in result["content"][0]["text"], (name, result)
+    assert inspect(where, acting, "--method", "resources/list")["resources"]
+    assert inspect(where, acting, "--method", "resources/templates/list")["resourceTemplates"]
+    read = inspect(where, acting, "--method", "resources/read", "--uri", "tenon://entity/e-1")
     assert json.loads(read["contents"][0]["text"])["id"] == "e-1"
+
+
+# ---- standard input and output -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("era", ["legacy", "modern"])
+def test_the_daemon_may_start_again_under_a_client(acting, connect, era):
+    client = connect(acting, era, "stdio")
+    if era == "modern":
+        client.do("listen", {"toolsListChanged": True})
+    assert client.call("calc_add", a=1, b=2)["content"][0]["text"] == "3"
+    for end in (acting.stop, acting.kill):
+        end()
+        acting.start()
+        wait_for(lambda: acting.integration("calc")["state"] == "active", "calc")
+        # The list may be another's now: clients are told, by a session or a stream of its own.
+        assert client.do("news")["method"] == "notifications/tools/list_changed"
+        assert client.call("calc_add", a=1, b=2)["content"][0]["text"] == "3"
+    assert client.do("complaints") == []
+
+
+def test_a_request_waits_for_a_daemon_that_is_away(acting, connect):
+    client = connect(acting, "legacy", "stdio")
+    acting.stop()
+    client.send({"do": "listTools"})
+    acting.start()
+    assert len(client.receive()["tools"]) >= len(READ_ONLY)
+
+
+def talk(tenon, *lines):
+    """Lines in, lines out, by tenon mcp alone."""
+    run = tenon.cli("mcp", stdin="".join(line + "\n" for line in lines))
+    assert run.stderr == ""
+    return [json.loads(line) for line in run.stdout.splitlines()]
+
+
+def request(id, method, **params):
+    return json.dumps({"jsonrpc": "2.0", "id": id, "method": method, "params": params})
+
+
+def test_the_bridge_says_what_the_daemon_says(acting):
+    assert [one["error"]["code"] for one in talk(acting, "{", "[]", "7", "", "  ")] == [
+        -32700, -32600, -32600,
+    ]  # fmt: skip
+    answers = talk(acting, request("\u00fc", "tools/list", _meta=META), request(2, "ping"))
+    found = {one["id"]: one for one in answers}
+    assert len(found["\u00fc"]["result"]["tools"]) == len(CALLS)
+    assert found[2]["error"]["code"] == -32600  # no session, and no word of being modern
+    odd = "tenon://entity/\u00e9\u00e9"
+    answer = talk(acting, request(3, "resources/read", uri=odd, _meta=META))[0]
+    assert answer["error"]["data"] == {"uri": odd}
+    acting.stop()
+    run = acting.cli("mcp", stdin="")
+    assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("era,kind", KINDS)
+def test_a_cancelled_call_is_given_up(acting, connect, era, kind):
+    client = connect(acting, era, kind)
+    with pytest.raises(Failed, match="enough"):
+        client.do("abort", {"name": "deeds_misbehave", "arguments": {"how": "hang"}}, after=200)
+    assert client.call("calc_add", a=1, b=2)["content"][0]["text"] == "3"
+    assert client.do("complaints") == []
 
 
 # ---- the protocol --------------------------------------------------------------------------------

@@ -70,7 +70,7 @@ async function run(step) {
   if (step.do === "abort") {
     const stop = new AbortController();
     setTimeout(() => stop.abort("enough"), step.after);
-    return client.callTool(step.with, ...(era === "legacy" ? [undefined] : []), {
+    return client.callTool(step.with[0], ...(era === "legacy" ? [undefined] : []), {
       signal: stop.signal,
     });
   }
