@@ -3,6 +3,7 @@
 
 #include "api/api_access.h"
 #include "api/api_call.h"
+#include "api/api_feed.h"
 #include "api/api_figures.h"
 #include "api/api_logs.h"
 #include "api/api_mcp.h"
@@ -24,6 +25,7 @@ struct api {
     struct api_followers *followers; /* NULL: nobody followed a log yet */
     struct api_work *work;           /* NULL: nobody asked yet */
     struct mcp *mcp;                 /* NULL: no MCP client came yet */
+    struct api_feed *feed;           /* the same */
     bool is_stopping;
     struct loop_timer *grace;
     void (*stopped)(void *user);
@@ -35,6 +37,13 @@ struct api_followers *api_followers(struct api *api)
     if (api->followers == NULL)
         api->followers = api_followers_create(api->loop);
     return api->followers;
+}
+
+struct api_feed *api_feed(struct api *api)
+{
+    if (api->feed == NULL)
+        api->feed = api_feed_create(api->loop, api->engine);
+    return api->feed;
 }
 
 struct api_work *api_work(struct api *api)
@@ -129,6 +138,11 @@ static void forget_peer(void *user, const struct api_token *token)
         if (call->stream != NULL)
             api_stream_gone(call);
     }
+}
+
+void api_call_lives(struct api_call *call, int change)
+{
+    call->api->figures.lives += (uint32_t)change;
 }
 
 void api_call_end(struct api_call *call, int status)
@@ -363,6 +377,7 @@ void api_destroy(struct api *api)
         call->exchange = NULL;
     }
     api_followers_release(api->followers);
+    api_feed_destroy(api->feed);
     api_work_release(api->work);
     api_mcp_destroy(api->mcp);
     loop_timer_destroy(api->grace);

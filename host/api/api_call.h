@@ -31,6 +31,7 @@ struct api_call {
     struct buf trace; /* what traceparent and tracestate say, the same */
     struct buf more;  /* members that go into the answer, each behind a comma */
     bool is_created;  /* what it answers with is new: 201 */
+    bool is_live;     /* has become a WebSocket */
     const struct api_stream_events *stream; /* NULL: not answered by a stream (api_stream.h) */
     void *stream_user;
     void (*gone)(void *user); /* NULL: the answer comes all the same. Else: the peer has gone; it

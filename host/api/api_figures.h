@@ -16,6 +16,7 @@ struct api_figures {
     uint64_t refused[API_REFUSALS];
     uint32_t under_way;
     uint32_t streams;   /* of them */
+    uint32_t lives;     /* of them, WebSockets */
     int64_t started_ms; /* wall */
     int64_t started_us; /* by clock_mono_us: the wall clock may have stepped since */
 };
@@ -24,6 +25,7 @@ struct http_server_figures api_http_figures(const struct api *api);
 
 void api_call_streams(struct api_call *call, int change);               /* counts its live view */
 void api_call_refused(struct api_call *call, enum api_refusal refusal); /* counts it */
-void api_call_end(struct api_call *call, int status); /* counts and frees; api_reply does it */
+void api_call_lives(struct api_call *call, int change); /* counts its live connection */
+void api_call_end(struct api_call *call, int status);   /* counts and frees; api_reply does it */
 
 #endif

@@ -91,6 +91,9 @@ void api_store_check(struct api_call *call);
 void api_store_compact(struct api_call *call);
 void api_store_backup(struct api_call *call);
 
+/* api_live.c */
+void api_live(struct api_call *call);
+
 /* api_plugins.c, api_status.c, api_metrics.c, api_openapi.c */
 void api_plugins_list(struct api_call *call);
 void api_status(struct api_call *call);

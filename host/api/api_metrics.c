@@ -395,6 +395,8 @@ static void put_process(struct buf *out, const struct api *api)
                      http.connections);
     metric_put_plain(out, "tenon_api_requests_under_way", "gauge", "Requests being answered.",
                      (double)figures->under_way);
+    metric_put_plain(out, "tenon_api_live_connections", "gauge", "WebSockets that are open.",
+                     (double)figures->lives);
     metric_put_plain(out, "tenon_api_streams", "gauge", "Live views that are open.",
                      (double)figures->streams);
 }

@@ -131,6 +131,9 @@ const struct api_route api_routes[] = {
     {"GET", "/mcp", api_mcp_get, API_ANY, "",
      "MCP: the events of a session, such as that the tools have changed"},
     {"DELETE", "/mcp", api_mcp_delete, API_ANY, "", "MCP: end a session"},
+    {"GET", "/ws", api_live, API_ANY, "",
+     "A WebSocket that tells what happens: send {\"type\": \"subscribe\", \"topics\", "
+     "\"integrations\", \"pattern\"}"},
     {"GET", "/health", api_health, API_OPEN, "",
      "200 when every enabled integration is open or has said why not, else 503"},
     {"GET", "/metrics", api_metrics, API_READ, "", "Figures for Prometheus"},

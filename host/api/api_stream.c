@@ -34,6 +34,27 @@ bool api_stream_start_as(struct api_call *call, const char *content_type, const 
     return true;
 }
 
+bool api_stream_accept(struct api_call *call, const struct http_websocket_events *socket,
+                       const struct api_stream_events *events, void *user)
+{
+    struct err err = {0};
+    int status = http_websocket_accept(call->exchange, socket, &err);
+
+    if (status != 0) {
+        api_reply_problem_with(call, status, status == 503 ? "no_memory" : "no_websocket",
+                               status == 426 ? "Upgrade: websocket\r\nConnection: Upgrade\r\n"
+                                               "Sec-WebSocket-Version: 13\r\n"
+                                             : NULL,
+                               "%s", err.text);
+        return false;
+    }
+    call->stream = events;
+    call->stream_user = user;
+    call->is_live = true;
+    api_call_lives(call, 1);
+    return true;
+}
+
 int api_stream_send(struct api_call *call, struct str line)
 {
     return http_stream_send(call->exchange, line);
@@ -44,13 +65,18 @@ static void finish(struct api_call *call)
     struct http_exchange *exchange = call->exchange;
 
     call->stream = NULL;
-    if (call->api != NULL)
+    if (call->api != NULL && call->is_live)
+        api_call_lives(call, -1);
+    else if (call->api != NULL)
         api_call_streams(call, -1);
     if (exchange != NULL) {
         http_exchange_set_user(exchange, NULL, NULL);
-        http_stream_end(exchange);
+        if (call->is_live)
+            http_websocket_close(exchange, HTTP_CLOSE_GOING_AWAY, "tenond ends it");
+        else
+            http_stream_end(exchange);
     }
-    api_call_end(call, 200);
+    api_call_end(call, call->is_live ? 101 : 200);
 }
 
 void api_stream_end(struct api_call *call)

@@ -5,6 +5,7 @@
 #define API_STREAM_H
 
 #include "api/api_call.h"
+#include "http/http_websocket.h"
 
 enum { API_STREAMS_MAX = 64 };
 
@@ -19,6 +20,10 @@ bool api_stream_start(struct api_call *call, const struct api_stream_events *eve
 /* The same as another type, with headers of its own ("name: value\r\n"). */
 bool api_stream_start_as(struct api_call *call, const char *content_type, const char *headers,
                          const struct api_stream_events *events, void *user);
+/* The same as a WebSocket, which is not counted among the streams: `socket`, static, gets the call
+ * as its user, and events->drained is not called. What is sent goes by http_websocket_send. */
+bool api_stream_accept(struct api_call *call, const struct http_websocket_events *socket,
+                       const struct api_stream_events *events, void *user);
 /* A line with its line end. 0, or a negative status: it was not taken, see http_stream_send. */
 int api_stream_send(struct api_call *call, struct str line);
 void api_stream_end(struct api_call *call); /* gone() is not called */
