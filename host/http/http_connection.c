@@ -294,14 +294,14 @@ static int advance(struct http_connection *connection, struct str *bytes)
             http_websocket_read(connection->exchange, bytes);
         if (status < 0)
             return -1;
-        if (bytes->len == before)
-            return 0;
         if (connection->state == LINGERS ||
             (connection->exchange != NULL && connection->exchange->must_close &&
              connection->state == WRITES)) {
             bytes->len = 0; /* no request behind the last one is read */
             return 0;
         }
+        if (bytes->len == before)
+            return 0;
     }
 }
 

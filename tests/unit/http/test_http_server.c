@@ -399,6 +399,32 @@ static void test_endless_head_is_dropped(void **state)
     assert_int_equal(scene->handled, 1);
 }
 
+static void send_rubbish_ahead(struct peer *peer)
+{
+    struct buf text = {0};
+    int fd = peer_connect(peer->port);
+
+    buf_puts(&text, "GET /later HTTP/1.1\r\nHost: x\r\n\r\nGET /ahead HTTP/1.1\r\n\r\n");
+    buf_puts(&text, "GET relative HTTP/1.1\r\n\r\n");
+    for (int i = 0; i < 100; i++)
+        buf_puts(&text, "GET /never HTTP/1.1\r\nHost: x\r\n\r\n");
+    peer_send(fd, text.ptr);
+    (void)peer_read(fd, &peer->seen, "well-formed", 1);
+    close(fd);
+    buf_finish(&text);
+}
+
+/* What was kept lies in the buffer that the refusal empties: to be forgotten, and not copied. */
+static void test_rubbish_sent_ahead_is_refused_in_its_turn(void **state)
+{
+    (void)state;
+    peer_run(&scene->peer, send_rubbish_ahead);
+    seen_has("later.");
+    seen_has("/ahead");
+    seen_has("HTTP/1.1 400");
+    assert_int_equal(scene->handled, 2);
+}
+
 static void ask_and_leave(struct peer *peer)
 {
     int fd = peer_connect(peer->port);
@@ -576,6 +602,7 @@ int main(void)
         SERVER_TEST(test_chunked_body_is_read),
         SERVER_TEST(test_rubbish_harms_nobody),
         SERVER_TEST(test_endless_head_is_dropped),
+        SERVER_TEST(test_rubbish_sent_ahead_is_refused_in_its_turn),
         SERVER_TEST(test_reply_to_a_peer_that_left_is_dropped),
         SERVER_TEST(test_reply_after_the_server_is_gone),
         SERVER_TEST(test_idle_connection_is_closed),
