@@ -220,6 +220,11 @@ void api_access_socket(const struct api_access *access, unsigned *out_mode, int 
     *out_gid = rules->has_group ? (int)rules->group : -1;
 }
 
+const char *api_peer_name(const struct api_peer *peer)
+{
+    return peer->token != NULL ? peer->token->name : "the API";
+}
+
 /* ---- hosts and origins ---- */
 
 /* "[::1]:80" is "[::1]". */

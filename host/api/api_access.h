@@ -49,6 +49,9 @@ struct api_peer {
     const struct api_token *token;
 };
 
+/* What a person calls who asks: the token's name, else "the API". */
+const char *api_peer_name(const struct api_peer *peer);
+
 /* NULL with the reason: a group or user that does not exist, a tokens file that is damaged. */
 struct api_access *api_access_create(struct loop *loop, const struct api_access_settings *settings,
                                      struct err *err);

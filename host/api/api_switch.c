@@ -61,7 +61,7 @@ static bool read_by(struct api_call *call, struct buf *out)
     if (value.len > 0)
         json_unquote(value, out);
     if (out->len == 0)
-        buf_puts(out, "the API");
+        buf_puts(out, api_peer_name(&call->peer));
     return true;
 }
 

@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/log.h"
 
 #include <stdlib.h>
 
@@ -143,6 +144,8 @@ static void create(struct api_call *call, const struct buf texts[MEMBERS])
     }
     const struct api_token *token = api_token_set_named(set, buf_str(&texts[0]));
     (void)snprintf(change->name, sizeof(change->name), "%s", token->name); /* fits */
+    log_info("token made", F_STR("token", token->name), F_STR("scope", token->scopes),
+             F_STR("by", api_peer_name(&call->peer)));
     buf_putc(&change->body, '{');
     put_token(&change->body, token);
     json_put_member(&change->body, "token", buf_str(&text));
@@ -196,6 +199,8 @@ void api_token_delete(struct api_call *call)
     struct change *change = change_create(call, 200);
     if (change == NULL)
         return;
+    log_info("token revoked", F_TEXT("token", buf_str(&call->id)),
+             F_STR("by", api_peer_name(&call->peer)));
     buf_putc(&change->body, '{');
     json_put_member(&change->body, "name", buf_str(&call->id));
     api_put_bool(&change->body, "revoked", true);

@@ -78,6 +78,8 @@ def test_a_token_opens_what_its_scope_says(two):
     assert ask(two, "/ingest", token, "POST", {"id": "e-2"})[0] in (200, 201, 202)
     assert ask(two, "/api/v1/entities/e-2", token)[0] == 403
     token = make(two, "admin", "manage")
+    assert ask(two, "/api/v1/integrations/b/deactivate", token, "POST")[0] == 200
+    assert "deactivated by admin" in two.integration("b")["words"]  # not by the API as such
     assert ask(two, "/api/v1/entities/e-2", token)[0] == 200
     assert ask(two, "/api/v1/reload", token, "POST")[0] == 200
 
@@ -214,6 +216,16 @@ def test_a_damaged_file_of_tokens_stops_the_start(two):
         assert "this is not a token as `tenon token create` writes it" in two.log_text()
     kept.write_text(good)
     two.start()
+
+
+def test_a_token_that_cannot_be_kept_is_not_given(two):
+    (two.state / "tokens").mkdir()  # nothing can be put in its place
+    answer = two.cli("token", "create", "lost", "--scope", "read", check=False)
+    assert answer.returncode == 1 and "tenon_" not in answer.stdout, answer
+    assert two.get("/api/v1/tokens").json["items"] == []
+    assert ask(two, "/api/v1/status")[0] == 200  # there never was one
+    (two.state / "tokens").rmdir()
+    assert ask(two, "/api/v1/status", make(two, "kept", "read"))[0] == 200
 
 
 def test_the_operators_token_and_what_goes_without(two):
