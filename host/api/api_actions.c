@@ -52,7 +52,13 @@ void api_action_call(struct api_call *call)
     const char *name = buf_str(&call->id).ptr;
     _buf_ struct buf words = {0};
 
-    switch (engine_action_find(call->engine, name, buf_str(&call->name), &action, &words)) {
+    enum engine_found found =
+        engine_action_find(call->engine, name, buf_str(&call->name), &action, &words);
+    /* The route lets anybody known in, since what an action wants stands in its declaration. */
+    if (!api_may_or_reply(call, found == ENGINE_FOUND ? api_action_scope(action) : API_SUBMIT,
+                          buf_str(&call->id)))
+        return;
+    switch (found) {
     case ENGINE_NO_INTEGRATION:
         api_reply_no_integration(call, name);
         break;

@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 import pytest
-from daemon import PATIENCE, wait_for
+from daemon import PATIENCE, TOP, build_plugin, wait_for
 
 NOBODY = 65533  # neither root nor anybody whom a test runs as
 
@@ -109,6 +109,38 @@ def test_a_scope_may_be_for_some_integrations(two):
         ("POST", "/ingest"),
     ):
         assert ask(two, path, token, method)[0] == 403, path
+
+
+def test_an_action_wants_the_scope_of_its_declaration(tenon):
+    more = tenon.folder / "more"
+    build_plugin(TOP / "examples/calculator/calculator.c", more / "calculator.so")
+    build_plugin(TOP / "tests/e2e/plugins/deeds.c", more / "deeds.so")
+    tenon.host_ini(plugins=[more])
+    for name, plugin in (("calc", "calculator"), ("deeds", "deeds")):
+        tenon.ini(name, "[integration]\nplugin = %s\n[select]\nselector = none\n" % plugin)
+    tenon.start()
+    for name in ("calc", "deeds"):
+        wait_for(lambda: tenon.integration(name)["state"] == "active", name)
+    add = "/api/v1/integrations/calc/actions/add"  # read-only
+    numbers = {"a": 40, "b": 2}
+    deed = "/api/v1/integrations/deeds/actions/nothing"  # not said to be
+    for scope, may_add, may_do in (
+        ("read:calc", True, False),
+        ("read:deeds", False, False),
+        ("submit:deeds", False, True),
+        ("submit:calc", False, False),
+        ("read", True, False),
+        ("submit", False, True),
+        ("manage:calc", True, False),
+    ):
+        token = make(tenon, scope.replace(":", "-"), scope)
+        assert ask(tenon, add, token, "POST", numbers)[0] == (200 if may_add else 403), scope
+        assert ask(tenon, deed, token, "POST", {})[0] == (200 if may_do else 403), scope
+    # Nor is it told what there is to those whom it does not concern.
+    token = make(tenon, "stranger", "submit:elsewhere")
+    for path in ("calc/actions/none", "nobody/actions/none"):
+        status, answer = ask(tenon, "/api/v1/integrations/" + path, token, "POST", {})
+        assert (status, answer["code"]) == (403, "scope"), path
 
 
 def test_from_the_first_token_on_the_port_wants_one(two):
