@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/secret.h"
 #include "base/trace.h"
+#include "engine/subscriber.h"
 #include "rules/judge.h"
 
 #include <tenon/tenon.h>
@@ -114,6 +115,43 @@ static void put_limits(struct buf *out, const struct lane_limits *limits)
     buf_putc(out, '}');
 }
 
+static void put_subscription(struct buf *out, const struct subscription_figures *figures)
+{
+    buf_putc(out, '{');
+    json_put_member(out, "pattern", figures->pattern);
+    if (figures->sender.len > 0)
+        json_put_member(out, "sender", figures->sender);
+    api_put_bool(out, "durable", figures->is_durable);
+    json_put_member(out, "state", str_of(figures->state));
+    if (figures->is_durable)
+        json_put_int(out, "cursor", (int64_t)figures->cursor);
+    json_put_int(out, "handled", (int64_t)figures->handled);
+    json_put_int(out, "failed", (int64_t)figures->failed);
+    json_put_int(out, "dropped", (int64_t)figures->dropped);
+    api_put_masked(out, "last_error", str_of(figures->last_error));
+    if (figures->parked_json.len > 0) {
+        _buf_ struct buf masked = {0};
+        secret_mask(figures->parked_json, &masked);
+        json_put_raw(out, "parked", buf_str(&masked));
+    }
+    buf_putc(out, '}');
+}
+
+static void put_subscriptions(struct buf *out, const struct subscriber *subscriber)
+{
+    struct subscription_figures figures;
+
+    if (subscriber_count(subscriber) == 0)
+        return;
+    buf_puts(out, ",\"subscriptions\":[");
+    for (size_t i = 0; i < subscriber_count(subscriber); i++) {
+        subscriber_at(subscriber, i, &figures);
+        api_put_comma(out);
+        put_subscription(out, &figures);
+    }
+    buf_putc(out, ']');
+}
+
 void api_put_integration(struct buf *out, const struct engine_integration *integration)
 {
     json_put_member(out, "name", str_of(integration->name));
@@ -130,6 +168,7 @@ void api_put_integration(struct buf *out, const struct engine_integration *integ
     if (integration->limits.breaker != NULL)
         put_limits(out, &integration->limits);
     api_put_hook(out, integration);
+    put_subscriptions(out, integration->signals);
     if (integration->plugin_health.state != NULL)
         put_health(out, "worker", &integration->plugin_health);
     if (integration->has_jq && integration->jq_health.state != NULL)

@@ -10,9 +10,9 @@
 #include "base/err.h"
 #include "base/str.h"
 
-enum { PATTERN_BYTES_MAX = 128, PATTERN_WORDS_MAX = 16 };
+enum { PATTERN_BYTES_MAX = 120, PATTERN_WORDS_MAX = 16 };
 
-/* 1 to 128 bytes, at most 16 words of letters, digits, '_' and '-'. 0, or -EINVAL with what is
+/* 1 to 120 bytes, at most 16 words of letters, digits, '_' and '-'. 0, or -EINVAL with what is
  * wrong; `what` names it: "the signal's type". */
 int pattern_check_name(struct str name, const char *what, struct err *err);
 int pattern_check(struct str pattern, struct err *err);

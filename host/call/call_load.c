@@ -101,7 +101,9 @@ static int copy_tables(struct call_server *server, char words[CALL_WORDS_MAX])
         return -1;
     if (call_webhook_load(server, words) < 0)
         return -1;
-    return call_actions_load(server, words);
+    if (call_actions_load(server, words) < 0)
+        return -1;
+    return call_signal_load(server, words);
 }
 
 static int greet(struct call_server *server, tenon_entry_fn entry, const struct wire_load *load,
@@ -192,6 +194,7 @@ static void send_facts(struct call_server *server, const struct wire_header *hea
                                                     i * plugin->selectors[0].struct_size))
                 ->name);
     call_action_declare(server, &facts);
+    call_signal_declare(server, &facts);
     size_t begin = wire_out_begin(&thread->out, WIRE_FACTS, header->call, 0);
     wire_put_facts(&thread->out, &facts);
     if (wire_out_end(&thread->out, begin) == 0)

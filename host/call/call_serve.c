@@ -143,6 +143,9 @@ void call_run(struct call_thread *thread, struct call_instance *instance,
     case WIRE_WEBHOOK:
         call_webhook(thread, instance, header, in);
         break;
+    case WIRE_SIGNAL:
+        call_signal(thread, instance, header, in);
+        break;
     default:
         break;
     }
@@ -188,6 +191,7 @@ static int dispatch(struct call_server *server, const struct wire_header *header
     case WIRE_TEST:
     case WIRE_ACTION:
     case WIRE_WEBHOOK:
+    case WIRE_SIGNAL:
         run_for_instance(server, header, in);
         return 0;
     case WIRE_CANCEL:

@@ -11,6 +11,7 @@
 #include <tenon/action.h>
 #include <tenon/actions.h>
 #include <tenon/http.h>
+#include <tenon/signals.h>
 #include <tenon/store.h>
 #include <tenon/webhook.h>
 
@@ -139,9 +140,10 @@ struct call_server {
     tenon_transformer transformer;
     tenon_client client;
     tenon_submitter submitter;
-    struct call_action *actions; /* as many as plugin.n_actions; never freed, like the plugin */
-    tenon_actions own_actions;   /* its capability; zero: the plugin has none */
-    tenon_webhook webhook;       /* the same */
+    struct call_action *actions;  /* as many as plugin.n_actions; never freed, like the plugin */
+    tenon_actions own_actions;    /* its capability; zero: the plugin has none */
+    tenon_webhook webhook;        /* the same */
+    tenon_signal_handler signals; /* the same */
     bool is_loaded;
     struct call_instance *instances; /* serving thread only */
     struct call_inbox inbox;
@@ -213,6 +215,7 @@ const void *call_service_find(const tenon_host *host, const char *id);
 extern _Thread_local const struct call_thread *call_service_thread; /* NULL: the plugin's own */
 extern const tenon_action_service call_service_action;
 extern const tenon_http call_service_http;
+extern const tenon_signals call_service_signals;
 extern const tenon_store call_service_store;
 
 /* call_load.c */
@@ -272,6 +275,13 @@ void call_actions_destroy(struct call_own_actions *own); /* NULL allowed */
 const struct call_action *call_actions_find(const struct call_instance *instance, tenon_str name);
 int32_t call_actions_invoke(const struct call_action *action, const struct call_instance *instance,
                             const struct wire_action *order, tenon_sink *out, tenon_err *err);
+
+/* call_signal.c */
+/* Takes over the plugin's subscriptions and handler, if it has them. Negative with words. */
+int call_signal_load(struct call_server *server, char words[CALL_WORDS_MAX]);
+void call_signal_declare(const struct call_server *server, struct wire_facts *facts);
+void call_signal(struct call_thread *thread, struct call_instance *instance,
+                 const struct wire_header *header, struct wire_in *in);
 
 /* call_batch.c */
 struct call_batch *call_batch_get(struct call_thread *thread, uint32_t count); /* NULL: no memory */

@@ -14,6 +14,7 @@ static const struct {
 } services[] = {
     {TENON_ACTION_1, &call_service_action},
     {TENON_HTTP_1, &call_service_http},
+    {TENON_SIGNALS_1, &call_service_signals},
     {TENON_STORE_1, &call_service_store},
 };
 

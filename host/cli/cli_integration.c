@@ -55,6 +55,8 @@ int cli_integration_list(struct cli *cli)
 
 /* ---- one ---- */
 
+enum { SHOWN_PARKED = 5 };
+
 static void put_text(struct buf *out, const char *label, const char *text)
 {
     if (text[0] == '\0')
@@ -185,6 +187,45 @@ static void put_hook(struct buf *out, const struct json_t *hook)
     put_when(out, "  at", cli_json_text(hook, "refused_at"));
 }
 
+static void put_parked(struct buf *out, const struct json_t *parked)
+{
+    size_t count = cli_json_count(parked);
+
+    for (size_t i = count > SHOWN_PARKED ? count - SHOWN_PARKED : 0; i < count; i++) {
+        const struct json_t *one = cli_json_item(parked, i);
+
+        buf_printf(out, "%-14sparked %lld ", "", (long long)cli_json_number(one, "seq"));
+        cli_text_put(out, str_of(cli_json_text(one, "type")));
+        buf_puts(out, ": ");
+        cli_text_put(out, str_of(cli_json_text(one, "reason")));
+        buf_putc(out, '\n');
+    }
+    if (count > SHOWN_PARKED)
+        buf_printf(out, "%-14s%zu parked before these: --json\n", "", count - SHOWN_PARKED);
+}
+
+/* The signals it hears. */
+static void put_subscriptions(struct buf *out, const struct json_t *subscriptions)
+{
+    for (size_t i = 0; i < cli_json_count(subscriptions); i++) {
+        const struct json_t *one = cli_json_item(subscriptions, i);
+        const char *sender = cli_json_text(one, "sender");
+
+        buf_printf(out, "%-14s", "hears");
+        cli_text_put(out, str_of(cli_json_text(one, "pattern")));
+        buf_puts(out, sender[0] != '\0' ? " from " : "");
+        cli_text_put(out, str_of(sender));
+        buf_puts(out, cli_json_is_true(one, "durable") ? ", durable, " : ", ");
+        buf_puts(out, cli_json_text(one, "state"));
+        buf_printf(out, "; handled %lld, failed %lld, dropped %lld\n",
+                   (long long)cli_json_number(one, "handled"),
+                   (long long)cli_json_number(one, "failed"),
+                   (long long)cli_json_number(one, "dropped"));
+        put_text(out, "  last error", cli_json_text(one, "last_error"));
+        put_parked(out, cli_json_member(one, "parked"));
+    }
+}
+
 int cli_integration_show(struct cli *cli)
 {
     _buf_ struct buf path = {0};
@@ -218,6 +259,7 @@ int cli_integration_show(struct cli *cli)
     put_mean(&out, cli_json_member(json, "since_start"));
     put_when(&out, "next try", cli_json_text(json, "next_due_at"));
     put_hook(&out, cli_json_member(json, "hook"));
+    put_subscriptions(&out, cli_json_member(json, "subscriptions"));
     put_worker(&out, "worker", cli_json_member(json, "worker"));
     put_worker(&out, "jq worker", cli_json_member(json, "jq_worker"));
     return cli_print(&out);

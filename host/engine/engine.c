@@ -223,6 +223,7 @@ void engine_integration_at(const struct engine *engine, size_t index,
         .file = lane->file,
         .has_jq = lane->jq != NULL,
         .figures = lane->figures,
+        .signals = lane->signals,
     };
     out->figures.in_flight = lane->in_flight + (uint32_t)lane->outbox.writing.count +
                              roster_draining(&engine->roster, lane->name);

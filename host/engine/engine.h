@@ -20,6 +20,7 @@
 
 struct engine;
 struct hub;
+struct subscriber;
 struct hook_figures;
 struct hooks;
 struct tap;
@@ -108,7 +109,8 @@ struct engine_integration {
     struct plugin_health plugin_health;
     bool has_jq;
     struct plugin_health jq_health;
-    const struct hook_figures *hook; /* engine/hook.h; NULL: it has none */
+    const struct subscriber *signals; /* what its plugin hears (engine/subscriber.h); NULL: none */
+    const struct hook_figures *hook;  /* engine/hook.h; NULL: it has none */
     struct lane_figures figures;
     struct lane_limits limits;
 };

@@ -192,13 +192,13 @@ static void on_timer(void *user)
 static void on_heard(void *user, const struct hub_signal *heard)
 {
     struct follow *follow = user;
+    struct hub *hub = follow->hub;
     uint64_t seq = heard->signal->seq;
 
     if (seq == 0) { /* of no number: now or never */
-        if (!follow->is_held && !follow->is_finding)
-            (void)follow->events.signal(follow->user, heard);
-        else if (heard->request != 0)
-            hub_decline(follow->hub, heard->request, STR("listener"), "it is not following");
+        bool is_taken = !follow->is_finding && follow->events.signal(follow->user, heard);
+        if (!is_taken && heard->request != 0)
+            hub_decline(hub, heard->request, STR("listener"), "it is not following");
         return;
     }
     if (follow->is_finding && follow->heard_first == 0)

@@ -2,7 +2,7 @@
  * Signals from the store, one after the other behind a cursor, those that come included: nothing is
  * missed as long as retention keeps it, and whoever remembers the cursor goes on from there after a
  * restart. The reader waits for its taker: one that takes slowly costs a batch of memory. What is
- * not stored (requests) comes in between, when the taker is free. For listen routes and durable
+ * not stored (requests) comes in between, at once. For listen routes and durable
  * subscriptions. [loop] */
 #ifndef ENGINE_FOLLOW_H
 #define ENGINE_FOLLOW_H
@@ -19,8 +19,8 @@ struct follow_settings {
     int64_t since_ms; /* and not older than this; 0: any */
 };
 
-/* False: not now; it is given again after follow_resume. An unstored one (seq 0) that is not taken
- * is gone. May stop the follow. */
+/* False: not now; it is given again after follow_resume. An unstored one (seq 0) comes also to a
+ * taker that was not ready, and is gone when it is not taken. May stop the follow. */
 typedef bool (*follow_fn)(void *user, const struct hub_signal *signal);
 
 struct follow_events {

@@ -208,11 +208,14 @@ void lane_stop(struct lane *lane)
     if (lane->is_gate_open)
         lane_gate_keep_changed(&lane->gate);
     lane_gate_close(&lane->gate);
+    if (lane->signals != NULL)
+        subscriber_stop(lane->signals);
     loop_timer_clear(lane->timer);
 }
 
 bool lane_is_idle(const struct lane *lane)
 {
     return lane->batches == NULL && !lane->is_claiming && lane->holds == 0 &&
+           (lane->signals == NULL || subscriber_is_idle(lane->signals)) &&
            outbox_is_empty(&lane->outbox) && lane_gate_is_idle(&lane->gate);
 }

@@ -21,6 +21,7 @@
 #include "engine/lane_gate.h"
 #include "engine/outbound.h"
 #include "engine/outbox.h"
+#include "engine/subscriber.h"
 #include "engine/tap.h"
 #include "rules/retry.h"
 #include "rules/names.h"
@@ -86,7 +87,8 @@ struct lane {
     uint64_t requests_records; /* records in all requests, to size the window */
     struct lane_figures figures;
     struct log_limit failures_told, retries_told;
-    struct tap *tap; /* of this name, not of this lane; NULL: none to be had */
+    struct subscriber *signals; /* that the plugin hears; NULL: none, or not yet */
+    struct tap *tap;            /* of this name, not of this lane; NULL: none to be had */
 
     void (*changed)(void *user, struct lane *lane); /* state changed or went idle */
     void *changed_user;
@@ -129,6 +131,8 @@ void lane_tell(struct lane *lane);
 void lane_leaving(void *user, size_t count);
 void lane_written(void *user, size_t count, int64_t next_due_ms);
 void lane_stop(struct lane *lane);
+/* Active, in its place: its plugin hears its signals from here on. More than once is once. */
+void lane_subscribe(struct lane *lane);
 bool lane_is_idle(const struct lane *lane);
 void lane_fail(struct lane *lane, const char *words);
 /* It is not to be opened, and why. */

@@ -126,6 +126,7 @@ void lane_destroy(struct lane *lane)
     hook_destroy(lane->hook);
     plugin_instance_close(lane->jq);
     plugin_instance_close(lane->plugin);
+    subscriber_destroy(lane->signals);
     http_destination_release(lane->destination);
     outbound_rules_destroy(lane->outbound);
     lane_gate_finish(&lane->gate);
@@ -262,6 +263,28 @@ const char *lane_words(struct lane *lane)
         return health.words;
     held = lane_gate_words(&lane->gate, clock_due_ms());
     return held == NULL && lane->former_words[0] != '\0' ? lane->former_words : held;
+}
+
+static void signals_idle(void *user)
+{
+    lane_tell(user);
+}
+
+void lane_subscribe(struct lane *lane)
+{
+    const struct subscriber_settings settings = {
+        .hub = lane->rooms->hub,
+        .store = lane->rooms->store,
+        .loop = lane->rooms->loop,
+        .plugin = lane->plugin,
+        .integration = lane->number,
+        .name = lane->name,
+        .idle = signals_idle,
+        .user = lane,
+    };
+
+    if (lane->state == LANE_ACTIVE && lane->signals == NULL)
+        lane->signals = subscriber_start(&settings);
 }
 
 static void tell_activated(const struct lane *lane)

@@ -217,6 +217,16 @@ static bool is_draining(const struct roster *roster, const char *name)
     return lane != NULL;
 }
 
+/* Two that hear the same signals at once would hear them twice, and tread on one cursor. */
+static bool is_heard_by_former(const struct roster *roster, const char *name)
+{
+    for (const struct lane *lane = roster->draining; lane != NULL; lane = lane->next)
+        if (lane->signals != NULL && !subscriber_is_idle(lane->signals) &&
+            strcmp(lane->name, name) == 0)
+            return true;
+    return false;
+}
+
 static void sweep(struct roster *roster)
 {
     struct lane **at = &roster->draining;
@@ -255,6 +265,10 @@ static void tend(void *user)
             settled(lane, lane->state == LANE_FAILED ? lane->words : NULL);
     }
     sweep(roster);
+    for (size_t i = 0; i < roster->count; i++)
+        if (roster->lanes[i]->signals == NULL &&
+            !is_heard_by_former(roster, roster->lanes[i]->name))
+            lane_subscribe(roster->lanes[i]);
     roster->changed(roster->changed_user);
 }
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <tenon/action.h>
 #include <tenon/http.h>
+#include <tenon/signals.h>
 #include <tenon/store.h>
 
 static const struct {
@@ -12,6 +13,7 @@ static const struct {
 } services[] = {
     {TENON_ACTION_1, service_action},
     {TENON_HTTP_1, service_http},
+    {TENON_SIGNALS_1, service_signals},
     {TENON_STORE_1, service_store},
 };
 

@@ -13,6 +13,7 @@ struct lane *service_lane(const struct engine *engine, const struct plugin_ask *
 /* Each ends the ask, now or later (plugin.h). */
 void service_action(struct engine *engine, struct plugin_ask *take_ask);
 void service_http(struct engine *engine, struct plugin_ask *take_ask);
+void service_signals(struct engine *engine, struct plugin_ask *take_ask);
 void service_store(struct engine *engine, struct plugin_ask *take_ask);
 
 #endif

@@ -189,7 +189,8 @@ struct plugin_reply {
     struct plugin_request *requests;
     size_t request_count;
     struct str result;          /* of plugin_action: JSON, "null" when the function wrote nothing */
-    uint32_t retry_after_ms;    /* of plugin_action, when it failed */
+    bool is_later;              /* of plugin_signal: its answer will come by itself */
+    uint32_t retry_after_ms;    /* of plugin_action and plugin_signal, when it failed */
     const struct str *payloads; /* per record: the data a body is made of: transformed if a
                                    transformer ran, else the caller's own */
 };
@@ -302,6 +303,29 @@ struct plugin_refusal {
 };
 void plugin_ask_refuse(struct plugin_ask *take_ask, const struct plugin_refusal *refusal);
 void plugin_ask_fail(struct plugin_ask *take_ask, int error_class, const char *words);
+
+/* ---- signals ---- */
+
+enum { PLUGIN_SUBSCRIPTIONS_MAX = 16 };
+struct plugin_subscription {
+    struct str pattern, sender; /* checked; sender empty: any */
+    bool is_durable;
+};
+/* What the plugin subscribes to, once its worker has loaded it. How many; texts borrowed from the
+ * instance. */
+size_t plugin_instance_subscriptions(const struct plugin_instance *instance,
+                                     struct plugin_subscription out[PLUGIN_SUBSCRIPTIONS_MAX]);
+
+/* Gives one signal to the handler. reply->result is what it wrote for an answer, JSON; empty when
+ * nothing. When the worker ended under it, it may have been handled. Nothing is borrowed. */
+struct plugin_signal {
+    uint32_t subscription, attempt, timeout_ms;
+    uint64_t request, seq, version;
+    int64_t at_ms;
+    struct str type, sender, data, entity, entity_type;
+};
+void plugin_signal(struct plugin_instance *instance, const struct plugin_signal *signal,
+                   plugin_reply_fn fn, void *user);
 
 /* All plugins' workers, for status: calls fn once per worker. */
 struct plugin_worker_info {

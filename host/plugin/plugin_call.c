@@ -160,6 +160,7 @@ static void put_call(struct wire_out *out, const struct plugin_worker *worker,
         break;
     case WIRE_ACTION:
     case WIRE_WEBHOOK:
+    case WIRE_SIGNAL:
         wire_out_bytes(out, call->selector + strlen(call->selector) + 1, call->order_bytes);
         break;
     default:
@@ -355,8 +356,9 @@ static void on_status(struct plugin_worker *worker, struct plugin_call *call, st
     char words[PLUGIN_WORDS_MAX];
 
     if (wire_get_status(in, &status) < 0 || status.code > 0 || status.code < TENON_E_UNSUPPORTED ||
-        (status.code == TENON_OK && (call->op == WIRE_LOAD || call->op == WIRE_DELIVER ||
-                                     call->op == WIRE_JUDGE || call->order_bytes > 0))) {
+        (status.code == TENON_OK &&
+         (call->op == WIRE_LOAD || call->op == WIRE_DELIVER || call->op == WIRE_JUDGE ||
+          (call->order_bytes > 0 && call->op != WIRE_SIGNAL)))) {
         plugin_worker_kill(worker, PLUGIN_GARBLED, call->id, "its status cannot be read");
         return;
     }
@@ -370,12 +372,14 @@ static void on_status(struct plugin_worker *worker, struct plugin_call *call, st
         struct plugin_reply *reply = plugin_reply_words(
             status.code == TENON_OK ? PLUGIN_OK : PLUGIN_FAILED, status.code, -1, words);
         reply->retry_after_ms = status.retry_after_ms;
+        reply->is_later = status.code == TENON_OK && call->op == WIRE_SIGNAL;
         plugin_answer(worker->host, call->instance, call->fn, call->user, reply);
     }
     free(call);
 }
 
-/* What an action or a mapping wrote: one JSON value, or nothing. Its call is known to be one. */
+/* What an action, a mapping or a signal's handler wrote: one JSON value, or nothing. Its call is
+ * known to be one of them. */
 static void on_result(struct plugin_worker *worker, struct plugin_call *call, struct wire_in *in)
 {
     char words[PLUGIN_WORDS_MAX];
@@ -388,12 +392,14 @@ static void on_result(struct plugin_worker *worker, struct plugin_call *call, st
     }
     leave_flight(worker, call);
     struct str result = str_trim(plugin_text(written));
-    if (result.len == 0)
+    if (result.len == 0 && call->op != WIRE_SIGNAL)
         result = STR("null");
-    if (json_check(result, &err) < 0) {
+    if (result.len > 0 && json_check(result, &err) < 0) {
         snprintf(words, sizeof words, "%s%s wrote what is no JSON: %.400s",
-                 call->op == WIRE_ACTION ? "action " : "the webhook's map", call->selector,
-                 err.text);
+                 call->op == WIRE_ACTION   ? "action "
+                 : call->op == WIRE_SIGNAL ? "on_signal"
+                                           : "the webhook's map",
+                 call->selector, err.text);
         plugin_call_fail(call, PLUGIN_FAILED, TENON_E_PERMANENT, -1, words);
         return;
     }
@@ -448,6 +454,10 @@ static void on_facts(struct plugin_worker *worker, struct plugin_call *call, str
     struct err err = {0};
     struct plugin_action *actions =
         worker->has_facts ? NULL : plugin_action_read(facts.actions, facts.action_count, 0, &err);
+    if (err.code == 0 && !worker->has_facts && plugin_signal_check(&facts, &err) < 0) {
+        free(actions);
+        actions = NULL;
+    }
     leave_flight(worker, call);
     free(call);
     if (err.code < 0) {

@@ -258,6 +258,10 @@ void plugin_ask_drop(struct plugin_worker *worker, const struct plugin_instance 
                      const char *words);
 void plugin_ask_flush(struct plugin_host *host);
 
+/* plugin_signal.c */
+/* -EINVAL with words when a subscription makes no sense. */
+int plugin_signal_check(const struct wire_facts *facts, struct err *err);
+
 /* plugin_loss.c */
 /* The worker is no more: whoever was in hand is told, the rest waits for the next one. Words of the
  * loss go to worker->last_crash. */

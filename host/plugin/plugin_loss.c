@@ -99,7 +99,8 @@ static void tell_bystander(const struct loss *loss, struct plugin_call *call)
 
     snprintf(words, sizeof words, "%s%.128s took down the worker that had this %s in hand: %.800s",
              is_neighbour ? "integration " : "another call",
-             is_neighbour ? loss->instance->name : "", call->op == WIRE_ACTION ? "call" : "batch",
+             is_neighbour ? loss->instance->name : "",
+             call->op == WIRE_ACTION || call->op == WIRE_SIGNAL ? "call" : "batch",
              loss->is_told ? loss->worker->last_crash : loss->cause);
     plugin_call_fail(call, PLUGIN_DIED, class_of(call), -1, words);
 }

@@ -46,6 +46,8 @@ enum wire_op {
     WIRE_ASK,     /* worker -> host: plugin code wants something of a service, and waits */
     WIRE_ANSWER,  /* host -> worker: to one WIRE_ASK */
     WIRE_WEBHOOK, /* answered by WIRE_RESULT, or by WIRE_STATUS when it failed */
+    WIRE_SIGNAL,  /* answered by WIRE_RESULT with the reply, or by WIRE_STATUS: it failed, or
+                     TENON_OK: the reply comes later */
     WIRE_OP_END,
 };
 

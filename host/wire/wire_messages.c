@@ -27,6 +27,7 @@ const char *wire_callback_name(uint32_t callback)
         [WIRE_AT_ACTION] = "action",
         [WIRE_AT_DECLARE] = "declare",
         [WIRE_AT_WEBHOOK] = "webhook's map",
+        [WIRE_AT_SIGNAL] = "on_signal",
     };
 
     return callback < WIRE_AT_END ? names[callback] : "?";
@@ -117,6 +118,12 @@ void wire_put_facts(struct wire_out *out, const struct wire_facts *facts)
     wire_out_u32(out, facts->action_count);
     for (uint32_t i = 0; i < facts->action_count; i++)
         put_declared(out, &facts->actions[i]);
+    wire_out_u32(out, facts->subscription_count);
+    for (uint32_t i = 0; i < facts->subscription_count; i++) {
+        wire_out_u32(out, facts->subscriptions[i].flags);
+        wire_out_text(out, facts->subscriptions[i].pattern);
+        wire_out_text(out, facts->subscriptions[i].sender);
+    }
 }
 
 int wire_get_facts(struct wire_in *in, struct wire_facts *out)
@@ -135,6 +142,14 @@ int wire_get_facts(struct wire_in *in, struct wire_facts *out)
         return -1;
     for (uint32_t i = 0; i < out->action_count; i++)
         get_declared(in, &out->actions[i]);
+    out->subscription_count = wire_in_count(in, 4 + 2 * 5);
+    if (out->subscription_count > WIRE_SUBSCRIPTIONS_MAX)
+        return -1;
+    for (uint32_t i = 0; i < out->subscription_count; i++) {
+        out->subscriptions[i].flags = wire_in_u32(in);
+        out->subscriptions[i].pattern = wire_in_text(in);
+        out->subscriptions[i].sender = wire_in_text(in);
+    }
     return done(in);
 }
 
@@ -547,5 +562,38 @@ int wire_get_webhook(struct wire_in *in, struct wire_webhook *out)
     out->content_type = wire_in_text(in);
     out->headers = wire_in_text(in);
     out->body = wire_in_text(in);
+    return done(in);
+}
+
+void wire_put_signal(struct wire_out *out, const struct wire_signal *signal)
+{
+    wire_out_u32(out, signal->subscription);
+    wire_out_u32(out, signal->attempt);
+    wire_out_u32(out, signal->timeout_ms);
+    wire_out_u64(out, signal->request);
+    wire_out_u64(out, signal->seq);
+    wire_out_u64(out, signal->version);
+    wire_out_u64(out, (uint64_t)signal->at_ms);
+    wire_out_text(out, signal->type);
+    wire_out_text(out, signal->sender);
+    wire_out_text(out, signal->data);
+    wire_out_text(out, signal->entity);
+    wire_out_text(out, signal->entity_type);
+}
+
+int wire_get_signal(struct wire_in *in, struct wire_signal *out)
+{
+    out->subscription = wire_in_u32(in);
+    out->attempt = wire_in_u32(in);
+    out->timeout_ms = wire_in_u32(in);
+    out->request = wire_in_u64(in);
+    out->seq = wire_in_u64(in);
+    out->version = wire_in_u64(in);
+    out->at_ms = (int64_t)wire_in_u64(in);
+    out->type = wire_in_text(in);
+    out->sender = wire_in_text(in);
+    out->data = wire_in_text(in);
+    out->entity = wire_in_text(in);
+    out->entity_type = wire_in_text(in);
     return done(in);
 }

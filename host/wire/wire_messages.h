@@ -12,6 +12,7 @@ enum {
     WIRE_WRITE_PATHS_MAX = 32,
     WIRE_SELECTORS_MAX = 16,
     WIRE_ACTIONS_MAX = 64,
+    WIRE_SUBSCRIPTIONS_MAX = 16,
     WIRE_PARAMETERS_MAX = 16, /* of one action */
     WIRE_RECORDS_MAX = 65536, /* in one batch */
     WIRE_PAYLOAD_MAX = 16 << 20,
@@ -42,6 +43,7 @@ enum wire_callback {
     WIRE_AT_ACTION,
     WIRE_AT_DECLARE,
     WIRE_AT_WEBHOOK,
+    WIRE_AT_SIGNAL,
     WIRE_AT_END,
 };
 struct wire_place {
@@ -100,6 +102,10 @@ struct wire_declared {
     uint32_t flags;
     tenon_str name, help, signature, parameters, details;
 };
+struct wire_subscription {
+    uint32_t flags;
+    tenon_str pattern, sender;
+};
 struct wire_facts {
     uint32_t has;
     uint32_t batch_max;
@@ -109,6 +115,8 @@ struct wire_facts {
     tenon_str selectors[WIRE_SELECTORS_MAX];
     uint32_t action_count;
     struct wire_declared actions[WIRE_ACTIONS_MAX];
+    uint32_t subscription_count;
+    struct wire_subscription subscriptions[WIRE_SUBSCRIPTIONS_MAX];
 };
 void wire_put_facts(struct wire_out *out, const struct wire_facts *facts);
 int wire_get_facts(struct wire_in *in, struct wire_facts *out);
@@ -284,5 +292,15 @@ struct wire_webhook {
 };
 void wire_put_webhook(struct wire_out *out, const struct wire_webhook *webhook);
 int wire_get_webhook(struct wire_in *in, struct wire_webhook *out);
+
+/* WIRE_SIGNAL. */
+struct wire_signal {
+    uint32_t subscription, attempt, timeout_ms;
+    uint64_t request, seq, version;
+    int64_t at_ms;
+    tenon_str type, sender, data, entity, entity_type;
+};
+void wire_put_signal(struct wire_out *out, const struct wire_signal *signal);
+int wire_get_signal(struct wire_in *in, struct wire_signal *out);
 
 #endif

@@ -28,6 +28,7 @@ EXAMPLES = {
     "diary": {"lines": 64, "needs": ""},
     "relay": {"lines": 35, "needs": ""},
     "shop": {"lines": 30, "needs": ""},
+    "till": {"lines": 70, "needs": ""},
 }
 COMPILERS = [
     (compiler, language)

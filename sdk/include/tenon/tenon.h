@@ -53,8 +53,8 @@ extern "C" {
 /* What a plugin's function returns. Negative numbers say who is to blame and so what the host does
  * next. They are the error classes that `tenon why` shows. */
 #define TENON_OK 0
-#define TENON_PENDING 1           /* client->submit only: host->complete() will follow */
-#define TENON_SKIP 2              /* selector only: this record is not wanted */
+#define TENON_PENDING 1 /* client->submit: host->complete() will follow; see also signals.h */
+#define TENON_SKIP 2    /* selector only: this record is not wanted */
 #define TENON_E_CONNECTION (-1)   /* not reached, or lost on the way: tried again */
 #define TENON_E_AUTH (-2)         /* credentials refused: tried again, slowly */
 #define TENON_E_VALIDATION (-3)   /* this record or setting is wrong: not tried again */

@@ -25,6 +25,8 @@ static void declared(struct wire_in in)
 
     if (wire_get_facts(&in, &facts) < 0)
         return;
+    (void)plugin_signal_check(&facts, &err); /* what it says is not looked at */
+    err = (struct err){0};
     struct plugin_action *actions = plugin_action_read(facts.actions, facts.action_count, 0, &err);
     for (uint32_t i = 0; actions != NULL && i < facts.action_count; i++) {
         _buf_ struct buf texts = {0};
@@ -112,6 +114,7 @@ static void worker_side(const struct wire_header *header, struct wire_in in)
     struct wire_judge judge;
     struct wire_action action;
     struct wire_webhook webhook;
+    struct wire_signal signal;
     tenon_record record;
     uint32_t count = 0;
 
@@ -127,6 +130,8 @@ static void worker_side(const struct wire_header *header, struct wire_in in)
             touch(plugin_text(action.arguments[i].text));
     else if (header->op == WIRE_WEBHOOK && wire_get_webhook(&in, &webhook) == 0)
         touch(plugin_text(webhook.body));
+    else if (header->op == WIRE_SIGNAL && wire_get_signal(&in, &signal) == 0)
+        touch(plugin_text(signal.data));
     else if (header->op == WIRE_JUDGE && wire_get_judge(&in, &judge) == 0)
         count = judge.count;
     for (uint32_t i = 0; i < count && wire_get_record(&in, &record) == 0; i++)

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The signals that an integration's plugin subscribed to, given to its handler one by one. Those
+ * above this room look at the figures alone. [loop]
+ *
+ * A durable subscription follows the store behind a cursor, which is kept there once the handler is
+ * done with a signal: at least once, in order, over restarts and crashes. One that fails is tried
+ * again for a while, then parked: noted beside the cursor and passed by. The others hear what
+ * comes, through a bounded queue. Each subscription goes at its own pace. */
+#ifndef ENGINE_SUBSCRIBER_H
+#define ENGINE_SUBSCRIBER_H
+
+#include "engine/hub.h"
+#include "plugin/plugin.h"
+
+struct subscriber;
+
+struct subscriber_settings {
+    struct hub *hub;
+    struct store *store;
+    struct loop *loop;
+    struct plugin_instance *plugin;
+    uint32_t integration;
+    const char *name; /* the integration's; lives as long */
+    /* After subscriber_stop: nothing is in hand or being written any more. Not from within it. */
+    void (*idle)(void *user);
+    void *user;
+};
+
+/* Reads the cursors, then listens. NULL: no memory, or the plugin subscribes to nothing. */
+struct subscriber *subscriber_start(const struct subscriber_settings *settings);
+/* Takes no more; what is in hand ends. */
+void subscriber_stop(struct subscriber *subscriber);
+bool subscriber_is_idle(const struct subscriber *subscriber);
+/* Once idle; else the plugin's calls have been answered and the store has closed. NULL allowed. */
+void subscriber_destroy(struct subscriber *subscriber);
+/* What is published now, while its handler runs, has so many hops behind it. */
+uint32_t subscriber_hops(const struct subscriber *subscriber); /* NULL: 0 */
+
+/* One subscription, for people; texts borrowed until the next loop round. */
+struct subscription_figures {
+    struct str pattern, sender;
+    bool is_durable;
+    const char *state; /* starting, listening, handling, retrying, stopping */
+    uint64_t cursor;   /* durable: done with all up to here */
+    uint64_t handled, failed, dropped, parked; /* since start; parked: kept, see below */
+    const char *last_error;                    /* NULL: none since start */
+    struct str parked_json; /* the parked ones that are kept, a JSON array; empty: none */
+};
+size_t subscriber_count(const struct subscriber *subscriber); /* NULL: 0 */
+void subscriber_at(const struct subscriber *subscriber, size_t index,
+                   struct subscription_figures *out);
+
+#endif
