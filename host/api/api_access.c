@@ -351,10 +351,26 @@ static enum api_refusal check_pages(const struct rules *rules, struct http_excha
 
 /* ---- tokens ---- */
 
+/* A page cannot give a WebSocket an Authorization header, but names of protocols: "tenon" and
+ * "tenon.token.<the token>". */
+static struct str token_of_protocols(struct http_exchange *exchange)
+{
+    static const char start[] = "tenon.token.";
+    struct str rest = http_exchange_header(exchange, "sec-websocket-protocol");
+    struct str item;
+
+    while (next_item(&rest, &item))
+        if (str_starts_with(item, start))
+            return (struct str){item.ptr + sizeof(start) - 1, item.len - sizeof(start) + 1};
+    return STR_NONE;
+}
+
 static struct str bearer_of(struct http_exchange *exchange)
 {
     struct str given = http_exchange_header(exchange, "authorization");
 
+    if (given.len == 0)
+        return token_of_protocols(exchange);
     if (given.len < 7 || strncasecmp(given.ptr, "Bearer ", 7) != 0)
         return STR_NONE;
     return str_trim((struct str){given.ptr + 7, given.len - 7});

@@ -125,8 +125,11 @@ int http_websocket_accept(struct http_exchange *exchange,
     exchange->is_stream = true;
     http_exchange_put_head(exchange, 101, NULL);
     buf_printf(&exchange->head,
-               "upgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-accept: %s\r\n\r\n",
-               accept.ptr);
+               "upgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-accept: %s\r\n%s\r\n",
+               accept.ptr,
+               has_word(http_exchange_header(exchange, "sec-websocket-protocol"), "tenon")
+                   ? "sec-websocket-protocol: tenon\r\n"
+                   : "");
     exchange->parsed = (struct http_head){0};
     buf_finish(&exchange->text); /* an idle one keeps nothing that it does not need */
     if (!exchange->is_in_handler && exchange->connection != NULL)

@@ -19,7 +19,8 @@ struct http_websocket_events {
 };
 
 /* 0, or the HTTP status to refuse with and words in err: the request asks for no WebSocket. The
- * request's path, query and headers are gone after it. `events` is static. */
+ * request's path, query and headers are gone after it. `events` is static. Of the protocols that
+ * the peer offers "tenon" is taken, if it is among them. */
 int http_websocket_accept(struct http_exchange *exchange,
                           const struct http_websocket_events *events, struct err *err);
 /* All or nothing: 0, -EAGAIN when that much does not fit just now (and until drained), -ENOMEM. */

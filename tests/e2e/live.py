@@ -10,8 +10,10 @@ from daemon import PATIENCE
 
 
 class Live:
-    def __init__(self, tenon, headers="", path="/ws", port=None):
-        if port is None:
+    def __init__(self, tenon, headers="", path="/ws", port=None, over=None):
+        if over is not None:  # a socket that is connected already, such as one under TLS
+            self.socket = over
+        elif port is None:
             self.socket = socket.socket(socket.AF_UNIX)
             self.socket.settimeout(30 * PATIENCE)
             self.socket.connect(str(tenon.socket))

@@ -13,6 +13,7 @@ import tempfile
 
 import pytest
 from daemon import PATIENCE, wait_for
+from live import Live
 from tls import Authority
 
 
@@ -147,6 +148,19 @@ def test_a_live_view_goes_over_it(served, authority, receiver):
         stages.add(json.loads(response.readline())["stage"])
     assert {"claimed", "transformed", "verdict"} <= stages
     connection.close()
+
+
+def test_a_websocket_goes_over_it(served, authority):
+    served.start()
+    bare = socket.create_connection(("127.0.0.1", served.port), 30 * PATIENCE)
+    over = context(authority).wrap_socket(bare, server_hostname="localhost")
+    live = Live(served, headers="Origin: https://localhost\r\n", over=over)
+    assert live.status == 101
+    live.subscribe(topics=["signals"])
+    served.add({"id": "e-1"})
+    heard = live.hear_until(lambda one: "entity.created" in json.dumps(one))
+    assert "e-1" in json.dumps(heard[-1])
+    live.close()
 
 
 def test_asks_for_certificates_where_told_to(served, authority):

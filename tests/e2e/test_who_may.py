@@ -11,6 +11,7 @@ import sys
 
 import pytest
 from daemon import PATIENCE, TOP, build_plugin, wait_for
+from live import Live
 
 NOBODY = 65533  # neither root nor anybody whom a test runs as
 
@@ -215,6 +216,27 @@ def test_a_live_view_ends_with_its_token(two):
     two.cli("token", "revoke", "viewer")
     response.read()  # to its end, which is what is waited for
     connection.close()
+
+
+def test_a_websocket_goes_by_the_same_door(two):
+    def connect(headers):
+        return Live(two, headers=headers, port=two.port)
+
+    token = make(two, "page", "read:a")
+    assert connect("").status == 401
+    assert connect("Authorization: Bearer %sx\r\n" % token).status == 401
+    # A page of ours, by the one way that pages have to give a token; and somebody else's page.
+    offer = "Sec-WebSocket-Protocol: tenon, tenon.token.%s\r\n" % token
+    assert connect(offer + "Origin: http://evil.example\r\n").status == 403
+    live = connect(offer + "Origin: http://localhost\r\n")
+    assert live.status == 101 and "sec-websocket-protocol: tenon\r\n" in live.head + "\r\n"
+    assert token not in live.head
+    two.cli("token", "revoke", "page")
+    with contextlib.suppress(ConnectionResetError):
+        while live.socket.recv(4096):  # to its end, which is what is waited for
+            pass
+    live.close()
+    assert connect(offer).status == 401
 
 
 def test_what_is_no_token_is_explained(two):
