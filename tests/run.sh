@@ -192,7 +192,14 @@ part_unit() { meson_tests unit build; }
 
 part_house() { pytest_tests house tests/house; }
 
-part_e2e() { pytest_tests e2e tests/e2e; }
+# End-to-end tests mostly wait: one file more at a time than there are cores. What fails is tried
+# again alone.
+e2e_tests() {
+    local name=$1
+    pytest_tests "$name" -n $(($(nproc) + 1)) --dist loadfile tests/e2e
+}
+
+part_e2e() { e2e_tests e2e; }
 
 # The examples against the installed header, with every compiler there is; nothing of the tree is in
 # reach.
@@ -213,7 +220,7 @@ part_asan() {
     ASAN_OPTIONS=abort_on_error=0:detect_leaks=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
         meson_tests "unit under address and undefined sanitizers" build-asan --timeout-multiplier 4
     ASAN_OPTIONS=abort_on_error=0:detect_leaks=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
-        TENON_BUILD=build-asan TENON_PATIENCE=4 pytest_tests e2e-asan tests/e2e
+        TENON_BUILD=build-asan TENON_PATIENCE=4 e2e_tests e2e-asan
 }
 
 # Plugins that crash die of the sanitizer's own handler there, so what names the signal is left out.
