@@ -12,6 +12,7 @@
 #include "api/api_work.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "engine/hook.h"
 
 #include <stdlib.h>
 
@@ -281,12 +282,27 @@ void api_call_within(struct api_call *outer, struct http_exchange *exchange)
     serve(call, true);
 }
 
+/* Anybody may send to a hook, so little of what is too large for it is taken before the word. */
+static int64_t body_limit(void *user, struct http_exchange *exchange)
+{
+    static const char hooks[] = "/hooks/";
+    const struct api *api = user;
+    struct str path = http_exchange_path(exchange);
+
+    if (!str_starts_with(path, hooks))
+        return INT64_MAX;
+    path.ptr += sizeof(hooks) - 1;
+    path.len -= sizeof(hooks) - 1;
+    return hook_body_max(api->engine, path) + (64 << 10);
+}
+
 static bool open_server(struct api *api, const struct api_settings *settings, struct err *err)
 {
     struct http_server_settings server = {
         .unix_socket = settings->unix_socket,
         .listen = settings->access.listen,
         .max_body_bytes = settings->max_body_bytes,
+        .body_limit = body_limit,
         .max_connections = settings->max_connections,
         .max_connections_per_peer = settings->max_connections_per_peer,
         .idle_timeout_ms = settings->idle_timeout_ms,

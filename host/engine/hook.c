@@ -430,6 +430,14 @@ static struct delivery *delivery_create(struct engine *engine, const struct lane
     return NULL;
 }
 
+int64_t hook_body_max(const struct engine *engine, struct str integration)
+{
+    _free_ char *name = str_dup(integration);
+    const struct lane *lane = name != NULL ? roster_find(&engine->roster, name) : NULL;
+
+    return lane != NULL && lane->hook != NULL ? config_integer(lane->file, "hook", "max_body") : 0;
+}
+
 void hook_take(struct engine *engine, const char *integration, const struct hook_request *request,
                hook_done_fn done, void *user)
 {

@@ -70,6 +70,9 @@ typedef void (*hook_done_fn)(void *user, const struct hook_result *result);
 void hook_take(struct engine *engine, const char *integration, const struct hook_request *request,
                hook_done_fn done, void *user);
 
+/* [hook] max_body; 0: there is no such hook. */
+int64_t hook_body_max(const struct engine *engine, struct str integration);
+
 /* ---- a lane's part ---- */
 
 struct hook {

@@ -182,7 +182,7 @@ static int refuse_size(struct http_connection *connection)
 
     (void)snprintf(detail, sizeof(detail),
                    "the body is larger than the %lld bytes that are taken; send it in parts",
-                   (long long)connection->server->max_body_bytes);
+                   (long long)connection->exchange->max_body_bytes);
     count(connection, HTTP_BODY_TOO_LARGE);
     return refuse(connection, 413, detail);
 }
@@ -223,6 +223,14 @@ static int dispatch(struct http_connection *connection)
     return write_reply(connection);
 }
 
+static int64_t body_limit(const struct http_server *server, struct http_exchange *exchange)
+{
+    int64_t own =
+        server->body_limit != NULL ? server->body_limit(server->user, exchange) : INT64_MAX;
+
+    return own < server->max_body_bytes ? own : server->max_body_bytes;
+}
+
 static int read_head(struct http_connection *connection, struct str *bytes)
 {
     struct http_head head;
@@ -239,7 +247,8 @@ static int read_head(struct http_connection *connection, struct str *bytes)
     bytes->ptr += len;
     bytes->len -= (size_t)len;
     adopt(connection, exchange);
-    if (head.content_length > connection->server->max_body_bytes)
+    exchange->max_body_bytes = body_limit(connection->server, exchange);
+    if (head.content_length > exchange->max_body_bytes)
         return refuse_size(connection);
     if (head.content_length <= 0 && !head.is_chunked)
         return dispatch(connection);
@@ -257,8 +266,8 @@ static int read_body(struct http_connection *connection, struct str *bytes)
     int status;
 
     if (exchange->parsed.is_chunked) {
-        status = http_chunks_read(&connection->chunks, bytes,
-                                  (size_t)connection->server->max_body_bytes, &exchange->body);
+        status = http_chunks_read(&connection->chunks, bytes, (size_t)exchange->max_body_bytes,
+                                  &exchange->body);
     } else {
         size_t missing = (size_t)exchange->parsed.content_length - exchange->body.len;
         size_t take = bytes->len < missing ? bytes->len : missing;

@@ -48,6 +48,7 @@ struct http_server {
     struct loop_task writer;       /* writes them */
     struct loop_timer *sweeper;
     int64_t max_body_bytes;
+    http_body_limit_fn body_limit; /* NULL: the same for all */
     int64_t idle_ms;
     int64_t request_ms;
     int max_connections;

@@ -19,6 +19,7 @@ struct http_exchange {
     struct buf text;              /* the head as it came */
     struct http_head parsed;      /* points into text */
     struct buf body;
+    int64_t max_body_bytes;
     bool is_local;
     uid_t peer_uid;
     bool is_head;

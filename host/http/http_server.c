@@ -220,6 +220,7 @@ struct http_server *http_server_create(struct loop *loop,
         settings->max_connections > 0 ? settings->max_connections : CONNECTIONS_DEFAULT;
     server->max_body_bytes =
         settings->max_body_bytes > 0 ? settings->max_body_bytes : BODY_BYTES_DEFAULT;
+    server->body_limit = settings->body_limit;
     server->idle_ms = settings->idle_timeout_ms > 0 ? settings->idle_timeout_ms : IDLE_MS_DEFAULT;
     server->request_ms =
         settings->request_timeout_ms > 0 ? settings->request_timeout_ms : REQUEST_MS_DEFAULT;

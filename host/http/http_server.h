@@ -17,15 +17,19 @@
 struct http_server;
 struct http_exchange; /* one request being answered */
 
+/* Asked when the head is there and the body is not: the most that this one may have. */
+typedef int64_t (*http_body_limit_fn)(void *user, struct http_exchange *exchange);
+
 struct http_server_settings {
     const char *unix_socket; /* path, or NULL; a stale socket file is replaced */
     unsigned socket_mode;    /* of the file; 0: 0600 */
     int socket_gid;          /* its group when the mode lets one in; -1: as it comes */
     const char *listen;      /* "127.0.0.1:8642" or "[::1]:8642", or NULL */
     int64_t max_body_bytes;
-    int max_connections;          /* at the port, and as many again at the Unix socket */
-    int max_connections_per_peer; /* of one address at the port; 0: no such limit */
-    int64_t idle_timeout_ms;      /* without a request */
+    http_body_limit_fn body_limit; /* less for some, by the handler's user; NULL: for none */
+    int max_connections;           /* at the port, and as many again at the Unix socket */
+    int max_connections_per_peer;  /* of one address at the port; 0: no such limit */
+    int64_t idle_timeout_ms;       /* without a request */
     int64_t request_timeout_ms;   /* for a head; a body, and the taking of a reply, have as long and
                                      a second more for each 500 bytes that went over */
     struct http_tls_settings tls; /* of `listen`; without a certificate: in clear */

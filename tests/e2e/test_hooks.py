@@ -355,6 +355,8 @@ def test_bodies_that_cannot_be_used(tenon, signers):
         return answer.status, answer.json["code"]
 
     assert ask('{"a":"%s"}' % ("x" * 3000)) == (413, "too_large")
+    assert send(tenon, b"x" * (100 << 10), {}).status == 413  # not read to its end
+    assert send(tenon, b"x" * (100 << 10), {}, name="nobody").status == 413
     assert ask('{"a":') == (400, "bad_body")
     assert ask(" ") == (400, "bad_body")
     assert ask("a=%zz", FORM) == (400, "bad_body")
