@@ -37,8 +37,10 @@ void api_signals_list(struct api_call *call);
 void api_signals_post(struct api_call *call);
 void api_signals_request(struct api_call *call);
 void api_signals_reply(struct api_call *call);
-void api_signals_listen(struct api_call *call); /* api_listen.c */
+void api_signals_listen(struct api_call *call);                          /* api_listen.c */
 void api_put_signal(struct buf *out, const struct store_signal *signal); /* members, no braces */
+void api_put_signal_metrics(struct buf *out,
+                            const struct engine *engine); /* api_signals_metric.c */
 /* Arguments type (a pattern), sender and since. False: the call has been answered. */
 bool api_signal_filter(struct api_call *call, struct buf *out_pattern, struct buf *out_sender,
                        int64_t *out_since_ms);

@@ -411,6 +411,7 @@ static void metrics_with(struct api_call *call, const struct api_counts *counts)
     put_submissions(&body, counts, NULL);
     put_intake(&body, call->engine);
     put_store(&body, engine_store(call->engine), counts);
+    api_put_signal_metrics(&body, call->engine);
     put_workers(&body, engine_rooms(call->engine)->plugins);
     put_process(&body, call->api);
     api_reply(call, 200, text_type, NULL, &body);

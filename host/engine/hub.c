@@ -74,6 +74,13 @@ static void watch(struct hub *hub)
     if (kinds != hub->kinds && hub->store != NULL)
         store_watch(hub->store, kinds, on_committed, hub);
     hub->kinds = kinds;
+    hub->hears_submissions = hub_is_wanted(hub, STR("submission.succeeded")) ||
+                             hub_is_wanted(hub, STR("submission.failed"));
+}
+
+bool hub_hears_submissions(const struct hub *hub)
+{
+    return hub->hears_submissions;
 }
 
 void hub_destroy(struct hub *hub)

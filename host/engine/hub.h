@@ -54,6 +54,10 @@ size_t hub_listener_count(const struct hub *hub);
 /* Does anybody listen for signals of this name, whoever sends them? */
 bool hub_is_wanted(const struct hub *hub, struct str name);
 
+/* Does anybody listen for how submissions end? Kept ready, as it is asked for each: such a signal
+ * is a row more for every delivery, so it is made while somebody wants it, and not otherwise. */
+bool hub_hears_submissions(const struct hub *hub);
+
 /* ---- telling ---- */
 
 enum {

@@ -18,7 +18,8 @@ struct hub {
     void *user;
     struct hub_listener *first; /* in the order in which they came */
     size_t listeners;
-    unsigned kinds;   /* what the store is asked to tell */
+    unsigned kinds; /* what the store is asked to tell */
+    bool hears_submissions;
     unsigned telling; /* how many are in hub_spread, as one may publish from within */
     bool has_gone;
     struct hub_request *requests;

@@ -2,6 +2,7 @@
 #include "engine/batch.h"
 
 #include "base/clock.h"
+#include "engine/hub.h"
 #include "engine/tell.h"
 
 #include <sodium.h>
@@ -105,6 +106,8 @@ void settle(struct batch *batch, uint32_t index, const struct settlement *s)
     if (s->is_attempt && s->error_class < 0 && s->error_class > -LANE_ERROR_CLASSES)
         lane->figures.errors[-s->error_class]++;
     tell_verdict(batch, index, &outcome);
+    if (hub_hears_submissions(lane->rooms->hub))
+        tell_submission(batch, index, state); /* first: it may come twice, but never not at all */
     outbox_add(&lane->outbox, &outcome);
 }
 

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "engine/hub.h"
 
 enum {
     LINES_PER_SECOND = 10,
@@ -230,6 +231,25 @@ void tell_verdict(const struct batch *batch, uint32_t index, const struct store_
     log_verdict(batch, index, outcome, told.state);
     if (tap_is_on(batch->lane->tap))
         tell(TAP_VERDICT, &told, make_verdict);
+}
+
+void tell_submission(const struct batch *batch, uint32_t index, enum submission_state state)
+{
+    const struct store_claimed *claimed = &batch->claim.records[index];
+    bool has_failed = state == SUBMISSION_FAILED;
+    _buf_ struct buf data = {0};
+
+    if (state != SUBMISSION_SUCCEEDED && !has_failed)
+        return;
+    buf_putc(&data, '{');
+    json_put_member(&data, "integration", str_of(batch->lane->name));
+    json_put_member(&data, "entity", claimed->id);
+    json_put_int(&data, "version", (int64_t)claimed->version);
+    json_put_int(&data, "submission", (int64_t)claimed->submission);
+    buf_putc(&data, '}');
+    if (!data.failed)
+        hub_tell(batch->lane->rooms->hub, has_failed ? "submission.failed" : "submission.succeeded",
+                 buf_str(&data));
 }
 
 void tell_claimed(const struct batch *batch)

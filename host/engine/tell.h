@@ -12,6 +12,9 @@
  * repeated is for debugging; both in bounded number. */
 void tell_verdict(const struct batch *batch, uint32_t index, const struct store_outcome *outcome);
 
+/* The signal submission.succeeded or submission.failed; nothing for other states. */
+void tell_submission(const struct batch *batch, uint32_t index, enum submission_state state);
+
 void tell_claimed(const struct batch *batch);
 /* What a plugin made of a range: refused, selected, transformed. */
 void tell_outcomes(const struct delivery *delivery, const struct plugin_reply *reply);

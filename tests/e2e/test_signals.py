@@ -202,3 +202,22 @@ def test_lines_fit_a_terminal(daemon):
     shown = tenon.cli("signal", "listen", "--after", "0", "--count", "1").stdout
     assert "order.paid shop" in shown and shown.endswith("\u2026\n")
     assert len(shown) == 61
+
+
+def test_the_end_of_a_submission_is_told_while_somebody_listens(tenon, receiver):
+    tenon.webhook("hook", receiver.url())
+    tenon.start()
+    tenon.add({"id": "e-1"})
+    wait_for(lambda: receiver.stats()["records"] == 1, "the first delivery")
+    assert tenon.get("/api/v1/signals?type=submission.*").json["items"] == []
+    with contextlib.closing(Listener(tenon, "?type=submission.succeeded")) as live:
+        tenon.add({"id": "e-2"})
+        told = live.next()
+        data = told["data"]
+        assert (told["sender"], data["integration"], data["entity"]) == ("tenon", "hook", "e-2")
+        wait_for(
+            lambda: tenon.get("/api/v1/submissions/%d" % data["submission"]).json["state"]
+            == "succeeded",
+            "the submission",
+        )
+    assert len(tenon.get("/api/v1/signals?type=submission.*").json["items"]) == 1

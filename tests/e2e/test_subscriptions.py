@@ -83,6 +83,10 @@ def test_durable_ones_come_in_order_and_the_cursor_is_shown(hearer):
     wait_for(lambda: hearer.subscription("work.**")["cursor"] == seqs[-1], "the cursor")
     shown = hearer.subscription("work.**")
     assert shown["handled"] == 300 and shown["durable"] and shown["state"] == "listening"
+    metrics = hearer.tenon.get("/metrics").body.decode()
+    labels = '{integration="hears",pattern="work.**",outcome="handled"}'
+    assert "tenon_subscription_signals_total%s 300\n" % labels in metrics
+    assert "tenon_signal_listeners 4\n" in metrics
 
 
 def test_kill_9_in_the_middle_loses_none(hearer):

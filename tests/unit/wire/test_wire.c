@@ -384,6 +384,56 @@ static void a_frame_too_large_is_taken_back(void **state)
     free(block);
 }
 
+static void subscriptions_and_signals_come_through(void **state)
+{
+    struct wire_out out = {0};
+    struct wire_facts facts = {
+        .confinement = {"", 0},
+        .subscription_count = 1,
+        .subscriptions = {{1, tenon_text("order.*"), tenon_text("shop")}},
+    };
+    struct wire_facts told;
+    const struct wire_signal signal = {
+        .subscription = 3,
+        .attempt = 2,
+        .timeout_ms = 500,
+        .request = 1ull << 40,
+        .seq = 17,
+        .version = 4,
+        .at_ms = -1,
+        .type = tenon_text("order.paid"),
+        .sender = tenon_text("shop"),
+        .data = tenon_text("{}"),
+        .entity = {"", 0},
+        .entity_type = tenon_text("event"),
+    };
+    struct wire_signal got;
+
+    (void)state;
+    wire_put_facts(&out, &facts);
+    struct wire_in in = whole(&out);
+    assert_int_equal(wire_get_facts(&in, &told), 0);
+    assert_int_equal(told.subscriptions[0].flags, 1);
+    assert_string_equal(told.subscriptions[0].pattern.ptr, "order.*");
+    assert_string_equal(told.subscriptions[0].sender.ptr, "shop");
+    REFUSES_EVERY_PREFIX(&out, struct wire_facts, wire_get_facts);
+    wire_out_clear(&out);
+    wire_put_signal(&out, &signal);
+    in = whole(&out);
+    assert_int_equal(wire_get_signal(&in, &got), 0);
+    assert_int_equal(got.subscription, 3);
+    assert_int_equal(got.attempt, 2);
+    assert_int_equal(got.timeout_ms, 500);
+    assert_true(got.request == 1ull << 40 && got.seq == 17 && got.version == 4 && got.at_ms == -1);
+    assert_string_equal(got.type.ptr, "order.paid");
+    assert_string_equal(got.sender.ptr, "shop");
+    assert_string_equal(got.data.ptr, "{}");
+    assert_string_equal(got.entity.ptr, "");
+    assert_string_equal(got.entity_type.ptr, "event");
+    REFUSES_EVERY_PREFIX(&out, struct wire_signal, wire_get_signal);
+    wire_out_finish(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -391,6 +441,7 @@ int main(void)
         cmocka_unit_test(lengths_past_the_end_fail),
         cmocka_unit_test(load_comes_through),
         cmocka_unit_test(facts_status_and_log_come_through),
+        cmocka_unit_test(subscriptions_and_signals_come_through),
         cmocka_unit_test(an_action_and_its_declaration_come_through),
         cmocka_unit_test(a_delivery_to_a_hook_comes_through),
         cmocka_unit_test(a_batch_comes_through),
