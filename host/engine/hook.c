@@ -401,10 +401,13 @@ static void check(struct delivery *delivery, const struct lane *lane)
 
     enum hook_verdict verdict =
         hook_verify(&lane->hook->rules, &message, clock_wall_ms() / 1000, &proof, &err);
-    if (verdict == HOOK_GENUINE)
+    if (verdict == HOOK_GENUINE) {
         go_on(delivery, lane, &proof);
-    else
-        refuse(delivery, ends[verdict], err.text);
+        return;
+    }
+    if (proof.id.len <= HOOK_ID_BYTES_MAX)
+        buf_add_str(&delivery->id, proof.id); /* not proved, but it finds the line in the log */
+    refuse(delivery, ends[verdict], err.text);
 }
 
 static struct delivery *delivery_create(struct engine *engine, const struct lane *lane,

@@ -258,6 +258,28 @@ def test_kill_while_deliveries_come(tenon, signers):
     assert {entity["version"] for entity in found} == {1}
 
 
+def test_a_secret_is_changed_without_a_gap(tenon, signers):
+    """Old, both, new: what is genuine then is taken, and the counts go on."""
+    secrets = tenon.folder / "secret"
+    receive(tenon, "scheme = github\nsecret = ${file:%s}\n" % secrets)
+    secrets.write_text(OTHER)
+    secrets.chmod(0o600)
+    tenon.start()
+
+    def ask(secret, delivery):
+        headers, body = sign(signers, "github", secret=secret, delivery=delivery)
+        return send(tenon, body, headers).status
+
+    assert (ask(OTHER, "d-1"), ask(SECRET, "d-2")) == (200, 401)
+    secrets.write_text("%s %s" % (SECRET, OTHER))
+    tenon.cli("reload")
+    assert (ask(OTHER, "d-3"), ask(SECRET, "d-4")) == (200, 200)
+    secrets.write_text(SECRET)
+    tenon.cli("reload")
+    assert (ask(OTHER, "d-5"), ask(SECRET, "d-6")) == (401, 200)
+    assert ends(tenon) == {"stored": 4, "bad_signature": 2}
+
+
 # ---- content and mapping -------------------------------------------------------------------------
 
 
@@ -315,7 +337,10 @@ def test_a_mapping_that_fails_is_told_to_both_sides(tenon, signers):
     assert "has no keys" in answer.json["detail"]
     shown = tenon.cli("integration", "show", "in").stdout
     assert "has no keys" in shown and "/hooks/in" in shown and "2 not_mapped" in shown
-    assert "delivery-1" in tenon.cli("integration", "logs", "in").stdout
+    headers, body = sign(signers, "github", delivery="forged-1")
+    assert send(tenon, body + " ", headers).status == 401
+    logs = tenon.cli("integration", "logs", "in").stdout
+    assert "delivery=delivery-1" in logs and "delivery=forged-1" in logs
     assert entities(tenon) == []
 
 
