@@ -46,6 +46,23 @@ struct call_instance *call_find_instance(struct call_server *server, uint32_t id
     return NULL;
 }
 
+unsigned call_place_take(struct call_server *server, struct wire_place **place)
+{
+    for (unsigned i = 1; server->options.page != NULL && i < WIRE_PLACES; i++) {
+        if (server->places_used & (UINT64_C(1) << i))
+            continue;
+        server->places_used |= UINT64_C(1) << i;
+        *place = &server->options.page->places[i];
+        return i;
+    }
+    return 0;
+}
+
+void call_place_give(struct call_server *server, unsigned number)
+{
+    server->places_used &= ~(UINT64_C(1) << number) | 1;
+}
+
 /* Joins the threads of instances that were closed; their stacks are given back then. */
 static void reap_threads(struct call_server *server)
 {
@@ -55,7 +72,7 @@ static void reap_threads(struct call_server *server)
             continue;
         (void)pthread_join(instance->pthread, NULL); /* our own thread, joined once: cannot fail */
         instance->has_thread = false;
-        server->places_used &= ~(UINT64_C(1) << instance->place) | 1;
+        call_place_give(server, instance->place);
     }
 }
 
@@ -166,27 +183,12 @@ static void *instance_main(void *user)
     return NULL;
 }
 
-/* A place of the shared page that no other thread writes. */
-static void take_place(struct call_instance *instance)
-{
-    struct call_server *server = instance->server;
-
-    for (unsigned i = 1; server->options.page != NULL && i < WIRE_PLACES; i++) {
-        if (server->places_used & (UINT64_C(1) << i))
-            continue;
-        server->places_used |= UINT64_C(1) << i;
-        instance->place = i;
-        instance->thread.place = &server->options.page->places[i];
-        return;
-    }
-    instance->thread.place = &instance->own_place; /* more threads than places */
-}
-
 static int start_thread(struct call_instance *instance)
 {
     pthread_attr_t attributes;
 
-    take_place(instance);
+    instance->thread.place = &instance->own_place;
+    instance->place = call_place_take(instance->server, &instance->thread.place);
     pthread_attr_init(&attributes);
     pthread_attr_setstacksize(&attributes, STACK_BYTES);
     int status = pthread_create(&instance->pthread, &attributes, instance_main, instance);

@@ -99,9 +99,10 @@ static int copy_tables(struct call_server *server, char words[CALL_WORDS_MAX])
         return -1;
     if (call_action_prepare_all(server, words) < 0)
         return -1;
-    if (call_webhook_load(server, words) < 0)
+    if (call_webhook_load(server, words) < 0 || call_actions_load(server, words) < 0 ||
+        call_command_load(server, words) < 0)
         return -1;
-    if (call_actions_load(server, words) < 0)
+    if (call_route_load(server, words) < 0)
         return -1;
     return call_signal_load(server, words);
 }
@@ -195,6 +196,8 @@ static void send_facts(struct call_server *server, const struct wire_header *hea
                 ->name);
     call_action_declare(server, &facts);
     call_signal_declare(server, &facts);
+    call_command_declare(server, &facts);
+    call_route_declare(server, &facts);
     size_t begin = wire_out_begin(&thread->out, WIRE_FACTS, header->call, 0);
     wire_put_facts(&thread->out, &facts);
     if (wire_out_end(&thread->out, begin) == 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "call/call_server.h"
+#include "call/call_aside.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -162,7 +162,11 @@ static void run_for_instance(struct call_server *server, const struct wire_heade
                           "no such integration in this worker");
         return;
     }
-    if (!(server->plugin.flags & TENON_PER_INTEGRATION))
+    if (header->op == WIRE_CLOSE) /* the host has waited for them; their threads are all but gone */
+        call_aside_end(server, instance);
+    if (header->op == WIRE_RUN || header->op == WIRE_SERVE)
+        call_aside_start(instance, header, in);
+    else if (!(server->plugin.flags & TENON_PER_INTEGRATION))
         call_run(&server->main, instance, header, in);
     else if (call_enqueue(instance, header, in) < 0)
         call_send_refusal(&server->main, header, TENON_E_NO_MEMORY,
@@ -192,10 +196,13 @@ static int dispatch(struct call_server *server, const struct wire_header *header
     case WIRE_ACTION:
     case WIRE_WEBHOOK:
     case WIRE_SIGNAL:
+    case WIRE_RUN:
+    case WIRE_SERVE:
         run_for_instance(server, header, in);
         return 0;
     case WIRE_CANCEL:
         call_job_cancel(server, header->call);
+        call_aside_cancel(server, header->call);
         return 0;
     default:
         return -EPROTO;
@@ -258,6 +265,7 @@ int call_serve(const struct call_options *options, bool is_process_ending)
     server->is_broken = true; /* whoever comes late writes to nobody's descriptor */
     pthread_mutex_unlock(&server->send_lock);
     call_inbox_end(&server->inbox, status);
+    call_aside_end(server, NULL);
     call_end_instances(server);
     call_job_drop_all(server, NULL);
     call_batch_destroy(server->main.batch);

@@ -10,7 +10,9 @@
 
 #include <tenon/action.h>
 #include <tenon/actions.h>
+#include <tenon/cli.h>
 #include <tenon/http.h>
+#include <tenon/routes.h>
 #include <tenon/signals.h>
 #include <tenon/store.h>
 #include <tenon/webhook.h>
@@ -105,6 +107,7 @@ struct call_action {
     ffi_type *types[WIRE_PARAMETERS_MAX + CALL_AROUND];
 };
 
+struct call_aside;       /* call_aside.h: a command or a route that runs */
 struct call_own_actions; /* call_actions.c: those of one integration */
 
 /* Plugin code that waits for an answer of the host; on the waiting thread's stack. */
@@ -144,6 +147,9 @@ struct call_server {
     tenon_actions own_actions;    /* its capability; zero: the plugin has none */
     tenon_webhook webhook;        /* the same */
     tenon_signal_handler signals; /* the same */
+    tenon_cli cli;                /* the same */
+    tenon_routes routes;          /* the same */
+    struct call_aside *asides;    /* serving thread only */
     bool is_loaded;
     struct call_instance *instances; /* serving thread only */
     struct call_inbox inbox;
@@ -218,6 +224,13 @@ extern const tenon_http call_service_http;
 extern const tenon_signals call_service_signals;
 extern const tenon_store call_service_store;
 
+/* call_command.c, call_route.c */
+/* Read the capabilities "tenon.cli/1" and "tenon.routes/1". Negative with words. */
+int call_command_load(struct call_server *server, char words[CALL_WORDS_MAX]);
+int call_route_load(struct call_server *server, char words[CALL_WORDS_MAX]);
+void call_command_declare(const struct call_server *server, struct wire_facts *facts);
+void call_route_declare(const struct call_server *server, struct wire_facts *facts);
+
 /* call_load.c */
 void call_load(struct call_server *server, const struct wire_header *header, struct wire_in *in);
 const tenon_selector *call_find_selector(const struct call_server *server, tenon_str name);
@@ -228,6 +241,10 @@ void call_activate(struct call_thread *thread, struct call_instance *instance,
                    const struct wire_header *header);
 void call_close(struct call_thread *thread, struct call_instance *instance, uint32_t grace_ms);
 struct call_instance *call_find_instance(struct call_server *server, uint32_t id);
+/* A place of the shared page that no other thread writes, and its number; 0 with *place as it was:
+ * there are more threads than places. Serving thread. */
+unsigned call_place_take(struct call_server *server, struct wire_place **place);
+void call_place_give(struct call_server *server, unsigned number);
 int call_enqueue(struct call_instance *instance, const struct wire_header *header,
                  const struct wire_in *in);
 void call_end_instances(struct call_server *server);

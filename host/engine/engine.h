@@ -227,6 +227,23 @@ enum engine_found engine_action_find(const struct engine *engine, const char *in
 bool engine_action(struct engine *engine, const char *integration, struct str action,
                    struct str arguments, plugin_reply_fn done, void *user);
 
+/* ---- commands and routes ---- */
+
+/* As engine_actions. */
+const struct plugin_command *engine_commands(const struct engine *engine, const char *integration,
+                                             size_t *out_count);
+const struct plugin_route *engine_routes(const struct engine *engine, const char *integration,
+                                         size_t *out_count);
+/* As plugin_command and plugin_route; NULL: no such integration, or it is not open. */
+struct plugin_aside *engine_command(struct engine *engine, const char *integration,
+                                    const struct plugin_command *command,
+                                    const struct plugin_run *run,
+                                    const struct plugin_aside_events *events, void *user);
+struct plugin_aside *engine_route(struct engine *engine, const char *integration,
+                                  const struct plugin_route *route,
+                                  const struct plugin_serve *serve,
+                                  const struct plugin_aside_events *events, void *user);
+
 /* ---- services ---- */
 
 /* Plugin code asks for something (plugin_events.ask). */

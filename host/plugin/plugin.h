@@ -188,7 +188,11 @@ struct plugin_reply {
     size_t outcome_count;
     struct plugin_request *requests;
     size_t request_count;
-    struct str result;          /* of plugin_action: JSON, "null" when the function wrote nothing */
+    struct str result;          /* of plugin_action: JSON, "null" when the function wrote nothing;
+                                   of plugin_route: what of the body is left */
+    int number;                 /* the exit code of plugin_command; of plugin_route the status, 0
+                                   when its head went ahead */
+    struct str headers;         /* of plugin_route, with number: "Name: value\n" lines */
     bool is_later;              /* of plugin_signal: its answer will come by itself */
     uint32_t retry_after_ms;    /* of plugin_action and plugin_signal, when it failed */
     const struct str *payloads; /* per record: the data a body is made of: transformed if a
@@ -263,6 +267,67 @@ void plugin_action(struct plugin_instance *instance, struct str name, struct str
 /* Nobody wants the answer any more. A call that has not gone to the worker yet is answered
  * TENON_E_CANCELLED, soon and in the same way; one that has goes on. */
 void plugin_action_cancel(struct plugin_instance *instance, plugin_reply_fn fn, const void *user);
+
+/* ---- commands and routes: calls beside the strand, that talk while they run ---- */
+
+enum { PLUGIN_SEGMENTS_MAX = 8, PLUGIN_ASIDES_MAX = 16 };
+struct plugin_command {
+    struct str name, arguments, help, more;
+    int64_t timeout_ms; /* 0: none */
+    size_t index;
+};
+struct plugin_route {
+    struct str method, path, help, request_schema, response_schema; /* schemas: JSON, or empty */
+    bool is_read_only; /* wants the scope read, else submit */
+    int64_t timeout_ms;
+    size_t index;
+};
+/* What the plugin declares, once its worker has loaded it; NULL and 0 before. Borrowed from the
+ * instance. */
+const struct plugin_command *plugin_instance_commands(const struct plugin_instance *instance,
+                                                      size_t *out_count);
+const struct plugin_route *plugin_instance_routes(const struct plugin_instance *instance,
+                                                  size_t *out_count);
+/* Does this route serve `path`? Then the raw pieces for its parameters. */
+bool plugin_route_matches(const struct plugin_route *route, struct str path,
+                          struct str out_parameters[PLUGIN_SEGMENTS_MAX], size_t *out_count);
+
+struct plugin_aside; /* one that runs */
+enum plugin_saying { PLUGIN_SAYS_OUT, PLUGIN_SAYS_ERR, PLUGIN_SAYS_BODY };
+/* What such a call has to tell. `said` and `head` are each followed by plugin_aside_taken(), now or
+ * later, until which the texts live and the call stands still. `ended` comes once, as the last,
+ * with a reply as for other calls (on PLUGIN_OK with number, headers and result), but not behind
+ * plugin_aside_cancel. All may call back into this room. */
+struct plugin_aside_events {
+    void (*said)(void *user, enum plugin_saying what, struct str bytes);
+    void (*head)(void *user, int status, struct str headers); /* of a route's long answer */
+    void (*wants)(void *user); /* a command reads: plugin_aside_input() answers */
+    void (*ended)(void *user, struct plugin_reply *reply);
+};
+struct plugin_run {
+    const struct str *arguments; /* copied, as are all texts here */
+    size_t argument_count;
+    uint32_t flags, width; /* as in tenon_cli_call */
+};
+struct plugin_serve {
+    struct str method, path, query, headers, body; /* as in tenon_route_request */
+    struct str parameters[PLUGIN_SEGMENTS_MAX];    /* decoded */
+    size_t parameter_count;
+};
+/* Never NULL, and valid until ended() or plugin_aside_cancel. At most PLUGIN_ASIDES_MAX run for one
+ * instance; one more ends as PLUGIN_UNAVAILABLE, TENON_E_RATE_LIMITED. */
+struct plugin_aside *plugin_command(struct plugin_instance *instance,
+                                    const struct plugin_command *command,
+                                    const struct plugin_run *run,
+                                    const struct plugin_aside_events *events, void *user);
+struct plugin_aside *plugin_route(struct plugin_instance *instance,
+                                  const struct plugin_route *route,
+                                  const struct plugin_serve *serve,
+                                  const struct plugin_aside_events *events, void *user);
+void plugin_aside_taken(struct plugin_aside *aside);
+bool plugin_aside_wants(const struct plugin_aside *aside);
+void plugin_aside_input(struct plugin_aside *aside, struct str bytes); /* none: the end */
+void plugin_aside_cancel(struct plugin_aside *aside); /* the caller is gone; frees */
 
 /* ---- questions: what plugin code asks of a service ---- */
 

@@ -284,6 +284,9 @@ static struct plugin_ask *ask_make(struct plugin_worker *worker, struct plugin_i
     };
     for (uint32_t i = 0; i < WIRE_ASK_TEXTS_MAX; i++)
         ask->question.texts[i] = plugin_text(told.texts[i]);
+    int64_t patience_ms = plugin_aside_patience(worker, &ask->question);
+    if (patience_ms > 0)
+        ask->question.timeout_ms = patience_ms;
     ask->timer = loop_timer_create(worker->host->loop, on_timeout, ask);
     if (ask->timer == NULL) {
         free(ask);
@@ -349,7 +352,8 @@ void plugin_ask_flush(struct plugin_host *host)
         take_news(ask);
         if (ask->state == ASK_NEW) {
             ask->state = ASK_OPEN;
-            host->settings.events.ask(host->settings.events.user, ask);
+            if (!plugin_aside_takes(ask, ask->worker))
+                host->settings.events.ask(host->settings.events.user, ask);
         } else
             ask->gone(ask->gone_user); /* which answers it, now or later */
     }

@@ -161,6 +161,8 @@ static void put_call(struct wire_out *out, const struct plugin_worker *worker,
     case WIRE_ACTION:
     case WIRE_WEBHOOK:
     case WIRE_SIGNAL:
+    case WIRE_RUN:
+    case WIRE_SERVE:
         wire_out_bytes(out, call->selector + strlen(call->selector) + 1, call->order_bytes);
         break;
     default:
@@ -189,6 +191,10 @@ static void send_call(struct plugin_worker *worker, struct plugin_call *call)
     call->started_us = 0;
     call->is_pending = false;
     plugin_queue_add(&worker->flight, call);
+    if (plugin_call_is_aside(call)) {
+        plugin_aside_sent(call);
+        return;
+    }
     worker->in_hand++;
     if (instance != NULL)
         instance->in_hand++;
@@ -211,6 +217,10 @@ static bool can_send(const struct plugin_worker *worker, const struct plugin_cal
                                  : call->op == WIRE_CLOSE    ? INSTANCE_CLOSING
                                                              : INSTANCE_ACTIVE;
 
+    if (plugin_call_is_aside(call))
+        return instance->state == wanted;
+    if (call->op == WIRE_CLOSE && instance->asides > 0)
+        return false;            /* they were told to end */
     if (call->op == WIRE_CREATE) /* [init]: nothing else of the plugin runs */
         return worker->in_hand == 0 && instance->state == wanted;
     return (is_serial ? worker->in_hand : instance->in_hand) < PLUGIN_IN_HAND_MAX &&
@@ -239,84 +249,6 @@ void plugin_call_pump(struct plugin_worker *worker)
     plugin_call_deadlines(worker);
 }
 
-/* ---- deadlines ---- */
-
-void plugin_call_deadlines(struct plugin_worker *worker)
-{
-    bool is_serial = !(worker->flags & TENON_PER_INTEGRATION);
-    bool has_front = false;
-    int64_t now_us = clock_mono_us();
-    int64_t first_us = INT64_MAX;
-
-    worker->front_round++;
-    for (struct plugin_call *call = worker->flight.first; call != NULL; call = call->next) {
-        if (!call->is_pending) {
-            struct plugin_instance *instance = call->instance;
-            if (is_serial || instance == NULL ? has_front
-                                              : instance->front_round == worker->front_round)
-                continue;
-            has_front = true;
-            if (instance != NULL)
-                instance->front_round = worker->front_round;
-            if (call->started_us == 0)
-                call->started_us = now_us;
-        }
-        int64_t due_us = call->started_us + call->deadline_ms * 1000;
-        if (!call->is_abandoned && due_us < first_us)
-            first_us = due_us;
-    }
-    if (first_us == INT64_MAX)
-        loop_timer_clear(worker->deadline_timer);
-    else
-        loop_timer_set(worker->deadline_timer,
-                       first_us > now_us ? (first_us - now_us + 999) / 1000 : 0);
-}
-
-/* The host no longer waits for a pending job, but the worker is not hanging: it is told, and lives
- * on. */
-static void abandon(struct plugin_worker *worker, struct plugin_call *call)
-{
-    char words[160];
-
-    snprintf(words, sizeof words, "the plugin did not complete its job within %lld ms",
-             (long long)call->deadline_ms);
-    if (call->fn != NULL)
-        plugin_answer(call->instance->host, call->instance, call->fn, call->user,
-                      plugin_reply_words(PLUGIN_TIMED_OUT, TENON_E_UNKNOWN, -1, words));
-    call->fn = NULL;
-    call->is_abandoned = true;
-    size_t begin = wire_out_begin(&worker->out, WIRE_CANCEL, call->id, call->instance->id);
-    (void)wire_out_end(&worker->out, begin); /* a wish: without memory it is not sent */
-    if (++worker->abandoned > PLUGIN_ABANDONED_MAX)
-        plugin_worker_kill(worker, PLUGIN_TIMED_OUT, 0,
-                           "it holds more than 32 jobs that it never completed");
-}
-
-void plugin_call_on_deadline(void *user)
-{
-    struct plugin_worker *worker = user;
-    struct plugin_host *host = worker->host;
-    int64_t now_us = clock_mono_us();
-    char words[160];
-
-    for (struct plugin_call *call = worker->flight.first; call != NULL; call = call->next) {
-        if (call->started_us == 0 || call->is_abandoned ||
-            now_us < call->started_us + call->deadline_ms * 1000)
-            continue;
-        if (!call->is_pending) {
-            snprintf(words, sizeof words, "no answer within %lld ms", (long long)call->deadline_ms);
-            plugin_worker_kill(worker, PLUGIN_TIMED_OUT, call->id, words);
-            break;
-        }
-        abandon(worker, call);
-        if (worker->doom != PLUGIN_OK)
-            break;
-    }
-    if (worker->state == WORKER_RUNNING)
-        plugin_call_pump(worker);
-    plugin_host_flush(host);
-}
-
 /* ---- answers ---- */
 
 static void leave_flight(struct plugin_worker *worker, struct plugin_call *call)
@@ -324,7 +256,9 @@ static void leave_flight(struct plugin_worker *worker, struct plugin_call *call)
     (void)plugin_queue_remove(&worker->flight, call); /* it is there: the caller found it there */
     if (call->is_abandoned)
         worker->abandoned--;
-    if (call->is_pending)
+    if (plugin_call_is_aside(call))
+        call->instance->asides--;
+    else if (call->is_pending)
         call->instance->pending--;
     else {
         worker->in_hand--;
@@ -454,13 +388,18 @@ static void on_facts(struct plugin_worker *worker, struct plugin_call *call, str
     struct err err = {0};
     struct plugin_action *actions =
         worker->has_facts ? NULL : plugin_action_read(facts.actions, facts.action_count, 0, &err);
-    if (err.code == 0 && !worker->has_facts && plugin_signal_check(&facts, &err) < 0) {
-        free(actions);
-        actions = NULL;
-    }
+    if (err.code == 0 && !worker->has_facts)
+        (void)plugin_signal_check(&facts, &err); /* the status is read from err */
+    struct plugin_command *commands = NULL;
+    struct plugin_route *routes = NULL;
+    if (!worker->has_facts && err.code == 0 &&
+        (commands = plugin_surface_commands(&facts, &err)) != NULL)
+        routes = plugin_surface_routes(&facts, &err);
     leave_flight(worker, call);
     free(call);
     if (err.code < 0) {
+        free(actions);
+        free(commands);
         free(bytes);
         plugin_worker_refused(worker, err.text);
         return;
@@ -473,9 +412,27 @@ static void on_facts(struct plugin_worker *worker, struct plugin_call *call, str
         worker->facts = facts;
         worker->facts_bytes = bytes;
         worker->actions = actions;
+        worker->commands = commands;
+        worker->routes = routes;
         worker->has_facts = true;
     }
     plugin_worker_loaded(worker);
+}
+
+static void on_ended(struct plugin_worker *worker, struct plugin_call *call, struct wire_in *in)
+{
+    struct plugin_reply *reply = plugin_aside_read_end(call, in);
+
+    if (reply == NULL) {
+        plugin_worker_kill(worker, PLUGIN_GARBLED, call->id, "its answer cannot be read");
+        return;
+    }
+    leave_flight(worker, call);
+    if (call->fn != NULL)
+        plugin_answer(worker->host, call->instance, call->fn, call->user, reply);
+    else
+        plugin_reply_unref(reply);
+    free(call);
 }
 
 /* create went well, and told the integration's own actions. */
@@ -565,12 +522,15 @@ void plugin_call_frame(struct plugin_worker *worker, const struct wire_header *h
     else if (is_known && header->op == WIRE_OUTCOMES &&
              (call->op == WIRE_DELIVER || call->op == WIRE_JUDGE))
         on_outcomes(worker, call, in);
-    else if (is_known && header->op == WIRE_RESULT && call->order_bytes > 0)
+    else if (is_known && header->op == WIRE_RESULT && call->order_bytes > 0 &&
+             !plugin_call_is_aside(call))
         on_result(worker, call, in);
     else if (is_known && header->op == WIRE_FACTS && call->op == WIRE_LOAD)
         on_facts(worker, call, in);
     else if (is_known && header->op == WIRE_ACTIONS && call->op == WIRE_CREATE)
         on_actions(worker, call, in);
+    else if (is_known && header->op == WIRE_ENDED && plugin_call_is_aside(call))
+        on_ended(worker, call, in);
     else if (is_known && header->op == WIRE_PENDING)
         on_pending(worker, call);
     else

@@ -169,6 +169,8 @@ void plugin_instance_stop_calls(struct plugin_instance *instance)
                                          "the integration is stopped"));
         call->fn = NULL;
         call->records = NULL;
+        if (plugin_call_is_aside(call))
+            plugin_aside_leave(worker, call);
     }
     for (struct plugin_call *call = worker->queue.first; call != NULL; call = next) {
         next = call->next;

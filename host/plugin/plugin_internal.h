@@ -71,7 +71,7 @@ struct plugin_instance {
     char *action_bytes;
     char words[PLUGIN_WORDS_MAX];
     uint64_t calls;
-    unsigned in_hand, pending;
+    unsigned in_hand, pending, asides; /* in the worker; asides are in neither of the others */
     uint64_t front_round;
 };
 
@@ -88,9 +88,11 @@ struct plugin_call {
     struct plugin_judge judge;
     int64_t deadline_ms, started_us; /* started: 0 while another call is before it */
     bool is_pending, is_abandoned;
-    bool is_once;       /* an action that changes something: not to be begun again */
-    size_t order_bytes; /* of what WIRE_RESULT answers: its payload, behind the selector's end */
-    char selector[];    /* or the action's name */
+    bool is_once;               /* an action that changes something: not to be begun again */
+    struct plugin_aside *aside; /* WIRE_RUN, WIRE_SERVE; NULL: its caller is gone */
+    size_t order_bytes; /* of what WIRE_RESULT or WIRE_ENDED answers: its payload, behind the
+                           selector's end */
+    char selector[];    /* or the action's name, "command x", "route GET /x" */
 };
 
 struct plugin_queue {
@@ -139,7 +141,9 @@ struct plugin_worker {
     uint64_t flags;
     struct wire_facts facts; /* texts in facts_bytes */
     char *facts_bytes;
-    struct plugin_action *actions; /* facts.action_count of them, texts in facts_bytes */
+    struct plugin_action *actions;   /* facts.action_count of them, texts in facts_bytes */
+    struct plugin_command *commands; /* the same of commands and routes */
+    struct plugin_route *routes;
     char confinement[PLUGIN_WORDS_MAX];
 
     struct plugin_instance *instances;
@@ -224,8 +228,10 @@ void plugin_call_first(struct plugin_worker *worker,
 void plugin_call_pump(struct plugin_worker *worker);
 void plugin_call_frame(struct plugin_worker *worker, const struct wire_header *header,
                        struct wire_in *in);
+/* plugin_deadline.c */
 void plugin_call_deadlines(struct plugin_worker *worker);
 void plugin_call_on_deadline(void *user);
+/* plugin_call.c */
 void plugin_call_fail(struct plugin_call *take_call, enum plugin_status status, int error_class,
                       int64_t culprit, const char *words);
 void plugin_call_refuse_queued(struct plugin_worker *worker, const char *words,
@@ -248,6 +254,30 @@ int plugin_action_take(struct plugin_instance *instance, const struct wire_in *i
  * `arguments`, the declaration or `texts`. 0, or -EINVAL with what was expected and what came. */
 int plugin_action_fill(const struct plugin_action *action, struct str arguments,
                        struct wire_action *out, struct buf *texts, struct err *err);
+
+static inline bool plugin_call_is_aside(const struct plugin_call *call)
+{
+    return call->op == WIRE_RUN || call->op == WIRE_SERVE;
+}
+
+/* plugin_surface.c: the declarations of what a worker has loaded; NULL with the reason when one
+ * makes no sense. The texts stay where they are. */
+struct plugin_command *plugin_surface_commands(const struct wire_facts *facts, struct err *err);
+struct plugin_route *plugin_surface_routes(const struct wire_facts *facts, struct err *err);
+
+/* plugin_aside.c */
+/* How long a question that speaks for a command or route may wait for its caller; 0: it does not.
+ */
+int64_t plugin_aside_patience(const struct plugin_worker *worker,
+                              const struct plugin_question *question);
+/* True when the question was one of those, and is settled or being settled. */
+bool plugin_aside_takes(struct plugin_ask *ask, struct plugin_worker *worker);
+void plugin_aside_sent(struct plugin_call *call);             /* it has its id */
+bool plugin_aside_is_waiting(const struct plugin_call *call); /* for its caller: no time passes */
+void plugin_aside_overdue(struct plugin_worker *worker, struct plugin_call *call);
+void plugin_aside_leave(struct plugin_worker *worker, struct plugin_call *call);
+/* WIRE_ENDED; NULL: not what an honest worker sends. */
+struct plugin_reply *plugin_aside_read_end(const struct plugin_call *call, struct wire_in *in);
 
 /* plugin_ask.c */
 void plugin_ask_frame(struct plugin_worker *worker, const struct wire_header *header,
@@ -329,6 +359,7 @@ bool plugin_log_allowed(struct plugin_worker *worker); /* 100 lines a second, th
 struct plugin_reply *plugin_reply_words(enum plugin_status status, int error_class, int64_t culprit,
                                         const char *words);
 struct plugin_reply *plugin_reply_result(struct str result);
+struct plugin_reply *plugin_reply_ended(const struct wire_ended *ended);
 /* A WIRE_OUTCOMES payload for a call; NULL with err when it is not what an honest worker sends. */
 struct plugin_reply *plugin_reply_parse(struct str bytes, const struct plugin_record *records,
                                         size_t count, unsigned steps, struct err *err);

@@ -97,11 +97,12 @@ static void tell_bystander(const struct loss *loss, struct plugin_call *call)
     bool is_neighbour = loss->instance != NULL && loss->instance != call->instance;
     char words[PLUGIN_WORDS_MAX];
 
-    snprintf(words, sizeof words, "%s%.128s took down the worker that had this %s in hand: %.800s",
-             is_neighbour ? "integration " : "another call",
-             is_neighbour ? loss->instance->name : "",
-             call->op == WIRE_ACTION || call->op == WIRE_SIGNAL ? "call" : "batch",
-             loss->is_told ? loss->worker->last_crash : loss->cause);
+    snprintf(
+        words, sizeof words, "%s%.128s took down the worker that had this %s in hand: %.800s",
+        is_neighbour ? "integration " : "another call", is_neighbour ? loss->instance->name : "",
+        call->op == WIRE_ACTION || call->op == WIRE_SIGNAL || plugin_call_is_aside(call) ? "call"
+                                                                                         : "batch",
+        loss->is_told ? loss->worker->last_crash : loss->cause);
     plugin_call_fail(call, PLUGIN_DIED, class_of(call), -1, words);
 }
 
@@ -112,6 +113,7 @@ static void keep_call(struct loss *loss, struct plugin_call *call)
         return;
     }
     call->started_us = 0;
+    call->is_pending = false;
     plugin_queue_add(&loss->kept, call);
 }
 
@@ -162,7 +164,7 @@ enum plugin_blame plugin_loss_tell(struct plugin_worker *worker, const char *cau
     worker->in_hand = worker->abandoned = 0;
     for (struct plugin_instance *instance = worker->instances; instance != NULL;
          instance = instance->next)
-        instance->in_hand = instance->pending = 0;
+        instance->in_hand = instance->pending = instance->asides = 0;
     find_guilty(&loss, &flight);
     tell_guilty(&loss, &flight);
     settle_calls(&loss, &flight);

@@ -56,6 +56,26 @@ struct plugin_reply *plugin_reply_result(struct str result)
     return &reply->public;
 }
 
+struct plugin_reply *plugin_reply_ended(const struct wire_ended *ended)
+{
+    size_t headers_len = ended->headers.len;
+    struct reply *reply = calloc(1, sizeof *reply + headers_len + ended->body.len + 2);
+
+    if (reply == NULL)
+        abort(); /* a caller waits and could never be told */
+    char *body = reply->memory + headers_len + 1;
+    memcpy(reply->memory, ended->headers.ptr, headers_len);
+    memcpy(body, ended->body.ptr, ended->body.len);
+    reply->references = 1;
+    reply->public.status = PLUGIN_OK;
+    reply->public.words = "";
+    reply->public.culprit = -1;
+    reply->public.number = (int)ended->number;
+    reply->public.headers = (struct str){reply->memory, headers_len};
+    reply->public.result = (struct str){body, ended->body.len};
+    return &reply->public;
+}
+
 /* The arrays behind a reply for `count` records, each sized for the most it can need: no request
  * carries less than one record, and no record is in two. */
 struct layout {

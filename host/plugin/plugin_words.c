@@ -80,7 +80,8 @@ int64_t plugin_words_place(const struct plugin_worker *worker, const struct plug
                            char *out, size_t size)
 {
     struct wire_place place = {0};
-    bool is_running = !call->is_pending || call->is_abandoned; /* a job: only in its cancel */
+    bool is_running = !call->is_pending || call->is_abandoned ||
+                      plugin_call_is_aside(call); /* a job: only in its cancel */
     bool is_found = is_running && find_place(worker, call->op == WIRE_LOAD ? 0 : call->id, &place);
     const char *name = is_found && place.callback != WIRE_AT_NONE
                            ? wire_callback_name(place.callback)
@@ -92,6 +93,10 @@ int64_t plugin_words_place(const struct plugin_worker *worker, const struct plug
     }
     if (call->op == WIRE_ACTION) {
         snprintf(out, size, "in action %s, integration %s", call->selector, call->instance->name);
+        return -1;
+    }
+    if (plugin_call_is_aside(call)) {
+        snprintf(out, size, "in %s, integration %s", call->selector, call->instance->name);
         return -1;
     }
     bool has_records =

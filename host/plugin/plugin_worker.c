@@ -176,6 +176,8 @@ void plugin_worker_destroy(struct plugin_worker *worker)
     free(worker->sha256);
     free(worker->facts_bytes);
     free(worker->actions);
+    free(worker->commands);
+    free(worker->routes);
     free(worker);
 }
 

@@ -48,6 +48,9 @@ enum wire_op {
     WIRE_WEBHOOK, /* answered by WIRE_RESULT, or by WIRE_STATUS when it failed */
     WIRE_SIGNAL,  /* answered by WIRE_RESULT with the reply, or by WIRE_STATUS: it failed, or
                      TENON_OK: the reply comes later */
+    WIRE_RUN,     /* a command beside the strand; answered by WIRE_ENDED or WIRE_STATUS */
+    WIRE_SERVE,   /* a route, the same */
+    WIRE_ENDED,
     WIRE_OP_END,
 };
 

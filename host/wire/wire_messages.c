@@ -28,6 +28,8 @@ const char *wire_callback_name(uint32_t callback)
         [WIRE_AT_DECLARE] = "declare",
         [WIRE_AT_WEBHOOK] = "webhook's map",
         [WIRE_AT_SIGNAL] = "on_signal",
+        [WIRE_AT_COMMAND] = "command",
+        [WIRE_AT_ROUTE] = "route",
     };
 
     return callback < WIRE_AT_END ? names[callback] : "?";
@@ -124,6 +126,12 @@ void wire_put_facts(struct wire_out *out, const struct wire_facts *facts)
         wire_out_text(out, facts->subscriptions[i].pattern);
         wire_out_text(out, facts->subscriptions[i].sender);
     }
+    wire_out_u32(out, facts->command_count);
+    for (uint32_t i = 0; i < facts->command_count; i++)
+        wire_put_command(out, &facts->commands[i]);
+    wire_out_u32(out, facts->route_count);
+    for (uint32_t i = 0; i < facts->route_count; i++)
+        wire_put_route(out, &facts->routes[i]);
 }
 
 int wire_get_facts(struct wire_in *in, struct wire_facts *out)
@@ -150,6 +158,16 @@ int wire_get_facts(struct wire_in *in, struct wire_facts *out)
         out->subscriptions[i].pattern = wire_in_text(in);
         out->subscriptions[i].sender = wire_in_text(in);
     }
+    out->command_count = wire_in_count(in, 4 + 4 * 5);
+    if (out->command_count > WIRE_COMMANDS_MAX)
+        return -1;
+    for (uint32_t i = 0; i < out->command_count; i++)
+        wire_get_command(in, &out->commands[i]);
+    out->route_count = wire_in_count(in, 2 * 4 + 5 * 5);
+    if (out->route_count > WIRE_ROUTES_MAX)
+        return -1;
+    for (uint32_t i = 0; i < out->route_count; i++)
+        wire_get_route(in, &out->routes[i]);
     return done(in);
 }
 

@@ -14,6 +14,10 @@ enum {
     WIRE_ACTIONS_MAX = 64,
     WIRE_SUBSCRIPTIONS_MAX = 16,
     WIRE_PARAMETERS_MAX = 16, /* of one action */
+    WIRE_COMMANDS_MAX = 64,
+    WIRE_ARGUMENTS_MAX = 1024, /* of one command */
+    WIRE_ROUTES_MAX = 64,
+    WIRE_SEGMENTS_MAX = 8,    /* parameters in a route's path */
     WIRE_RECORDS_MAX = 65536, /* in one batch */
     WIRE_PAYLOAD_MAX = 16 << 20,
 };
@@ -44,6 +48,8 @@ enum wire_callback {
     WIRE_AT_DECLARE,
     WIRE_AT_WEBHOOK,
     WIRE_AT_SIGNAL,
+    WIRE_AT_COMMAND,
+    WIRE_AT_ROUTE,
     WIRE_AT_END,
 };
 struct wire_place {
@@ -106,6 +112,19 @@ struct wire_subscription {
     uint32_t flags;
     tenon_str pattern, sender;
 };
+/* tenon_command and tenon_route without their functions. */
+struct wire_command {
+    tenon_str name, arguments, help, more;
+    uint32_t timeout_ms;
+};
+struct wire_route {
+    tenon_str method, path, help, request_schema, response_schema;
+    uint32_t flags, timeout_ms;
+};
+void wire_put_command(struct wire_out *out, const struct wire_command *command);
+void wire_get_command(struct wire_in *in, struct wire_command *out);
+void wire_put_route(struct wire_out *out, const struct wire_route *route);
+void wire_get_route(struct wire_in *in, struct wire_route *out);
 struct wire_facts {
     uint32_t has;
     uint32_t batch_max;
@@ -117,6 +136,10 @@ struct wire_facts {
     struct wire_declared actions[WIRE_ACTIONS_MAX];
     uint32_t subscription_count;
     struct wire_subscription subscriptions[WIRE_SUBSCRIPTIONS_MAX];
+    uint32_t command_count;
+    struct wire_command commands[WIRE_COMMANDS_MAX];
+    uint32_t route_count;
+    struct wire_route routes[WIRE_ROUTES_MAX];
 };
 void wire_put_facts(struct wire_out *out, const struct wire_facts *facts);
 int wire_get_facts(struct wire_in *in, struct wire_facts *out);
@@ -302,5 +325,41 @@ struct wire_signal {
 };
 void wire_put_signal(struct wire_out *out, const struct wire_signal *signal);
 int wire_get_signal(struct wire_in *in, struct wire_signal *out);
+
+/* The service that commands and routes speak with while they run. Its functions: "out", "err", "in"
+ * (the answer has bytes, none: the end), "head" (status, header lines),
+ * "body"; the first text is always the number of the call. */
+#define WIRE_ASIDE "tenon.aside"
+
+/* WIRE_RUN: a command by its number in the facts. */
+struct wire_run {
+    uint32_t command, flags, width;
+    uint32_t count;
+    tenon_str arguments[WIRE_ARGUMENTS_MAX];
+};
+void wire_put_run(struct wire_out *out, const struct wire_run *run);
+int wire_get_run(struct wire_in *in, struct wire_run *out);
+
+/* WIRE_SERVE: a route by its number in the facts. */
+struct wire_serve {
+    uint32_t route;
+    tenon_str method, path, query, headers, body;
+    uint32_t count;
+    tenon_str parameters[WIRE_SEGMENTS_MAX];
+};
+void wire_put_serve(struct wire_out *out, const struct wire_serve *serve);
+int wire_get_serve(struct wire_in *in, struct wire_serve *out);
+
+/* WIRE_ENDED: how a command or a route ended that returned well: its exit code, or the status of
+ * its answer (0: that went ahead) and what of the answer is left. */
+struct wire_ended {
+    uint32_t number;
+    tenon_str headers, body;
+};
+void wire_put_ended(struct wire_out *out, const struct wire_ended *ended);
+int wire_get_ended(struct wire_in *in, struct wire_ended *out);
+/* Header lines that a response may have: names are tokens, values without control characters,
+ * nothing that frames the message. NULL, or static words saying what is wrong. */
+const char *wire_response_problem(uint32_t status, tenon_str headers);
 
 #endif
