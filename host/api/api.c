@@ -108,6 +108,11 @@ static void unlink_call(struct api *api, struct api_call *call)
         call->next->previous = call->previous;
 }
 
+struct api_call *api_first_call(const struct api *api)
+{
+    return api->calls;
+}
+
 void api_call_streams(struct api_call *call, int change)
 {
     call->api->figures.streams += (uint32_t)change;

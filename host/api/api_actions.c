@@ -15,7 +15,7 @@ static const int statuses[] = {
     [-TENON_E_UNSUPPORTED] = 501,
 };
 
-static int status_of(const struct plugin_reply *reply)
+int api_status_of_reply(const struct plugin_reply *reply)
 {
     bool is_class = reply->error_class < 0 && reply->error_class >= TENON_E_UNSUPPORTED;
 
@@ -42,8 +42,17 @@ static void on_reply(void *user, struct plugin_reply *reply)
     if (reply->retry_after_ms > 0)
         (void)snprintf(headers, sizeof(headers), "Retry-After: %u\r\n",
                        (reply->retry_after_ms + 999) / 1000);
-    api_reply_problem_with(call, status_of(reply), judge_class_name(reply->error_class),
+    api_reply_problem_with(call, api_status_of_reply(reply), judge_class_name(reply->error_class),
                            headers[0] != '\0' ? headers : NULL, "%s", reply->words);
+}
+
+void api_reply_not_open(struct api_call *call, const struct engine_integration *integration,
+                        const char *what)
+{
+    api_reply_problem(call, 503, judge_class_name(TENON_E_CONNECTION),
+                      "Integration '%s' is %s%s%s; %s once it is active.", integration->name,
+                      integration->state, integration->words != NULL ? ": " : "",
+                      integration->words != NULL ? integration->words : "", what);
 }
 
 void api_action_call(struct api_call *call)

@@ -37,6 +37,7 @@ struct api_call {
     void (*gone)(void *user); /* NULL: the answer comes all the same. Else: the peer has gone; it
                                  clears itself and ends the call */
     void *gone_user;
+    bool is_view;                     /* counted among the live views */
     struct api_call *previous, *next; /* the api's list */
 };
 

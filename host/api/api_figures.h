@@ -23,7 +23,8 @@ struct api_figures {
 const struct api_figures *api_figures(const struct api *api);
 struct http_server_figures api_http_figures(const struct api *api);
 
-void api_call_streams(struct api_call *call, int change);               /* counts its live view */
+struct api_call *api_first_call(const struct api *api);   /* of all under way; NULL: none */
+void api_call_streams(struct api_call *call, int change); /* counts its live view */
 void api_call_refused(struct api_call *call, enum api_refusal refusal); /* counts it */
 void api_call_lives(struct api_call *call, int change); /* counts its live connection */
 void api_call_end(struct api_call *call, int status);   /* counts and frees; api_reply does it */

@@ -52,6 +52,9 @@ void api_integration_enable(struct api_call *call);
 void api_integration_disable(struct api_call *call);
 
 /* api_actions.c, api_actions_show.c */
+int api_status_of_reply(const struct plugin_reply *reply); /* of one that is not PLUGIN_OK */
+void api_reply_not_open(struct api_call *call, const struct engine_integration *integration,
+                        const char *what); /* 503; "its actions can be called" */
 void api_actions_list(struct api_call *call);
 void api_integration_actions(struct api_call *call);
 void api_action_call(struct api_call *call);
@@ -78,6 +81,18 @@ void api_put_hook(struct buf *out, const struct engine_integration *integration)
 void api_mcp_post(struct api_call *call);
 void api_mcp_get(struct api_call *call);
 void api_mcp_delete(struct api_call *call);
+
+/* api_commands.c */
+void api_commands_list(struct api_call *call);
+void api_integration_commands(struct api_call *call);
+void api_command_run(struct api_call *call);
+void api_command_input(struct api_call *call);
+
+/* api_plugin_routes.c, api_plugin_routes_show.c */
+void api_plugin_route(struct api_call *call);
+/* "routes":[...] of an integration, and the OpenAPI paths of all, each behind a comma. */
+void api_put_plugin_routes(struct buf *out, const struct engine *engine, const char *integration);
+void api_put_plugin_route_paths(struct buf *out, const struct engine *engine);
 
 /* api_reload.c */
 void api_reload(struct api_call *call);

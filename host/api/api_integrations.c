@@ -76,6 +76,7 @@ static void show_with(struct api_call *call, const struct api_counts *counts)
         api_reply_no_integration(call, buf_str(&call->id).ptr);
         return;
     }
+    api_put_plugin_routes(&call->more, call->engine, integration.name);
     put_one(&body, &integration, counts, buf_str(&call->more));
     buf_putc(&body, '\n');
     api_reply_json(call, call->is_created ? 201 : 200, &body);

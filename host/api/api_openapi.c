@@ -98,8 +98,10 @@ void api_openapi(struct api_call *call)
              "\","
              "\"license\":{\"name\":\"Apache-2.0\",\"identifier\":\"Apache-2.0\"}},\"paths\":{");
     for (size_t i = 0; i < api_route_count; i++)
-        put_path(&body, i);
+        if (strcmp(api_routes[i].method, "*") != 0) /* described by what they serve */
+            put_path(&body, i);
     api_put_action_paths(&body, call->engine);
+    api_put_plugin_route_paths(&body, call->engine);
     buf_puts(
         &body,
         "},\"components\":{\"schemas\":{\"Problem\":{\"type\":\"object\",\"required\":[\"title\","

@@ -77,6 +77,18 @@ const struct api_route api_routes[] = {
      "List an integration's actions"},
     {"POST", "/api/v1/integrations/{id}/actions/{name}", api_action_call, API_ANY, "",
      "Call an action: its arguments as a JSON object; answers {\"result\"}"},
+    {"GET", "/api/v1/commands", api_commands_list, API_ANY, "",
+     "List the commands of all integrations that are open"},
+    {"GET", "/api/v1/integrations/{id}/commands", api_integration_commands, API_READ, "",
+     "List an integration's commands"},
+    {"POST", "/api/v1/integrations/{id}/commands/{name}", api_command_run, API_SUBMIT, "",
+     "Run a command: {\"args\", \"input\", \"width\", \"terminal\"}; answers its output as it "
+     "comes"},
+    {"POST", "/api/v1/integrations/{id}/commands/{name}/input", api_command_input, API_SUBMIT,
+     "run", "Give a running command the input that it waits for; an empty body is its end"},
+    {"*", "/api/v1/integrations/{id}/routes/...", api_plugin_route, API_ANY, API_ANY_ARGUMENT,
+     "What the integration's plugin serves itself; each route that is there has an entry of its "
+     "own"},
     {"GET", "/api/v1/submissions", api_submissions_list, API_READ,
      API_FILTER_ARGUMENTS ",after,limit",
      "List submissions, newest first; fewer than limit with a next: there may be more behind it"},
@@ -147,6 +159,8 @@ static bool path_matches(const char *pattern, struct str path, struct str *out_i
     const char *end = path.ptr + path.len;
 
     while (*pattern != '\0') {
+        if (strcmp(pattern, "/...") == 0) /* all below, and the place itself */
+            return at == end || *at == '/';
         bool is_name = strncmp(pattern, "{name}", 6) == 0;
         if (is_name || strncmp(pattern, "{id}", 4) == 0) {
             const char *start = at;
@@ -166,6 +180,14 @@ static bool path_matches(const char *pattern, struct str path, struct str *out_i
     return at == end;
 }
 
+/* "GET, HEAD", as Allow has it. */
+static void add_method(struct buf *allow, const char *method)
+{
+    if (allow->len == 0 || strstr(allow->ptr, method) == NULL)
+        buf_printf(allow, "%s%s%s", allow->len > 0 ? ", " : "", method,
+                   strcmp(method, "GET") == 0 ? ", HEAD" : "");
+}
+
 const struct api_route *api_route_find(struct str method, struct str path, struct str *out_id,
                                        struct buf *out_allow)
 {
@@ -178,14 +200,12 @@ const struct api_route *api_route_find(struct str method, struct str path, struc
         struct str name;
         if (!path_matches(route->path, path, &id, &name))
             continue;
-        if (str_is(wanted, route->method)) {
+        if (str_is(wanted, route->method) || strcmp(route->method, "*") == 0) {
             buf_clear(out_allow);
             *out_id = id;
             return route;
         }
-        if (out_allow->len == 0 || strstr(out_allow->ptr, route->method) == NULL)
-            buf_printf(out_allow, "%s%s%s", out_allow->len > 0 ? ", " : "", route->method,
-                       strcmp(route->method, "GET") == 0 ? ", HEAD" : "");
+        add_method(out_allow, route->method);
     }
     return NULL;
 }

@@ -13,8 +13,9 @@
 #define API_ANY_ARGUMENT "*"
 
 struct api_route {
-    const char *method;
-    const char *path; /* "{id}" stands for one segment, and so does a "{name}" behind it */
+    const char *method; /* "*": any, the handler tells what it does not take */
+    const char *path; /* "{id}" stands for one segment, and so does a "{name}" behind it; "/..." at
+                         the end for all that follows */
     api_handler_fn handler;
     enum api_scope scope;  /* what one must be allowed; at {id} where that is an integration */
     const char *arguments; /* names of query arguments, separated by ',' */

@@ -27,11 +27,18 @@ bool api_stream_start_as(struct api_call *call, const char *content_type, const 
                                API_STREAMS_MAX);
         return false;
     }
+    call->is_view = true;
+    api_call_streams(call, 1);
+    api_stream_begin(call, 200, content_type, headers, events, user);
+    return true;
+}
+
+void api_stream_begin(struct api_call *call, int status, const char *content_type,
+                      const char *headers, const struct api_stream_events *events, void *user)
+{
     call->stream = events;
     call->stream_user = user;
-    api_call_streams(call, 1);
-    http_stream_start(call->exchange, 200, content_type, headers, on_drained);
-    return true;
+    http_stream_start(call->exchange, status, content_type, headers, on_drained);
 }
 
 bool api_stream_accept(struct api_call *call, const struct http_websocket_events *socket,
@@ -67,7 +74,7 @@ static void finish(struct api_call *call)
     call->stream = NULL;
     if (call->api != NULL && call->is_live)
         api_call_lives(call, -1);
-    else if (call->api != NULL)
+    else if (call->api != NULL && call->is_view)
         api_call_streams(call, -1);
     if (exchange != NULL) {
         http_exchange_set_user(exchange, NULL, NULL);
@@ -81,6 +88,13 @@ static void finish(struct api_call *call)
 
 void api_stream_end(struct api_call *call)
 {
+    finish(call);
+}
+
+void api_stream_break(struct api_call *call)
+{
+    if (call->exchange != NULL)
+        http_stream_break(call->exchange);
     finish(call);
 }
 

@@ -24,9 +24,15 @@ bool api_stream_start_as(struct api_call *call, const char *content_type, const 
  * as its user, and events->drained is not called. What is sent goes by http_websocket_send. */
 bool api_stream_accept(struct api_call *call, const struct http_websocket_events *socket,
                        const struct api_stream_events *events, void *user);
+/* The same for what is no live view and is limited elsewhere: with a status and a type of its own,
+ * and not counted among them. Pieces are sent with api_stream_send. */
+void api_stream_begin(struct api_call *call, int status, const char *content_type,
+                      const char *headers, const struct api_stream_events *events, void *user);
 /* A line with its line end. 0, or a negative status: it was not taken, see http_stream_send. */
 int api_stream_send(struct api_call *call, struct str line);
 void api_stream_end(struct api_call *call); /* gone() is not called */
+/* The same, but the peer sees that something is missing. */
+void api_stream_break(struct api_call *call);
 
 /* For api.c: the peer went, or the api stops. */
 void api_stream_gone(struct api_call *call);

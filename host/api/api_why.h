@@ -56,7 +56,7 @@ struct why {
     bool is_found, is_deleted, is_out_of_memory;
     struct buf entity_json, entity_type;
     uint64_t version, seq;
-    uint32_t origin; /* whose plugin stored it; 0: none */
+    uint32_t origin;                    /* whose plugin stored it; 0: none */
     struct why_submission *submissions; /* newest first */
     size_t submission_count;
     size_t asked; /* whose attempts are being asked for */

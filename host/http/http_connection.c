@@ -392,6 +392,7 @@ static void free_handle(uv_handle_t *handle)
 void http_connection_close(struct http_connection *connection)
 {
     struct http_exchange *exchange = connection->exchange;
+    struct http_exchange *gone = NULL;
 
     forget_ready(connection);
     connection->server->connection_counts[connection->is_local]--;
@@ -402,11 +403,15 @@ void http_connection_close(struct http_connection *connection)
     if (exchange != NULL) {
         exchange->connection = NULL;
         if (!exchange->is_dispatched || exchange->is_replied)
-            http_exchange_destroy(exchange); /* else the handler still has it */
+            http_exchange_destroy(exchange);
+        else
+            gone = exchange; /* the handler still has it */
     }
     buf_finish(&connection->in);
     uv_close((uv_handle_t *)&connection->poll, free_handle);
     http_socket_close(&connection->socket);
+    if (gone != NULL && gone->gone != NULL)
+        gone->gone(gone->user); /* last: it may reply */
 }
 
 static int read_on(struct http_connection *connection)

@@ -177,6 +177,11 @@ void http_exchange_drop(struct http_exchange *exchange)
     http_exchange_destroy(exchange);
 }
 
+void http_exchange_on_gone(struct http_exchange *exchange, void (*gone)(void *user))
+{
+    exchange->gone = gone;
+}
+
 static const char *reason_of(int status)
 {
     static const struct {

@@ -40,6 +40,7 @@ struct http_exchange {
     void (*destroy_user)(void *user);
     http_replied_fn replied; /* of http_exchange_within; NULL: a peer's */
     void *replied_user;
+    void (*gone)(void *user); /* NULL: nobody wants to know, or it was told */
 };
 
 /* Copies the head, which is well-formed. NULL: no memory. */

@@ -94,6 +94,9 @@ void http_exchange_set_user(struct http_exchange *exchange, void *user,
                             void (*destroy)(void *user));
 void *http_exchange_user(const struct http_exchange *exchange);
 
+/* `gone` is called once when the peer goes before its reply, which is still to be given. */
+void http_exchange_on_gone(struct http_exchange *exchange, void (*gone)(void *user));
+
 /* Ends the exchange, exactly once. Takes over `body` (left empty). `headers`: extra "Name:
  * value\r\n" text or NULL. */
 void http_exchange_reply(struct http_exchange *exchange, int status, const char *content_type,

@@ -54,6 +54,15 @@ int http_stream_send(struct http_exchange *exchange, struct str bytes)
     return 0;
 }
 
+void http_stream_break(struct http_exchange *exchange)
+{
+    if (exchange->is_ended)
+        return;
+    exchange->is_ended = true;
+    exchange->must_close = true;
+    write_soon(exchange);
+}
+
 void http_stream_end(struct http_exchange *exchange)
 {
     if (exchange->is_ended)

@@ -18,5 +18,7 @@ void http_stream_start(struct http_exchange *exchange, int status, const char *c
 int http_stream_send(struct http_exchange *exchange, struct str bytes);
 /* What was sent still goes out; the connection is then free for the next request. */
 void http_stream_end(struct http_exchange *exchange);
+/* The same for a stream that failed: its end looks like a broken connection, as it should. */
+void http_stream_break(struct http_exchange *exchange);
 
 #endif
