@@ -42,12 +42,14 @@ struct cli {
         const char *name, *value; /* value "" for a flag */
     } given[CLI_OPTIONS_MAX];
     size_t given_count;
-    bool is_json;       /* --json */
-    bool is_coloured;   /* standard output is a terminal that wants colour */
-    size_t width;       /* of the terminal; 0: no limit */
-    struct buf socket;  /* where the daemon is, a path or a URL: found out at the first call */
-    bool is_url;        /* of socket */
-    struct buf token;   /* for a URL */
+    bool is_json;      /* --json */
+    bool is_coloured;  /* standard output is a terminal that wants colour */
+    size_t width;      /* of the terminal; 0: no limit */
+    struct buf socket; /* where the daemon is, a path or a URL: found out at the first call */
+    bool is_url;       /* of socket */
+    struct buf token;  /* for a URL */
+    const char *const *foreign; /* words that are no command of ours, when cli_parse says so */
+    size_t foreign_count;
     int64_t timeout_ms; /* of one exchange; 0: as long as a large import may take */
 };
 

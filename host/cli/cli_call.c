@@ -12,7 +12,7 @@ enum {
     LINE_BYTES_MAX = 1 << 20,
 };
 
-static enum cli_exit exit_of(int status)
+enum cli_exit cli_exit_of(int status)
 {
     return status == E_UNREACHABLE ? CLI_UNREACHABLE : status == E_USAGE ? CLI_USAGE : CLI_REFUSED;
 }
@@ -94,19 +94,36 @@ static int stream_ended(const struct cli *cli, const struct lines *lines,
     return CLI_UNREACHABLE;
 }
 
-int cli_stream_once(struct cli *cli, struct str path, cli_line_fn line, void *user, struct err *err)
+static int stream(struct cli *cli, struct http_call *call, struct str path, http_take_fn take,
+                  void *user, struct cli_answer *out, struct err *err)
 {
     _buf_ struct buf url = {0};
+    int status = cli_target(cli, path, &url, call, err);
+
+    call->timeout_ms = TIMEOUT_MS;
+    if (status == 0)
+        status = http_call_stream(call, take, user, &out->status, &out->body, err);
+    if (status == 0 && (out->status < 200 || out->status > 299))
+        out->json = cli_json_parse(buf_str(&out->body));
+    return status;
+}
+
+int cli_stream_bytes(struct cli *cli, struct str path, struct str body, http_take_fn take,
+                     void *user, struct cli_answer *out, struct err *err)
+{
+    struct http_call call = {.method = "POST", .content_type = "application/json", .body = body};
+
+    return stream(cli, &call, path, take, user, out, err);
+}
+
+int cli_stream_once(struct cli *cli, struct str path, cli_line_fn line, void *user, struct err *err)
+{
     _answer_ struct cli_answer answer = {0};
     struct lines lines = {.line = line, .user = user};
-    struct http_call call = {.method = "GET", .timeout_ms = TIMEOUT_MS};
-    int status = cli_target(cli, path, &url, &call, err);
+    struct http_call call = {.method = "GET"};
 
-    if (status == 0)
-        status = http_call_stream(&call, take_piece, &lines, &answer.status, &answer.body, err);
-    if (status == 0 && (answer.status < 200 || answer.status > 299))
-        answer.json = cli_json_parse(buf_str(&answer.body));
-    int code = status == 0 ? stream_ended(cli, &lines, &answer, err) : (int)exit_of(status);
+    int status = stream(cli, &call, path, take_piece, &lines, &answer, err);
+    int code = status == 0 ? stream_ended(cli, &lines, &answer, err) : (int)cli_exit_of(status);
     buf_finish(&lines.rest);
     return code;
 }
@@ -145,7 +162,7 @@ int cli_call(struct cli *cli, const char *method, struct str path, struct str bo
         cli_exchange(cli, method, path, body.len > 0 ? "application/json" : NULL, body, out, &err);
 
     if (status < 0)
-        return cli_fail(exit_of(status), "%s", err.text);
+        return cli_fail(cli_exit_of(status), "%s", err.text);
     if (out->status < 200 || out->status > 299)
         return cli_exchange_failed(out);
     if (out->json == NULL)

@@ -41,6 +41,14 @@ int cli_stream(struct cli *cli, struct str path, cli_line_fn line, void *user);
 int cli_stream_once(struct cli *cli, struct str path, cli_line_fn line, void *user,
                     struct err *err);
 
+/* The same for bytes, given as they come, of an answer to a POST of JSON; nothing is printed. 0 for
+ * any answer, or when `take` had enough; E_UNREACHABLE. */
+int cli_stream_bytes(struct cli *cli, struct str path, struct str body,
+                     bool (*take)(void *user, struct str piece), void *user, struct cli_answer *out,
+                     struct err *err);
+
+enum cli_exit cli_exit_of(int status); /* of a failed exchange */
+
 /* Path pieces: percent-encodes `text`; `argument` gives "?name=" or "&name=" before it, nothing
  * when NULL. */
 void cli_path_put(struct buf *path, const char *text);

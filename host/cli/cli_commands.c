@@ -181,6 +181,14 @@ const struct cli_command cli_commands[] = {
      "What it has in hand ends, its plugin's instances are closed, what comes waits. Holds over "
      "restarts,\n"
      "until 'tenon integration activate'."},
+    {"integration run", "NAME [COMMAND] [...]", NULL, CLI_ONLINE, cli_integration_run,
+     "Run a command of an integration's plugin",
+     "Long for 'tenon NAME COMMAND ...', and the way to an integration that is named like a "
+     "command "
+     "of ours.\n"
+     "Without COMMAND: lists them. Everything behind COMMAND goes to it, options too; its exit "
+     "code "
+     "is ours."},
     {"integration logs", "NAME", integration_logs_options, CLI_ONLINE, cli_integration_logs,
      "Show an integration's last log lines, those of its plugin included",
      "The daemon keeps the last 256 lines of each integration in memory, of the levels that [log] "

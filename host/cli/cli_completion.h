@@ -22,6 +22,8 @@ void cli_completion_ask(struct cli_completion *completion, const char *what);
 void cli_completion_find(struct cli *cli, const char *const *words, size_t count, struct buf *out);
 
 /* cli_completion_names.c: what an argument, or an option's value, of this name may be. */
+/* The commands of this integration; NULL: the integrations that have any. */
+void cli_completion_commands(struct cli_completion *completion, const char *integration);
 void cli_completion_values(struct cli_completion *completion, struct str name);
 
 #endif

@@ -77,6 +77,38 @@ static void put_actions(struct cli_completion *completion)
     }
 }
 
+static bool is_of(const struct json_t *command, const char *integration)
+{
+    return strcmp(cli_json_text(command, "integration"), integration) == 0;
+}
+
+void cli_completion_commands(struct cli_completion *completion, const char *integration)
+{
+    _answer_ struct cli_answer answer = {0};
+
+    if (!ask(completion, "/api/v1/commands", &answer))
+        return;
+    const struct json_t *items = cli_json_member(answer.json, "items");
+    for (size_t i = 0; i < cli_json_count(items); i++) {
+        const struct json_t *item = cli_json_item(items, i);
+        bool is_new =
+            i == 0 || !is_of(cli_json_item(items, i - 1), cli_json_text(item, "integration"));
+        if (integration == NULL && is_new)
+            cli_completion_put(completion, str_of(cli_json_text(item, "integration")),
+                               "an integration with commands");
+        else if (integration != NULL && is_of(item, integration))
+            cli_completion_put(completion, str_of(cli_json_text(item, "name")),
+                               cli_json_text(item, "help"));
+    }
+}
+
+/* The commands of the integration that the first argument names. */
+static void put_commands(struct cli_completion *completion)
+{
+    if (completion->first != NULL)
+        cli_completion_commands(completion, completion->first);
+}
+
 static bool is_named(const struct json_t *action, const char *name)
 {
     const char *integration = cli_json_text(action, "integration");
@@ -149,6 +181,7 @@ void cli_completion_values(struct cli_completion *completion, struct str name)
         {"INTEGRATION", put_integrations, NULL, NULL},
         {"INTEGRATION.ACTION", put_actions, NULL, NULL},
         {"NAME=VALUE", put_parameters, NULL, NULL},
+        {"COMMAND", put_commands, NULL, NULL},
         {"PLUGIN", put_plugins, NULL, NULL},
         {"FILE", NULL, NULL, "files"},
         {"PATH", NULL, NULL, "files"},

@@ -234,6 +234,10 @@ void cli_completion_find(struct cli *cli, const char *const *words, size_t count
         put_options_of_all(&completion, &line, words, whole);
     } else {
         put_next_words(&completion, &line);
+        if (line.plain_count == 0)
+            cli_completion_commands(&completion, NULL);
+        else if (line.command == NULL && line.plain_count == 1 && !cli_help_has(line.plain[0]))
+            cli_completion_commands(&completion, line.plain[0]);
         if (line.command != NULL)
             put_argument(&completion,
                          argument_at(line.command->arguments, line.plain_count - line.used));

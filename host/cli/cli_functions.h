@@ -59,6 +59,9 @@ int cli_action_list(struct cli *cli);
 int cli_action_show(struct cli *cli);
 int cli_action_call(struct cli *cli);
 
+/* cli_run.c */
+int cli_integration_run(struct cli *cli);
+
 /* cli_completion.c */
 int cli_completion_script(struct cli *cli);
 int cli_completion_words(struct cli *cli);

@@ -87,6 +87,10 @@ void cli_help(const char *prefix, struct buf *out)
     put_list(out, prefix);
     buf_puts(out, "\nOptions of all:\n");
     put_options(out, cli_common_options);
+    if (prefix[0] == '\0')
+        buf_puts(out,
+                 "\n'tenon INTEGRATION COMMAND ...' runs a command of an integration's plugin, "
+                 "'tenon INTEGRATION' lists them.\n");
     buf_puts(out, "\n'tenon COMMAND --help' tells more. Exit codes: 0 done, 1 refused or failed, 2 "
                   "usage, 3 daemon not "
                   "reachable.\n");

@@ -213,11 +213,26 @@ static int check_count(const struct cli *cli, struct err *err)
     return 0;
 }
 
+/* How many arguments stand before "[...]", which takes all that follows as it is; without one, more
+ * than there can be. */
+static size_t count_before_rest(const struct cli_command *command)
+{
+    size_t min;
+    size_t max;
+
+    if (command == NULL || strstr(command->arguments, " [...]") == NULL)
+        return SIZE_MAX;
+    cli_argument_range(command->arguments, &min, &max);
+    return min;
+}
+
 static int take_words(struct cli *cli, int argc, char **argv, int at, struct err *err)
 {
     bool options_end = false;
+    size_t before_rest = count_before_rest(cli->command);
 
     while (at < argc) {
+        options_end |= cli->argument_count >= before_rest;
         bool took_next = false;
         const char *word = argv[at];
         if (!options_end && strcmp(word, "--") == 0) {
@@ -259,9 +274,14 @@ int cli_parse(int argc, char **argv, struct cli *out, struct err *err)
         return 0;
     out->command = cli_find(argv + at, (size_t)(argc - at), &used);
     if (out->command == NULL) {
-        bool is_group_help = cli_help_has(argv[at]) && (at + 1 == argc || is_option(argv[at + 1]));
-        return is_group_help ? take_words(out, argc, argv, at, err)
-                             : unknown_command(argv + at, (size_t)(argc - at), err);
+        bool is_group = cli_help_has(argv[at]);
+        if (is_group && (at + 1 == argc || is_option(argv[at + 1])))
+            return take_words(out, argc, argv, at, err);
+        if (!is_group) { /* perhaps an integration's name; a command of ours goes before it */
+            out->foreign = (const char *const *)argv + at;
+            out->foreign_count = (size_t)(argc - at);
+        }
+        return unknown_command(argv + at, (size_t)(argc - at), err);
     }
     int status = take_words(out, argc, argv, at + (int)used, err);
     if (status < 0)

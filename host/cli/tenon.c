@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The command line client. */
-#include "cli/cli.h"
+#include "cli/cli_run.h"
 
 #include <locale.h>
 #include <signal.h>
@@ -71,10 +71,16 @@ int main(int argc, char **argv)
     (void)signal(SIGPIPE, SIG_DFL); /* cannot fail for this signal */
     (void)setlocale(LC_CTYPE,
                     "C.UTF-8"); /* column widths; without it every character counts as one */
-    if (cli_parse(argc - 1, argv + 1, &cli, &err) < 0)
-        return cli_fail(CLI_USAGE, "%s", err.text);
+    int status = cli_parse(argc - 1, argv + 1, &cli, &err);
     cli.width = terminal_width();
     cli.is_coloured = wants_colour();
+    if (status < 0 && cli.foreign_count > 0) {
+        int code = cli_run_words(&cli, cli.foreign, cli.foreign_count, err.text);
+        buf_finish(&cli.socket);
+        return code;
+    }
+    if (status < 0)
+        return cli_fail(CLI_USAGE, "%s", err.text);
     if (cli_option_is_set(&cli, "version")) {
         (void)printf("tenon %s\n", TENON_VERSION); /* exit status tells nobody anything here */
         return CLI_DONE;

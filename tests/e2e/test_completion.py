@@ -161,6 +161,21 @@ def test_actions_and_their_arguments_from_the_daemon(shell, tenon):
     ]
 
 
+def test_integrations_with_commands_and_those_from_the_daemon(shell, tenon):
+    build_plugin(TOP / "examples/wordcount/wordcount.c", tenon.folder / "more/wordcount.so")
+    tenon.ini("letters", "[integration]\nplugin = wordcount\n" + NO_RECORDS)
+    tenon.start()
+    wait_for(lambda: tenon.integration("letters")["state"] == "active", "letters")
+    assert shell.line("tenon lett\tcou\t") == ["tenon", "letters", "count"]
+    assert shell.line("tenon integration run lett\tcou\t") == [
+        "tenon",
+        "integration",
+        "run",
+        "letters",
+        "count",
+    ]
+
+
 def test_both_are_installed_where_the_shells_look(tmp_path):
     run = subprocess.run(
         ["meson", "install", "-C", str(BUILD), "--no-rebuild", "--quiet"],

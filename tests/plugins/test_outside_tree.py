@@ -29,6 +29,7 @@ EXAMPLES = {
     "relay": {"lines": 35, "needs": ""},
     "shop": {"lines": 30, "needs": ""},
     "till": {"lines": 70, "needs": ""},
+    "wordcount": {"lines": 95, "needs": ""},
 }
 COMPILERS = [
     (compiler, language)
