@@ -5,7 +5,7 @@
 
 #include "api/api_call.h"
 
-/* api_entities.c, api_relationships.c */
+/* api_entities.c, api_relationships.c, api_attributes.c */
 void api_entities_post(struct api_call *call);
 void api_entities_list(struct api_call *call);
 void api_entity_get(struct api_call *call);
@@ -14,6 +14,9 @@ void api_entity_patch(struct api_call *call);
 void api_entity_delete(struct api_call *call);
 void api_relationships_post(struct api_call *call);
 void api_relationships_list(struct api_call *call);
+void api_attributes_list(struct api_call *call);
+void api_attribute_put(struct api_call *call);
+void api_attribute_delete(struct api_call *call);
 void api_relationships_delete(struct api_call *call);
 void api_entity_relationships(struct api_call *call);
 

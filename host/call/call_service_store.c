@@ -118,6 +118,23 @@ static int32_t relations(const tenon_host *host, const tenon_relationship *like,
     return ask_edge(host, "relations", like, out, err);
 }
 
+static int32_t attributes(const tenon_host *host, tenon_str id, tenon_sink *out, tenon_err *err)
+{
+    struct wire_ask question = {.function = tenon_text("attributes"), .count = 1, .texts = {id}};
+
+    return ask(host, &question, out, err);
+}
+
+static int32_t set_attribute(const tenon_host *host, tenon_str id, tenon_str name, tenon_str value,
+                             tenon_err *err)
+{
+    struct wire_ask question = {
+        .function = tenon_text("set_attribute"), .count = 3, .texts = {id, name, value}};
+
+    return ask(host, &question, NULL, err);
+}
+
 const tenon_store call_service_store = {
-    sizeof(tenon_store), 0, get, add, update, drop, search, relate, unrelate, relations,
+    sizeof(tenon_store), 0,          get,           add, update, drop, search, relate, unrelate,
+    relations,           attributes, set_attribute,
 };

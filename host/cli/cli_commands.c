@@ -55,6 +55,14 @@ static const struct cli_option entity_delete_options[] = {
     {"if-version", "N", "only when the entity is still at this version"},
     END_OF_OPTIONS,
 };
+static const struct cli_option entity_attributes_options[] = {
+    {"integration", "NAME", "only those of this integration"},
+    END_OF_OPTIONS,
+};
+static const struct cli_option entity_attribute_options[] = {
+    {"remove", NULL, "remove it"},
+    END_OF_OPTIONS,
+};
 static const struct cli_option entity_relations_options[] = {
     {"type", "TYPE", "only relationships of this type"},
     {"direction", "WAY", "seen from the entity: out, in or both (both)"},
@@ -226,6 +234,13 @@ const struct cli_command cli_commands[] = {
      NULL},
     {"entity relations", "[ID]", entity_relations_options, CLI_ONLINE, cli_entity_relations,
      "List relationships, of one entity or all", NULL},
+    {"entity attributes", "ID", entity_attributes_options, CLI_ONLINE, cli_entity_attributes,
+     "List what integrations keep or need on an entity", NULL},
+    {"entity attribute", "ID INTEGRATION NAME [JSON]", entity_attribute_options, CLI_ONLINE,
+     cli_entity_attribute, "Set a value that an integration needs on an entity",
+     "Values are the integration's own, beside the entity's data; its plugin reads and sets them, "
+     "too:\n"
+     "  tenon entity attribute e-1 shop tier 3"},
     {"entity import", "FILE|-", entity_import_options, CLI_ONLINE, cli_entity_import,
      "Store the records of a file, one JSON object a line",
      "Takes NDJSON of any length, or a JSON array. Records that are in already are left as they "

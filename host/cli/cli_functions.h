@@ -13,7 +13,7 @@ int cli_integration_list(struct cli *cli);
 int cli_integration_show(struct cli *cli);
 int cli_integration_logs(struct cli *cli);
 
-/* cli_entity.c, cli_relate.c, cli_import.c */
+/* cli_entity.c, cli_relate.c, cli_attribute.c, cli_import.c */
 int cli_entity_add(struct cli *cli);
 int cli_entity_get(struct cli *cli);
 int cli_entity_search(struct cli *cli);
@@ -22,6 +22,8 @@ int cli_entity_delete(struct cli *cli);
 int cli_entity_relate(struct cli *cli);
 int cli_entity_unrelate(struct cli *cli);
 int cli_entity_relations(struct cli *cli);
+int cli_entity_attributes(struct cli *cli);
+int cli_entity_attribute(struct cli *cli);
 int cli_entity_import(struct cli *cli);
 
 /* cli_tap.c */

@@ -345,6 +345,50 @@ static void unrelate(struct engine *engine, struct lane *lane, struct plugin_ask
     change_edge(engine, ask, true);
 }
 
+/* ---- attributes ---- */
+
+struct attribute {
+    struct store_attribute asked; /* first: the operation is the whole */
+    struct plugin_ask *ask;
+};
+
+static void on_set(struct store_op *op)
+{
+    struct attribute *attribute = (struct attribute *)op;
+    const struct str done = STR("{}");
+
+    if (op->status < 0)
+        service_store_fail(attribute->ask, op->status, &op->error);
+    else
+        plugin_ask_answer(attribute->ask, &done, 1);
+    free(attribute);
+}
+
+static void set_attribute(struct engine *engine, struct lane *lane, struct plugin_ask *ask)
+{
+    const struct str *texts = plugin_ask_question(ask)->texts;
+    struct err err = {0};
+
+    if (texts[2].len > 0 && json_check(texts[2], &err) < 0) {
+        service_store_fail(ask, E_SYNTAX, &err);
+        return;
+    }
+    struct attribute *attribute = calloc(1, sizeof *attribute);
+    if (attribute == NULL) {
+        service_store_fail(ask, -ENOMEM, NULL);
+        return;
+    }
+    attribute->ask = ask;
+    attribute->asked = (struct store_attribute){
+        .op.done = on_set,
+        .integration = lane->number,
+        .entity = texts[0],
+        .name = texts[1],
+        .value = str_trim(texts[2]),
+    };
+    store_attribute(engine_store(engine), &attribute->asked);
+}
+
 /* ---- the door ---- */
 
 static const struct {
@@ -356,6 +400,8 @@ static const struct {
     {"get", 1, false, service_store_get},
     {"search", 6, false, service_store_search},
     {"relations", 6, false, service_store_relations},
+    {"attributes", 1, false, service_store_attributes},
+    {"set_attribute", 3, true, set_attribute},
     {"add", 2, true, add},
     {"put", 4, true, put_whole},
     {"merge", 4, true, merge},

@@ -16,6 +16,8 @@ bool service_store_number(struct plugin_ask *ask, size_t index, uint64_t most, u
 
 void service_store_get(struct engine *engine, struct lane *lane, struct plugin_ask *take_ask);
 void service_store_search(struct engine *engine, struct lane *lane, struct plugin_ask *take_ask);
+void service_store_attributes(struct engine *engine, struct lane *lane,
+                              struct plugin_ask *take_ask);
 void service_store_relations(struct engine *engine, struct lane *lane, struct plugin_ask *take_ask);
 
 #endif

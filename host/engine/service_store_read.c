@@ -96,6 +96,48 @@ void service_store_get(struct engine *engine, struct lane *lane, struct plugin_a
     store_query(engine_store(engine), &page->query);
 }
 
+/* ---- attributes ---- */
+
+/* [pool] */
+static bool on_attribute(struct store_query *query, const struct store_row *row)
+{
+    struct page *page = (struct page *)query;
+
+    if (page->seen++ > 0)
+        buf_putc(&page->json, ',');
+    json_put_string(&page->json, row->key);
+    buf_putc(&page->json, ':');
+    buf_add_str(&page->json, row->data);
+    return !page->json.failed;
+}
+
+static void on_attributes(struct store_op *op)
+{
+    struct page *page = (struct page *)op;
+
+    buf_putc(&page->json, '}');
+    if (op->status < 0)
+        service_store_fail(page->ask, op->status, &op->error);
+    else
+        service_store_answer(page->ask, &page->json);
+    page_destroy(page);
+}
+
+void service_store_attributes(struct engine *engine, struct lane *lane, struct plugin_ask *ask)
+{
+    struct page *page = page_create(engine, ask);
+
+    if (page == NULL)
+        return;
+    buf_putc(&page->json, '{');
+    page->query = (struct store_query){.op.done = on_attributes,
+                                       .query = QUERY_ATTRIBUTES,
+                                       .id = plugin_ask_question(ask)->texts[0],
+                                       .integration = lane->number,
+                                       .row = on_attribute};
+    store_query(engine_store(engine), &page->query);
+}
+
 /* ---- many ---- */
 
 /* [pool] One row more than asked for tells whether there is a next page. */

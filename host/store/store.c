@@ -531,6 +531,11 @@ void store_keep(struct store *store, struct store_keep *keep)
     submit(store, &keep->op, OP_KEEP);
 }
 
+void store_attribute(struct store *store, struct store_attribute *attribute)
+{
+    submit(store, &attribute->op, OP_ATTRIBUTE);
+}
+
 void store_move(struct store *store, struct store_move *move)
 {
     move->moved = 0;

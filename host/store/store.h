@@ -306,6 +306,17 @@ struct store_keep {
 };
 void store_keep(struct store *store, struct store_keep *keep);
 
+/* A value that an integration needs on an entity, under a name; it replaces the former one, and an
+ * empty one removes it. It is no part of the entity's data: no version, no signal. E_NOT_FOUND:
+ * there is no such entity or integration, or nothing to remove. */
+struct store_attribute {
+    struct store_op op;
+    uint32_t integration;
+    struct str entity, name; /* borrowed until done */
+    struct str value;        /* JSON, at most 64 KiB; borrowed too */
+};
+void store_attribute(struct store *store, struct store_attribute *attribute);
+
 /* Submissions by number, as somebody asks by hand. MOVE_RETRY: due now, whatever became of it, its
  * tries counted anew when it had ended; the same key goes out again unless `new_key`. A row of an
  * older version that is still its entity's last word is taken up as well, and the present version
@@ -394,6 +405,8 @@ enum store_query_kind {
     QUERY_RELATIONSHIPS, /* of entity id (empty: of all) by `direction`, with entity `other`, of
                             type (empty: any); after (a row's seq), limit; in the order they were
                             made. Of all entities: see `next` */
+    QUERY_ATTRIBUTES,    /* of entity id, of `integration` (0: all): row.integration, row.name =
+                            its name, row.key = the attribute's, row.data; ordered by both */
     QUERY_SIGNALS, /* after, filter.since_ms, limit, own_only; row.name = the signal's, sender, id
                       and type of its entity, version, created_ms = when; data, hops */
     QUERY_COUNTS,  /* submissions by integration and state: row.integration, row.state, row.count */

@@ -58,6 +58,7 @@ struct store_backend {
     int (*record)(void *writer, struct store_record *record, struct err *err);
     int (*enqueue)(void *writer, struct store_enqueue *enqueue, struct err *err);
     int (*keep)(void *writer, struct store_keep *keep, struct err *err);
+    int (*attribute)(void *writer, struct store_attribute *attribute, struct err *err);
     int (*move)(void *writer, struct store_move *move, struct err *err);
     int (*recover)(void *writer, struct store_recover *recover, struct err *err);
 

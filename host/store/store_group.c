@@ -83,6 +83,8 @@ static int run_write(const struct store_group *group, struct store_op *op, struc
         return backend->enqueue(group->writer, (struct store_enqueue *)op, err);
     case OP_KEEP:
         return backend->keep(group->writer, (struct store_keep *)op, err);
+    case OP_ATTRIBUTE:
+        return backend->attribute(group->writer, (struct store_attribute *)op, err);
     case OP_MOVE:
         return backend->move(group->writer, (struct store_move *)op, err);
     case OP_RECOVER:
@@ -144,7 +146,8 @@ static bool is_full_disk(int status)
 /* What brings records in: it can wait where it comes from. The rest is about what is here. */
 static bool is_intake(const struct store_op *op)
 {
-    return op->kind == OP_PUT || op->kind == OP_RELATE || op->kind == OP_PUBLISH;
+    return op->kind == OP_PUT || op->kind == OP_RELATE || op->kind == OP_PUBLISH ||
+           op->kind == OP_ATTRIBUTE;
 }
 
 static bool is_refused(const struct store_group *group, const struct store_op *op)

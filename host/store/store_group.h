@@ -15,6 +15,7 @@ enum op_kind {
     OP_RECORD,
     OP_ENQUEUE,
     OP_KEEP,
+    OP_ATTRIBUTE,
     OP_MOVE,
     OP_RECOVER,
     OP_COMPACT,

@@ -439,6 +439,7 @@ static void memory_close(void *pointer)
         free(memory->keys.rows[i].external_id.ptr);
     for (size_t i = 0; i < memory->integrations.count; i++)
         free(memory->integrations.rows[i].name.ptr);
+    store_memory_free_attributes(memory);
     while (memory->kept.count > 0)
         kept_drop(memory, memory->kept.count - 1);
     free(memory->kept.rows);
@@ -579,6 +580,7 @@ const struct store_backend memory_backend = {
     .record = store_memory_record,
     .enqueue = store_memory_enqueue,
     .keep = memory_keep,
+    .attribute = store_memory_attribute,
     .move = store_memory_move,
     .recover = store_memory_recover,
     .clean = store_memory_clean,

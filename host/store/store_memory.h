@@ -83,6 +83,12 @@ struct store_memory_kept {
     struct store_memory_text name, value;
 };
 
+struct store_memory_attribute {
+    uint64_t entity;
+    uint32_t integration;
+    struct store_memory_text name, value;
+};
+
 struct store_memory_integration {
     struct store_memory_text name;
     struct store_by_hand walk;
@@ -116,7 +122,8 @@ struct store_memory {
     STORE_MEMORY_TABLE(struct store_memory_attempt) attempts;
     STORE_MEMORY_TABLE(struct store_memory_relationship) relationships;
     STORE_MEMORY_TABLE(struct store_memory_key) keys;
-    STORE_MEMORY_TABLE(struct store_memory_kept) kept; /* by integration and name */
+    STORE_MEMORY_TABLE(struct store_memory_kept) kept;            /* by integration and name */
+    STORE_MEMORY_TABLE(struct store_memory_attribute) attributes; /* by entity and so on */
     STORE_MEMORY_TABLE(struct store_memory_integration) integrations;
     STORE_MEMORY_TABLE(struct store_memory_delivery) deliveries;
 };
@@ -149,6 +156,10 @@ void store_memory_text_move(struct store_memory_text *to, struct store_memory_te
 
 int store_memory_relate(void *writer, struct store_relate *relate, struct err *err);
 void store_memory_relationships(struct store_memory *memory, struct store_query *query);
+int store_memory_attribute(void *writer, struct store_attribute *attribute, struct err *err);
+void store_memory_attributes(struct store_memory *memory, struct store_query *query);
+void store_memory_forget_attributes(struct store_memory *memory, uint64_t entity);
+void store_memory_free_attributes(struct store_memory *memory);
 int store_memory_claim(void *writer, struct store_claim *claim, struct err *err);
 int store_memory_record(void *writer, struct store_record *record, struct err *err);
 int store_memory_enqueue(void *writer, struct store_enqueue *enqueue, struct err *err);

@@ -134,6 +134,7 @@ static void forget(struct store_memory *memory, uint64_t entity)
         free(key->external_id.ptr);
         *key = memory->keys.rows[--memory->keys.count];
     }
+    store_memory_forget_attributes(memory, entity);
     drop_text(&row->data);
     if (!row->is_deleted)
         memory->live--;

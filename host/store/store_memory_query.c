@@ -217,6 +217,11 @@ static void answer_relationships(struct answer *answer)
     store_memory_relationships(answer->memory, answer->query);
 }
 
+static void answer_attributes(struct answer *answer)
+{
+    store_memory_attributes(answer->memory, answer->query);
+}
+
 static void answer_signals(struct answer *answer)
 {
     const struct store_memory *memory = answer->memory;
@@ -327,6 +332,7 @@ static void (*const answerers[])(struct answer *answer) = {
     [QUERY_SUBMISSION] = answer_submission,
     [QUERY_ATTEMPTS] = answer_attempts,
     [QUERY_RELATIONSHIPS] = answer_relationships,
+    [QUERY_ATTRIBUTES] = answer_attributes,
     [QUERY_SIGNALS] = answer_signals,
     [QUERY_COUNTS] = answer_counts,
     [QUERY_INTEGRATIONS] = answer_integrations,

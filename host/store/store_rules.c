@@ -72,6 +72,20 @@ int store_rules_check_keep(const struct store_keep *keep, struct err *err)
     return store_rules_check_name(keep->name, "kept text's name", STORE_TYPE_MAX, err);
 }
 
+int store_rules_check_attribute(const struct store_attribute *attribute, struct err *err)
+{
+    if (attribute->value.len > STORE_KEPT_MAX)
+        return err_set(err, E_TOO_LARGE, "attribute '%.*s' has %zu bytes: at most %d are kept",
+                       STR_ARG(attribute->name), attribute->value.len, (int)STORE_KEPT_MAX);
+    return store_rules_check_name(attribute->name, "attribute's name", STORE_TYPE_MAX, err);
+}
+
+int store_rules_no_attribute(const struct store_attribute *attribute, struct err *err)
+{
+    return err_set(err, E_NOT_FOUND, "entity '%.*s' has no attribute '%.*s' of this integration",
+                   STR_ARG(attribute->entity), STR_ARG(attribute->name));
+}
+
 int store_rules_check_put(const struct store_put *put, struct err *err)
 {
     if (put->delivery != NULL &&

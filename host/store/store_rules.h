@@ -36,6 +36,9 @@ int store_rules_check_put(const struct store_put *put, struct err *err);
 /* Refuses an event that is no verdict. */
 int store_rules_check_record(const struct store_record *record, struct err *err);
 int store_rules_check_keep(const struct store_keep *keep, struct err *err);
+int store_rules_check_attribute(const struct store_attribute *attribute, struct err *err);
+int store_rules_no_attribute(const struct store_attribute *attribute,
+                             struct err *err); /* there is none to remove: E_NOT_FOUND */
 int store_rules_check_name(struct str name, const char *what, size_t max, struct err *err);
 
 /* Flags of a submission's row. */

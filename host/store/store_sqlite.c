@@ -445,6 +445,7 @@ const struct store_backend sqlite_backend = {
     .record = store_sqlite_record,
     .enqueue = store_sqlite_enqueue,
     .keep = store_sqlite_keep,
+    .attribute = store_sqlite_attribute,
     .move = store_sqlite_move,
     .recover = store_sqlite_recover,
     .clean = store_sqlite_clean,

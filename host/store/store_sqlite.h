@@ -54,6 +54,9 @@ enum store_sqlite_statement {
     S_FAILED,
     S_KEEP,
     S_KEEP_NOT,
+    S_ATTRIBUTE,
+    S_ATTRIBUTE_NOT,
+    S_FORGET_ATTRIBUTES,
     S_RECLAIMED,
     S_READ_BEGIN,
     S_READ_END,
@@ -402,6 +405,7 @@ int store_sqlite_claim(void *writer, struct store_claim *claim, struct err *err)
 int store_sqlite_record(void *writer, struct store_record *record, struct err *err);
 int store_sqlite_enqueue(void *writer, struct store_enqueue *enqueue, struct err *err);
 int store_sqlite_keep(void *writer, struct store_keep *keep, struct err *err);
+int store_sqlite_attribute(void *writer, struct store_attribute *attribute, struct err *err);
 int store_sqlite_move(void *writer, struct store_move *move, struct err *err);
 int store_sqlite_recover(void *writer, struct store_recover *recover, struct err *err);
 int store_sqlite_query(void *reader, struct store_query *query, struct err *err);

@@ -140,6 +140,9 @@ static int forget(struct clean *clean, const struct old *old, struct err *err)
                                 " (SELECT number, ?1 FROM integrations)",
                                 old->number, err);
     if (status == 0)
+        status = drop_by_entity(clean, S_FORGET_ATTRIBUTES,
+                                "DELETE FROM attributes WHERE entity = ?1", old->number, err);
+    if (status == 0)
         status = drop_by_entity(clean, S_FORGET_ENTITY, "DELETE FROM entities WHERE num = ?1",
                                 old->number, err);
     if (!old->is_deleted)

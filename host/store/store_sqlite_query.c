@@ -293,11 +293,41 @@ void store_sqlite_read_end(struct store_sqlite_db *reader)
     (void)read_step(reader, S_READ_END, "COMMIT", NULL); /* it only read */
 }
 
+static void read_attribute(struct store_sqlite_db *reader, sqlite3_stmt *columns,
+                           struct store_row *row)
+{
+    (void)reader;
+    row->integration = (uint32_t)unsigned_column(columns, 0);
+    row->name = store_sqlite_column(columns, 1);
+    row->key = store_sqlite_column(columns, 2);
+    row->data = store_sqlite_column(columns, 3);
+}
+
+static void ask_attributes(struct question *question, const struct store_query *query)
+{
+    buf_puts(&question->sql,
+             "SELECT a.integration, i.name, a.name, a.value FROM attributes a JOIN integrations i"
+             " ON i.number = a.integration WHERE a.entity = (SELECT num FROM entities WHERE"
+             " deleted = 0 AND ");
+    add_id(question, query->id);
+    buf_putc(&question->sql, ')');
+    if (query->integration != 0)
+        buf_printf(&question->sql, " AND a.integration = ?%d",
+                   number(question, query->integration));
+    buf_puts(&question->sql, " ORDER BY a.integration, a.name");
+    question->read = read_attribute;
+}
+
 static void (*const askers[])(struct question *question, const struct store_query *query) = {
-    [QUERY_ENTITY] = ask_entity,     [QUERY_KEY] = ask_key,
-    [QUERY_ATTEMPTS] = ask_attempts, [QUERY_SIGNALS] = ask_signals,
-    [QUERY_COUNTS] = ask_counts,     [QUERY_INTEGRATIONS] = ask_integrations,
-    [QUERY_KEPT] = ask_kept,         [QUERY_TOTALS] = ask_totals,
+    [QUERY_ENTITY] = ask_entity,
+    [QUERY_KEY] = ask_key,
+    [QUERY_ATTEMPTS] = ask_attempts,
+    [QUERY_SIGNALS] = ask_signals,
+    [QUERY_ATTRIBUTES] = ask_attributes,
+    [QUERY_COUNTS] = ask_counts,
+    [QUERY_INTEGRATIONS] = ask_integrations,
+    [QUERY_KEPT] = ask_kept,
+    [QUERY_TOTALS] = ask_totals,
 };
 
 static int run_question(struct store_sqlite_db *reader, struct question *question,

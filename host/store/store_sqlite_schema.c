@@ -105,6 +105,8 @@ static const char *const steps[] = {
     "CREATE TABLE deliveries (key TEXT PRIMARY KEY, until_ms INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE INDEX deliveries_until ON deliveries (until_ms);",
     "ALTER TABLE entities ADD COLUMN origin INTEGER;", /* see store_origin_pack; NULL: 0 */
+    "CREATE TABLE attributes (entity INTEGER NOT NULL, integration INTEGER NOT NULL, name TEXT NOT"
+    " NULL, value TEXT NOT NULL, PRIMARY KEY (entity, integration, name)) WITHOUT ROWID;",
 };
 
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };

@@ -80,6 +80,41 @@ def test_relationships(served):
     assert result(served, "reader.edge", how="relations")["items"] == []
 
 
+def test_attributes_are_each_integrations_own(served):
+    assert result(served, "clerk.set", id="e-1", name="tier", value=" [3] ") is True
+    assert result(served, "clerk.set", id="e-1", name="note", value='"x"') is True
+    assert result(served, "clerk.attributes", id="e-1") == {"note": "x", "tier": [3]}
+    assert result(served, "reader.attributes", id="e-1") == {}
+    put = served.call("PUT", "/api/v1/entities/e-1/attributes/tier?integration=reader", "7")
+    assert (put.status, put.json["value"]) == (200, 7)
+    assert result(served, "reader.attributes", id="e-1") == {"tier": 7}
+    listed = served.get("/api/v1/entities/e-1/attributes").json["items"]
+    assert sorted((row["integration"], row["name"]) for row in listed) == [
+        ("clerk", "note"),
+        ("clerk", "tier"),
+        ("reader", "tier"),
+    ]
+    assert result(served, "clerk.set", id="e-1", name="note") is True
+    gone = call(served, "clerk.set", id="e-1", name="note")
+    assert (gone.json["code"], "no attribute" in gone.json["detail"]) == ("validation", True)
+    assert call(served, "clerk.set", id="e-1", name="note", value="{").json["code"] == "validation"
+    assert call(served, "reader.set", id="e-1", name="n", value="1").json["code"] == "permanent"
+    for path, status in [
+        ("tier", 400),
+        ("tier?integration=nobody", 404),
+        ("other?integration=reader", 404),
+        ("tier?integration=reader", 200),
+    ]:
+        answer = served.call("DELETE", "/api/v1/entities/e-1/attributes/" + path)
+        assert answer.status == status, (path, answer)
+    assert served.get("/api/v1/entities/e-1").json["version"] == 1  # they are no part of it
+    served.cli("entity", "attribute", "e-1", "reader", "tier", '{"a": 1}')
+    assert '{"a":1}' in served.cli("entity", "attributes", "e-1", "--integration", "reader").stdout
+    served.cli("entity", "attribute", "e-1", "reader", "tier", "--remove")
+    wrong = served.cli("entity", "attribute", "e-1", "reader", "tier", check=False)
+    assert wrong.returncode == 2
+
+
 def test_refusals_say_what_and_why(served):
     ends = {"from": "e-1", "to": "e-2"}
     for action, arguments, code, words in [

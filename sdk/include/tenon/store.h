@@ -97,6 +97,12 @@ typedef struct tenon_store {
      *  [any; blocks] */
     int32_t (*relations)(const tenon_host *host, const tenon_relationship *like, tenon_sink *out,
                          tenon_err *err);
+    /* Values that this integration keeps or needs on an entity, beside its data: its own alone.
+     * {"NAME":value,...}; an entity that is not there has none.  [any; blocks] */
+    int32_t (*attributes)(const tenon_host *host, tenon_str id, tenon_sink *out, tenon_err *err);
+    /* Sets one, any JSON up to 64 KiB; empty removes it.  [any; blocks] */
+    int32_t (*set_attribute)(const tenon_host *host, tenon_str id, tenon_str name, tenon_str value,
+                             tenon_err *err);
 } tenon_store;
 
 TENON_ASSERT_(offsetof(tenon_change, if_version) == 56 && sizeof(tenon_change) == 64,
@@ -105,7 +111,7 @@ TENON_ASSERT_(offsetof(tenon_search, type) == 16 && offsetof(tenon_search, key) 
               "tenon_search is frozen");
 TENON_ASSERT_(offsetof(tenon_relationship, from) == 16 && offsetof(tenon_relationship, data) == 64,
               "tenon_relationship is frozen");
-TENON_ASSERT_(offsetof(tenon_store, get) == 8 && offsetof(tenon_store, relations) == 64,
+TENON_ASSERT_(offsetof(tenon_store, get) == 8 && offsetof(tenon_store, set_attribute) == 80,
               "tenon_store is frozen");
 
 #ifdef __cplusplus

@@ -69,9 +69,26 @@ static int32_t edge(void *arg, const tenon_str *how, const tenon_str *from, cons
     return self->store->relations(self->host, &wanted, out, err);
 }
 
+static int32_t attributes(void *arg, const tenon_str *id, tenon_sink *out, tenon_err *err)
+{
+    struct clerk *self = arg;
+    return self->store->attributes(self->host, *id, out, err);
+}
+
+static int32_t set_attribute(void *arg, const tenon_str *id, const tenon_str *name,
+                             const tenon_str *value, tenon_sink *out, tenon_err *err)
+{
+    struct clerk *self = arg;
+    int32_t code = self->store->set_attribute(self->host, *id, *name, *value, err);
+    return code == TENON_OK ? tenon_puts(out, "true") : code;
+}
+
 #define OPTIONAL(name) TENON_OPTION(name, "text", "", "", "", "")
 #define NUMBER(name) TENON_OPTION(name, "integer", "", "0", "", "")
 static const tenon_action actions[] = {
+    TENON_ACTION(attributes, "attributes", "attributes", TENON_ACTION_READ_ONLY, (text, id)),
+    TENON_ACTION_WITH(set_attribute, "set", "set_attribute", 0, OPTIONAL("value"), (text, id),
+                      (text, name), (text, value)),
     TENON_ACTION(get, "get", "get", TENON_ACTION_READ_ONLY, (text, id)),
     TENON_ACTION_WITH(add, "add", "add", 0, OPTIONAL("type"), (text, type), (text, data)),
     TENON_ACTION_WITH(change, "change", "update", 0,

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -313,6 +314,78 @@ static void test_no_number_of_a_relationship_comes_again(void **state)
     assert_int_equal(edges(f, (struct store_query){.after = after}, &rows), 1);
 }
 
+/* ---- attributes ---- */
+
+static int set(struct fixture *f, uint32_t integration, const char *entity, const char *name,
+               const char *value)
+{
+    struct store_attribute attribute = {.op.done = fixture_stop,
+                                        .integration = integration,
+                                        .entity = str_of(entity),
+                                        .name = str_of(name),
+                                        .value = str_of(value)};
+
+    store_attribute(f->store, &attribute);
+    fixture_wait(f, &attribute.op);
+    return attribute.op.status;
+}
+
+static void test_attributes_stand_on_an_entity(void **state)
+{
+    struct fixture *f = *state;
+    const struct kept_row *rows;
+    uint32_t other = add_integration(f, "other");
+    struct store_query query = {.query = QUERY_ATTRIBUTES, .id = STR("a")};
+
+    put(f, "a", "{}");
+    put(f, "b", "{}");
+    assert_int_equal(set(f, other, "a", "tier", "3"), 0);
+    assert_int_equal(set(f, f->integration, "a", "tier", "1"), 0);
+    assert_int_equal(set(f, f->integration, "a", "label", "\"x\""), 0);
+    assert_int_equal(set(f, f->integration, "a", "tier", "2"), 0);
+    assert_int_equal(set(f, f->integration, "b", "tier", "9"), 0);
+    assert_int_equal(ask(f, query, &rows), 3);
+    assert_string_equal(rows[0].key, "label");
+    assert_string_equal(rows[1].key, "tier");
+    assert_string_equal(rows[1].name, "hook");
+    assert_string_equal(rows[1].data, "2");
+    assert_string_equal(rows[2].name, "other");
+    query.integration = other;
+    assert_int_equal(ask(f, query, &rows), 1);
+    assert_int_equal(set(f, other, "a", "tier", ""), 0);
+    assert_int_equal(set(f, other, "a", "tier", ""), E_NOT_FOUND);
+    assert_int_equal(ask(f, query, &rows), 0);
+    assert_int_equal(set(f, other, "nobody", "tier", "1"), E_NOT_FOUND);
+    assert_int_equal(set(f, 99, "a", "tier", "1"), E_NOT_FOUND);
+    assert_int_equal(set(f, other, "a", "", "1"), -EINVAL);
+    drop(f, "a");
+    query.integration = 0;
+    assert_int_equal(ask(f, query, &rows), 0);
+    assert_int_equal(set(f, other, "a", "tier", "1"), E_NOT_FOUND);
+}
+
+static void test_attributes_go_with_their_entity(void **state)
+{
+    struct fixture *f = *state;
+    enum { DAY_MS = 86400000 };
+    const struct store_retention retention = {.keep_ms = {[SUBMISSION_SUCCEEDED] = DAY_MS},
+                                              .entities_ms = DAY_MS};
+    const struct kept_row *rows;
+
+    (void)compact(f, &retention); /* from here on it counts */
+    put(f, "a", "{}");
+    assert_int_equal(set(f, f->integration, "a", "tier", "1"), 0);
+    struct store_claimed record = take_one(f, WALK_CHANGED, "a", 1);
+    tell_event(f, &record, EVENT_ACCEPTED, 0);
+    take_none(f, WALK_CHANGED);
+    fixture_at(NOW_MS + 3 * (int64_t)DAY_MS);
+    (void)compact(f, &retention);
+    assert_int_equal(ask(f, (struct store_query){.query = QUERY_ENTITY, .id = STR("a")}, &rows), 0);
+    put(f, "a", "{}");
+    assert_int_equal(ask(f, (struct store_query){.query = QUERY_ATTRIBUTES, .id = STR("a")}, &rows),
+                     0);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -324,6 +397,8 @@ int main(void)
         CASE(test_a_search_is_bounded_by_bytes),
         CASE(test_pages_miss_nothing_that_changes),
         CASE(test_an_integration_key_leads_to_its_entity),
+        CASE(test_attributes_stand_on_an_entity),
+        CASE(test_attributes_go_with_their_entity),
         CASE(test_relating_tells_what_changed),
         CASE(test_relationships_are_found_from_both_ends),
         CASE(test_no_number_of_a_relationship_comes_again),
