@@ -107,6 +107,19 @@ static int check(const struct hub *hub, const struct store_own_signal *signal, i
     return 0;
 }
 
+/* Its texts go over to the end of `to`: whoever asks may free them with the answer, while others
+ * still hear the question. */
+static void keep_texts(struct store_signal *signal, char *to)
+{
+    struct str *texts[] = {&signal->name, &signal->sender, &signal->data};
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        hub_copy_line(to, *texts[i]);
+        texts[i]->ptr = to;
+        to += texts[i]->len;
+    }
+}
+
 uint64_t hub_ask(struct hub *hub, const struct store_own_signal *own, int64_t timeout_ms,
                  hub_answer_fn done, void *user)
 {
@@ -119,7 +132,7 @@ uint64_t hub_ask(struct hub *hub, const struct store_own_signal *own, int64_t ti
         .at_ms = clock_wall_ms(),
     };
     struct hub_request *request = NULL;
-    _free_ char *line = malloc(own->data.len + 1);
+    _free_ char *texts = malloc(own->name.len + own->sender.len + own->data.len + 1);
     struct err err = {0};
     int status = check(hub, own, timeout_ms, &err);
     size_t answering = status == 0 ? hub_count_answering(hub, &signal) : 0;
@@ -129,7 +142,7 @@ uint64_t hub_ask(struct hub *hub, const struct store_own_signal *own, int64_t ti
         status = err_set(&err, E_NOT_FOUND,
                          "nobody is there to answer '%.*s': no integration subscribes to it now",
                          STR_ARG(own->name));
-    if (status == 0 && line != NULL)
+    if (status == 0 && texts != NULL)
         request = create(hub, own->name, timeout_ms, done, user);
     if (status == 0 && request == NULL)
         status = err_set(&err, -ENOMEM, "no memory for a request");
@@ -138,8 +151,7 @@ uint64_t hub_ask(struct hub *hub, const struct store_own_signal *own, int64_t ti
         return 0;
     }
     uint64_t number = request->number;
-    hub_copy_line(line, own->data); /* the request may end while others still hear it */
-    signal.data = (struct str){line, own->data.len};
+    keep_texts(&signal, texts);
     request->answering = answering;
     hub_spread(
         hub, &(struct hub_signal){.signal = &signal, .request = number, .timeout_ms = timeout_ms});

@@ -100,6 +100,7 @@ static int stop(void **state)
     (void)state;
     store_close(store);
     hub_destroy(hub);
+    loop_drain(loop);
     loop_destroy(loop);
     return 0;
 }

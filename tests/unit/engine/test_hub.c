@@ -324,6 +324,31 @@ static void it_ends_when_all_have_declined(void **state)
     leave(&ears[1]);
 }
 
+static char asked_name[] = "price.get";
+
+static void on_answer_spoil(void *user, const struct hub_answer *answer)
+{
+    *(int *)user = answer->status;
+    memset(asked_name, 'x', sizeof(asked_name) - 1); /* as if it were freed */
+}
+
+static void the_question_may_go_with_its_answer(void **state)
+{
+    struct ear first = {.declines = true};
+    struct ear second = {0};
+    int status = 0;
+
+    (void)state;
+    attend(&first, "price.*", "", true);
+    attend(&second, "price.*", "", false);
+    const struct store_own_signal signal = {str_of(asked_name), STR("shop"), STR_NONE, 0};
+    assert_int_equal(hub_ask(hub, &signal, 1000, on_answer_spoil, &status), 0);
+    assert_int_equal(status, E_UNREACHABLE);
+    assert_string_equal(heard(&second), "0 price.get shop ;");
+    leave(&first);
+    leave(&second);
+}
+
 static void the_end_of_hub_or_store_is_survived(void **state)
 {
     struct ear ear = {0};
@@ -358,6 +383,7 @@ int main(void)
         CASE(the_first_reply_wins),
         CASE(time_runs_out),
         CASE(it_ends_when_all_have_declined),
+        CASE(the_question_may_go_with_its_answer),
         CASE(the_end_of_hub_or_store_is_survived),
     };
 
