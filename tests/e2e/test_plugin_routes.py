@@ -198,6 +198,19 @@ def test_they_are_described(serving):
     assert not any(path.endswith("/...") for path in paths)
 
 
+def test_inside_the_daemon_it_is_the_same(serving):
+    ini = serving.conf / "talk.ini"
+    ini.write_text(ini.read_text().replace("talker\n", "talker\nisolation = inprocess\n", 1))
+    serving.cli("reload")
+    wait_for(lambda: serving.integration("talk")["state"] == "active", "talk inside")
+    assert serving.integration("talk")["worker"].get("pid", 0) == 0
+    assert serving.get(ROUTES + "/mirror").body.startswith(b"GET /mirror ?")
+    assert len(serving.get(ROUTES + "/bytes/1000000").body) == 1000000
+    assert serving.get(ROUTES + "/hang").status == 504
+    assert serving.cli("talk", "echo", stdin="inside").stdout == "inside"
+    assert add_works(serving)
+
+
 def test_the_example_serves_a_page(serving):
     path = "/api/v1/integrations/routes/routes/"
     answer = serving.get(path)

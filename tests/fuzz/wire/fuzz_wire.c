@@ -40,6 +40,37 @@ static void declared(struct wire_in in)
     free(actions);
 }
 
+/* What a worker says of its commands and routes, and the rest as a path. */
+static void surface(struct wire_in in)
+{
+    struct str parameters[PLUGIN_SEGMENTS_MAX];
+    struct wire_facts facts;
+    struct err err = {0};
+    size_t count;
+
+    if (wire_get_facts(&in, &facts) < 0)
+        return;
+    free(plugin_surface_commands(&facts, &err));
+    struct plugin_route *routes = plugin_surface_routes(&facts, &err);
+    for (uint32_t i = 0; routes != NULL && i < facts.route_count; i++)
+        if (plugin_route_matches(&routes[i], plugin_text(facts.confinement), parameters, &count))
+            for (size_t n = 0; n < count; n++)
+                touch(parameters[n]);
+    free(routes);
+}
+
+static void ended(const struct wire_header *header, struct wire_in in)
+{
+    struct plugin_call call = {.op = header->call & 1 ? WIRE_RUN : WIRE_SERVE};
+    struct plugin_reply *reply = plugin_aside_read_end(&call, &in);
+
+    if (reply != NULL) {
+        touch(reply->headers);
+        touch(reply->result);
+    }
+    plugin_reply_unref(reply);
+}
+
 static void own_declared(struct wire_in in)
 {
     struct plugin_worker worker = {.has_facts = true};
@@ -72,6 +103,10 @@ static void host_side(const struct wire_header *header, struct wire_in in)
 
     if (header->op == WIRE_FACTS)
         declared(in);
+    if (header->op == WIRE_FACTS)
+        surface(in);
+    if (header->op == WIRE_ENDED)
+        ended(header, in);
     if (header->op == WIRE_ACTIONS)
         own_declared(in);
     if (header->op == WIRE_STATUS && wire_get_status(&copy, &status) == 0)
@@ -114,6 +149,8 @@ static void worker_side(const struct wire_header *header, struct wire_in in)
     struct wire_judge judge;
     struct wire_action action;
     struct wire_webhook webhook;
+    static struct wire_run run;
+    struct wire_serve serve;
     struct wire_signal signal;
     tenon_record record;
     uint32_t count = 0;
@@ -130,6 +167,12 @@ static void worker_side(const struct wire_header *header, struct wire_in in)
             touch(plugin_text(action.arguments[i].text));
     else if (header->op == WIRE_WEBHOOK && wire_get_webhook(&in, &webhook) == 0)
         touch(plugin_text(webhook.body));
+    else if (header->op == WIRE_RUN && wire_get_run(&in, &run) == 0)
+        for (uint32_t i = 0; i < run.count; i++)
+            touch(plugin_text(run.arguments[i]));
+    else if (header->op == WIRE_SERVE && wire_get_serve(&in, &serve) == 0)
+        for (uint32_t i = 0; i < serve.count; i++)
+            touch(plugin_text(serve.parameters[i]));
     else if (header->op == WIRE_SIGNAL && wire_get_signal(&in, &signal) == 0)
         touch(plugin_text(signal.data));
     else if (header->op == WIRE_JUDGE && wire_get_judge(&in, &judge) == 0)
