@@ -21,6 +21,7 @@ struct api {
     struct engine *engine;
     struct http_server *server;
     struct api_access *access;
+    struct err problem; /* of the last api_reconfigure; empty: none */
     struct api_figures figures;
     struct api_call *calls;          /* under way */
     struct api_followers *followers; /* NULL: nobody followed a log yet */
@@ -350,14 +351,21 @@ struct api *api_create(struct loop *loop, struct engine *engine,
 
 int api_reconfigure(struct api *api, const struct api_settings *settings, struct err *err)
 {
-    bool is_changed;
-    int status = api_access_configure(api->access, &settings->access, &is_changed, err);
+    struct err problem = {0};
+    bool is_changed = false;
+    int status = api_access_configure(api->access, &settings->access, &is_changed, &problem);
 
-    if (status < 0)
-        return status;
     if (is_changed)
         forget_peer(api, NULL);
-    return http_server_set_tls(api->server, &settings->tls, err);
+    if (status == 0)
+        status = http_server_set_tls(api->server, &settings->tls, &problem);
+    api->problem = problem;
+    return status < 0 ? err_set(err, status, "%s", problem.text) : 0;
+}
+
+const char *api_problem(const struct api *api)
+{
+    return api->problem.text;
 }
 
 /* Nothing else would end them. */

@@ -27,6 +27,7 @@ struct rules {
     char *hosts, *origins, *socket_scope;
     char *without_token; /* NULL: not set; "": nothing */
     uint8_t token_hash[32];
+    uid_t own_uid;
     bool has_token;
     bool is_loopback;
     bool has_group;
@@ -116,7 +117,7 @@ static int rules_read(struct rules *rules, const struct api_access_settings *set
 {
     const char *without = settings->without_token;
 
-    *rules = (struct rules){0};
+    *rules = (struct rules){.own_uid = geteuid()};
     if (without != NULL && strcmp(without, "none") == 0)
         without = "";
     else if (without != NULL && api_scope_check(str_of(without), err) < 0)
@@ -427,7 +428,7 @@ static enum api_refusal check_user(const struct rules *rules, struct http_exchan
     uid_t uid = http_exchange_peer_uid(exchange);
     bool is_named = rules->has_group && http_exchange_peer_has_group(exchange, rules->group);
 
-    if (uid == 0 || uid == geteuid()) {
+    if (uid == 0 || uid == rules->own_uid) {
         out->scopes = API_SCOPE_ALL;
         return API_LET_IN;
     }
@@ -440,7 +441,7 @@ static enum api_refusal check_user(const struct rules *rules, struct http_exchan
     (void)err_set(err, E_REFUSED,
                   "User %u may not use this socket: it is for root, for user %u who runs tenond, "
                   "and for those that [api] socket_users and socket_group name.",
-                  (unsigned)uid, (unsigned)geteuid());
+                  (unsigned)uid, (unsigned)rules->own_uid);
     return API_FOREIGN_USER;
 }
 

@@ -79,6 +79,8 @@ void api_reply_error(struct api_call *call, int status, const struct err *err);
 void api_reply_bare(struct http_exchange *exchange, int status, const char *code,
                     const char *detail);
 
+/* Why [api] of tenon.ini was not taken when it was read last; "" when it was. */
+const char *api_problem(const struct api *api);
 /* NULL: the api is gone. */
 struct api_access *api_access_of(const struct api_call *call);
 

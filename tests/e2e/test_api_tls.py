@@ -212,9 +212,11 @@ def test_a_renewed_certificate_is_taken_by_reload(served, authority):
     served.cli("reload")
     second = serial(served, authority)
     assert second != first
-    # A broken one changes nothing and says so.
+    # A broken one changes nothing and says so, until it is mended.
+    good = served.certificate.read_text()
     served.certificate.write_text("rubbish\n")
-    served.cli("reload")
+    answer = served.cli("reload", check=False)
+    assert answer.returncode == 1 and "is no certificate in PEM form" in answer.stdout, answer
     wait_for(
         lambda: re.search(r"the API goes on as it was.*is no certificate", served.log_text()),
         "the log to tell of the broken certificate",
@@ -223,6 +225,8 @@ def test_a_renewed_certificate_is_taken_by_reload(served, authority):
     kept.request("GET", "/health")
     assert kept.getresponse().status == 200 and kept.sock is used
     kept.close()
+    served.certificate.write_text(good)
+    served.cli("reload")
 
 
 def test_the_client_talks_to_it_with_a_token(served, authority, receiver):
