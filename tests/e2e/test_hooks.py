@@ -428,6 +428,8 @@ def test_unsigned_only_when_it_is_meant(tenon):
     receive(tenon, "scheme = none\nunsigned = yes\n")
     tenon.start()
     assert send(tenon, '{"id":"e-1"}', {"Content-Type": "application/json"}).status == 200
+    page = {"Content-Type": "application/json", "Origin": "https://elsewhere.example"}
+    assert send(tenon, '{"id":"e-2"}', page).status == 403
     assert [entity["id"] for entity in entities(tenon)] == ["e-1"]
 
 
