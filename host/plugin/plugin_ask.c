@@ -10,6 +10,8 @@
 
 enum {
     ASKS_MAX = 256,               /* open at once, per worker */
+    ASK_BYTES_MAX = 64 << 20,     /* of those; one alone may have them all */
+    HELD_BYTES_MAX = 256 << 20,   /* of all workers, also those that nobody waits for any more */
     UNREAD_BYTES_MAX = 128 << 20, /* of answers and orders that the worker does not read */
 };
 
@@ -33,6 +35,7 @@ struct plugin_ask {
     int late_class;
     void (*gone)(void *user);
     void *gone_user;
+    size_t byte_count;
     char bytes[];
 };
 
@@ -111,6 +114,7 @@ static void leave_worker(struct plugin_ask *ask)
         if (*at == ask) {
             *at = ask->next;
             worker->ask_count--;
+            worker->ask_bytes -= ask->byte_count;
             break;
         }
     }
@@ -121,23 +125,43 @@ static void ask_free(struct plugin_ask *ask)
 {
     take_news(ask);
     leave_worker(ask);
+    ask->host->ask_bytes -= ask->byte_count;
     loop_timer_destroy(ask->timer);
     free(ask);
 }
 
 /* ---- answers ---- */
 
+/* Would it be one more behind many that the worker does not read? */
+static bool is_too_much(const struct plugin_worker *worker, const struct wire_answer *answer)
+{
+    size_t unread = worker->out.len - worker->out_sent;
+
+    for (uint32_t i = 0; i < answer->count; i++)
+        unread += answer->texts[i].len;
+    return worker->out.len > worker->out_sent && unread > UNREAD_BYTES_MAX;
+}
+
 static void send_answer(struct plugin_worker *worker, uint32_t instance,
                         const struct wire_answer *answer)
 {
-    struct wire_answer too_large = {
+    const struct wire_answer too_large = {
         .ask = answer->ask,
         .code = TENON_E_PERMANENT,
         .message = tenon_text("the answer is larger than 64 MiB, or there is no memory for it"),
     };
 
+    const struct wire_answer unread = {
+        .ask = answer->ask,
+        .code = TENON_E_NO_MEMORY,
+        .message = tenon_text("this worker has too many answers that it has not read"),
+    };
+
     if (worker->process.fd < 0)
         return;
+    plugin_socket_flush(worker);
+    if (is_too_much(worker, answer))
+        answer = &unread;
     size_t begin = wire_out_begin(&worker->out, WIRE_ANSWER, 0, instance);
     wire_put_answer(&worker->out, answer);
     if (wire_out_end(&worker->out, begin) < 0) {
@@ -295,6 +319,9 @@ static struct plugin_ask *ask_make(struct plugin_worker *worker, struct plugin_i
     ask->next = worker->asks;
     worker->asks = ask;
     worker->ask_count++;
+    ask->byte_count = in->rest;
+    worker->ask_bytes += in->rest;
+    worker->host->ask_bytes += in->rest;
     return ask;
 }
 
@@ -331,6 +358,13 @@ void plugin_ask_frame(struct plugin_worker *worker, const struct wire_header *he
     if (worker->ask_count >= ASKS_MAX) {
         refuse(worker, header->instance, told.ask, TENON_E_RATE_LIMITED,
                "256 questions of this worker are open already; ask fewer at the same time");
+        return;
+    }
+    if ((worker->ask_count > 0 && worker->ask_bytes + in->rest > ASK_BYTES_MAX) ||
+        worker->host->ask_bytes + in->rest > HELD_BYTES_MAX) {
+        refuse(worker, header->instance, told.ask, TENON_E_RATE_LIMITED,
+               "the open questions hold as much memory as they may; ask fewer, or smaller ones, at "
+               "the same time");
         return;
     }
     struct plugin_ask *ask =

@@ -148,7 +148,7 @@ struct plugin_worker {
 
     struct plugin_instance *instances;
     struct plugin_ask *asks; /* that somebody waits for */
-    size_t ask_count;
+    size_t ask_count, ask_bytes;
     size_t instance_count;
     uint32_t last_instance;
     uint64_t last_call, front_round;
@@ -183,6 +183,7 @@ struct plugin_host {
     struct plugin_worker *workers;
     struct plugin_answer *answers_first, *answers_last;
     struct plugin_ask *asks; /* to be handed up, or told to be gone, at the next flush */
+    size_t ask_bytes;        /* of all questions that there are */
     struct loop_timer *flush_timer, *stop_timer;
     bool is_flushing, is_stopping, is_done_told;
     void (*done)(void *user);

@@ -53,6 +53,19 @@ void plugin_watch_destroy(struct plugin_watch *watch)
         uv_close((uv_handle_t *)&watch->poll, on_closed);
 }
 
+/* A worker that never catches up would else have all that was ever sent kept. */
+static void forget_sent(struct plugin_worker *worker)
+{
+    enum { WORTH_BYTES = 64 * 1024 };
+    struct wire_out *out = &worker->out;
+
+    if (worker->out_sent < WORTH_BYTES || worker->out_sent < out->len - worker->out_sent)
+        return;
+    out->len -= worker->out_sent;
+    memmove(out->ptr, out->ptr + worker->out_sent, out->len);
+    worker->out_sent = 0;
+}
+
 void plugin_socket_flush(struct plugin_worker *worker)
 {
     struct plugin_process *process = &worker->process;
@@ -68,6 +81,7 @@ void plugin_socket_flush(struct plugin_worker *worker)
             continue;
         if (errno == EAGAIN && process->watch != NULL)
             plugin_watch_set(process->watch, UV_READABLE | UV_WRITABLE);
+        forget_sent(worker);
         return; /* anything else shows as the end of the connection when it is read */
     }
     worker->out_sent = 0;

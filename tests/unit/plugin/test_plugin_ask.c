@@ -5,6 +5,8 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 enum { LARGE_BYTES = 3 << 20 };
 
@@ -258,6 +260,164 @@ static void many_integrations_ask_at_once(void **state)
     }
 }
 
+/* ---- what a worker may cost ---- */
+
+enum { HOARD = 64 };
+static struct plugin_ask *hoarded[HOARD];
+static size_t hoarded_count;
+
+static void hoard(struct fixture *fixture, struct plugin_ask *ask)
+{
+    (void)fixture;
+    assert_true(hoarded_count < HOARD);
+    hoarded[hoarded_count++] = ask;
+}
+
+static void answer_hoarded(struct str body)
+{
+    while (hoarded_count > 0)
+        answer_with(hoarded[--hoarded_count], body);
+}
+
+static char *long_question(size_t bytes, int timeout_ms)
+{
+    char *text = malloc(bytes + 64);
+    char *at = text + snprintf(text, 64, "{\"timeout_ms\":%d,\"url\":\"", timeout_ms);
+
+    memset(at, 'u', bytes);
+    memcpy(at + bytes, "\"}", 3);
+    return text;
+}
+
+static void open_many(struct fixture *fixture, struct plugin_instance **instances,
+                      struct answer *answers, int count)
+{
+    char name[16];
+
+    fixture->memory_max_bytes = 4LL << 30;
+    fixture->on_ask = hoard;
+    for (int i = 0; i < count; i++) {
+        snprintf(name, sizeof name, "x%d", i);
+        instances[i] = open_kind(fixture, 2, name, &answers[i]);
+    }
+}
+
+static void questions_hold_no_more_than_they_may(void **state)
+{
+    enum { MANY = 12, FIT = 7, BYTES = 8 << 20 };
+    struct fixture *fixture = *state;
+    struct plugin_instance *instances[MANY];
+    struct answer answers[MANY];
+    char *question = long_question(BYTES, 0);
+
+    open_many(fixture, instances, answers, MANY);
+    for (int i = 0; i < MANY; i++) {
+        start(instances[i], question, &answers[i]);
+        if (i < FIT) {
+            fixture_wait(fixture, &fixture->asks, (unsigned)i + 1);
+            continue;
+        }
+        fixture_wait(fixture, &answers[i].count, 1);
+        assert_int_equal(answers[i].reply->error_class, TENON_E_RATE_LIMITED);
+        fixture_release(&answers[i]);
+    }
+    answer_hoarded(STR("now"));
+    for (int i = 0; i < FIT; i++) {
+        fixture_wait(fixture, &answers[i].count, 1);
+        check_text(&answers[i], "[207,\"now\"]");
+    }
+    assert_int_equal(fixture->host->ask_bytes, 0);
+    for (int i = 0; i < MANY; i++)
+        plugin_instance_close(instances[i]);
+    free(question);
+}
+
+/* Each ends in time for the asker, and stays with whoever is to answer it. */
+static void questions_that_nobody_waits_for_count(void **state)
+{
+    enum { BYTES = 30 << 20, FIT = 8 };
+    struct fixture *fixture = *state;
+    struct plugin_instance *instance;
+    struct answer answer;
+    char *question = long_question(BYTES, 1);
+
+    open_many(fixture, &instance, &answer, 1);
+    for (int i = 0; i <= FIT; i++) {
+        start(instance, question, &answer);
+        fixture_wait(fixture, &answer.count, 1);
+        assert_int_equal(answer.reply->error_class,
+                         i < FIT ? TENON_E_CANCELLED : TENON_E_RATE_LIMITED);
+        fixture_release(&answer);
+    }
+    answer_hoarded(STR("too late"));
+    assert_int_equal(fixture->host->ask_bytes, 0);
+    plugin_instance_close(instance);
+    free(question);
+}
+
+static void answers_wait_for_no_worker_that_does_not_read(void **state)
+{
+    enum { MANY = 12, BYTES = 15 << 20, BOUND = 144 << 20 };
+    struct fixture *fixture = *state;
+    struct plugin_instance *instances[MANY];
+    struct answer answers[MANY];
+    struct plugin_health health;
+    char *body = malloc(BYTES);
+    unsigned refused = 0;
+
+    memset(body, 'x', BYTES);
+    open_many(fixture, instances, answers, MANY);
+    for (int i = 0; i < MANY; i++) {
+        start(instances[i], "{\"url\":\"u\",\"timeout_ms\":0}", &answers[i]);
+        fixture_wait(fixture, &fixture->asks, (unsigned)i + 1);
+    }
+    plugin_instance_health(instances[0], &health);
+    assert_int_equal(kill(health.pid, SIGSTOP), 0);
+    answer_hoarded((struct str){body, BYTES});
+    assert_true(instances[0]->worker->out.len < BOUND);
+    assert_int_equal(kill(health.pid, SIGCONT), 0);
+    for (int i = 0; i < MANY; i++) {
+        fixture_wait(fixture, &answers[i].count, 1);
+        if (answers[i].status != PLUGIN_OK)
+            assert_contains(answers[i].words, "answers that it has not read");
+        refused += answers[i].status != PLUGIN_OK;
+        fixture_release(&answers[i]);
+    }
+    assert_in_range(refused, 1, MANY - 4);
+    for (int i = 0; i < MANY; i++)
+        plugin_instance_close(instances[i]);
+    free(body);
+}
+
+static void what_a_slow_reader_has_taken_is_forgotten(void **state)
+{
+    enum { PIECE = 256 * 1024, ROUNDS = 400, BOUND = 8 << 20 };
+    struct plugin_worker worker = {.process = {.fd = -1, .pidfd = -1}};
+    char *piece = calloc(1, PIECE);
+    int ends[2];
+
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    worker.process.fd = ends[0];
+    for (int i = 0; i < 8; i++) /* ahead of the reader, who keeps that distance */
+        wire_out_bytes(&worker.out, piece, PIECE);
+    for (int i = 0; i < ROUNDS; i++) {
+        wire_out_bytes(&worker.out, piece, PIECE);
+        plugin_socket_flush(&worker);
+        for (size_t got = 0; got < PIECE;) {
+            ssize_t count = recv(ends[1], piece, PIECE - got, 0);
+            assert_true(count > 0);
+            got += (size_t)count;
+            plugin_socket_flush(&worker);
+        }
+        assert_true(worker.out.len < BOUND);
+    }
+    wire_out_finish(&worker.out);
+    close(ends[0]);
+    close(ends[1]);
+    free(piece);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -271,6 +431,10 @@ int main(void)
         ASK_TEST(the_asker_dies),
         ASK_TEST(the_integration_is_closed),
         ASK_TEST(many_integrations_ask_at_once),
+        ASK_TEST(questions_hold_no_more_than_they_may),
+        ASK_TEST(questions_that_nobody_waits_for_count),
+        ASK_TEST(answers_wait_for_no_worker_that_does_not_read),
+        cmocka_unit_test(what_a_slow_reader_has_taken_is_forgotten),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
