@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/digest.h"
+#include "http/http_head.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -270,8 +271,10 @@ static int add_plugin_headers(struct str text, struct header_list *list, struct 
 
         if (str_trim(line).len == 0)
             continue;
-        if (colon == NULL || colon == line.ptr || has_control_bytes(line) ||
-            line.len > HEADER_BYTES_MAX)
+        /* "Content-Length : 5" is one to some who read it, and to others not. */
+        bool has_name =
+            colon != NULL && http_head_is_token((struct str){line.ptr, (size_t)(colon - line.ptr)});
+        if (!has_name || has_control_bytes(line) || line.len > HEADER_BYTES_MAX)
             return err_set(err, E_REFUSED, "the plugin's header line is not 'Name: value'");
         if (list->count >= HEADERS_MAX / 2)
             return err_set(err, E_REFUSED, "the plugin set more than %d headers", HEADERS_MAX / 2);

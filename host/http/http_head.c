@@ -7,7 +7,7 @@ static bool is_token_char(unsigned char c)
            (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL);
 }
 
-static bool is_token(struct str text)
+bool http_head_is_token(struct str text)
 {
     for (size_t i = 0; i < text.len; i++) {
         if (!is_token_char((unsigned char)text.ptr[i]))
@@ -91,7 +91,7 @@ static int read_request_line(struct str line, struct http_head *out)
 {
     struct str target;
 
-    if (!str_next(&line, ' ', &out->method) || !is_token(out->method) ||
+    if (!str_next(&line, ' ', &out->method) || !http_head_is_token(out->method) ||
         !str_next(&line, ' ', &target) || !read_target(target, out))
         return -400;
     if (str_is(line, "HTTP/1.1"))
@@ -123,7 +123,7 @@ static int read_header(struct str line, struct http_head *out)
     struct str name = {line.ptr, colon != NULL ? (size_t)(colon - line.ptr) : 0};
     struct str value;
 
-    if (!is_token(name)) /* also a folded line, and a blank before the colon */
+    if (!http_head_is_token(name)) /* also a folded line, and a blank before the colon */
         return -400;
     value = trim_blanks((struct str){colon + 1, line.len - name.len - 1});
     if (!is_printable(value, true))

@@ -131,9 +131,12 @@ static void a_plugin_reaches_no_other_host(void **state)
 
 static void a_plugin_cannot_set_the_hosts_own_headers(void **state)
 {
-    static const char *const headers[] = {
-        "Authorization: x\n", "host: y\n", "Content-Length: 3\n", "Webhook-Signature: v1,x\n",
-        "no colon\n",         ": x\n",     "A: b\rC: d\n"};
+    static const char *const headers[] = {"Authorization: x\n",  "host: y\n",
+                                          "Content-Length: 3\n", "Webhook-Signature: v1,x\n",
+                                          "no colon\n",          ": x\n",
+                                          "A: b\rC: d\n",        "Authorization : x\n",
+                                          " Host: y\n",          "Transfer-Encoding\t: chunked\n",
+                                          "A(b): c\n",           "\xc3\xa9: x\n"};
     struct fixture f;
 
     (void)state;
