@@ -434,9 +434,8 @@ static void on_poll(uv_poll_t *poll, int status, int events)
         if (connection->socket.tls != NULL && http_tls_wants_room(connection->socket.tls)) {
             watch(connection, false);
             events |= UV_READABLE; /* the handshake goes on where it found no room */
-        } else {
-            status = write_on(connection);
         }
+        status = write_on(connection);
     }
     if (status == 0 && (events & UV_READABLE) != 0)
         status = read_on(connection);

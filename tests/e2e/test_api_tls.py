@@ -136,6 +136,33 @@ def test_large_bodies_go_both_ways_on_one_connection(served, authority):
     connection.close()
 
 
+def test_replies_that_find_no_room_arrive_whole(served, authority):
+    served.start()
+    texts = [digit * 3_000_000 for digit in "abcde"]
+    for i, text in enumerate(texts):
+        assert served.call("PUT", "/api/v1/entities/e-%d" % i, json.dumps({"t": text})).status < 300
+    with socket.socket() as bare:
+        bare.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+        bare.settimeout(60 * PATIENCE)
+        bare.connect(("127.0.0.1", served.port))
+        with context(authority).wrap_socket(bare, server_hostname="localhost") as over:
+            for i in range(len(texts)):
+                last = "Connection: close\r\n" if i == len(texts) - 1 else ""
+                over.sendall(
+                    b"GET /api/v1/entities/e-%d HTTP/1.1\r\nHost: localhost\r\n%s\r\n"
+                    % (i, last.encode())
+                )
+            got = bytearray()
+            for size in (1, 100, 5000):  # a little at a time, while the other side waits for room
+                got += over.recv(size)
+            over.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+            while piece := over.recv(1 << 16):
+                got += piece
+    for text in texts:
+        assert bytes(got).count(b'"%s"' % text.encode()) == 1
+    assert bytes(got).count(b"HTTP/1.1 200 OK\r\n") == len(texts)
+
+
 def test_a_live_view_goes_over_it(served, authority, receiver):
     served.webhook("hook", receiver.url())
     served.start()
