@@ -150,7 +150,7 @@ def test_a_page_from_elsewhere_does_not(hook):
 
 def test_who_does_not_read_loses_and_is_told(hook):
     live = Live(hook)
-    live.subscribe(topics=["signals"])
+    live.subscribe(topics=["signals"], pattern="entity.*")
     for batch in range(20):
         hook.add(*({"id": "%d-%d" % (batch, i)} for i in range(500)))
     signals = []
