@@ -166,13 +166,16 @@ static void put_path(struct buf *out, const char *integration, const struct plug
              "\"#/components/schemas/Problem\"}}}}}}}");
 }
 
-void api_put_action_paths(struct buf *out, const struct engine *engine)
+void api_put_action_paths(struct buf *out, const struct api_call *call)
 {
-    for (size_t i = 0; i < engine_integration_count(engine); i++) {
+    for (size_t i = 0; i < engine_integration_count(call->engine); i++) {
         struct engine_integration integration;
         size_t count;
-        engine_integration_at(engine, i, &integration);
-        const struct plugin_action *actions = engine_actions(engine, integration.name, &count);
+        engine_integration_at(call->engine, i, &integration);
+        if (!api_may_use(call, integration.name))
+            continue;
+        const struct plugin_action *actions =
+            engine_actions(call->engine, integration.name, &count);
         for (size_t n = 0; n < count; n++)
             put_path(out, integration.name, &actions[n]);
     }

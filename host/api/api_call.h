@@ -49,6 +49,8 @@ typedef void (*api_handler_fn)(struct api_call *call);
  * was asked for before the handler ran; a handler asks where one route does several things (lists
  * that leave out what may not be seen, tools, topics), and again before each of a stream's. */
 bool api_may(const struct api_call *call, enum api_scope scope, struct str integration);
+/* Whether anything of it is theirs: what is described to them then. */
+bool api_may_use(const struct api_call *call, const char *integration);
 /* The same, answering the call with a 403 that says what is missing; the call is then gone. */
 bool api_may_or_reply(struct api_call *call, enum api_scope scope, struct str integration);
 /* Answers with a refusal of the door, and counts it. */

@@ -66,7 +66,7 @@ void api_put_action(struct buf *out, const char *integration,
 /* What its arguments must be, as JSON Schema. */
 void api_put_action_schema(struct buf *out, const struct plugin_action *action, bool with_secrets);
 /* The OpenAPI paths of all actions that there are now, each behind a comma. */
-void api_put_action_paths(struct buf *out, const struct engine *engine);
+void api_put_action_paths(struct buf *out, const struct api_call *call);
 
 /* api_register.c, api_manage.c, api_test.c */
 void api_integration_register(struct api_call *call);
@@ -95,7 +95,7 @@ void api_command_input(struct api_call *call);
 void api_plugin_route(struct api_call *call);
 /* "routes":[...] of an integration, and the OpenAPI paths of all, each behind a comma. */
 void api_put_plugin_routes(struct buf *out, const struct engine *engine, const char *integration);
-void api_put_plugin_route_paths(struct buf *out, const struct engine *engine);
+void api_put_plugin_route_paths(struct buf *out, const struct api_call *call);
 
 /* api_reload.c */
 void api_reload(struct api_call *call);

@@ -9,6 +9,12 @@ bool api_may(const struct api_call *call, enum api_scope scope, struct str integ
     return api_scope_allows(str_of(call->peer.scopes), scope, integration);
 }
 
+bool api_may_use(const struct api_call *call, const char *integration)
+{
+    return api_may(call, API_READ, str_of(integration)) ||
+           api_may(call, API_SUBMIT, str_of(integration));
+}
+
 void api_refuse(struct api_call *call, enum api_refusal refusal, const char *words)
 {
     const struct api_refusal_facts *facts = &api_refusals[refusal];

@@ -100,8 +100,8 @@ void api_openapi(struct api_call *call)
     for (size_t i = 0; i < api_route_count; i++)
         if (strcmp(api_routes[i].method, "*") != 0) /* described by what they serve */
             put_path(&body, i);
-    api_put_action_paths(&body, call->engine);
-    api_put_plugin_route_paths(&body, call->engine);
+    api_put_action_paths(&body, call);
+    api_put_plugin_route_paths(&body, call);
     buf_puts(
         &body,
         "},\"components\":{\"schemas\":{\"Problem\":{\"type\":\"object\",\"required\":[\"title\","

@@ -114,13 +114,15 @@ static void put_paths(struct buf *out, const char *integration, const struct plu
     }
 }
 
-void api_put_plugin_route_paths(struct buf *out, const struct engine *engine)
+void api_put_plugin_route_paths(struct buf *out, const struct api_call *call)
 {
-    for (size_t i = 0; i < engine_integration_count(engine); i++) {
+    for (size_t i = 0; i < engine_integration_count(call->engine); i++) {
         struct engine_integration integration;
         size_t count;
-        engine_integration_at(engine, i, &integration);
-        const struct plugin_route *routes = engine_routes(engine, integration.name, &count);
+        engine_integration_at(call->engine, i, &integration);
+        if (!api_may_use(call, integration.name))
+            continue;
+        const struct plugin_route *routes = engine_routes(call->engine, integration.name, &count);
         put_paths(out, integration.name, routes, count);
     }
 }

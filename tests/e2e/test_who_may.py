@@ -124,6 +124,7 @@ def test_an_action_wants_the_scope_of_its_declaration(tenon):
         wait_for(lambda: tenon.integration(name)["state"] == "active", name)
     add = "/api/v1/integrations/calc/actions/add"  # read-only
     numbers = {"a": 40, "b": 2}
+    tokens = {}
     deed = "/api/v1/integrations/deeds/actions/nothing"  # not said to be
     for scope, may_add, may_do in (
         ("read:calc", True, False),
@@ -134,10 +135,14 @@ def test_an_action_wants_the_scope_of_its_declaration(tenon):
         ("submit", False, True),
         ("manage:calc", True, False),
     ):
-        token = make(tenon, scope.replace(":", "-"), scope)
+        token = tokens[scope.replace(":", "-")] = make(tenon, scope.replace(":", "-"), scope)
         assert ask(tenon, add, token, "POST", numbers)[0] == (200 if may_add else 403), scope
         assert ask(tenon, deed, token, "POST", {})[0] == (200 if may_do else 403), scope
     # Nor is it told what there is to those whom it does not concern.
+    for name, sees_calc in (("read-calc", True), ("submit-calc", True), ("submit-deeds", False)):
+        status, answer = ask(tenon, "/api/v1/openapi.json", tokens[name])
+        assert status == 200 and (add in answer["paths"]) == sees_calc, name
+        assert (deed in answer["paths"]) != sees_calc, name
     token = make(tenon, "stranger", "submit:elsewhere")
     for path in ("calc/actions/none", "nobody/actions/none"):
         status, answer = ask(tenon, "/api/v1/integrations/" + path, token, "POST", {})
