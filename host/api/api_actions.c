@@ -26,19 +26,10 @@ int api_status_of_reply(const struct plugin_reply *reply)
     return reply->status == PLUGIN_FAILED && is_class ? statuses[-reply->error_class] : 502;
 }
 
-static void on_reply(void *user, struct plugin_reply *reply)
+void api_reply_failed(struct api_call *call, const struct plugin_reply *reply)
 {
-    struct api_call *call = user;
-    struct buf body = {0};
     char headers[48] = "";
 
-    if (reply->status == PLUGIN_OK) {
-        buf_putc(&body, '{');
-        json_put_raw(&body, "result", reply->result);
-        buf_puts(&body, "}\n");
-        api_reply_json(call, 200, &body);
-        return;
-    }
     if (reply->retry_after_ms > 0)
         (void)snprintf(headers, sizeof(headers), "Retry-After: %u\r\n",
                        (reply->retry_after_ms + 999) / 1000);
@@ -53,6 +44,21 @@ void api_reply_not_open(struct api_call *call, const struct engine_integration *
                       "Integration '%s' is %s%s%s; %s once it is active.", integration->name,
                       integration->state, integration->words != NULL ? ": " : "",
                       integration->words != NULL ? integration->words : "", what);
+}
+
+static void on_reply(void *user, struct plugin_reply *reply)
+{
+    struct api_call *call = user;
+    struct buf body = {0};
+
+    if (reply->status != PLUGIN_OK) {
+        api_reply_failed(call, reply);
+        return;
+    }
+    buf_putc(&body, '{');
+    json_put_raw(&body, "result", reply->result);
+    buf_puts(&body, "}\n");
+    api_reply_json(call, 200, &body);
 }
 
 void api_action_call(struct api_call *call)

@@ -63,6 +63,8 @@ void api_integration_actions(struct api_call *call);
 void api_action_call(struct api_call *call);
 void api_put_action(struct buf *out, const char *integration,
                     const struct plugin_action *action); /* a whole object */
+/* What the plugin's function failed with, as a problem whose code is the error class. */
+void api_reply_failed(struct api_call *call, const struct plugin_reply *reply);
 /* What its arguments must be, as JSON Schema. */
 void api_put_action_schema(struct buf *out, const struct plugin_action *action, bool with_secrets);
 /* The OpenAPI paths of all actions that there are now, each behind a comma. */
@@ -96,6 +98,10 @@ void api_plugin_route(struct api_call *call);
 /* "routes":[...] of an integration, and the OpenAPI paths of all, each behind a comma. */
 void api_put_plugin_routes(struct buf *out, const struct engine *engine, const char *integration);
 void api_put_plugin_route_paths(struct buf *out, const struct api_call *call);
+
+/* api_tools.c */
+void api_integration_tools(struct api_call *call);
+void api_tool_call(struct api_call *call);
 
 /* api_reload.c */
 void api_reload(struct api_call *call);

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Tools: the host's own, and every action of an integration as INTEGRATION_ACTION. An
- * integration's name has no '_', so the first one parts the two, and no two actions share a tool's
- * name; clients take at most 64 characters, so a longer one is cut and ends in a digest. */
+ * Tools: the host's own, and of each integration its actions and what its plugin brings by
+ * tenon.mcp/1, as INTEGRATION_NAME. An integration's name has no '_', so the first one parts the
+ * two, and no two share a tool's name; clients take at most 64 characters, so a longer one is cut
+ * and ends in a digest. */
 #include "api/api_handlers.h"
 #include "api/api_mcp.h"
 #include "api/api_mcp_host.h"
-#include "api/api_mcp_schema.h"
 #include "base/cleanup.h"
 #include "base/digest.h"
 #include "base/json.h"
+#include "base/json_schema.h"
 
 #include <errno.h>
 
@@ -16,9 +17,10 @@ enum { NAME_MAX_BYTES = 64, DIGEST_DIGITS = 12, PAGE_TOOLS = 500, TOOLS_TTL_MS =
 
 /* One tool that there is, and that the peer may use. */
 struct tool {
-    const struct mcp_host_tool *host; /* or an action: */
+    const struct mcp_host_tool *host; /* or of an integration: */
     const struct engine_integration *integration;
-    const struct plugin_action *action;
+    const struct plugin_action *action; /* or: */
+    const struct plugin_tool *own;
     struct str name;
 };
 /* False: enough. */
@@ -76,6 +78,33 @@ static bool each_action(const struct api_call *call, const struct engine_integra
     return true;
 }
 
+static bool may_use_own(const struct api_call *call, const struct engine_integration *integration,
+                        const struct plugin_tool *tool)
+{
+    return api_mcp_access_at(call->engine, integration) >=
+               (tool->is_read_only ? MCP_READ : MCP_WRITE) &&
+           api_may(call, tool->is_read_only ? API_READ : API_SUBMIT, str_of(integration->name));
+}
+
+static bool each_own(const struct api_call *call, const struct engine_integration *integration,
+                     tool_fn fn, void *user)
+{
+    size_t count;
+    const struct plugin_tool *tools = engine_tools(call->engine, integration->name, &count);
+
+    for (size_t i = 0; i < count; i++) {
+        _buf_ struct buf name = {0};
+        struct tool tool = {.integration = integration, .own = &tools[i]};
+        if (!may_use_own(call, integration, &tools[i]))
+            continue;
+        put_name(&name, integration->name, tools[i].name);
+        tool.name = buf_str(&name);
+        if (!name.failed && !fn(user, &tool))
+            return false;
+    }
+    return true;
+}
+
 static bool may_use_host(const struct api_call *call, const struct mcp_host_tool *tool)
 {
     return (tool->scope == API_READ || api_mcp_access(call->engine) == MCP_WRITE) &&
@@ -93,7 +122,7 @@ static void each(const struct api_call *call, tool_fn fn, void *user)
     for (size_t i = 0; i < engine_integration_count(call->engine); i++) {
         struct engine_integration integration;
         engine_integration_at(call->engine, i, &integration);
-        if (!each_action(call, &integration, fn, user))
+        if (!each_action(call, &integration, fn, user) || !each_own(call, &integration, fn, user))
             return;
     }
 }
@@ -142,6 +171,16 @@ static void put_action_tool(struct buf *out, const struct tool *tool)
                     reaches_out(tool->integration));
 }
 
+static void put_own_tool(struct buf *out, const struct plugin_tool *tool)
+{
+    if (tool->title.len > 0)
+        json_put_member(out, "title", tool->title);
+    json_put_member(out, "description", tool->description);
+    json_put_raw(out, "inputSchema", tool->schema);
+    put_annotations(out, tool->is_read_only, tool->is_destructive, tool->is_idempotent,
+                    tool->is_open_world);
+}
+
 struct page {
     struct buf out;
     size_t from, seen;
@@ -163,6 +202,8 @@ static bool put_tool(void *user, const struct tool *tool)
     json_put_member(&page->out, "name", tool->name);
     if (tool->host != NULL)
         put_host_tool(&page->out, tool->host);
+    else if (tool->own != NULL)
+        put_own_tool(&page->out, tool->own);
     else
         put_action_tool(&page->out, tool);
     buf_putc(&page->out, '}');
@@ -211,6 +252,10 @@ static bool mark_tool(void *user, const struct tool *tool)
     uint64_t *mark = user;
 
     *mark = mix(*mark, tool->name);
+    if (tool->own != NULL) {
+        *mark = mix(*mark, tool->own->description);
+        *mark = mix(*mark, tool->own->schema);
+    }
     if (tool->action == NULL)
         return true;
     *mark = mix(*mark, tool->action->help);
@@ -301,6 +346,22 @@ static void on_action(struct mcp_request *request, int status, struct str body)
         reply_value(request, api_mcp_member(str_trim(body), "result"));
 }
 
+/* It is MCP's own form already. */
+static void on_own(struct mcp_request *request, int status, struct str body)
+{
+    struct buf result = {0};
+
+    if (reply_if_problem(request, status, body))
+        return;
+    body = str_trim(body);
+    struct str object = api_mcp_member(body, "structuredContent");
+    json_put_raw(&result, "content", api_mcp_member(body, "content"));
+    if (object.len > 0)
+        json_put_raw(&result, "structuredContent", object);
+    buf_puts(&result, ",\"isError\":false");
+    api_mcp_reply(request, &result, -1);
+}
+
 /* What the tool is told to do it to must be open to MCP as well. */
 static bool may_touch(struct mcp_request *request, const struct mcp_host_tool *tool,
                       struct str arguments)
@@ -330,7 +391,7 @@ static void call_host(struct mcp_request *request, const struct mcp_host_tool *t
     struct buf body = {0};
     _buf_ struct buf target = {0};
 
-    if (api_mcp_schema_match(str_of(tool->schema), arguments, &err) < 0) {
+    if (json_schema_match(str_of(tool->schema), arguments, &err) < 0) {
         reply_problem(request, STR("validation"), str_of(err.text));
         return;
     }
@@ -368,6 +429,17 @@ static void call_action(struct mcp_request *request, const char *integration, st
     api_mcp_ask(request, "POST", buf_str(&target), &body, on_action);
 }
 
+static void call_own(struct mcp_request *request, const struct tool *tool, struct str arguments)
+{
+    struct buf body = {0};
+    _buf_ struct buf target = {0};
+
+    buf_printf(&target, "/api/v1/integrations/%s/tools/%.*s", tool->integration->name,
+               STR_ARG(tool->own->name));
+    buf_add_str(&body, arguments);
+    api_mcp_ask(request, "POST", buf_str(&target), &body, on_own);
+}
+
 struct wanted {
     struct mcp_request *request;
     struct str name, arguments;
@@ -383,6 +455,10 @@ static bool call_if_wanted(void *user, const struct tool *tool)
     wanted->is_found = true;
     if (tool->host != NULL) {
         call_host(wanted->request, tool->host, wanted->arguments);
+        return false;
+    }
+    if (tool->own != NULL) {
+        call_own(wanted->request, tool, wanted->arguments);
         return false;
     }
     const struct plugin_parameter *secret = given_secret(tool->action, wanted->arguments);

@@ -95,6 +95,10 @@ const struct api_route api_routes[] = {
     {"*", "/api/v1/integrations/{id}/routes/...", api_plugin_route, API_ANY, API_ANY_ARGUMENT,
      "What the integration's plugin serves itself; each route that is there has an entry of its "
      "own"},
+    {"GET", "/api/v1/integrations/{id}/tools", api_integration_tools, API_READ, "",
+     "List the tools for language models that an integration's plugin brings"},
+    {"POST", "/api/v1/integrations/{id}/tools/{name}", api_tool_call, API_ANY, "",
+     "Call such a tool: its arguments as a JSON object; answers {\"content\"}, as MCP has it"},
     {"GET", "/api/v1/submissions", api_submissions_list, API_READ,
      API_FILTER_ARGUMENTS ",after,limit",
      "List submissions, newest first; fewer than limit with a next: there may be more behind it"},

@@ -104,7 +104,9 @@ static int copy_tables(struct call_server *server, char words[CALL_WORDS_MAX])
         return -1;
     if (call_route_load(server, words) < 0)
         return -1;
-    return call_signal_load(server, words);
+    if (call_signal_load(server, words) < 0)
+        return -1;
+    return call_mcp_load(server, words);
 }
 
 static int greet(struct call_server *server, tenon_entry_fn entry, const struct wire_load *load,
@@ -198,6 +200,7 @@ static void send_facts(struct call_server *server, const struct wire_header *hea
     call_signal_declare(server, &facts);
     call_command_declare(server, &facts);
     call_route_declare(server, &facts);
+    call_mcp_declare(server, &facts);
     size_t begin = wire_out_begin(&thread->out, WIRE_FACTS, header->call, 0);
     wire_put_facts(&thread->out, &facts);
     if (wire_out_end(&thread->out, begin) == 0)

@@ -146,6 +146,9 @@ void call_run(struct call_thread *thread, struct call_instance *instance,
     case WIRE_SIGNAL:
         call_signal(thread, instance, header, in);
         break;
+    case WIRE_TOOL:
+        call_mcp(thread, instance, header, in);
+        break;
     default:
         break;
     }
@@ -198,6 +201,7 @@ static int dispatch(struct call_server *server, const struct wire_header *header
     case WIRE_SIGNAL:
     case WIRE_RUN:
     case WIRE_SERVE:
+    case WIRE_TOOL:
         run_for_instance(server, header, in);
         return 0;
     case WIRE_CANCEL:

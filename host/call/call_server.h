@@ -12,6 +12,7 @@
 #include <tenon/actions.h>
 #include <tenon/cli.h>
 #include <tenon/http.h>
+#include <tenon/mcp.h>
 #include <tenon/routes.h>
 #include <tenon/signals.h>
 #include <tenon/store.h>
@@ -150,6 +151,7 @@ struct call_server {
     tenon_cli cli;                /* the same */
     tenon_routes routes;          /* the same */
     struct call_aside *asides;    /* serving thread only */
+    tenon_mcp mcp;                /* the same */
     bool is_loaded;
     struct call_instance *instances; /* serving thread only */
     struct call_inbox inbox;
@@ -254,6 +256,12 @@ void call_deliver(struct call_thread *thread, struct call_instance *instance,
                   const struct wire_header *header, struct wire_in *in);
 void call_judge(struct call_thread *thread, struct call_instance *instance,
                 const struct wire_header *header, struct wire_in *in);
+
+/* call_mcp.c */
+int call_mcp_load(struct call_server *server, char words[CALL_WORDS_MAX]);
+void call_mcp_declare(const struct call_server *server, struct wire_facts *facts);
+void call_mcp(struct call_thread *thread, struct call_instance *instance,
+              const struct wire_header *header, struct wire_in *in);
 
 /* call_action.c */
 /* Looks at the plugin's actions and prepares their calls. Negative with words. */

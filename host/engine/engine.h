@@ -249,6 +249,12 @@ struct plugin_aside *engine_route(struct engine *engine, const char *integration
 /* Plugin code asks for something (plugin_events.ask). */
 void engine_ask(struct engine *engine, struct plugin_ask *take_ask);
 
+/* The same for tools of tenon.mcp/1. */
+const struct plugin_tool *engine_tools(const struct engine *engine, const char *integration,
+                                       size_t *out_count);
+bool engine_tool(struct engine *engine, const char *integration, struct str tool,
+                 struct str arguments, plugin_reply_fn done, void *user);
+
 /* ---- doing ---- */
 
 /* Asks by hand. `selector` (unsubmitted, failed, changed, all) or an entity id. The answer tells

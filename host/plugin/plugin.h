@@ -392,6 +392,21 @@ struct plugin_signal {
 void plugin_signal(struct plugin_instance *instance, const struct plugin_signal *signal,
                    plugin_reply_fn fn, void *user);
 
+/* ---- tools for language models (plugin_mcp.c) ---- */
+
+struct plugin_tool {
+    struct str name, title, description;
+    struct str schema; /* JSON, taken by json_schema_check */
+    bool is_read_only, is_destructive, is_idempotent, is_open_world;
+};
+/* Like plugin_instance_actions. */
+const struct plugin_tool *plugin_instance_tools(const struct plugin_instance *instance,
+                                                size_t *out_count);
+/* Like plugin_action; the result is {"content": [...]}, maybe with "structuredContent", but for
+ * that nothing in it has been looked at. */
+void plugin_tool(struct plugin_instance *instance, struct str name, struct str arguments,
+                 plugin_reply_fn fn, void *user);
+
 /* All plugins' workers, for status: calls fn once per worker. */
 struct plugin_worker_info {
     const char *plugin, *path, *state, *words;

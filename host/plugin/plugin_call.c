@@ -163,6 +163,7 @@ static void put_call(struct wire_out *out, const struct plugin_worker *worker,
     case WIRE_SIGNAL:
     case WIRE_RUN:
     case WIRE_SERVE:
+    case WIRE_TOOL:
         wire_out_bytes(out, call->selector + strlen(call->selector) + 1, call->order_bytes);
         break;
     default:
@@ -312,8 +313,8 @@ static void on_status(struct plugin_worker *worker, struct plugin_call *call, st
     free(call);
 }
 
-/* What an action, a mapping or a signal's handler wrote: one JSON value, or nothing. Its call is
- * known to be one of them. */
+/* What an action, a tool, a mapping or a signal's handler wrote: one JSON value, or nothing. Its
+ * call is known to be one of them. */
 static void on_result(struct plugin_worker *worker, struct plugin_call *call, struct wire_in *in)
 {
     char words[PLUGIN_WORDS_MAX];
@@ -331,6 +332,7 @@ static void on_result(struct plugin_worker *worker, struct plugin_call *call, st
     if (result.len > 0 && json_check(result, &err) < 0) {
         snprintf(words, sizeof words, "%s%s wrote what is no JSON: %.400s",
                  call->op == WIRE_ACTION   ? "action "
+                 : call->op == WIRE_TOOL   ? "tool "
                  : call->op == WIRE_SIGNAL ? "on_signal"
                                            : "the webhook's map",
                  call->selector, err.text);
@@ -395,11 +397,14 @@ static void on_facts(struct plugin_worker *worker, struct plugin_call *call, str
     if (!worker->has_facts && err.code == 0 &&
         (commands = plugin_surface_commands(&facts, &err)) != NULL)
         routes = plugin_surface_routes(&facts, &err);
+    struct plugin_tool *tools =
+        worker->has_facts || err.code < 0 ? NULL : plugin_mcp_read(&facts, &err);
     leave_flight(worker, call);
     free(call);
     if (err.code < 0) {
         free(actions);
         free(commands);
+        free(routes);
         free(bytes);
         plugin_worker_refused(worker, err.text);
         return;
@@ -414,6 +419,7 @@ static void on_facts(struct plugin_worker *worker, struct plugin_call *call, str
         worker->actions = actions;
         worker->commands = commands;
         worker->routes = routes;
+        worker->tools = tools;
         worker->has_facts = true;
     }
     plugin_worker_loaded(worker);

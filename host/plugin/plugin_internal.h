@@ -88,12 +88,18 @@ struct plugin_call {
     struct plugin_judge judge;
     int64_t deadline_ms, started_us; /* started: 0 while another call is before it */
     bool is_pending, is_abandoned;
-    bool is_once;               /* an action that changes something: not to be begun again */
+    bool is_once;               /* an order that changes something: not to be begun again */
     struct plugin_aside *aside; /* WIRE_RUN, WIRE_SERVE; NULL: its caller is gone */
     size_t order_bytes; /* of what WIRE_RESULT or WIRE_ENDED answers: its payload, behind the
                            selector's end */
-    char selector[];    /* or the action's name, "command x", "route GET /x" */
+    char selector[];    /* or the action's or tool's name, "command x", "route GET /x" */
 };
+
+/* One that a caller gave, of an action or a tool. */
+static inline bool plugin_call_is_order(const struct plugin_call *call)
+{
+    return call->op == WIRE_ACTION || call->op == WIRE_TOOL;
+}
 
 struct plugin_queue {
     struct plugin_call *first, *last;
@@ -144,6 +150,7 @@ struct plugin_worker {
     struct plugin_action *actions;   /* facts.action_count of them, texts in facts_bytes */
     struct plugin_command *commands; /* the same of commands and routes */
     struct plugin_route *routes;
+    struct plugin_tool *tools;
     char confinement[PLUGIN_WORDS_MAX];
 
     struct plugin_instance *instances;
@@ -201,6 +208,9 @@ void plugin_host_flush(struct plugin_host *host);
 void plugin_host_flush_soon(struct plugin_host *host);
 void plugin_host_answer_now(struct plugin_host *host, const struct plugin_instance *instance);
 void plugin_tell(const struct plugin_worker *worker, bool is_trouble, const char *words);
+
+/* plugin_mcp.c: NULL with words when one makes no sense. */
+struct plugin_tool *plugin_mcp_read(const struct wire_facts *facts, struct err *err);
 
 /* plugin_instance.c */
 void plugin_instance_begin(struct plugin_instance *instance); /* the worker runs: create it there */

@@ -97,12 +97,13 @@ static void tell_bystander(const struct loss *loss, struct plugin_call *call)
     bool is_neighbour = loss->instance != NULL && loss->instance != call->instance;
     char words[PLUGIN_WORDS_MAX];
 
-    snprintf(
-        words, sizeof words, "%s%.128s took down the worker that had this %s in hand: %.800s",
-        is_neighbour ? "integration " : "another call", is_neighbour ? loss->instance->name : "",
-        call->op == WIRE_ACTION || call->op == WIRE_SIGNAL || plugin_call_is_aside(call) ? "call"
-                                                                                         : "batch",
-        loss->is_told ? loss->worker->last_crash : loss->cause);
+    snprintf(words, sizeof words, "%s%.128s took down the worker that had this %s in hand: %.800s",
+             is_neighbour ? "integration " : "another call",
+             is_neighbour ? loss->instance->name : "",
+             plugin_call_is_order(call) || call->op == WIRE_SIGNAL || plugin_call_is_aside(call)
+                 ? "call"
+                 : "batch",
+             loss->is_told ? loss->worker->last_crash : loss->cause);
     plugin_call_fail(call, PLUGIN_DIED, class_of(call), -1, words);
 }
 

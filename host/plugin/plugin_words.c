@@ -91,8 +91,9 @@ int64_t plugin_words_place(const struct plugin_worker *worker, const struct plug
         snprintf(out, size, "in %s", name);
         return -1;
     }
-    if (call->op == WIRE_ACTION) {
-        snprintf(out, size, "in action %s, integration %s", call->selector, call->instance->name);
+    if (plugin_call_is_order(call)) {
+        snprintf(out, size, "in %s %s, integration %s", call->op == WIRE_TOOL ? "tool" : "action",
+                 call->selector, call->instance->name);
         return -1;
     }
     if (plugin_call_is_aside(call)) {

@@ -175,6 +175,7 @@ void plugin_worker_destroy(struct plugin_worker *worker)
     free(worker->settings);
     free(worker->sha256);
     free(worker->facts_bytes);
+    free(worker->tools);
     free(worker->actions);
     free(worker->commands);
     free(worker->routes);

@@ -18,7 +18,7 @@
 #include <tenon/tenon.h>
 
 enum {
-    WIRE_PROTOCOL = 4,
+    WIRE_PROTOCOL = 5,
     WIRE_HEADER_BYTES = 24,
     WIRE_FRAME_MAX = 64 << 20, /* payload bytes; a longer frame is refused by both sides */
     WIRE_KEEP_BYTES = 1 << 18, /* buffers that a big frame made larger shrink back to this */
@@ -46,6 +46,7 @@ enum wire_op {
     WIRE_ASK,     /* worker -> host: plugin code wants something of a service, and waits */
     WIRE_ANSWER,  /* host -> worker: to one WIRE_ASK */
     WIRE_WEBHOOK, /* answered by WIRE_RESULT, or by WIRE_STATUS when it failed */
+    WIRE_TOOL,    /* the same */
     WIRE_SIGNAL,  /* answered by WIRE_RESULT with the reply, or by WIRE_STATUS: it failed, or
                      TENON_OK: the reply comes later */
     WIRE_RUN,     /* a command beside the strand; answered by WIRE_ENDED or WIRE_STATUS */

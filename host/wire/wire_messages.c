@@ -30,6 +30,7 @@ const char *wire_callback_name(uint32_t callback)
         [WIRE_AT_SIGNAL] = "on_signal",
         [WIRE_AT_COMMAND] = "command",
         [WIRE_AT_ROUTE] = "route",
+        [WIRE_AT_TOOL] = "tool",
     };
 
     return callback < WIRE_AT_END ? names[callback] : "?";
@@ -108,6 +109,24 @@ static void get_declared(struct wire_in *in, struct wire_declared *out)
     out->details = wire_in_text(in);
 }
 
+static void put_tool(struct wire_out *out, const struct wire_tool *tool)
+{
+    wire_out_u32(out, tool->flags);
+    wire_out_text(out, tool->name);
+    wire_out_text(out, tool->title);
+    wire_out_text(out, tool->description);
+    wire_out_text(out, tool->schema);
+}
+
+static void get_tool(struct wire_in *in, struct wire_tool *out)
+{
+    out->flags = wire_in_u32(in);
+    out->name = wire_in_text(in);
+    out->title = wire_in_text(in);
+    out->description = wire_in_text(in);
+    out->schema = wire_in_text(in);
+}
+
 void wire_put_facts(struct wire_out *out, const struct wire_facts *facts)
 {
     wire_out_u32(out, facts->has);
@@ -132,6 +151,9 @@ void wire_put_facts(struct wire_out *out, const struct wire_facts *facts)
     wire_out_u32(out, facts->route_count);
     for (uint32_t i = 0; i < facts->route_count; i++)
         wire_put_route(out, &facts->routes[i]);
+    wire_out_u32(out, facts->tool_count);
+    for (uint32_t i = 0; i < facts->tool_count; i++)
+        put_tool(out, &facts->tools[i]);
 }
 
 int wire_get_facts(struct wire_in *in, struct wire_facts *out)
@@ -168,6 +190,11 @@ int wire_get_facts(struct wire_in *in, struct wire_facts *out)
         return -1;
     for (uint32_t i = 0; i < out->route_count; i++)
         wire_get_route(in, &out->routes[i]);
+    out->tool_count = wire_in_count(in, 4 + 4 * 5);
+    if (out->tool_count > WIRE_TOOLS_MAX)
+        return -1;
+    for (uint32_t i = 0; i < out->tool_count; i++)
+        get_tool(in, &out->tools[i]);
     return done(in);
 }
 
@@ -495,6 +522,19 @@ int wire_get_action(struct wire_in *in, struct wire_action *out)
     for (uint32_t i = 0; i < out->count; i++)
         if (get_argument(in, &out->arguments[i]) < 0)
             return -1;
+    return done(in);
+}
+
+void wire_put_tool_call(struct wire_out *out, const struct wire_tool_call *call)
+{
+    wire_out_text(out, call->name);
+    wire_out_text(out, call->arguments);
+}
+
+int wire_get_tool_call(struct wire_in *in, struct wire_tool_call *out)
+{
+    out->name = wire_in_text(in);
+    out->arguments = wire_in_text(in);
     return done(in);
 }
 

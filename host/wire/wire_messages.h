@@ -13,6 +13,7 @@ enum {
     WIRE_SELECTORS_MAX = 16,
     WIRE_ACTIONS_MAX = 64,
     WIRE_SUBSCRIPTIONS_MAX = 16,
+    WIRE_TOOLS_MAX = 64,
     WIRE_PARAMETERS_MAX = 16, /* of one action */
     WIRE_COMMANDS_MAX = 64,
     WIRE_ARGUMENTS_MAX = 1024, /* of one command */
@@ -50,6 +51,7 @@ enum wire_callback {
     WIRE_AT_SIGNAL,
     WIRE_AT_COMMAND,
     WIRE_AT_ROUTE,
+    WIRE_AT_TOOL,
     WIRE_AT_END,
 };
 struct wire_place {
@@ -125,6 +127,11 @@ void wire_put_command(struct wire_out *out, const struct wire_command *command);
 void wire_get_command(struct wire_in *in, struct wire_command *out);
 void wire_put_route(struct wire_out *out, const struct wire_route *route);
 void wire_get_route(struct wire_in *in, struct wire_route *out);
+/* The same of a tool: tenon_tool without its function. */
+struct wire_tool {
+    uint32_t flags;
+    tenon_str name, title, description, schema;
+};
 struct wire_facts {
     uint32_t has;
     uint32_t batch_max;
@@ -140,6 +147,8 @@ struct wire_facts {
     struct wire_command commands[WIRE_COMMANDS_MAX];
     uint32_t route_count;
     struct wire_route routes[WIRE_ROUTES_MAX];
+    uint32_t tool_count;
+    struct wire_tool tools[WIRE_TOOLS_MAX];
 };
 void wire_put_facts(struct wire_out *out, const struct wire_facts *facts);
 int wire_get_facts(struct wire_in *in, struct wire_facts *out);
@@ -279,7 +288,15 @@ struct wire_action {
 void wire_put_action(struct wire_out *out, const struct wire_action *action);
 int wire_get_action(struct wire_in *in, struct wire_action *out);
 
-/* WIRE_RESULT: what the action wrote. Whether it is JSON is for the receiver to check. */
+/* WIRE_TOOL: a tool of tenon.mcp/1. */
+struct wire_tool_call {
+    tenon_str name, arguments;
+};
+void wire_put_tool_call(struct wire_out *out, const struct wire_tool_call *call);
+int wire_get_tool_call(struct wire_in *in, struct wire_tool_call *out);
+
+/* WIRE_RESULT: what the action or the tool wrote. Whether it is JSON is for the receiver to check.
+ */
 void wire_put_result(struct wire_out *out, tenon_str result);
 int wire_get_result(struct wire_in *in, tenon_str *out_result);
 

@@ -117,6 +117,31 @@ class Bare:
         return answer.json.get("result") or answer.json["error"]
 
 
+class Bridge:
+    """`tenon mcp` by itself: JSON-RPC by lines."""
+
+    def __init__(self, tenon):
+        self.process = subprocess.Popen(
+            [str(BUILD / "host/tenon"), "mcp"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **tenon.environment, "TENON_CONF": str(tenon.conf)},
+        )
+
+    def ask(self, method, **params):
+        message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": {**params, "_meta": META}}
+        self.process.stdin.write(json.dumps(message) + "\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
+
+    def close(self):
+        self.process.stdin.close()
+        status = self.process.wait(30 * PATIENCE)
+        self.process.stdout.close()
+        return status
+
+
 def modern(tenon, method, meta=None, headers=None, **params):
     """One request of the revision without sessions, with the headers that it wants."""
     message = {

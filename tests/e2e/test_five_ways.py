@@ -7,6 +7,7 @@ import json
 
 import pytest
 from daemon import TOP, Tenon, build_plugin, wait_for
+from mcp import Bridge, modern
 
 NO_RECORDS = "\n[select]\nselector = none\n"
 
@@ -38,6 +39,31 @@ def by_another_integration(tenon, action, arguments):
     return ("done", answer.json["result"]) if answer.status == 200 else fail_of(answer)
 
 
+def by_mcp_over_http(tenon, action, arguments):
+    name = action.replace(".", "_", 1)
+    return told(modern(tenon, "tools/call", name=name, arguments=arguments).json)
+
+
+BRIDGES = []  # tenon mcp, begun at the first call, ended with the daemon
+
+
+def by_mcp_over_stdio(tenon, action, arguments):
+    if not BRIDGES:
+        BRIDGES.append(Bridge(tenon))
+    name = action.replace(".", "_", 1)
+    return told(BRIDGES[0].ask("tools/call", name=name, arguments=arguments))
+
+
+def told(answer):
+    # JSON by hand: the official client's numbers end at 2^53.
+    if "error" in answer:
+        return "failed", answer["error"]["message"]
+    result = answer["result"]
+    if result["isError"]:
+        return "failed", result["structuredContent"]["detail"]
+    return "done", result["structuredContent"]
+
+
 def fail_of(answer):
     return "failed", answer.json["detail"]
 
@@ -46,6 +72,8 @@ WAYS = {
     "command line": by_command_line,
     "HTTP": by_http,
     "another integration": by_another_integration,
+    "MCP over HTTP": by_mcp_over_http,
+    "MCP over stdio": by_mcp_over_stdio,
 }
 
 RESULTS = [
@@ -85,11 +113,15 @@ def reached(tmp_path_factory):
     build_plugin(TOP / "tests/e2e/plugins/deeds.c", more / "deeds.so")
     daemon.host_ini(plugins=[more])
     for name, plugin in [("calc", "calculator"), ("relay", "relay"), ("deeds", "deeds")]:
-        daemon.ini(name, "[integration]\nplugin = %s\n" % plugin + NO_RECORDS)
+        daemon.ini(name, "[integration]\nplugin = %s\nmcp = write\n" % plugin + NO_RECORDS)
+    with open(daemon.conf / "tenon.ini", "a", encoding="utf-8") as ini:
+        ini.write("\n[mcp]\naccess = write\n")
     daemon.start()
     for name in ("calc", "relay", "deeds"):
         wait_for(lambda: daemon.integration(name)["state"] == "active", name)
     yield daemon
+    while BRIDGES:
+        assert BRIDGES.pop().close() == 0
     assert daemon.stop() == 0
 
 
@@ -102,4 +134,7 @@ def test_results_are_equal(reached, way, action, arguments, result):
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("action,arguments,words", ERRORS)
 def test_errors_are_equal(reached, way, action, arguments, words):
+    if way.startswith("MCP") and "has no action" in words:
+        # A tool that is not there is an error of the protocol, in the protocol's words.
+        words = "Unknown tool: there is no 'calc_subtract', or it is not open to MCP"
     assert WAYS[way](reached, action, arguments) == ("failed", words)

@@ -2,6 +2,7 @@
 """MCP: the official clients of both eras list and call every tool, get what HTTP gives and fail as
 HTTP fails; what the operator does not allow is neither listed nor done; what is no MCP is refused
 in MCP's own words."""
+import base64
 import json
 import os
 import subprocess
@@ -515,3 +516,100 @@ def test_foreign_pages_and_foreign_types_are_refused(acting):
             capture_output=True, text=True, check=True,
         )  # fmt: skip
         assert run.stdout == "403"
+
+
+# ---- tools of plugins ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def dicing(acting):
+    """The example, and tools that go wrong."""
+    build_plugin(TOP / "examples/dice/dice.c", acting.folder / "more/dice.so")
+    build_plugin(TOP / "tests/e2e/plugins/teller.c", acting.folder / "more/teller.so")
+    for name in ("dice", "teller"):
+        acting.ini(name, "[integration]\nplugin = %s\ncall_timeout = 1s\nmcp = write\n" % name
+                   + NO_RECORDS)  # fmt: skip
+    acting.cli("reload")
+    for name in ("dice", "teller"):
+        wait_for(lambda: acting.integration(name)["state"] == "active", name)
+    return acting
+
+
+@pytest.mark.parametrize("era,kind", KINDS)
+def test_plugins_bring_tools_of_their_own(dicing, connect, era, kind):
+    client = connect(dicing, era, kind)
+    tools = client.tools()
+    assert set(tools) == set(CALLS) | {"dice_roll", "teller_paint", "teller_go_wrong"}
+    assert tools["dice_roll"]["inputSchema"]["required"] == ["who"]
+    assert tools["dice_roll"]["annotations"]["readOnlyHint"]
+    assert not tools["teller_go_wrong"]["annotations"]["readOnlyHint"]
+    result = client.call("dice_roll", who="Ann \u00fc", sides=2)
+    face = result["structuredContent"]["face"]
+    assert result["content"] == [{"type": "text", "text": "Ann \u00fc rolls %d of 2" % face}]
+    painted = client.call("teller_paint")["content"]
+    assert [one["type"] for one in painted] == ["text", "image", "audio"]
+    assert base64.b64decode(painted[1]["data"]) == bytes(range(256))
+    assert base64.b64decode(painted[2]["data"]) == b"ab" and painted[2]["mimeType"] == "audio/wav"
+    assert client.do("complaints") == []
+
+
+def test_tools_of_plugins_fail_as_actions_do(dicing):
+    bare = Bare(dicing)
+    before = dicing.integration("dice")["worker"]["calls"]
+    for arguments, words in [
+        ({}, "argument 'who' is missing"),
+        ({"who": ""}, "argument 'who': expected a length of at least 1"),
+        ({"who": "A", "sides": 1}, "argument 'sides': expected at least 2, came 1"),
+        ({"who": "A", "faces": 1}, "there is no argument 'faces'"),
+    ]:
+        result = bare.call("dice_roll", **arguments)
+        assert result["isError"] and result["structuredContent"]["code"] == "validation"
+        assert words in result["structuredContent"]["detail"], result
+    assert dicing.integration("dice")["worker"]["calls"] == before
+    for how, code, words in [
+        ("class", "rate-limited", "not so fast"),
+        ("no_json", "permanent", "tool go_wrong wrote what is no JSON"),
+        ("no_object", "permanent", "no JSON object"),
+        ("two_objects", "permanent", "two objects"),
+        ("film", "permanent", "no image and no audio"),
+        ("huge", "permanent", "larger than 16 MiB"),
+        ("crash", "unknown", "signal 11 (SIGSEGV) in tool go_wrong, integration teller"),
+        ("hang", "unknown", "no answer within 1000 ms in tool go_wrong, integration teller"),
+    ]:
+        wait_for(lambda: dicing.integration("teller")["state"] == "active", "teller")
+        result = bare.call("teller_go_wrong", how=how)
+        assert result["isError"], (how, result)
+        assert result["structuredContent"]["code"] == code, (how, result)
+        assert words in result["structuredContent"]["detail"], (how, result)
+    assert bare.call("dice_roll", who="A")["isError"] is False
+    # The same over REST, which MCP asks.
+    answer = dicing.post("/api/v1/integrations/dice/tools/roll", '{"who": "A"}')
+    assert answer.status == 200 and answer.json["content"][0]["type"] == "text"
+    listed = dicing.get("/api/v1/integrations/dice/tools").json["items"]
+    assert listed[0]["name"] == "roll" and listed[0]["read_only"]
+    assert dicing.post("/api/v1/integrations/dice/tools/lost", "{}").status == 404
+    grant(dicing, "read", "write", "write")
+    dicing.cli("reload")
+    assert "teller_go_wrong" not in names(dicing) and "dice_roll" in names(dicing)
+    assert bare.call("teller_go_wrong", how="class")["code"] == -32602
+
+
+@pytest.mark.parametrize(
+    "old,new,words",
+    [
+        ('\\"minLength\\":1', '\\"pattern\\":\\"a\\"', "keyword 'pattern' is not one"),
+        ('"roll", "Rolls', '"Roll", "Rolls', "its name is not 1 to 48 of a-z"),
+        ('\\"required\\":[\\"who\\"],', '\\"required\\":[1],', "'required' cannot be '[1]'"),
+        ("TENON_MCP(tools)", "{sizeof(tenon_mcp), 0, tools, 65}", "more than 64 tools"),
+    ],
+)
+def test_a_tool_that_makes_no_sense_is_refused(acting, old, new, words):
+    text = (TOP / "examples/dice/dice.c").read_text().replace('"dice"', '"wrong"')
+    assert old in text
+    source = acting.folder / "wrong.c"
+    source.write_text(text.replace(old, new))
+    build_plugin(source, acting.folder / "more/wrong.so")
+    acting.ini("wrong", "[integration]\nplugin = wrong\n" + NO_RECORDS)
+    acting.cli("reload", check=False)
+    wait_for(lambda: acting.integration("wrong")["state"] == "failed", "the refusal")
+    assert words in acting.integration("wrong")["words"]

@@ -2,8 +2,8 @@
  * A POST of /mcp; with a line of dashes in it, a schema and arguments for it. What is taken is
  * within its limits; what is refused says why. */
 #include "api/api_mcp_message.h"
-#include "api/api_mcp_schema.h"
 #include "base/json.h"
+#include "base/json_schema.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -45,12 +45,12 @@ static void match(struct str schema, struct str value)
 {
     struct err err = {0};
 
-    if (api_mcp_schema_check(schema, &err) < 0) {
+    if (json_schema_check(schema, &err) < 0) {
         must(err.text[0] != '\0');
         return;
     }
     value = str_trim(value);
-    if (json_check(value, NULL) == 0 && api_mcp_schema_match(schema, value, &err) < 0)
+    if (json_check(value, NULL) == 0 && json_schema_match(schema, value, &err) < 0)
         must(err.text[0] != '\0');
 }
 

@@ -27,6 +27,11 @@ static void declared(struct wire_in in)
         return;
     (void)plugin_signal_check(&facts, &err); /* what it says is not looked at */
     err = (struct err){0};
+    struct plugin_tool *tools = plugin_mcp_read(&facts, &err);
+    for (uint32_t i = 0; tools != NULL && i < facts.tool_count; i++)
+        touch(tools[i].schema);
+    free(tools);
+    err = (struct err){0};
     struct plugin_action *actions = plugin_action_read(facts.actions, facts.action_count, 0, &err);
     for (uint32_t i = 0; actions != NULL && i < facts.action_count; i++) {
         _buf_ struct buf texts = {0};
@@ -152,6 +157,7 @@ static void worker_side(const struct wire_header *header, struct wire_in in)
     static struct wire_run run;
     struct wire_serve serve;
     struct wire_signal signal;
+    struct wire_tool_call tool_call;
     tenon_record record;
     uint32_t count = 0;
 
@@ -165,6 +171,8 @@ static void worker_side(const struct wire_header *header, struct wire_in in)
     else if (header->op == WIRE_ACTION && wire_get_action(&in, &action) == 0)
         for (uint32_t i = 0; i < action.count; i++)
             touch(plugin_text(action.arguments[i].text));
+    else if (header->op == WIRE_TOOL && wire_get_tool_call(&in, &tool_call) == 0)
+        touch(plugin_text(tool_call.arguments));
     else if (header->op == WIRE_WEBHOOK && wire_get_webhook(&in, &webhook) == 0)
         touch(plugin_text(webhook.body));
     else if (header->op == WIRE_RUN && wire_get_run(&in, &run) == 0)

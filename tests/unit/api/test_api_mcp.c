@@ -2,9 +2,9 @@
  * MCP's bytes: JSON-RPC messages, arguments against schemas, and the host's tools as requests. */
 #include "api/api_mcp_host.h"
 #include "api/api_mcp_message.h"
-#include "api/api_mcp_schema.h"
 #include "api/api_routes.h"
 #include "base/json.h"
+#include "base/json_schema.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -116,10 +116,10 @@ static void arguments_are_held_against_a_schema(void **state)
     };
 
     (void)state;
-    assert_int_equal(api_mcp_schema_check(str_of(schema), NULL), 0);
+    assert_int_equal(json_schema_check(str_of(schema), NULL), 0);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct err err = {0};
-        int status = api_mcp_schema_match(str_of(schema), str_of(cases[i].value), &err);
+        int status = json_schema_match(str_of(schema), str_of(cases[i].value), &err);
         if (cases[i].words == NULL)
             assert_int_equal(status, 0);
         else if (status == 0 || strstr(err.text, cases[i].words) == NULL)
@@ -147,7 +147,7 @@ static void schemas_that_cannot_be_checked_are_refused(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct err err = {0};
-        assert_true(api_mcp_schema_check(str_of(cases[i].text), &err) < 0);
+        assert_true(json_schema_check(str_of(cases[i].text), &err) < 0);
         if (strstr(err.text, cases[i].words) == NULL)
             fail_msg("%s: '%s'", cases[i].text, err.text);
     }
@@ -204,7 +204,7 @@ static void every_tool_is_a_route(void **state)
         struct buf allow = {0};
         struct str id;
         struct str name;
-        assert_int_equal(api_mcp_schema_check(str_of(tool->schema), NULL), 0);
+        assert_int_equal(json_schema_check(str_of(tool->schema), NULL), 0);
         assert_true(str_starts_with(str_of(tool->name), "tenon_") && strlen(tool->name) <= 64);
         assert_true(str_next(&whole, '?', &path));
         const struct api_route *route = api_route_find(str_of(tool->method), path, &id, &allow);

@@ -92,6 +92,22 @@ static void load_comes_through(void **state)
     wire_out_finish(&out);
 }
 
+static void tool_calls_come_through(void **state)
+{
+    struct wire_out out = {0};
+    const struct wire_tool_call call = {tenon_text("roll"), tenon_text("{\"a\":1}")};
+    struct wire_tool_call got;
+
+    (void)state;
+    wire_put_tool_call(&out, &call);
+    struct wire_in in = whole(&out);
+    assert_int_equal(wire_get_tool_call(&in, &got), 0);
+    assert_string_equal(got.name.ptr, "roll");
+    assert_string_equal(got.arguments.ptr, "{\"a\":1}");
+    REFUSES_EVERY_PREFIX(&out, struct wire_tool_call, wire_get_tool_call);
+    wire_out_finish(&out);
+}
+
 static void facts_status_and_log_come_through(void **state)
 {
     struct wire_out out = {0};
@@ -100,7 +116,10 @@ static void facts_status_and_log_come_through(void **state)
                                .flags = 1,
                                .confinement = tenon_text("c"),
                                .selector_count = 1,
-                               .selectors = {tenon_text("even")}};
+                               .selectors = {tenon_text("even")},
+                               .tool_count = 1,
+                               .tools = {{3, tenon_text("roll"), tenon_text("Roll"),
+                                          tenon_text("Rolls."), tenon_text("{}")}}};
     struct wire_facts got;
     struct wire_status status = {-3, WIRE_AT_TEST, 10, 503, tenon_text("why")}, got_status;
     struct wire_log log = {TENON_LOG_DEBUG + 1, tenon_text("m"), tenon_text("{}")}, got_log;
@@ -110,6 +129,9 @@ static void facts_status_and_log_come_through(void **state)
     struct wire_in in = whole(&out);
     assert_int_equal(wire_get_facts(&in, &got), 0);
     assert_string_equal(got.selectors[0].ptr, "even");
+    assert_int_equal(got.tools[0].flags, 3);
+    assert_string_equal(got.tools[0].name.ptr, "roll");
+    assert_string_equal(got.tools[0].schema.ptr, "{}");
     REFUSES_EVERY_PREFIX(&out, struct wire_facts, wire_get_facts);
     wire_out_clear(&out);
     wire_put_status(&out, &status);
@@ -442,6 +464,7 @@ int main(void)
         cmocka_unit_test(load_comes_through),
         cmocka_unit_test(facts_status_and_log_come_through),
         cmocka_unit_test(subscriptions_and_signals_come_through),
+        cmocka_unit_test(tool_calls_come_through),
         cmocka_unit_test(an_action_and_its_declaration_come_through),
         cmocka_unit_test(a_delivery_to_a_hook_comes_through),
         cmocka_unit_test(a_batch_comes_through),

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "api/api_mcp_schema.h"
+#include "base/json_schema.h"
 
-#include "api/api_mcp_message.h"
 #include "base/cleanup.h"
 #include "base/json.h"
 
@@ -47,6 +46,16 @@ static const struct {
 
 static const char *const types[] = {"null",   "boolean", "integer", "number",
                                     "string", "array",   "object",  NULL};
+
+static struct str member(struct str object, const char *name)
+{
+    struct str value = STR_NONE;
+
+    if (object.len == 0 || json_kind_of(object) != JSON_OBJECT ||
+        json_pick(object, &name, 1, &value) < 0)
+        return STR_NONE;
+    return value;
+}
 
 static bool is_type(struct str text)
 {
@@ -166,7 +175,7 @@ static int check(struct str schema, int depth, struct err *err)
     return 0;
 }
 
-int api_mcp_schema_check(struct str schema, struct err *err)
+int json_schema_check(struct str schema, struct err *err)
 {
     schema = str_trim(schema);
     int status = json_check(schema, err);
@@ -175,7 +184,7 @@ int api_mcp_schema_check(struct str schema, struct err *err)
         status = check(schema, 0, err);
     if (status < 0)
         return status;
-    if (!str_is(api_mcp_member(schema, "type"), "\"object\""))
+    if (!str_is(member(schema, "type"), "\"object\""))
         return err_set(err, E_SYNTAX, "the schema's type is not \"object\": arguments are one");
     return 0;
 }
@@ -263,8 +272,8 @@ static bool same(struct str one, struct str other)
 static int match_choice(struct str schema, struct str value, const struct place *place,
                         struct err *err)
 {
-    struct str list = api_mcp_member(schema, "enum");
-    struct str only = api_mcp_member(schema, "const");
+    struct str list = member(schema, "enum");
+    struct str only = member(schema, "const");
     struct str item;
     bool fits = list.len == 0;
 
@@ -318,7 +327,7 @@ static int match_ends(struct str schema, struct str value, double number, bool i
     for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
         struct str end = STR_NONE;
         if (ends[i].is_size == is_size && ends[i].kind == json_kind_of(value))
-            end = api_mcp_member(schema, ends[i].name);
+            end = member(schema, ends[i].name);
         if (end.len == 0)
             continue;
         double limit = number_of(end);
@@ -339,29 +348,29 @@ static int match(struct str schema, struct str value, const struct place *place,
 static int match_members(struct str schema, struct str value, const struct place *place,
                          struct err *err)
 {
-    struct str properties = api_mcp_member(schema, "properties");
-    struct str others = api_mcp_member(schema, "additionalProperties");
-    struct str required = api_mcp_member(schema, "required");
+    struct str properties = member(schema, "properties");
+    struct str others = member(schema, "additionalProperties");
+    struct str required = member(schema, "required");
     struct str name;
-    struct str member;
+    struct str given;
 
     for (struct str rest = required; required.len > 0 && next_item(&rest, &name);) {
         _buf_ struct buf plain = {0};
         json_unquote(name, &plain);
-        if (api_mcp_member(value, buf_str(&plain).ptr).len == 0)
+        if (member(value, buf_str(&plain).ptr).len == 0)
             return err_set(err, E_USAGE, "argument '%s' is missing", buf_str(&plain).ptr);
     }
-    for (struct str rest = value; json_next_member(&rest, &name, &member);) {
+    for (struct str rest = value; json_next_member(&rest, &name, &given);) {
         const struct place here = {place, name};
         _buf_ struct buf plain = {0};
         json_unquote((struct str){name.ptr - 1, name.len + 2}, &plain); /* escapes hide nothing */
-        struct str own = api_mcp_member(properties, buf_str(&plain).ptr);
+        struct str own = member(properties, buf_str(&plain).ptr);
         if (own.len == 0 && others.len > 0 && json_kind_of(others) == JSON_FALSE)
             return err_set(err, E_USAGE, "there is no argument '%.*s'",
                            (int)(name.len < SHOWN_MAX ? name.len : SHOWN_MAX), name.ptr);
         if (own.len == 0 && others.len > 0 && json_kind_of(others) == JSON_OBJECT)
             own = others;
-        int status = own.len > 0 ? match(own, member, &here, err) : 0;
+        int status = own.len > 0 ? match(own, given, &here, err) : 0;
         if (status < 0)
             return status;
     }
@@ -371,7 +380,7 @@ static int match_members(struct str schema, struct str value, const struct place
 static int match_items(struct str schema, struct str value, const struct place *place,
                        struct err *err)
 {
-    struct str items = api_mcp_member(schema, "items");
+    struct str items = member(schema, "items");
     struct str item;
 
     for (struct str rest = value; items.len > 0 && next_item(&rest, &item);) {
@@ -386,7 +395,7 @@ static int match_items(struct str schema, struct str value, const struct place *
 static int match(struct str schema, struct str value, const struct place *place, struct err *err)
 {
     enum json_kind kind = json_kind_of(value);
-    int status = match_type(api_mcp_member(schema, "type"), value, place, err);
+    int status = match_type(member(schema, "type"), value, place, err);
 
     if (status == 0)
         status = match_choice(schema, value, place, err);
@@ -401,7 +410,7 @@ static int match(struct str schema, struct str value, const struct place *place,
     return status;
 }
 
-int api_mcp_schema_match(struct str schema, struct str value, struct err *err)
+int json_schema_match(struct str schema, struct str value, struct err *err)
 {
     return match(str_trim(schema), str_trim(value), NULL, err);
 }
