@@ -27,7 +27,7 @@ static struct scene *scene;
 static void on_gone(void *user)
 {
     (void)user;
-    scene->gone++;
+    __atomic_add_fetch(&scene->gone, 1, __ATOMIC_RELEASE);
     scene->open = NULL;
 }
 
