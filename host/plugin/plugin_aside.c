@@ -111,8 +111,9 @@ int64_t plugin_aside_patience(const struct plugin_worker *worker,
 
 static void hand_up(struct plugin_aside *aside, const struct plugin_question *question)
 {
-    static const char *const names[] = {
-        [PLUGIN_SAYS_OUT] = "out", [PLUGIN_SAYS_ERR] = "err", [PLUGIN_SAYS_BODY] = "body"};
+    enum plugin_saying what = str_is(question->function, "out")   ? PLUGIN_SAYS_OUT
+                              : str_is(question->function, "err") ? PLUGIN_SAYS_ERR
+                                                                  : PLUGIN_SAYS_BODY;
     int64_t number = 0;
 
     if (str_is(question->function, "head")) {
@@ -121,9 +122,8 @@ static void hand_up(struct plugin_aside *aside, const struct plugin_question *qu
         aside->events->head(aside->user, (int)number, question->texts[2]);
         return;
     }
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (str_is(question->function, names[i]))
-            aside->events->said(aside->user, (enum plugin_saying)i, question->texts[1]);
+    aside->events->said(aside->user, what, question->texts[1]);
+    /* The question may be answered by now, and gone. */
 }
 
 /* What an honest worker says in this state. */
