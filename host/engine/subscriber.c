@@ -457,12 +457,12 @@ static bool on_kept_row(struct store_query *query, const struct store_row *row)
     for (size_t i = 0; i < subscriber->count; i++) {
         struct subscription *one = &subscriber->subscriptions[i];
         int64_t cursor;
-        if (str_is(row->name, one->cursor_kept.name) && str_to_i64(row->data, &cursor) == 0 &&
-            cursor >= 0) {
+        if (subscriber_kept_is(&one->cursor_kept, row->name) &&
+            str_to_i64(row->data, &cursor) == 0 && cursor >= 0) {
             one->cursor = one->passed = (uint64_t)cursor;
             one->has_cursor = true;
         }
-        if (str_is(row->name, one->parked_kept.name) && json_check(row->data, NULL) == 0)
+        if (subscriber_kept_is(&one->parked_kept, row->name) && json_check(row->data, NULL) == 0)
             buf_add_str(&one->parked_kept.now, row->data);
     }
     return true;

@@ -87,3 +87,8 @@ void subscriber_kept_finish(struct subscriber_kept *kept)
     buf_finish(&kept->now);
     buf_finish(&kept->writing);
 }
+
+bool subscriber_kept_is(const struct subscriber_kept *kept, struct str name)
+{
+    return str_is(name, kept->name);
+}

@@ -27,5 +27,6 @@ void subscriber_kept_write(struct subscriber_kept *kept); /* `now`; what changes
 /* Adds an object to the array that `now` is, the oldest dropped when they are too many; writes. */
 void subscriber_kept_add(struct subscriber_kept *kept, struct str object);
 void subscriber_kept_finish(struct subscriber_kept *kept);
+bool subscriber_kept_is(const struct subscriber_kept *kept, struct str name);
 
 #endif
