@@ -99,7 +99,8 @@ void api_integrations_health(struct api_call *call)
         engine_integration_at(call->engine, i, &integration);
         if (!api_may(call, API_READ, str_of(integration.name)))
             continue;
-        bool is_well = integration.is_well;
+        bool is_well = integration.is_well && (integration.health.status == NULL ||
+                                               strcmp(integration.health.status, "unhealthy") != 0);
         enabled += integration.is_enabled;
         well += integration.is_enabled && is_well;
         api_put_comma(&body);

@@ -165,6 +165,28 @@ static void put_hook_entities(struct buf *out, const struct engine_integration *
                              integration->hook->entities);
 }
 
+static void put_health(struct buf *out, const struct engine_integration *integration)
+{
+    static const char *const statuses[] = {"unknown", "healthy", "degraded", "unhealthy"};
+
+    for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]) && integration->health.status;
+         i++)
+        put_integration_line(out, "tenon_health_status", integration->name, "status", statuses[i],
+                             strcmp(integration->health.status, statuses[i]) == 0);
+}
+
+static void put_checks(struct buf *out, const struct engine_integration *integration)
+{
+    const struct engine_health *health = &integration->health;
+
+    if (health->status == NULL)
+        return;
+    put_integration_line(out, "tenon_health_checks_total", integration->name, "result", "passed",
+                         health->checks - health->badly);
+    put_integration_line(out, "tenon_health_checks_total", integration->name, "result", "failed",
+                         health->badly);
+}
+
 static const struct {
     const char *name, *kind, *help;
     void (*put)(struct buf *out, const struct engine_integration *integration);
@@ -193,6 +215,9 @@ static const struct {
      "Requests that may be under way at the same time, as learned.", put_concurrency},
     {"tenon_requests_outstanding", "gauge", "Requests under way or waiting for a connection.",
      put_outstanding},
+    {"tenon_health_status", "gauge",
+     "1 for what the last health checks found, where [health] has an interval.", put_health},
+    {"tenon_health_checks_total", "counter", "Health checks since the daemon started.", put_checks},
     {"tenon_rate_tokens", "gauge", "Requests that [rate_limit] would let go at once.", put_tokens},
     {"tenon_rate_quota_left", "gauge", "Requests that the destination's rate headers leave.",
      put_quota},

@@ -152,6 +152,23 @@ static void put_subscriptions(struct buf *out, const struct subscriber *subscrib
     buf_putc(out, ']');
 }
 
+static void put_checks(struct buf *out, const struct engine_health *health)
+{
+    if (health->status == NULL)
+        return;
+    api_put_comma(out);
+    buf_puts(out, "\"health\":{");
+    json_put_member(out, "status", str_of(health->status));
+    api_put_masked(out, "words", str_of(health->words));
+    json_put_int(out, "failures", health->failures);
+    json_put_int(out, "checks", (int64_t)health->checks);
+    json_put_int(out, "failed", (int64_t)health->badly);
+    api_put_time(out, "checked_at", health->checked_ms);
+    if (health->checked_ms > 0)
+        buf_printf(out, ",\"duration_ms\":%.3f", (double)health->duration_us / 1000.0);
+    buf_putc(out, '}');
+}
+
 void api_put_integration(struct buf *out, const struct engine_integration *integration)
 {
     json_put_member(out, "name", str_of(integration->name));
@@ -167,6 +184,7 @@ void api_put_integration(struct buf *out, const struct engine_integration *integ
     put_lane(out, &integration->figures);
     if (integration->limits.breaker != NULL)
         put_limits(out, &integration->limits);
+    put_checks(out, &integration->health);
     api_put_hook(out, integration);
     put_subscriptions(out, integration->signals);
     if (integration->plugin_health.state != NULL)

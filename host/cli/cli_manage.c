@@ -64,12 +64,16 @@ int cli_integration_health(struct cli *cli)
     for (size_t i = 0; i < cli_json_count(items); i++) {
         const struct json_t *item = cli_json_item(items, i);
         const char *state = cli_json_text(item, "state");
+        const struct json_t *health = cli_json_member(item, "health");
+        const char *words = cli_json_text(item, "words");
         bool is_well = cli_json_is_true(item, "healthy");
 
         cli_table_add_text(table, cli_json_text(item, "name"));
         cli_table_add(table, is_well ? STR("yes") : STR("no"), is_well ? COLOR_GOOD : COLOR_BAD);
         cli_table_add(table, str_of(state), cli_color_of_state(state));
-        cli_table_add_text(table, cli_json_text(item, "words"));
+        cli_table_add_text(table, health != NULL ? cli_json_text(health, "status") : "");
+        cli_table_add_text(
+            table, words[0] == '\0' && health != NULL ? cli_json_text(health, "words") : words);
     }
     if (code == CLI_DONE)
         code = cli->is_json ? cli_print_answer(&answer) : cli_print_table(cli, table);

@@ -123,7 +123,12 @@ static const char breaker_rows[] =
                  "So many requests try the destination then; when all are answered it closes.");
 
 static const char health_rows[] =
+    TENON_OPTION("interval", "duration", "0s..24h", "0s", "",
+                 "How often the destination is tried, give or take a tenth; 0s: only when somebody "
+                 "asks.")
     TENON_OPTION("timeout", "duration", "100ms..5m", "10s", "", "How long a check may take.")
+    TENON_OPTION("failures", "integer", "1..100", "3", "",
+                 "So many failed checks in a row make it unhealthy; fewer, degraded.")
     TENON_OPTION("method", "choice", "GET,HEAD,OPTIONS", "HEAD", "",
                  "What an HTTP destination is asked. Of others the plugin's own test tells.")
     TENON_OPTION("path", "text", "", "", "", "Where, behind base_url.")

@@ -208,6 +208,21 @@ size_t engine_integration_count(const struct engine *engine)
     return engine->roster.count;
 }
 
+static void put_health(const struct health *health, struct engine_health *out)
+{
+    if (health->timer == NULL)
+        return;
+    *out = (struct engine_health){
+        .status = health_status_name(health->status),
+        .words = health->words[0] != '\0' ? health->words : NULL,
+        .failures = health->failures,
+        .checks = health->checks,
+        .badly = health->badly,
+        .checked_ms = health->checked_ms,
+        .duration_us = health->duration_us,
+    };
+}
+
 void engine_integration_at(const struct engine *engine, size_t index,
                            struct engine_integration *out)
 {
@@ -234,6 +249,7 @@ void engine_integration_at(const struct engine *engine, size_t index,
         plugin_instance_health(lane->jq, &out->jq_health);
     if (lane->hook != NULL)
         out->hook = lane->hook->figures;
+    put_health(&lane->health, &out->health);
     out->is_former = lane->former_words[0] != '\0';
     if (lane->activation.is_set) {
         out->switched_by = lane->activation.by;

@@ -91,6 +91,16 @@ struct engine_figures {
 };
 struct engine_figures *engine_figures(struct engine *engine);
 
+/* What health checks on an interval found ([health]). */
+struct engine_health {
+    const char *status;     /* unknown, healthy, degraded, unhealthy; NULL: no interval is set */
+    const char *words;      /* of the last check; NULL: there was none */
+    uint32_t failures;      /* in a row */
+    uint64_t checks, badly; /* since the daemon started */
+    int64_t checked_ms;     /* wall; 0: not yet */
+    int64_t duration_us;
+};
+
 /* One configured integration, for lists and questions. Texts borrowed until the next loop round. */
 struct engine_integration {
     const char *name;
@@ -113,6 +123,7 @@ struct engine_integration {
     const struct hook_figures *hook;  /* engine/hook.h; NULL: it has none */
     struct lane_figures figures;
     struct lane_limits limits;
+    struct engine_health health;
 };
 size_t engine_integration_count(const struct engine *engine);
 void engine_integration_at(const struct engine *engine, size_t index,

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "engine/probe.h"
 
 enum {
     WINDOW_FIRST = 256,
@@ -211,6 +212,8 @@ void lane_stop(struct lane *lane)
     if (lane->signals != NULL)
         subscriber_stop(lane->signals);
     loop_timer_clear(lane->timer);
+    health_stop(&lane->health);
+    probe_end_all(lane);
 }
 
 bool lane_is_idle(const struct lane *lane)

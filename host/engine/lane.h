@@ -17,6 +17,7 @@
 #include "engine/activation.h"
 #include "engine/engine.h"
 #include "engine/generation.h"
+#include "engine/health.h"
 #include "engine/hook.h"
 #include "engine/lane_gate.h"
 #include "engine/outbound.h"
@@ -86,6 +87,8 @@ struct lane {
     int64_t next_due_ms;       /* by clock_due_ms; what the store said last */
     uint64_t requests_records; /* records in all requests, to size the window */
     struct lane_figures figures;
+    struct health health;
+    struct probe *probes; /* probe.c: under way */
     struct log_limit failures_told, retries_told;
     struct subscriber *signals; /* that the plugin hears; NULL: none, or not yet */
     struct tap *tap;            /* of this name, not of this lane; NULL: none to be had */

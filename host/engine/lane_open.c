@@ -45,7 +45,8 @@ static int read_ini(struct lane *lane, struct err *err)
         .max_ms = config_integer(file, "retry", "max"),
         .retry_after_max_ms = config_integer(file, "retry", "retry_after_max"),
     };
-    if (!names_init(&lane->types, config_text(file, "select", "type")))
+    if (!names_init(&lane->types, config_text(file, "select", "type")) ||
+        health_init(&lane->health, lane) < 0)
         return err_set(err, -ENOMEM, "out of memory");
     if (hook_create(lane, &lane->hook, err) < 0)
         return err->code;
@@ -130,6 +131,7 @@ void lane_destroy(struct lane *lane)
     http_destination_release(lane->destination);
     outbound_rules_destroy(lane->outbound);
     lane_gate_finish(&lane->gate);
+    health_finish(&lane->health);
     outbox_finish(&lane->outbox);
     loop_timer_destroy(lane->timer);
     names_finish(&lane->types);
@@ -197,6 +199,8 @@ void lane_inherit(struct lane *lane, struct lane *former)
     /* A lane that never opened knows nothing; the store may. */
     if (former->is_gate_open && has_same_destination(lane, former))
         lane_gate_inherit(&lane->gate, &former->gate);
+    if (has_same_destination(lane, former))
+        health_inherit(&lane->health, &former->health);
 }
 
 void lane_hold(struct lane *lane)
@@ -329,6 +333,7 @@ static void became_open(struct lane *lane)
     lane->state = LANE_ACTIVE;
     log_info("integration active");
     tell_activated(lane);
+    health_start(&lane->health);
     lane_tell(lane);
     lane_look(lane);
 }

@@ -9,7 +9,8 @@
 #include <stdlib.h>
 
 struct probe {
-    struct lane *lane; /* held */
+    struct lane *lane; /* held; NULL: it has been told, and waits for its own end alone */
+    struct probe *next;
     probe_fn done;
     void *user;
     int64_t started_us;
@@ -18,21 +19,43 @@ struct probe {
     struct arena arena;
 };
 
-static void finish(struct probe *probe, bool is_well, const char *words)
+static void probe_destroy(struct probe *probe)
+{
+    http_request_finish(&probe->http);
+    http_destination_release(probe->destination);
+    arena_finish(&probe->arena);
+    free(probe);
+}
+
+/* Tells, and lets go of the lane. */
+static void tell(struct probe *probe, bool is_well, const char *words)
 {
     char text[512];
     const struct probe_result result = {
         .is_well = is_well, .words = text, .duration_us = clock_mono_us() - probe->started_us};
     struct lane *lane = probe->lane;
+    struct probe **at = &lane->probes;
 
+    while (*at != probe)
+        at = &(*at)->next;
+    *at = probe->next;
+    probe->lane = NULL;
     (void)snprintf(text, sizeof text, "%s", words); /* cut is fine */
     (void)secret_mask_in_place(text, strlen(text)); /* masked or not: both fine */
-    http_request_finish(&probe->http);
-    http_destination_release(probe->destination);
-    arena_finish(&probe->arena);
     probe->done(probe->user, &result);
-    free(probe);
     lane_release(lane);
+}
+
+static void finish(struct probe *probe, bool is_well, const char *words)
+{
+    tell(probe, is_well, words);
+    probe_destroy(probe);
+}
+
+void probe_end_all(struct lane *lane)
+{
+    while (lane->probes != NULL)
+        tell(lane->probes, false, "the integration is being closed");
 }
 
 /* "200", or "2xx" for all of a hundred. */
@@ -71,6 +94,10 @@ static void answered(struct http_request *http)
     bool is_answered = http->failure == HTTP_ANSWERED;
     char words[512];
 
+    if (probe->lane == NULL) {
+        probe_destroy(probe);
+        return;
+    }
     log_integration_scope(probe->lane->name);
     if (!is_answered)
         (void)snprintf(words, sizeof words, "%s %s: %s", http->method, http->url, http->error);
@@ -131,6 +158,10 @@ static void tested(void *user, struct plugin_reply *reply)
 {
     struct probe *probe = user;
 
+    if (probe->lane == NULL) {
+        probe_destroy(probe);
+        return;
+    }
     log_integration_scope(probe->lane->name);
     finish(probe, reply->status == PLUGIN_OK,
            reply->status == PLUGIN_OK ? "the plugin's test passed" : reply->words);
@@ -147,6 +178,8 @@ void probe_start(struct lane *lane, probe_fn done, void *user)
     }
     *probe =
         (struct probe){.lane = lane, .done = done, .user = user, .started_us = clock_mono_us()};
+    probe->next = lane->probes;
+    lane->probes = probe;
     lane_hold(lane);
     if ((facts->has_prepare || facts->has_submitter) &&
         config_text(lane->file, "integration", "base_url")[0] != '\0')
@@ -160,6 +193,7 @@ void probe_start(struct lane *lane, probe_fn done, void *user)
 /* ---- the steps, for whoever asks ---- */
 
 struct test {
+    struct lane *lane;
     engine_test_fn done;
     void *user;
     struct engine_test_result result;
@@ -177,6 +211,8 @@ static void connected(void *user, const struct probe_result *probed)
 {
     struct test *test = user;
 
+    if (test->lane->state == LANE_ACTIVE)
+        health_take(test->lane, probed);
     add_step(&test->result, "connection", probed->is_well, probed->words, probed->duration_us);
     test->done(test->user, &test->result);
     free(test);
@@ -225,6 +261,7 @@ void engine_test(struct engine *engine, const char *integration, engine_test_fn 
         done(user, &none);
         return;
     }
+    test->lane = lane;
     test->done = done;
     test->user = user;
     if (add_known(&test->result, lane)) {

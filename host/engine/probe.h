@@ -16,5 +16,7 @@ typedef void (*probe_fn)(void *user, const struct probe_result *result);
 
 /* The lane is active, and is held until `done`, which comes once, at once or later. */
 void probe_start(struct lane *lane, probe_fn done, void *user);
+/* The lane stops: whoever waits is told so now, and what is under way ends by itself. */
+void probe_end_all(struct lane *lane);
 
 #endif
