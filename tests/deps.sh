@@ -11,7 +11,7 @@ build="gcc libc6-dev meson ninja-build pkg-config python3 libuv1-dev libcurl4-op
     libssl-dev libinih-dev libffi-dev libsqlite3-dev libjansson-dev
     libjq-dev libsodium-dev ca-certificates"
 tools="g++ clang llvm libclang-rt-dev libcmocka-dev python3-pytest python3-pytest-xdist
-    valgrind binutils git procps util-linux nginx openssl curl faketime zsh"
+    python3-jsonschema valgrind binutils git procps util-linux nginx openssl curl faketime zsh"
 
 case "${1:-}" in
 run) wanted=$build ;;

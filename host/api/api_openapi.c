@@ -2,6 +2,7 @@
  * The API described by its own table. */
 #include "api/api_handlers.h"
 #include "api/api_routes.h"
+#include "api/api_schemas.h"
 #include "base/json.h"
 
 #include <string.h>
@@ -33,23 +34,11 @@ static void put_parameter(struct buf *out, struct str name, const char *where)
     buf_puts(out, ",\"schema\":{\"type\":\"string\"}}");
 }
 
-static void put_operation(struct buf *out, const struct api_route *route)
+static void put_parameters(struct buf *out, const struct api_route *route)
 {
     struct str rest = str_of(route->arguments);
     struct str name;
-    const char *content = strcmp(route->path, "/metrics") == 0    ? "text/plain"
-                          : route->handler == api_integration_tap ? "application/x-ndjson"
-                                                                  : "application/json";
 
-    api_put_comma(out);
-    buf_puts(out, strcmp(route->method, "GET") == 0      ? "\"get\":{"
-                  : strcmp(route->method, "PUT") == 0    ? "\"put\":{"
-                  : strcmp(route->method, "PATCH") == 0  ? "\"patch\":{"
-                  : strcmp(route->method, "DELETE") == 0 ? "\"delete\":{"
-                                                         : "\"post\":{");
-    put_operation_id(out, route);
-    json_put_member(out, "summary", str_of(route->help));
-    json_put_member(out, "x-scope", str_of(api_scope_name(route->scope)));
     buf_puts(out, ",\"parameters\":[");
     if (strstr(route->path, "{id}") != NULL)
         put_parameter(out, STR("id"), "path");
@@ -58,18 +47,89 @@ static void put_operation(struct buf *out, const struct api_route *route)
     while (strcmp(route->arguments, API_ANY_ARGUMENT) != 0 && str_next(&rest, ',', &name))
         put_parameter(out, name, "query");
     buf_putc(out, ']');
-    if (strcmp(route->method, "PATCH") == 0)
-        buf_puts(out, ",\"requestBody\":{\"content\":{\"application/merge-patch+json\":"
-                      "{\"schema\":{\"type\":\"object\"}}}}");
-    if (strcmp(route->method, "POST") == 0 || strcmp(route->method, "PUT") == 0)
-        buf_puts(out, ",\"requestBody\":{\"content\":{\"application/json\":{\"schema\":{}}}}");
-    buf_printf(
-        out,
-        ",\"responses\":{\"2XX\":{\"description\":\"Done\",\"content\":{\"%s\":{\"schema\":{}}}},"
-        "\"default\":{\"description\":\"Refused or "
-        "failed\",\"content\":{\"application/problem+json\":"
-        "{\"schema\":{\"$ref\":\"#/components/schemas/Problem\"}}}}}}",
-        content);
+}
+
+/* "application/json":{"schema":...} */
+static void put_content(struct buf *out, const char *type, const char *noun)
+{
+    json_put_string(out, str_of(type != NULL ? type : "application/json"));
+    buf_puts(out, ":{\"schema\":");
+    api_put_noun_reference(out, noun);
+    buf_putc(out, '}');
+}
+
+static void put_body(struct buf *out, const struct api_speech *speech)
+{
+    if (speech->request == NULL)
+        return;
+    buf_printf(out, ",\"requestBody\":{\"required\":%s,\"content\":{",
+               speech->may_be_empty ? "false" : "true");
+    put_content(out, speech->request_type, speech->request);
+    buf_puts(out, "}}");
+}
+
+static const char *words_of(int status)
+{
+    switch (status) {
+    case 101:
+        return "It is a WebSocket from here on";
+    case 201:
+        return "Made";
+    case 202:
+        return "Begun";
+    case 400:
+    case 404:
+    case 503:
+        return "Not so, and why";
+    default:
+        return "Done";
+    }
+}
+
+/* Rows of one status stand together: they are its types. */
+static void put_answers(struct buf *out, const struct api_speech *speech)
+{
+    int open = 0;
+
+    buf_puts(out, ",\"responses\":{");
+    for (size_t i = 0; i < API_ANSWERS_MAX && speech->answers[i].status != 0; i++) {
+        const struct api_answer *answer = &speech->answers[i];
+
+        if (answer->status == open) {
+            buf_putc(out, ',');
+        } else {
+            buf_puts(out, open != 0 ? "}}," : "");
+            open = answer->status;
+            buf_printf(out, "\"%d\":{\"description\":\"%s\",\"content\":{", open, words_of(open));
+        }
+        if (answer->noun != NULL)
+            put_content(out, answer->type, answer->noun);
+    }
+    buf_puts(out, "}},\"default\":{\"description\":\"Refused or failed\",\"content\":{");
+    put_content(out, "application/problem+json", "Problem");
+    buf_puts(out, "}}}");
+}
+
+static void put_operation(struct buf *out, const struct api_route *route)
+{
+    const struct api_speech *speech = api_speech_of(route->handler); /* tested: each has one */
+
+    api_put_comma(out);
+    buf_putc(out, '"');
+    for (const char *at = route->method; *at != '\0'; at++)
+        buf_putc(out, (char)(*at | 0x20));
+    buf_puts(out, "\":{");
+    put_operation_id(out, route);
+    json_put_member(out, "summary", str_of(route->help));
+    json_put_member(out, "x-scope", str_of(api_scope_name(route->scope)));
+    if (route->scope == API_OPEN)
+        buf_puts(out, ",\"security\":[]");
+    put_parameters(out, route);
+    if (speech != NULL) {
+        put_body(out, speech);
+        put_answers(out, speech);
+    }
+    buf_putc(out, '}');
 }
 
 /* Rows of one path need not stand together: the first of them writes all. */
@@ -89,25 +149,36 @@ static void put_path(struct buf *out, size_t first)
     buf_putc(out, '}');
 }
 
+static void put_components(struct buf *out)
+{
+    buf_puts(out, ",\"components\":{\"securitySchemes\":{\"token\":{\"type\":\"http\",\"scheme\":"
+                  "\"bearer\",\"description\":\"What `tenon token create` printed; the Unix "
+                  "socket needs none.\"}},\"schemas\":{");
+    for (size_t i = 0; i < api_noun_count; i++) {
+        api_put_comma(out);
+        json_put_string(out, str_of(api_nouns[i].name));
+        buf_putc(out, ':');
+        api_put_noun(out, &api_nouns[i]);
+    }
+    buf_puts(out, "}}");
+}
+
 void api_openapi(struct api_call *call)
 {
     struct buf body = {0};
 
     buf_puts(&body,
              "{\"openapi\":\"3.1.0\",\"info\":{\"title\":\"Tenon\",\"version\":\"" TENON_VERSION
-             "\","
-             "\"license\":{\"name\":\"Apache-2.0\",\"identifier\":\"Apache-2.0\"}},\"paths\":{");
+             "\",\"description\":\"A native integration host.\","
+             "\"license\":{\"name\":\"Apache-2.0\",\"identifier\":\"Apache-2.0\"}},"
+             "\"servers\":[{\"url\":\"/\"}],\"security\":[{},{\"token\":[]}],\"paths\":{");
     for (size_t i = 0; i < api_route_count; i++)
         if (strcmp(api_routes[i].method, "*") != 0) /* described by what they serve */
             put_path(&body, i);
     api_put_action_paths(&body, call);
     api_put_plugin_route_paths(&body, call);
-    buf_puts(
-        &body,
-        "},\"components\":{\"schemas\":{\"Problem\":{\"type\":\"object\",\"required\":[\"title\","
-        "\"status\","
-        "\"code\"],\"properties\":{\"type\":{\"type\":\"string\"},\"title\":{\"type\":\"string\"},"
-        "\"status\":{\"type\":\"integer\"},\"detail\":{\"type\":\"string\"},"
-        "\"code\":{\"type\":\"string\"}}}}}}\n");
+    buf_putc(&body, '}');
+    put_components(&body);
+    buf_puts(&body, "}\n");
     api_reply_json(call, 200, &body);
 }

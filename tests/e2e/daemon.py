@@ -13,6 +13,8 @@ import subprocess
 import time
 import urllib.parse
 
+import openapi
+
 TOP = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("TENON_BUILD", TOP / "build")).resolve()
 # Sanitized and emulated runs are slower; deadlines stretch, tests do not wait longer than they have
@@ -114,6 +116,7 @@ class Tenon:
         self.log = self.folder / "tenond.log"
         self.port = free_port()
         self.process = None
+        self.document = None  # its OpenAPI document, once asked for
         self.environment = {}
         self.plugins = copy_plugins(self.folder / "shipped")
         self.conf.mkdir(exist_ok=True)
@@ -216,7 +219,14 @@ class Tenon:
 
     # ---- API -------------------------------------------------------------------------------------
 
-    def call(
+    def call(self, method, path, body=None, **more):
+        """As ask; the answer is one that the OpenAPI document describes."""
+        answer = self.ask(method, path, body, **more)
+        with contextlib.suppress(OSError, http.client.HTTPException):  # it may be gone by now
+            openapi.check(self, method, path, answer)
+        return answer
+
+    def ask(
         self, method, path, body=None, content_type="application/json", timeout=60, headers=None
     ):
         connection = UnixConnection(str(self.socket), timeout * PATIENCE)

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The API's own description: whole, sound by somebody else's rules, and what the answers are held
+against (openapi.py)."""
+import json
+import re
+import subprocess
+
+import openapi
+import pytest
+from daemon import PATIENCE, TOP, Answer, build_plugin
+
+NODE = TOP / "tests/node"
+
+
+@pytest.fixture
+def document(tenon, receiver):
+    """With an integration that has actions."""
+    more = tenon.folder / "more"
+    build_plugin(TOP / "examples/calculator/calculator.c", more / "calculator.so")
+    tenon.host_ini(plugins=[more])
+    tenon.ini("calc", "[integration]\nplugin = calculator\n")
+    tenon.webhook("hook", receiver.url("/"))
+    tenon.start()
+    answer = tenon.get("/api/v1/openapi.json")
+    assert answer.status == 200
+    return answer.json
+
+
+def operations(document):
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield method.upper() + " " + path, operation
+
+
+def test_every_route_says_what_it_takes_and_answers(document):
+    bare = [
+        name
+        for name, operation in operations(document)
+        if len(operation["responses"]) < 2 or "default" not in operation["responses"]
+    ]
+    assert not bare, "rows for api_schemas.c"
+    assert "/api/v1/integrations/calc/actions/add" in document["paths"]
+    ids = [operation["operationId"] for _, operation in operations(document)]
+    assert len(ids) == len(set(ids))
+
+
+def test_every_noun_is_there_and_used(document):
+    nouns = set(document["components"]["schemas"])
+    named = set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(document)))
+    assert named == nouns
+
+
+def test_the_linter_finds_nothing(document):
+    if not (NODE / "node_modules/@redocly/openapi-core").exists():
+        pytest.skip("tests/deps.sh test brings the linter")
+    run = subprocess.run(
+        ["node", str(NODE / "lint_openapi.mjs")],
+        input=json.dumps(document),
+        capture_output=True,
+        text=True,
+        timeout=120 * PATIENCE,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+@pytest.mark.skipif(openapi.jsonschema is None, reason="no python3-jsonschema")
+@pytest.mark.parametrize(
+    "status, kind, body, word",
+    [
+        (200, "application/json", {"status": "ok", "integrations_not_active": 0}, None),
+        (200, "application/json", {"status": "ok"}, "required"),
+        (200, "application/json", {"status": 1, "integrations_not_active": 0}, "string"),
+        (200, "application/json", {"status": "", "integrations_not_active": 0, "x": 1}, "'x'"),
+        (200, "text/html", {}, "its type"),
+        (207, "application/json", {}, "knows no 207"),
+        (404, "application/json", {}, "its type"),
+    ],
+)
+def test_an_answer_that_is_not_described_is_noticed(document, status, kind, body, word):
+    answer = Answer(status, {"content-type": kind}, json.dumps(body).encode())
+    found = openapi.Document(json.dumps(document)).complain("GET", "/health", answer)
+    assert found is None if word is None else word in found, found
