@@ -20,7 +20,7 @@
  * The daemon has the socket, checks who may, and knows the paths; the plugin gets requests that fit
  * one of its routes. Each runs on a thread of its own, beside all else that the integration does:
  * [aside], as told in cli.h, with the same stack and the same 15 s to end when it is cancelled. At
- * most 16 commands and requests of an integration run at once; more are answered 503.
+ * most 16 commands and requests of an integration run at once; more are answered 429.
  *
  * A request that is not answered in time is a 504, one whose worker dies a 502. Diary: 1 first.
  */
