@@ -240,7 +240,8 @@ part_valgrind() {
     local valgrind="valgrind -q --error-exitcode=99 --leak-check=full
         --errors-for-leak-kinds=definite --suppressions=$top/tests/valgrind.supp"
     meson_tests "unit under valgrind" build --suite unit --timeout-multiplier 20 \
-        --wrap "${valgrind//$'\n'/ }" -- $(tests_but build '^plugin_(worker|hostile|guilt|action|own_actions|ask)$')
+        --wrap "${valgrind//$'\n'/ }" -- \
+        $(tests_but build '^plugin_(worker|hostile|guilt|action|own_actions|ask)$')
 }
 
 part_fuzz() {
