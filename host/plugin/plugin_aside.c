@@ -71,13 +71,26 @@ static void on_reply(void *user, struct plugin_reply *reply)
 
 /* ---- what it says ---- */
 
+/* Whoever is to take it did not in its time. What the plugin says next would have a hole before it,
+ * and the caller still holds the bytes: the call is over for both. */
 static void on_said_gone(void *user)
 {
     struct plugin_aside *aside = user;
     struct plugin_ask *ask = aside->said;
+    int64_t waited_ms = plugin_ask_question(ask)->timeout_ms;
+    struct plugin_worker *worker = aside->instance->worker;
+    struct plugin_call *call = find_call(worker, aside->call);
+    char words[160];
 
     aside->said = NULL;
     plugin_ask_fail(ask, TENON_E_CANCELLED, ""); /* nobody hears it */
+    if (call == NULL || call->aside != aside || call->fn == NULL)
+        return; /* its end is on the way up */
+    snprintf(words, sizeof words, "%.80s: the peer took nothing for %lld ms", call->selector,
+             (long long)waited_ms);
+    plugin_answer(worker->host, call->instance, call->fn, call->user,
+                  plugin_reply_words(PLUGIN_TIMED_OUT, TENON_E_UNKNOWN, -1, words));
+    plugin_aside_leave(worker, call);
 }
 
 static void on_wants_gone(void *user)

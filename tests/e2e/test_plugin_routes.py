@@ -111,6 +111,19 @@ def test_a_long_answer_reaches_a_slow_reader_whole(serving):
     connection.close()
 
 
+def test_a_reader_who_stops_gets_no_answer_with_a_hole(serving):
+    connection = UnixConnection(str(serving.socket), 60 * PATIENCE)
+    connection.request("GET", ROUTES + "/stubborn")
+    response = connection.getresponse()
+    assert response.status == 200
+    wait_for(lambda: "the peer took nothing for" in serving.log_text(), "the reader to be late")
+    with pytest.raises((http.client.IncompleteRead, ConnectionError)):
+        while response.read(1 << 20):
+            pass
+    connection.close()
+    assert add_works(serving)
+
+
 def test_an_answer_that_goes_on_and_a_client_that_leaves(serving):
     connection = UnixConnection(str(serving.socket), 60 * PATIENCE)
     connection.request("GET", ROUTES + "/events")

@@ -134,6 +134,16 @@ static int32_t serve_bytes(void *self, const tenon_route_request *request, tenon
     return TENON_OK;
 }
 
+/* Never mind what writing says. */
+static int32_t serve_stubborn(void *self, const tenon_route_request *request, tenon_response *out,
+                              tenon_err *err)
+{
+    (void)self, (void)request, (void)err;
+    for (int i = 0; i < 200; i++)
+        (void)out->write(out, zeros, sizeof zeros);
+    return TENON_OK;
+}
+
 static int32_t serve_events(void *self, const tenon_route_request *request, tenon_response *out,
                             tenon_err *err)
 {
@@ -235,6 +245,7 @@ static const tenon_route routes[] = {
     TENON_ROUTE("GET", "/bytes/{count}", "So many zeros.", serve_bytes),
     TENON_ROUTE("GET", "/events", "Goes on.", serve_events),
     QUICK("/hang", serve_hang),
+    QUICK("/stubborn", serve_stubborn),
     TENON_ROUTE("POST", "/crash", "Dies of a signal.", serve_crash),
     TENON_ROUTE("GET", "/half", "Breaks off.", serve_half),
     TENON_ROUTE("GET", "/inject", "Tries bad heads.", serve_inject),
