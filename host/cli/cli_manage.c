@@ -54,7 +54,7 @@ int cli_integration_health(struct cli *cli)
 {
     static const struct cli_column columns[] = {
         {"INTEGRATION", false, false}, {"WELL", false, false}, {"STATE", false, false},
-        {"NOTE", false, true},         {NULL, false, false},
+        {"DESTINATION", false, false}, {"NOTE", false, true},  {NULL, false, false},
     };
     _answer_ struct cli_answer answer = {0};
     _table_ struct cli_table *table = cli_table_create(columns);

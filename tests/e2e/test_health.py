@@ -48,7 +48,10 @@ def test_a_destination_goes_and_comes(tenon, receiver):
     row = {x["name"]: x for x in tenon.get("/api/v1/integrations/health").json["items"]}
     assert row["hook"]["healthy"] is False and row["quiet"]["healthy"] is True
     run = tenon.cli("integration", "health", check=False)
-    assert run.returncode == 1 and "unhealthy" in run.stdout
+    lines = [line.split() for line in run.stdout.splitlines()]
+    assert run.returncode == 1
+    assert lines[0] == ["INTEGRATION", "WELL", "STATE", "DESTINATION", "NOTE"]
+    assert lines[1][:4] == ["hook", "no", "active", "unhealthy"] and len(lines) == 3, run.stdout
     text = tenon.get("/metrics").body.decode()
     assert 'tenon_health_status{integration="hook",status="unhealthy"} 1' in text
     assert 'tenon_health_checks_total{integration="hook",result="failed"}' in text
