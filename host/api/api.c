@@ -288,7 +288,20 @@ void api_call_within(struct api_call *outer, struct http_exchange *exchange)
     serve(call, true);
 }
 
-/* Anybody may send to a hook, so little of what is too large for it is taken before the word. */
+static bool is_let_in(const struct api *api, struct http_exchange *exchange)
+{
+    struct str id = STR_NONE;
+    struct api_peer peer;
+    _buf_ struct buf allow = {0};
+    const struct api_route *route =
+        api_route_find(http_exchange_method(exchange), http_exchange_path(exchange), &id, &allow);
+    enum api_scope scope = route != NULL ? route->scope : API_ANY;
+
+    return api_access_check(api->access, exchange, scope, &peer, NULL) == API_LET_IN;
+}
+
+/* Nothing large is kept for whom nobody knows. Anybody may send to a hook, so little of what is too
+ * large for it is taken before the word. */
 static int64_t body_limit(void *user, struct http_exchange *exchange)
 {
     static const char hooks[] = "/hooks/";
@@ -296,7 +309,7 @@ static int64_t body_limit(void *user, struct http_exchange *exchange)
     struct str path = http_exchange_path(exchange);
 
     if (!str_starts_with(path, hooks))
-        return INT64_MAX;
+        return is_let_in(api, exchange) ? INT64_MAX : -1;
     path.ptr += sizeof(hooks) - 1;
     path.len -= sizeof(hooks) - 1;
     return hook_body_max(api->engine, path) + (64 << 10);

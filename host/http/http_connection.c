@@ -225,8 +225,10 @@ static int dispatch(struct http_connection *connection)
 
 static int64_t body_limit(const struct http_server *server, struct http_exchange *exchange)
 {
-    int64_t own =
-        server->body_limit != NULL ? server->body_limit(server->user, exchange) : INT64_MAX;
+    const struct http_head *head = &exchange->parsed;
+    bool is_asked = server->body_limit != NULL &&
+                    (head->is_chunked || head->content_length > HTTP_BODY_UNASKED_MAX);
+    int64_t own = is_asked ? server->body_limit(server->user, exchange) : INT64_MAX;
 
     return own < server->max_body_bytes ? own : server->max_body_bytes;
 }
@@ -248,6 +250,11 @@ static int read_head(struct http_connection *connection, struct str *bytes)
     bytes->len -= (size_t)len;
     adopt(connection, exchange);
     exchange->max_body_bytes = body_limit(connection->server, exchange);
+    if (exchange->max_body_bytes < 0) {
+        buf_clear(&connection->in);
+        exchange->must_close = true;
+        return dispatch(connection);
+    }
     if (head.content_length > exchange->max_body_bytes)
         return refuse_size(connection);
     if (head.content_length <= 0 && !head.is_chunked)

@@ -17,7 +17,10 @@
 struct http_server;
 struct http_exchange; /* one request being answered */
 
-/* Asked when the head is there and the body is not: the most that this one may have. */
+/* Asked when the head is there and the body is not, and that is chunked or larger than
+ * HTTP_BODY_UNASKED_MAX: the most that it may have. Negative: none of it is wanted, the handler
+ * will refuse the request whatever stands in it; it gets it without a body, at once. */
+enum { HTTP_BODY_UNASKED_MAX = 64 << 10 };
 typedef int64_t (*http_body_limit_fn)(void *user, struct http_exchange *exchange);
 
 struct http_server_settings {

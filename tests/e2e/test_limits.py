@@ -111,9 +111,10 @@ def test_sizes_have_their_statuses(tenon):
         (HEAD + b"X-Long: " + b"x" * 9000 + b"\r\n\r\n", b"HTTP/1.1 431 "),
         (HEAD + b"X: y\r\n" * 100 + b"\r\n", b"HTTP/1.1 431 "),
         (b"GET /" + b"a" * 9000, b"HTTP/1.1 431 "),
-        (b"POST /ingest HTTP/1.1\r\nHost: x\r\nContent-Length: 10241\r\n\r\n", too_large),
+        (b"POST /ingest HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10241\r\n\r\n", too_large),
         (
-            b"POST /ingest HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2801\r\nx",
+            b"POST /ingest HTTP/1.1\r\nHost: localhost\r\n"
+            b"Transfer-Encoding: chunked\r\n\r\n2801\r\nx",
             too_large,
         ),
         (b"no request at all\r\n\r\n", b"HTTP/1.1 400 "),
