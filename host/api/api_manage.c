@@ -18,6 +18,9 @@ static void on_updated(void *user, int status, const struct err *err)
 
 static void update(struct api_call *call, struct str sections)
 {
+    /* Who writes an ini says where requests go and which secrets go with them. */
+    if (!api_may_or_reply(call, API_MANAGE, STR_NONE))
+        return;
     if (sections.len == 0)
         api_reply_problem(call, 400, "bad_request",
                           "An update is {\"operation\": \"update\", \"sections\": {\"settings\": "

@@ -75,8 +75,8 @@ static bool version_is_known(struct api_call *call)
     if (version.len == 0 || version.len == sizeof(MCP_MODERN) - 1)
         return true; /* the message says it too: which one is wrong is told in its answer */
     api_reply_problem(call, 400, "bad_version",
-                      "MCP-Protocol-Version: '%.40s' is not a date such as " MCP_MODERN ".",
-                      version.len < 40 ? str_or_empty(version).ptr : "...");
+                      "MCP-Protocol-Version: '%.*s' is not a date such as " MCP_MODERN ".",
+                      version.len < 40 ? (int)version.len : 40, version.ptr);
     return false;
 }
 

@@ -5,6 +5,7 @@ import contextlib
 import http.client
 import json
 import re
+import socket
 import stat
 import subprocess
 import sys
@@ -147,6 +148,29 @@ def test_an_action_wants_the_scope_of_its_declaration(tenon):
     for path in ("calc/actions/none", "nobody/actions/none"):
         status, answer = ask(tenon, "/api/v1/integrations/" + path, token, "POST", {})
         assert (status, answer["code"]) == (403, "scope"), path
+
+
+def test_only_who_manages_everything_writes_an_ini(two):
+    update = {"operation": "update", "sections": {"settings": {"path": "/elsewhere"}}}
+    one = make(two, "one", "manage:a")
+    every = make(two, "every", "manage")
+    path = "/api/v1/integrations/a/manage"
+    assert ask(two, path, one, "POST", {"operation": "test"})[0] == 200
+    status, answer = ask(two, path, one, "POST", update)
+    assert (status, answer["code"]) == (403, "scope"), answer
+    assert "/elsewhere" not in (two.conf / "a.ini").read_text()
+    assert ask(two, path, every, "POST", update)[0] == 200
+    assert "/elsewhere" in (two.conf / "a.ini").read_text()
+
+
+def test_nothing_large_is_taken_from_nobody(two):
+    make(two, "first", "read")
+    for head in ("Content-Length: 1000000", "Transfer-Encoding: chunked"):
+        with socket.create_connection(("127.0.0.1", two.port), timeout=30 * PATIENCE) as peer:
+            request = "POST /api/v1/entities HTTP/1.1\r\nHost: localhost\r\n%s\r\n\r\n" % head
+            peer.sendall(request.encode())  # and no body
+            answer = peer.makefile("rb").read()
+        assert answer.startswith(b"HTTP/1.1 401 ") and b'"no_token"' in answer, answer
 
 
 def test_from_the_first_token_on_the_port_wants_one(two):
