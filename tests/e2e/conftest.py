@@ -6,6 +6,7 @@ Where the programs are: TENON_BUILD, else build/ beside the tree's meson.build."
 import os
 import pathlib
 import shutil
+import signal
 import sys
 import tempfile
 
@@ -20,6 +21,11 @@ sys.dont_write_bytecode = True
 from clock import LIBRARIES, Clock  # noqa: E402
 from daemon import BUILD, SANITIZED, Tenon  # noqa: E402 (the paths above come first)
 from receiver import Receiver  # noqa: E402
+
+
+# A shell's background job has it ignored, and so would all that is started here: Ctrl-C is tested.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_configure(config):
