@@ -36,7 +36,7 @@ build_one() {
     # shellcheck disable=SC2046,SC2086 # flags are words
     clang -std=gnu11 -g -O1 -D_GNU_SOURCE -fsanitize=fuzzer,address,undefined $flags \
         -Ihost -Isdk/include $(pkg-config --cflags libuv libsodium) "$source" -o "$target" \
-        -Wl,--start-group $archives -Wl,--end-group $libraries -lpthread -ldl
+        -Wl,--start-group $archives -Wl,--end-group $libraries -lpthread -ldl -lm
 }
 
 run_one() {
