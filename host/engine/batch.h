@@ -6,7 +6,7 @@
 #ifndef ENGINE_BATCH_H
 #define ENGINE_BATCH_H
 
-#include "engine/arena.h"
+#include "base/arena.h"
 #include "engine/lane.h"
 #include "http/http_client.h"
 

@@ -3,10 +3,10 @@
  * million failed ones never stand in memory, and a program that never ends costs its own query. */
 #include "engine/by_query.h"
 
+#include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/json.h"
-#include "engine/arena.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -4,7 +4,7 @@
 #ifndef ENGINE_CLAUSE_H
 #define ENGINE_CLAUSE_H
 
-#include "engine/arena.h"
+#include "base/arena.h"
 #include "engine/lane.h"
 #include "plugin/plugin.h"
 

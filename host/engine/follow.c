@@ -10,9 +10,9 @@
  */
 #include "engine/follow.h"
 
+#include "base/arena.h"
 #include "base/log.h"
 #include "base/pattern.h"
-#include "engine/arena.h"
 #include "engine/hub_internal.h"
 
 #include <errno.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/intake.h"
 
+#include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/json.h"
-#include "engine/arena.h"
 #include "engine/engine.h"
 
 #include <errno.h>

@@ -5,8 +5,8 @@
 #ifndef ENGINE_OUTBOUND_H
 #define ENGINE_OUTBOUND_H
 
+#include "base/arena.h"
 #include "config/config.h"
-#include "engine/arena.h"
 #include "plugin/plugin.h"
 
 /* What the ini says of requests, read once. Owned texts; secrets among them. */

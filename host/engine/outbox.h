@@ -4,8 +4,8 @@
 #ifndef ENGINE_OUTBOX_H
 #define ENGINE_OUTBOX_H
 
+#include "base/arena.h"
 #include "base/loop.h"
-#include "engine/arena.h"
 #include "store/store.h"
 
 struct outbox_side {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Memory that lives as long as one batch: many small pieces, freed at once. */
-#ifndef ENGINE_ARENA_H
-#define ENGINE_ARENA_H
+ * Memory for what ends together, such as a batch: many small pieces, freed at once. [any], one at a
+ * time. */
+#ifndef BASE_ARENA_H
+#define BASE_ARENA_H
 
 #include "base/str.h"
 
