@@ -3,8 +3,8 @@
 
 #include "api/api_handlers.h"
 #include "base/json.h"
-#include "engine/hub.h"
 #include "engine/tap.h"
+#include "signals/hub.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -5,7 +5,7 @@
 #include "api/api_stream.h"
 #include "base/json.h"
 #include "base/loop.h"
-#include "engine/follow.h"
+#include "signals/follow.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -5,8 +5,8 @@
 #include "base/json.h"
 #include "base/secret.h"
 #include "base/trace.h"
-#include "engine/subscriber.h"
 #include "rules/judge.h"
+#include "signals/subscriber.h"
 
 #include <tenon/tenon.h>
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Signals over REST: listed, published, asked for an answer, answered. Those that listen live are
  * in api_listen.c. */
+#include "api/api_handlers.h"
+#include "api/api_rows.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/pattern.h"
-#include "api/api_handlers.h"
-#include "api/api_rows.h"
-#include "engine/hub.h"
+#include "signals/hub.h"
 
 #include <errno.h>
 #include <stdlib.h>

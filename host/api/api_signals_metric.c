@@ -2,8 +2,8 @@
  * Figures of signals: of the hub, and of each subscription of a plugin. */
 #include "api/api_handlers.h"
 #include "api/api_metric.h"
-#include "engine/hub.h"
-#include "engine/subscriber.h"
+#include "signals/hub.h"
+#include "signals/subscriber.h"
 
 static void put_hub(struct buf *out, const struct hub *hub)
 {

@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "engine/dry_run.h"
 #include "engine/engine_internal.h"
-#include "engine/hub.h"
+#include "signals/hub.h"
 
 #include <stdlib.h>
 

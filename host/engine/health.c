@@ -4,9 +4,9 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
-#include "engine/hub.h"
 #include "engine/lane.h"
 #include "engine/probe.h"
+#include "signals/hub.h"
 
 #include <errno.h>
 #include <sodium.h>

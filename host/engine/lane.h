@@ -22,10 +22,10 @@
 #include "engine/lane_gate.h"
 #include "engine/outbound.h"
 #include "engine/outbox.h"
-#include "engine/subscriber.h"
 #include "engine/tap.h"
-#include "rules/retry.h"
 #include "rules/names.h"
+#include "rules/retry.h"
+#include "signals/subscriber.h"
 
 enum lane_state {
     LANE_DISABLED, /* by its ini */

@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
-#include "engine/hub.h"
+#include "signals/hub.h"
 
 #include <stdlib.h>
 

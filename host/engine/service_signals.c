@@ -2,10 +2,10 @@
  * tenon.signals/1: plugin code publishes signals, asks others and answers, under its integration's
  * name. What it publishes in the course of on_signal carries the hops of the signal in hand. */
 #include "base/json.h"
-#include "engine/hub.h"
 #include "engine/lane.h"
 #include "engine/service.h"
-#include "engine/subscriber.h"
+#include "signals/hub.h"
+#include "signals/subscriber.h"
 
 #include <errno.h>
 #include <stdlib.h>

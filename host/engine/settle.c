@@ -2,8 +2,8 @@
 #include "engine/batch.h"
 
 #include "base/clock.h"
-#include "engine/hub.h"
 #include "engine/tell.h"
+#include "signals/hub.h"
 
 #include <sodium.h>
 #include <tenon/tenon.h>

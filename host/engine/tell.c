@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
-#include "engine/hub.h"
+#include "signals/hub.h"
 
 enum {
     LINES_PER_SECOND = 10,

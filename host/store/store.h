@@ -159,7 +159,7 @@ enum { STORE_SIGNAL_MAX = 128 << 10 };
 struct store_own_signal {
     struct str name, sender; /* base/pattern.h */
     struct str data;         /* JSON, may be empty */
-    uint32_t hops;           /* of signals in whose course it was published; see engine/hub.h */
+    uint32_t hops;           /* of signals in whose course it was published; see signals/hub.h */
 };
 struct store_publish {
     struct store_op op;

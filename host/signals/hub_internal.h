@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The hub's own members, for hub.c and hub_request.c. [loop] */
-#ifndef ENGINE_HUB_INTERNAL_H
-#define ENGINE_HUB_INTERNAL_H
+#ifndef SIGNALS_HUB_INTERNAL_H
+#define SIGNALS_HUB_INTERNAL_H
 
-#include "engine/hub.h"
+#include "signals/hub.h"
 
 #define HUB_SENDER "tenon"
 

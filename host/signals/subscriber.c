@@ -5,14 +5,14 @@
  *   the follow (durable), held while one is in hand ---------------+       |
  *                                                       retry, in its place+--> done: cursor kept
  */
-#include "engine/subscriber.h"
+#include "signals/subscriber.h"
 
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
-#include "engine/follow.h"
-#include "engine/subscriber_keep.h"
 #include "rules/retry.h"
+#include "signals/follow.h"
+#include "signals/subscriber_keep.h"
 
 #include <inttypes.h>
 #include <stdio.h>

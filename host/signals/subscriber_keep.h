@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What a subscription keeps in the store: a text under a name of its integration, the newest value
  * last, one write at a time. For subscriber.c. [loop] */
-#ifndef ENGINE_SUBSCRIBER_KEEP_H
-#define ENGINE_SUBSCRIBER_KEEP_H
+#ifndef SIGNALS_SUBSCRIBER_KEEP_H
+#define SIGNALS_SUBSCRIBER_KEEP_H
 
-#include "engine/subscriber.h"
+#include "signals/subscriber.h"
 
 enum { SUBSCRIBER_KEEP_NAME_MAX = 2 * 120 + 16, SUBSCRIBER_PARKED_MAX = 100 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Signals in process: who hears what, what may be published, and who gets an answer. On the
  * in-memory store. */
-#include "engine/hub.h"
+#include "signals/hub.h"
 
 #include <errno.h>
 #include <setjmp.h>

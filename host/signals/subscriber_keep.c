@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "engine/subscriber_keep.h"
+#include "signals/subscriber_keep.h"
 
 #include "base/json.h"
 #include "base/log.h"

@@ -7,8 +7,8 @@
  *
  * A request is a signal with somebody waiting for the answer. It is not stored: who is not there
  * now cannot answer in time. */
-#ifndef ENGINE_HUB_H
-#define ENGINE_HUB_H
+#ifndef SIGNALS_HUB_H
+#define SIGNALS_HUB_H
 
 #include "base/err.h"
 #include "base/loop.h"

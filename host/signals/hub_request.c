@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Requests that wait for their answer. Numbers begin at a random one, so that an answer to a
  * request of a former life finds nobody. */
-#include "engine/hub_internal.h"
+#include "signals/hub_internal.h"
 
 #include "base/cleanup.h"
 #include "base/clock.h"

@@ -8,12 +8,12 @@
  *                                                v  |
  *                                               held
  */
-#include "engine/follow.h"
+#include "signals/follow.h"
 
 #include "base/arena.h"
 #include "base/log.h"
 #include "base/pattern.h"
-#include "engine/hub_internal.h"
+#include "signals/hub_internal.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -6,11 +6,11 @@
  * done with a signal: at least once, in order, over restarts and crashes. One that fails is tried
  * again for a while, then parked: noted beside the cursor and passed by. The others hear what
  * comes, through a bounded queue. Each subscription goes at its own pace. */
-#ifndef ENGINE_SUBSCRIBER_H
-#define ENGINE_SUBSCRIBER_H
+#ifndef SIGNALS_SUBSCRIBER_H
+#define SIGNALS_SUBSCRIBER_H
 
-#include "engine/hub.h"
 #include "plugin/plugin.h"
+#include "signals/hub.h"
 
 struct subscriber;
 

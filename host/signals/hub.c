@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Listeners, and what they hear. Requests are in hub_request.c. */
-#include "engine/hub_internal.h"
+#include "signals/hub_internal.h"
 
 #include "base/pattern.h"
 

@@ -4,10 +4,10 @@
  * restart. The reader waits for its taker: one that takes slowly costs a batch of memory. What is
  * not stored (requests) comes in between, at once. For listen routes and durable
  * subscriptions. [loop] */
-#ifndef ENGINE_FOLLOW_H
-#define ENGINE_FOLLOW_H
+#ifndef SIGNALS_FOLLOW_H
+#define SIGNALS_FOLLOW_H
 
-#include "engine/hub.h"
+#include "signals/hub.h"
 
 struct follow;
 

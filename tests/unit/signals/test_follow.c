@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Signals behind a cursor: all of them, in order, once each, however slowly they are taken. On the
  * in-memory store. */
-#include "engine/follow.h"
+#include "signals/follow.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
