@@ -92,7 +92,13 @@ def test_a_scope_may_be_for_some_integrations(two):
     assert names == ["a"]
     assert ask(two, "/api/v1/integrations/a", token)[0] == 200
     assert ask(two, "/api/v1/submissions?integration=a", token)[0] == 200
-    assert ask(two, "/api/v1/integrations/a/trigger", token, "POST", {})[0] in (200, 202)
+    for path in (  # one and the same, by its three names
+        "/api/v1/integrations/a/trigger",
+        "/api/v1/trigger-integration/a",
+        "/trigger-integration/a",
+    ):
+        status, answer = ask(two, path, token, "POST", {})
+        assert (status, answer["integration"]) == (202, "a"), path
     status, answer = ask(two, "/api/v1/integrations/b", token)
     assert (status, answer["detail"]) == (
         403,
@@ -101,6 +107,8 @@ def test_a_scope_may_be_for_some_integrations(two):
     for method, path in (
         ("GET", "/api/v1/integrations/b/logs"),
         ("POST", "/api/v1/integrations/b/trigger"),
+        ("POST", "/api/v1/trigger-integration/b"),
+        ("POST", "/trigger-integration/b"),
         ("POST", "/api/v1/integrations/a/deactivate"),
         ("GET", "/api/v1/submissions"),
         ("GET", "/api/v1/submissions?integration=b"),

@@ -29,6 +29,7 @@ static void finds_rows_by_method_and_path(void **state)
         {"GET", "/api/v1/integrations/health", "/api/v1/integrations/health", ""},
         {"GET", "/api/v1/integrations/healthy", "/api/v1/integrations/{id}", "healthy"},
         {"POST", "/api/v1/integrations/x/trigger", "/api/v1/integrations/{id}/trigger", "x"},
+        {"POST", "/api/v1/trigger-integration/x", "/api/v1/trigger-integration/{id}", "x"},
     };
     struct buf allow = {0};
 
