@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What is declared of actions: as lists show it, and as OpenAPI describes it. */
 #include "api/api_handlers.h"
+#include "api/api_schemas.h"
 #include "base/json.h"
 
 static void put_text(struct buf *out, const char *name, struct str text)
@@ -154,16 +155,18 @@ static void put_path(struct buf *out, const char *integration, const struct plug
     buf_printf(&text, "action_%s_%.*s", integration, STR_ARG(action->name));
     json_put_member(out, "operationId", buf_str(&text));
     json_put_member(out, "summary", action->help);
-    json_put_member(out, "x-scope", str_of(api_scope_name(api_action_scope(action))));
+    api_put_permission(out, api_action_scope(action));
     api_put_bool(out, "x-read-only", action->is_read_only);
     api_put_bool(out, "x-destructive", action->is_destructive);
     put_body(out, action);
     buf_puts(out,
              ",\"responses\":{\"200\":{\"description\":\"Done\",\"content\":{\"application/json\":"
              "{\"schema\":{\"type\":\"object\",\"required\":[\"result\"],\"properties\":{"
-             "\"result\":{}}}}}},\"default\":{\"description\":\"Refused or failed; the code is the "
-             "error class\",\"content\":{\"application/problem+json\":{\"schema\":{\"$ref\":"
-             "\"#/components/schemas/Problem\"}}}}}}}");
+             "\"result\":{}}}}}}");
+    api_put_refused_answers(out, api_action_scope(action));
+    buf_puts(out, ",\"default\":{\"description\":\"Refused or failed; the code is the "
+                  "error class\",\"content\":{\"application/problem+json\":{\"schema\":{\"$ref\":"
+                  "\"#/components/schemas/Problem\"}}}}}}}");
 }
 
 void api_put_action_paths(struct buf *out, const struct api_call *call)

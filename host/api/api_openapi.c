@@ -87,7 +87,7 @@ static const char *words_of(int status)
 }
 
 /* Rows of one status stand together: they are its types. */
-static void put_answers(struct buf *out, const struct api_speech *speech)
+static void put_answers(struct buf *out, const struct api_speech *speech, enum api_scope scope)
 {
     int open = 0;
 
@@ -105,7 +105,9 @@ static void put_answers(struct buf *out, const struct api_speech *speech)
         if (answer->noun != NULL)
             put_content(out, answer->type, answer->noun);
     }
-    buf_puts(out, "}},\"default\":{\"description\":\"Refused or failed\",\"content\":{");
+    buf_puts(out, "}}");
+    api_put_refused_answers(out, scope);
+    buf_puts(out, ",\"default\":{\"description\":\"Refused or failed\",\"content\":{");
     put_content(out, "application/problem+json", "Problem");
     buf_puts(out, "}}}");
 }
@@ -121,13 +123,11 @@ static void put_operation(struct buf *out, const struct api_route *route)
     buf_puts(out, "\":{");
     put_operation_id(out, route);
     json_put_member(out, "summary", str_of(route->help));
-    json_put_member(out, "x-scope", str_of(api_scope_name(route->scope)));
-    if (route->scope == API_OPEN)
-        buf_puts(out, ",\"security\":[]");
+    api_put_permission(out, route->scope);
     put_parameters(out, route);
     if (speech != NULL) {
         put_body(out, speech);
-        put_answers(out, speech);
+        put_answers(out, speech, route->scope);
     }
     buf_putc(out, '}');
 }
@@ -151,9 +151,9 @@ static void put_path(struct buf *out, size_t first)
 
 static void put_components(struct buf *out)
 {
-    buf_puts(out, ",\"components\":{\"securitySchemes\":{\"token\":{\"type\":\"http\",\"scheme\":"
-                  "\"bearer\",\"description\":\"What `tenon token create` printed; the Unix "
-                  "socket needs none.\"}},\"schemas\":{");
+    buf_puts(out, ",\"components\":{");
+    api_put_security_components(out);
+    buf_puts(out, ",\"schemas\":{");
     for (size_t i = 0; i < api_noun_count; i++) {
         api_put_comma(out);
         json_put_string(out, str_of(api_nouns[i].name));
@@ -169,7 +169,11 @@ void api_openapi(struct api_call *call)
 
     buf_puts(&body,
              "{\"openapi\":\"3.1.0\",\"info\":{\"title\":\"Tenon\",\"version\":\"" TENON_VERSION
-             "\",\"description\":\"A native integration host.\","
+             "\",\"description\":\"A native integration host. At the Unix socket the kernel says "
+             "who asks: "
+             "root and the daemon's user may do everything, others what [api] socket_group, "
+             "socket_users and socket_scope say. The port goes by tokens; on loopback it wants "
+             "none while there are none, or for what [api] without_token allows.\","
              "\"license\":{\"name\":\"Apache-2.0\",\"identifier\":\"Apache-2.0\"}},"
              "\"servers\":[{\"url\":\"/\"}],\"security\":[{},{\"token\":[]}],\"paths\":{");
     for (size_t i = 0; i < api_route_count; i++)

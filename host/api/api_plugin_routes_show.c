@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What is declared of plugins' routes: as an integration shows it, and as OpenAPI describes it. */
 #include "api/api_handlers.h"
+#include "api/api_schemas.h"
 #include "base/cleanup.h"
 #include "base/json.h"
 
@@ -72,8 +73,7 @@ static void put_operation(struct buf *out, const char *integration,
     buf_puts(out, "\":{");
     json_put_member(out, "operationId", buf_str(&id));
     json_put_member(out, "summary", route->help);
-    json_put_member(out, "x-scope",
-                    str_of(api_scope_name(route->is_read_only ? API_READ : API_SUBMIT)));
+    api_put_permission(out, route->is_read_only ? API_READ : API_SUBMIT);
     put_parameters(out, route->path);
     if (!str_is(route->method, "GET") || route->request_schema.len > 0)
         buf_printf(out, ",\"requestBody\":{\"content\":{\"%s\":{\"schema\":%.*s}}}",

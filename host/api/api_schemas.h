@@ -6,6 +6,7 @@
 #define API_SCHEMAS_H
 
 #include "api/api_call.h"
+#include "api/api_scope.h"
 
 /* Members are words "name:type", or "name?:type" for one that may be missing; no others may be
  * there unless the last is "*:any". Types: text, time (RFC 3339), int, number, bool, null, any,
@@ -40,5 +41,14 @@ struct api_speech {
     struct api_answer answers[API_ANSWERS_MAX];
 };
 const struct api_speech *api_speech_of(api_handler_fn handler); /* NULL: there is no row */
+
+/* ---- who may (api_security.c) ---- */
+
+/* Members of an operation: x-scope, and the ways in. */
+void api_put_permission(struct buf *out, enum api_scope scope);
+/* Among its answers, each behind a comma; nothing where nobody is asked who he is. */
+void api_put_refused_answers(struct buf *out, enum api_scope scope);
+/* Members of the components that the two refer to. */
+void api_put_security_components(struct buf *out);
 
 #endif

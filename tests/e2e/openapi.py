@@ -46,6 +46,9 @@ class Document:
         )
         if "/routes/" in path:
             return None  # a plugin's own affair
+        if "$ref" in (described or {}):
+            name = described["$ref"].rsplit("/", 1)[1]
+            described = self.document["components"]["responses"][name]
         if described is None and answer.status >= 400:
             described = responses.get("default") or {
                 "content": {

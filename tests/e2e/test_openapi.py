@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The API's own description: whole, sound by somebody else's rules, and what the answers are held
 against (openapi.py)."""
+import contextlib
+import http.client
 import json
 import re
 import subprocess
@@ -26,6 +28,15 @@ def document(tenon, receiver):
     return answer.json
 
 
+def ask_port(tenon, method, path, headers):
+    connection = http.client.HTTPConnection("127.0.0.1", tenon.port, timeout=30 * PATIENCE)
+    with contextlib.closing(connection):
+        connection.request(method, path, headers=headers)
+        response = connection.getresponse()
+        names = {name.lower(): value for name, value in response.getheaders()}
+        return Answer(response.status, names, response.read())
+
+
 def operations(document):
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
@@ -42,6 +53,58 @@ def test_every_route_says_what_it_takes_and_answers(document):
     assert "/api/v1/integrations/calc/actions/add" in document["paths"]
     ids = [operation["operationId"] for _, operation in operations(document)]
     assert len(ids) == len(set(ids))
+
+
+def test_every_operation_says_who_may(document):
+    """By the ways in that there are, with the scope as the role; and what is answered to others."""
+    refused = {"401": "NoToken", "403": "NotAllowed"}
+    schemes = document["components"]["securitySchemes"]
+    assert schemes["token"]["scheme"] == "bearer" and schemes["certificate"]["type"] == "mutualTLS"
+    assert "socket_group" in document["info"]["description"]
+    seen = set()
+    for name, operation in operations(document):
+        scope, security = operation["x-scope"], operation["security"]
+        seen.add(scope)
+        if scope == "open":
+            assert security == [], name
+            continue
+        roles = [] if scope == "any" else [scope]
+        both = {"token": roles, "certificate": []}
+        assert security == [{}, {"token": roles}, both], name
+        for status, noun in refused.items():
+            expected = {"$ref": "#/components/responses/" + noun}
+            assert operation["responses"][status] == expected, name
+    assert seen == {"open", "any", "read", "submit", "manage"}
+    assert document["paths"]["/health"]["get"]["x-scope"] == "open"
+    add = document["paths"]["/api/v1/integrations/calc/actions/add"]["post"]
+    assert add["security"][1] == {"token": ["read"]}
+
+
+def test_what_is_refused_is_as_described(document, tenon):
+    """Every operation, asked by nobody and by somebody who may nothing there."""
+    made = tenon.post("/api/v1/tokens", json.dumps({"name": "far", "scope": "submit:elsewhere"}))
+    far = {"Authorization": "Bearer " + made.json["token"]}
+    validator = openapi.Document(json.dumps(document))
+    asked = 0
+    for name, operation in operations(document):
+        method, path = name.split(" ")
+        path = path.replace("{id}", "calc").replace("{name}", "none")
+        for headers, status in (({}, 401), (far, 403)):
+            if operation["x-scope"] == "open" or (operation["x-scope"], status) == ("any", 403):
+                continue
+            answer = ask_port(tenon, method, path, headers)
+            assert answer.status == status, (name, answer)
+            described = document["components"]["responses"][
+                operation["responses"][str(status)]["$ref"].rsplit("/", 1)[1]
+            ]
+            for header in described.get("headers", {}):
+                assert header.lower() in answer.headers, name
+            (kind,) = described["content"]
+            assert answer.headers["content-type"] == kind
+            schema = described["content"][kind]["schema"]
+            assert validator.complain_of_body(kind, schema, answer.body) is None, name
+            asked += 1
+    assert asked > 90
 
 
 def test_every_noun_is_there_and_used(document):
