@@ -2,36 +2,14 @@
 #include "api/api_call.h"
 #include "api/api_routes.h"
 #include "base/cleanup.h"
+#include "base/percent.h"
 #include "base/trace.h"
 
 enum { ARGUMENTS_MAX = 16 };
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 bool api_percent_decode(struct str raw, struct buf *out)
 {
-    for (size_t i = 0; i < raw.len; i++) {
-        if (raw.ptr[i] != '%') {
-            buf_putc(out, raw.ptr[i]);
-            continue;
-        }
-        int high = i + 2 < raw.len ? hex_value(raw.ptr[i + 1]) : -1;
-        int low = i + 2 < raw.len ? hex_value(raw.ptr[i + 2]) : -1;
-        if (high < 0 || low < 0)
-            return false;
-        buf_putc(out, (char)(high << 4 | low));
-        i += 2;
-    }
-    return !out->failed && str_is_utf8(buf_str(out));
+    return percent_decode(raw, 0, out) == 0 && !out->failed && str_is_utf8(buf_str(out));
 }
 
 /* The names of the row as texts of their own, inside `copy`. */

@@ -4,6 +4,7 @@
 #include "api/api_mcp_message.h"
 #include "base/cleanup.h"
 #include "base/json.h"
+#include "base/percent.h"
 
 #define PAGE                                                                                       \
     "\"limit\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":1000,\"default\":100,"              \
@@ -87,19 +88,6 @@ const struct mcp_host_tool api_mcp_host_tools[] = {
 #undef ARGUMENTS
 const size_t api_mcp_host_tool_count = sizeof(api_mcp_host_tools) / sizeof(api_mcp_host_tools[0]);
 
-static void put_encoded(struct buf *out, struct str text)
-{
-    static const char plain[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
-
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] != '\0' && strchr(plain, text.ptr[i]) != NULL)
-            buf_putc(out, text.ptr[i]);
-        else
-            buf_printf(out, "%%%02X", (unsigned char)text.ptr[i]);
-    }
-}
-
 /* A text's own characters, a number or a flag as it is written. */
 static void put_value(struct buf *out, struct str value)
 {
@@ -109,7 +97,7 @@ static void put_value(struct buf *out, struct str value)
         json_unquote(value, &text);
     else
         buf_add_str(&text, value);
-    put_encoded(out, buf_str(&text));
+    percent_encode(buf_str(&text), "", out);
     out->failed |= text.failed;
 }
 

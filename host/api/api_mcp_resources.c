@@ -3,6 +3,7 @@
 #include "api/api_mcp.h"
 #include "base/cleanup.h"
 #include "base/json.h"
+#include "base/percent.h"
 
 enum { URI_BYTES_MAX = 4096, ITEM_TEXT_MAX = 512, LISTS_TTL_MS = 5000 };
 
@@ -47,18 +48,6 @@ void api_mcp_resources_templates(struct mcp_request *request, struct str params)
 
 /* ---- the list: entities ---- */
 
-static void put_encoded(struct buf *out, struct str text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.ptr[i];
-        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-            c == '-' || c == '.' || c == '_' || c == '~')
-            buf_putc(out, (char)c);
-        else
-            buf_printf(out, "%%%02X", c);
-    }
-}
-
 static void put_item(struct buf *out, struct str item)
 {
     _buf_ struct buf id = {0};
@@ -70,7 +59,7 @@ static void put_item(struct buf *out, struct str item)
         return;
     (void)api_mcp_text(item, "type", ITEM_TEXT_MAX, &type); /* empty: none */
     buf_puts(&uri, kinds[ENTITY].prefix);
-    put_encoded(&uri, buf_str(&id));
+    percent_encode(buf_str(&id), "", &uri);
     buf_puts(out, out->ptr[out->len - 1] == '[' ? "{" : ",{");
     json_put_member(out, "uri", buf_str(&uri));
     json_put_member(out, "name", buf_str(&id));
@@ -172,17 +161,8 @@ static bool is_segment(struct str text)
     return text.len > 0 && strpbrk(text.ptr, "/?#&+") == NULL && str_is_utf8(text);
 }
 
-/* As it is, but for what a request's head cannot hold plainly. */
-static void put_segment(struct buf *out, struct str text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.ptr[i];
-        if (c > ' ' && c < 0x7f)
-            buf_putc(out, (char)c);
-        else
-            buf_printf(out, "%%%02X", c);
-    }
-}
+/* It is encoded already, but for what a request's head cannot hold plainly. */
+static const char plain_in_targets[] = "!\"#$%&'()*+,/:;<=>?@[\\]^`{|}";
 
 void api_mcp_resources_read(struct mcp_request *request, struct str params)
 {
@@ -200,7 +180,7 @@ void api_mcp_resources_read(struct mcp_request *request, struct str params)
             !is_segment((struct str){uri.ptr + front, uri.len - front}))
             continue;
         buf_puts(&target, kinds[i].route);
-        put_segment(&target, (struct str){uri.ptr + front, uri.len - front});
+        percent_encode((struct str){uri.ptr + front, uri.len - front}, plain_in_targets, &target);
         api_mcp_ask(request, "GET", buf_str(&target), &body, on_read);
         return;
     }

@@ -5,6 +5,7 @@
 #include "api/api_stream.h"
 #include "base/clock.h"
 #include "base/digest.h"
+#include "base/hex.h"
 #include "base/json.h"
 
 #include <errno.h>

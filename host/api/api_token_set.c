@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/file.h"
+#include "base/hex.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/work.h"
@@ -104,22 +105,6 @@ static bool read_text(struct str value, char *out, size_t size)
     return true;
 }
 
-static bool read_hash(const char *text, uint8_t out[32])
-{
-    static const char digits[] = "0123456789abcdef";
-
-    if (strlen(text) != 64)
-        return false;
-    for (size_t i = 0; i < 32; i++) {
-        const char *high = strchr(digits, text[2 * i]);
-        const char *low = strchr(digits, text[2 * i + 1]);
-        if (high == NULL || low == NULL)
-            return false;
-        out[i] = (uint8_t)((high - digits) << 4 | (low - digits));
-    }
-    return true;
-}
-
 static void token_destroy(struct api_token *token)
 {
     if (token == NULL)
@@ -142,7 +127,8 @@ static struct api_token *read_token(struct str line)
     if (token == NULL || json_check(line, NULL) < 0 || json_pick(line, names, 7, values) < 0 ||
         !read_text(values[0], token->name, sizeof(token->name)) || !is_name(str_of(token->name)) ||
         !read_text(values[1], token->prefix, sizeof(token->prefix)) ||
-        !read_text(values[2], hash, sizeof(hash)) || !read_hash(hash, token->hash) ||
+        !read_text(values[2], hash, sizeof(hash)) ||
+        !hex_decode(str_of(hash), token->hash, sizeof(token->hash)) ||
         !read_text(values[3], scopes, sizeof(scopes)) ||
         api_scope_check(str_of(scopes), NULL) < 0 ||
         str_to_i64(values[4], &token->created_ms) < 0 ||

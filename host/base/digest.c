@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/digest.h"
 
+#include "base/hex.h"
+
 #include <errno.h>
 #include <sodium.h>
 #include <unistd.h>
@@ -10,17 +12,6 @@ enum { PIECE_BYTES = 64 * 1024 };
 int digest_init(void)
 {
     return sodium_init() < 0 ? -EIO : 0;
-}
-
-void hex_encode(const uint8_t *bytes, size_t count, char *out)
-{
-    static const char digits[] = "0123456789abcdef";
-
-    for (size_t i = 0; i < count; i++) {
-        out[2 * i] = digits[bytes[i] >> 4];
-        out[2 * i + 1] = digits[bytes[i] & 15];
-    }
-    out[2 * count] = '\0';
 }
 
 /* The lengths keep {"ab", "c"} and {"a", "bc"} apart. */

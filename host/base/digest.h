@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Digests and encodings (libsodium). digest_init once per process before use. [any] */
+ * Digests and base64 (libsodium). digest_init once per process before use. [any] */
 #ifndef BASE_DIGEST_H
 #define BASE_DIGEST_H
 
@@ -21,6 +21,5 @@ void digest_random(uint8_t *out, size_t size); /* the kernel's, for secrets */
 void base64_encode(struct str bytes, struct buf *out);
 /* Standard alphabet, padding optional; 0, or -EINVAL and nothing added. */
 int base64_decode(struct str text, struct buf *out);
-void hex_encode(const uint8_t *bytes, size_t count, char *out); /* 2*count+1 bytes */
 
 #endif

@@ -2,6 +2,7 @@
 #include "base/hmac.h"
 
 #include "base/digest.h"
+#include "base/hex.h"
 
 #include <limits.h>
 #include <openssl/evp.h>

@@ -2,19 +2,11 @@
  * The scanner: one pass, no tree. Nesting is recursion, bounded by JSON_DEPTH_MAX. */
 #include "base/json.h"
 
+#include "base/hex.h"
 #include "base/json_scan.h"
 #include "base/utf8.h"
 
 #include <stdio.h>
-
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
 
 /* Four hexadecimal digits; -1 when they are not there. */
 static int hex_four(const char *at, const char *end)
@@ -24,7 +16,7 @@ static int hex_four(const char *at, const char *end)
     if (end - at < 4)
         return -1;
     for (int i = 0; i < 4; i++) {
-        int digit = hex_value(at[i]);
+        int digit = hex_digit(at[i]);
         if (digit < 0)
             return -1;
         code = code << 4 | digit;
@@ -35,7 +27,7 @@ static int hex_four(const char *at, const char *end)
 /* Where the four digits stop being digits, for the error's place. */
 static const char *hex_fault(const char *at, const char *end)
 {
-    while (at < end && hex_value(*at) >= 0)
+    while (at < end && hex_digit(*at) >= 0)
         at++;
     return at;
 }

@@ -2,6 +2,7 @@
  * Strings out of JSON and into it. */
 #include "base/json.h"
 
+#include "base/hex.h"
 #include "base/json_scan.h"
 #include "base/utf8.h"
 
@@ -13,7 +14,7 @@ static unsigned hex_four(const char *at)
     unsigned code = 0;
 
     for (int i = 0; i < 4; i++) {
-        int digit = at[i] <= '9' ? at[i] - '0' : (at[i] | 0x20) - 'a' + 10;
+        int digit = hex_digit(at[i]);
         code = code << 4 | (unsigned)digit;
     }
     return code;

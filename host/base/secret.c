@@ -5,6 +5,7 @@
 
 #include "base/digest.h"
 #include "base/json.h"
+#include "base/percent.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -120,17 +121,9 @@ static void add_base64_locked(struct str value)
 
 static void add_percent_locked(struct str value)
 {
-    static const char plain[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
     struct buf form = {0};
 
-    for (size_t i = 0; i < value.len; i++) {
-        char c = value.ptr[i];
-        if (c != '\0' && strchr(plain, c) != NULL)
-            buf_putc(&form, c);
-        else
-            buf_printf(&form, "%%%02X", (unsigned)(unsigned char)c);
-    }
+    percent_encode(value, "", &form);
     add_form_locked(&form);
 }
 

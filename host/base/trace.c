@@ -2,6 +2,7 @@
 #include "base/trace.h"
 
 #include "base/digest.h"
+#include "base/hex.h"
 
 enum {
     VERSION_AT = 0,
@@ -37,11 +38,6 @@ static bool is_zero(struct str digits)
 static struct str part(struct str text, size_t at, size_t len)
 {
     return (struct str){text.ptr + at, len};
-}
-
-static int digit(char c)
-{
-    return c <= '9' ? c - '0' : c - 'a' + 10;
 }
 
 /* "00-<32 digits>-<16 digits>-<2 digits>"; a later version may be longer. */
@@ -112,7 +108,7 @@ void trace_accept(struct str traceparent, struct str tracestate, struct buf *out
 
     if (parent.len == 0 || !is_parent(parent))
         return;
-    int flags = digit(parent.ptr[FLAGS_AT]) * 16 + digit(parent.ptr[FLAGS_AT + 1]);
+    int flags = hex_digit(parent.ptr[FLAGS_AT]) * 16 + hex_digit(parent.ptr[FLAGS_AT + 1]);
     buf_printf(out, "00-%.*s-%.*s-%02x", ID_BYTES, parent.ptr + ID_AT, SPAN_BYTES,
                parent.ptr + SPAN_AT, (unsigned)flags & KNOWN_FLAGS);
     if (state.len == 0 || !is_state(state))

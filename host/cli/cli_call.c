@@ -2,6 +2,7 @@
 #include "cli/cli_call.h"
 
 #include "base/clock.h"
+#include "base/percent.h"
 #include "cli/cli_target.h"
 
 #include <errno.h>
@@ -179,15 +180,7 @@ int cli_get(struct cli *cli, struct str path, struct cli_answer *out)
 
 void cli_path_put(struct buf *path, const char *text)
 {
-    static const char plain[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:@";
-
-    for (; *text != '\0'; text++) {
-        if (strchr(plain, *text) != NULL)
-            buf_putc(path, *text);
-        else
-            buf_printf(path, "%%%02X", (unsigned char)*text);
-    }
+    percent_encode(str_of(text), ":@", path);
 }
 
 void cli_path_put_argument(struct buf *path, const char *name, const char *text)

@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/digest.h"
+#include "base/hex.h"
 
 #include <tenon/tenon.h>
 
@@ -175,7 +176,9 @@ static const struct config_section sections[] = {
 
 static bool is_hex64(const char *text)
 {
-    return strlen(text) == 64 && strspn(text, "0123456789abcdefABCDEF") == 64;
+    uint8_t bytes[32];
+
+    return hex_decode(str_of(text), bytes, sizeof(bytes));
 }
 
 static void check_lists(struct config *config, struct config_file *file)

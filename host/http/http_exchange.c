@@ -3,6 +3,7 @@
 #include "http/http_exchange.h"
 
 #include "base/json.h"
+#include "base/percent.h"
 #include "http/http_socket.h"
 
 #include <errno.h>
@@ -90,28 +91,9 @@ void *http_exchange_user(const struct http_exchange *exchange)
     return exchange->user;
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 static void add_decoded(struct buf *out, struct str text)
 {
-    for (size_t i = 0; i < text.len; i++) {
-        int high = text.ptr[i] == '%' && i + 2 < text.len ? hex_digit(text.ptr[i + 1]) : -1;
-        int low = high >= 0 ? hex_digit(text.ptr[i + 2]) : -1;
-
-        if (low < 0) {
-            buf_putc(out, text.ptr[i] == '+' ? ' ' : text.ptr[i]);
-            continue;
-        }
-        buf_putc(out, (char)(high * 16 + low));
-        i += 2;
-    }
+    (void)percent_decode(text, PERCENT_PLUS | PERCENT_LENIENT, out); /* which takes any text */
 }
 
 bool http_exchange_argument(const struct http_exchange *exchange, const char *name, struct buf *out)

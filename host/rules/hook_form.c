@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/json.h"
+#include "base/percent.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -45,34 +46,13 @@ bool hook_form_is(struct str content_type)
     return content_type.len > 0 && type_is(content_type, "application/x-www-form-urlencoded");
 }
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* Where the decoded text stands, in `out`, which has room for all of them. */
 static int decode(struct str raw, struct buf *out, struct str *text)
 {
     size_t start = out->len;
 
-    for (size_t i = 0; i < raw.len; i++) {
-        int high = 0;
-        int low = 0;
-        if (raw.ptr[i] != '%') {
-            buf_putc(out, raw.ptr[i] == '+' ? ' ' : raw.ptr[i]);
-            continue;
-        }
-        high = i + 2 < raw.len ? hex_value(raw.ptr[i + 1]) : -1;
-        low = i + 2 < raw.len ? hex_value(raw.ptr[i + 2]) : -1;
-        if (high < 0 || low < 0)
-            return -EINVAL;
-        buf_putc(out, (char)(high << 4 | low));
-        i += 2;
-    }
+    if (percent_decode(raw, PERCENT_PLUS, out) < 0)
+        return -EINVAL;
     *text = (struct str){out->ptr + start, out->len - start};
     return 0;
 }

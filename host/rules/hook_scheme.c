@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/digest.h"
+#include "base/hex.h"
 #include "rules/hook_form.h"
 
 #include <errno.h>
@@ -146,27 +147,6 @@ struct signatures {
     bool is_ambiguous;    /* two of those */
 };
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-static bool decode_hex(struct str text, uint8_t *out)
-{
-    for (size_t i = 0; i + 1 < text.len; i += 2) {
-        int high = hex_value(text.ptr[i]);
-        int low = hex_value(text.ptr[i + 1]);
-        if (high < 0 || low < 0)
-            return false;
-        out[i / 2] = (uint8_t)(high << 4 | low);
-    }
-    return true;
-}
-
 /* Only what has the hash's length, padding included, can be a signature: it has one spelling. */
 static bool decode(const struct hook_scheme *scheme, struct str text, uint8_t *out)
 {
@@ -174,7 +154,7 @@ static bool decode(const struct hook_scheme *scheme, struct str text, uint8_t *o
     _buf_ struct buf bytes = {0};
 
     if (scheme->encoding == HOOK_HEX)
-        return text.len == 2 * wanted && decode_hex(text, out);
+        return hex_decode(text, out, wanted);
     if (text.len != (wanted + 2) / 3 * 4 || base64_decode(text, &bytes) < 0 || bytes.len != wanted)
         return false;
     memcpy(out, bytes.ptr, wanted);

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/digest.h"
+#include "base/hex.h"
 
 #include <errno.h>
 #include <stdlib.h>

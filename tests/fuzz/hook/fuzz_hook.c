@@ -3,6 +3,7 @@
  * the body. None is genuine, since nobody knows the secret; and what a scheme's own sender sends
  * with the same body is. */
 #include "base/digest.h"
+#include "base/hex.h"
 #include "base/json.h"
 #include "http/http_head.h"
 #include "rules/hook_form.h"

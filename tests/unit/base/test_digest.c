@@ -2,6 +2,7 @@
 #include "base/digest.h"
 
 #include "base/cleanup.h"
+#include "base/hex.h"
 #include "check.h"
 
 static void keys_tell_parts_apart(void **state)
