@@ -80,8 +80,6 @@ static void on_exchange_end(void *user)
     call->exchange = NULL;
     if (call->stream != NULL)
         api_stream_gone(call);
-    else if (call->gone != NULL)
-        call->gone(call->gone_user);
 }
 
 static void tell_stopped(struct api *api)

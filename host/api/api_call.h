@@ -33,12 +33,9 @@ struct api_call {
     bool is_created;  /* what it answers with is new: 201 */
     bool is_live;     /* has become a WebSocket */
     const struct api_stream_events *stream; /* NULL: not answered by a stream (api_stream.h) */
-    void *stream_user;
-    void (*gone)(void *user); /* NULL: the answer comes all the same. Else: the peer has gone; it
-                                 clears itself and ends the call */
-    void *gone_user;
-    bool is_view;                     /* counted among the live views */
-    struct api_call *previous, *next; /* the api's list */
+    void *stream_user;                      /* also of who asked to hear that the peer has gone */
+    bool is_view;                           /* counted among the live views */
+    struct api_call *previous, *next;       /* the api's list */
 };
 
 typedef void (*api_handler_fn)(struct api_call *call);

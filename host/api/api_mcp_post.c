@@ -54,7 +54,6 @@ static void finish(struct mcp_post *post)
     if (post->is_reading || post->requests != NULL)
         return;
     if (call != NULL) {
-        call->gone = NULL;
         if (post->out.len == 0) {
             api_reply(call, 202, NULL, NULL, &body);
         } else {
@@ -72,11 +71,10 @@ static void finish(struct mcp_post *post)
 /* The peer went before all was answered: for MCP, that is how a request is cancelled. */
 static void on_gone(void *user)
 {
-    struct mcp_post *post = user;
-    struct api_call *call = post->call;
+    struct api_call *call = user;
+    struct mcp_post *post = call->stream_user;
     struct buf body = {0};
 
-    call->gone = NULL;
     post_destroy(post);
     api_reply(call, 202, NULL, NULL, &body); /* nobody reads it; the call ends */
 }
@@ -311,8 +309,8 @@ void api_mcp_post_take(struct mcp *mcp, struct api_call *call, struct mcp_sessio
     if (*first != NULL)
         (*first)->place = &post->next;
     *first = post;
-    call->gone = on_gone;
-    call->gone_user = post;
+    call->stream_user = post;
+    http_exchange_on_gone(call->exchange, on_gone);
     post->is_reading = true;
     take_all(post, http_exchange_body(call->exchange));
     post->is_reading = false;
@@ -331,7 +329,7 @@ struct api_call *api_mcp_post_stream(struct mcp_request *request, struct buf *ou
         return NULL;
     }
     buf_add_str(out_id, buf_str(&request->id));
-    call->gone = NULL;
+    http_exchange_on_gone(call->exchange, NULL);
     post->call = NULL;
     drop(request);
     return call;

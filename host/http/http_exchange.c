@@ -154,9 +154,12 @@ struct http_exchange *http_exchange_within(const char *method, struct str target
     return exchange;
 }
 
+/* The handler may be reading its body, perhaps on another thread: it ends with its reply. */
 void http_exchange_drop(struct http_exchange *exchange)
 {
-    http_exchange_destroy(exchange);
+    exchange->replied = NULL;
+    if (exchange->gone != NULL)
+        exchange->gone(exchange->user);
 }
 
 void http_exchange_on_gone(struct http_exchange *exchange, void (*gone)(void *user))

@@ -114,7 +114,7 @@ typedef void (*http_replied_fn)(void *user, int status, struct buf *body);
  * fit a head. */
 struct http_exchange *http_exchange_within(const char *method, struct str target, struct buf *body,
                                            http_replied_fn replied, void *user);
-/* Nobody wants its reply any more: as when a peer goes. */
+/* Nobody wants its reply any more: as when a peer goes. The exchange still lives until that. */
 void http_exchange_drop(struct http_exchange *exchange);
 
 #endif

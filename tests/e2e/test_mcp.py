@@ -5,10 +5,11 @@ in MCP's own words."""
 import base64
 import json
 import os
+import re
 import subprocess
 
 import pytest
-from daemon import BUILD, TOP, build_plugin, wait_for
+from daemon import BUILD, TOP, UnixConnection, build_plugin, wait_for
 from mcp import META, MODERN, NODE, Bare, Client, Failed, modern, needs_node
 
 NO_RECORDS = "\n[select]\nselector = none\n"
@@ -380,6 +381,48 @@ def test_a_cancelled_call_is_given_up(acting, connect, era, kind):
         client.do("abort", {"name": "deeds_misbehave", "arguments": {"how": "hang"}}, after=200)
     assert client.call("calc_add", a=1, b=2)["content"][0]["text"] == "3"
     assert client.do("complaints") == []
+
+
+def test_what_is_cancelled_keeps_what_the_store_still_reads(acting):
+    """The rows come from the request's body, which the store reads while the client has given the
+    request up: in the same batch, and by closing its connection."""
+    bare = Bare(acting, "2025-03-26")
+    entities = [{"id": "kept-%d" % n, "text": "x" * 2000} for n in range(200)]
+    tool = {"name": "tenon_add_entities", "arguments": {"entities": entities, "type": "kept"}}
+    one = {"name": "tenon_add_entities", "arguments": {"entities": [{"id": "one"}], "type": "kept"}}
+    for params in (tool, one):
+        batch = [
+            {"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": params},
+            {
+                "jsonrpc": "2.0",
+                "method": "notifications/cancelled",
+                "params": {"requestId": 7, "reason": "enough"},
+            },
+        ]
+        assert bare.post(batch).status == 202
+    wait_for(lambda: acting.get("/api/v1/entities/one").status == 200, "the last of them")
+    stored = acting.get("/api/v1/entities?type=kept&limit=1000").json["items"]
+    assert {row["id"] for row in stored} == {"one", *(row["id"] for row in entities)}
+    assert all(row["data"].get("text", "x" * 2000) == "x" * 2000 for row in stored)
+
+
+def test_who_hangs_up_is_not_waited_for(acting):
+    """One request for the client and one within it for the action, which goes on alone."""
+    bare = Bare(acting)
+
+    def under_way():
+        text = acting.get("/metrics").body.decode()
+        return int(re.search(r"^tenon_api_requests_under_way (\d+)", text, re.M)[1]) - 1
+
+    message = {"name": "deeds_misbehave", "arguments": {"how": "hang"}}
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": message})
+    connection = UnixConnection(str(acting.socket), 60)
+    headers = {**bare.headers, "Content-Type": "application/json"}
+    connection.request("POST", "/mcp", body=body, headers=headers)
+    wait_for(lambda: under_way() == 2, "both to be under way")
+    connection.close()
+    wait_for(lambda: under_way() == 1, "the action alone", timeout=0.8)
+    wait_for(lambda: under_way() == 0, "the action to be ended")
 
 
 # ---- the protocol --------------------------------------------------------------------------------
