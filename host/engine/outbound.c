@@ -423,3 +423,25 @@ int outbound_build(const struct outbound_rules *rules, const struct plugin_reque
         *out = built;
     return status;
 }
+
+static int keep(const char **text, struct arena *arena, struct err *err)
+{
+    *text = arena_copy(arena, str_of(*text)).ptr;
+    return *text != NULL ? 0 : err_set(err, -ENOMEM, "out of memory");
+}
+
+int outbound_keep(struct outbound *out, struct arena *arena, struct err *err)
+{
+    int status = keep(&out->method, arena, err);
+
+    if (status == 0)
+        status = keep(&out->url, arena, err);
+    for (size_t i = 0; i < out->header_count && status == 0; i++)
+        status = keep(&out->headers[i], arena, err);
+    for (size_t i = 0; i < out->body_part_count && status == 0; i++) {
+        out->body_parts[i] = arena_copy(arena, out->body_parts[i]);
+        if (out->body_parts[i].ptr == NULL)
+            status = err_set(err, -ENOMEM, "out of memory");
+    }
+    return status;
+}

@@ -25,10 +25,13 @@ struct outbound {
 
 /* `keys`: idempotency keys of the request's records; NULL: it delivers nothing, so that it has
  * neither key nor signature; `payloads`: all of the batch's, as in
- * plugin_reply. All of *out lives in `arena` or is borrowed from request and payloads. E_REFUSED:
+ * plugin_reply. *out lives in `arena` or is borrowed from rules, request and payloads. E_REFUSED:
  * the plugin asked for what the ini does not allow, with words for `tenon why`. */
 int outbound_build(const struct outbound_rules *rules, const struct plugin_request *request,
                    const struct str *keys, const struct str *payloads, struct arena *arena,
                    struct outbound *out, struct err *err);
+
+/* For a request that may outlive them: all of *out lives in `arena` then. -ENOMEM. */
+int outbound_keep(struct outbound *out, struct arena *arena, struct err *err);
 
 #endif

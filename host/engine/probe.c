@@ -139,6 +139,7 @@ static void ask_http(struct probe *probe)
     struct err err = {0};
 
     if (outbound_build(lane->outbound, &request, NULL, NULL, &probe->arena, &out, &err) < 0 ||
+        outbound_keep(&out, &probe->arena, &err) < 0 || /* the lane may go before it ends */
         open_destination(probe, &err) < 0) {
         finish(probe, false, err.text);
         return;

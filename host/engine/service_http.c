@@ -70,11 +70,8 @@ static int build(struct exchange *exchange, const struct plugin_question *questi
 
     if (outbound_build(exchange->lane->outbound, &request, NULL, NULL, arena, &out, err) < 0)
         return -1;
-    for (size_t i = 0; i < out.body_part_count; i++) { /* the question may go before it is sent */
-        out.body_parts[i] = arena_copy(arena, out.body_parts[i]);
-        if (out.body_parts[i].ptr == NULL)
-            return err_set(err, -ENOMEM, "out of memory");
-    }
+    if (outbound_keep(&out, arena, err) < 0) /* the question may go before it is sent */
+        return -1;
     exchange->http = (struct http_request){
         .method = out.method,
         .url = out.url,
