@@ -98,6 +98,7 @@ struct lane {
 
     /* its place among the others (roster.c) */
     unsigned holds;           /* who else has a pointer to it for a while */
+    bool is_closing;          /* lane_close was called */
     struct generation *tried; /* what its present files said when they did not open; or NULL */
     const struct config_file *tried_file;
     struct activation activation;
@@ -137,6 +138,10 @@ void lane_stop(struct lane *lane);
 /* Active, in its place: its plugin hears its signals from here on. More than once is once. */
 void lane_subscribe(struct lane *lane);
 bool lane_is_idle(const struct lane *lane);
+/* Idle and stopped, its plugin lets go of what it holds; lane_is_closed after that, and the engine
+ * is told. More than once is once. */
+void lane_close(struct lane *lane);
+bool lane_is_closed(const struct lane *lane);
 void lane_fail(struct lane *lane, const char *words);
 /* It is not to be opened, and why. */
 void lane_hold_back(struct lane *lane, const char *format, ...)

@@ -120,6 +120,28 @@ struct lane *lane_create(const struct engine_rooms *rooms, struct generation *ge
     return lane;
 }
 
+static void plugin_closed(void *user)
+{
+    struct lane *lane = user;
+
+    lane->plugin = NULL;
+    lane_tell(lane);
+}
+
+void lane_close(struct lane *lane)
+{
+    if (lane->is_closing)
+        return;
+    lane->is_closing = true;
+    if (lane->plugin != NULL)
+        plugin_instance_close_then(lane->plugin, plugin_closed, lane);
+}
+
+bool lane_is_closed(const struct lane *lane)
+{
+    return lane->is_closing && lane->plugin == NULL;
+}
+
 void lane_destroy(struct lane *lane)
 {
     if (lane == NULL)

@@ -237,7 +237,9 @@ static void sweep(struct roster *roster)
 
         if (heir != NULL)
             lane_look(heir); /* what the other gave back may wait for it */
-        if (!lane_is_idle(lane)) {
+        if (lane_is_idle(lane))
+            lane_close(lane);
+        if (!lane_is_idle(lane) || !lane_is_closed(lane)) {
             at = &lane->next;
             continue;
         }

@@ -102,8 +102,14 @@ typedef void (*plugin_opened_fn)(void *user, enum plugin_status status, const ch
 struct plugin_instance *plugin_instance_open(struct plugin_host *host,
                                              const struct plugin_instance_settings *settings,
                                              plugin_opened_fn opened, void *user, struct err *err);
-void plugin_instance_close(
-    struct plugin_instance *instance); /* open calls are answered PLUGIN_STOPPED first */
+/* Open calls are answered PLUGIN_STOPPED first. */
+void plugin_instance_close(struct plugin_instance *instance);
+/* The same, and tells, perhaps at once, when the worker holds nothing of it any more: a file that
+ * the plugin had locked is free then. The instance is gone with that; closing it before forgets
+ * whom to tell. */
+typedef void (*plugin_closed_fn)(void *user);
+void plugin_instance_close_then(struct plugin_instance *instance, plugin_closed_fn closed,
+                                void *user);
 const struct plugin_facts *plugin_instance_facts(const struct plugin_instance *instance);
 
 /* How it is doing, for `integration show` and /metrics. Texts are borrowed until the next loop

@@ -215,6 +215,8 @@ static void instance_free(struct plugin_instance *instance)
     free(instance->settings_json);
     free(instance->actions);
     free(instance->action_bytes);
+    if (instance->closed != NULL)
+        instance->closed(instance->closed_user);
     free(instance);
 }
 
@@ -251,10 +253,19 @@ void plugin_instance_gone(struct plugin_instance *instance)
 
 void plugin_instance_close(struct plugin_instance *instance)
 {
-    if (instance == NULL)
-        return;
+    if (instance != NULL)
+        plugin_instance_close_then(instance, NULL, NULL);
+}
+
+void plugin_instance_close_then(struct plugin_instance *instance, plugin_closed_fn closed,
+                                void *user)
+{
     struct plugin_host *host = instance->host;
 
+    instance->closed = closed;
+    instance->closed_user = user;
+    if (!instance->is_owned)
+        return;
     instance->is_owned = false;
     instance->opened = NULL;
     plugin_instance_stop_calls(instance);

@@ -63,6 +63,8 @@ struct plugin_instance {
     int64_t call_timeout_ms, grace_ms, memory_max_bytes;
     plugin_opened_fn opened; /* NULL once it was told */
     void *user;
+    plugin_closed_fn closed; /* NULL: nobody waits for its end */
+    void *closed_user;
     struct plugin_facts facts;
     /* When it has actions of its own: the worker's, then those; texts in the worker's facts_bytes
      * and in action_bytes. */

@@ -497,6 +497,34 @@ def test_a_plugin_that_holds_a_file_hands_it_over(tenon):
     assert "another integration" not in tenon.log_text()
 
 
+def test_a_successor_waits_until_the_former_one_let_go(tenon, plugins):
+    """Also where each integration has a thread of its own, and the former one is slow to end."""
+    build_plugin(TOP / "tests/e2e/plugins/holder.c", plugins / "holder.so")
+    tenon.host_ini(plugins=[plugins], host="watch = no\n")
+
+    def ini(number):
+        tenon.ini(
+            "keep",
+            "[integration]\nplugin = holder\n[select]\nselector = changed\n"
+            "[metadata]\nround = %d\n" % number,
+        )
+
+    def delivered():
+        return tenon.integration("keep")["submissions"].get("succeeded", 0)
+
+    ini(0)
+    tenon.start()
+    with Load(tenon) as load:
+        for number in range(1, 4):
+            seen = delivered()
+            wait_for(lambda seen=seen: delivered() > seen, "it to take records")
+            ini(number)
+            assert reload(tenon)["keep.ini"]["change"] == "replaced"
+    wait_for(lambda: tenon.integration("keep")["backlog"] == 0, "the rest")
+    wait_for(lambda: set(tenon.integration("keep")["submissions"]) == {"succeeded"}, "its verdicts")
+    assert "held by another" not in tenon.log_text()
+
+
 def test_names_that_are_no_configuration_are_left_alone(tenon, receiver):
     tenon.webhook("hook", receiver.url("/"))
     tenon.start()
