@@ -18,34 +18,31 @@ void clock_freeze(int64_t wall_ms, int64_t mono_us)
     atomic_store(&frozen_mono_us, mono_us);
 }
 
+static int64_t read_us(clockid_t clock)
+{
+    struct timespec now;
+
+    (void)clock_gettime(clock, &now); /* cannot fail with a clock that exists */
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
 int64_t clock_wall_ms(void)
 {
     int64_t frozen = atomic_load_explicit(&frozen_wall_ms, memory_order_relaxed);
-    struct timespec now;
 
-    if (frozen >= 0)
-        return frozen;
-    (void)clock_gettime(CLOCK_REALTIME, &now); /* cannot fail with a clock that exists */
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return frozen >= 0 ? frozen : read_us(CLOCK_REALTIME) / 1000;
 }
 
 int64_t clock_mono_us(void)
 {
     int64_t frozen = atomic_load_explicit(&frozen_mono_us, memory_order_relaxed);
-    struct timespec now;
 
-    if (frozen >= 0)
-        return frozen;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail with a clock that exists */
-    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+    return frozen >= 0 ? frozen : read_us(CLOCK_MONOTONIC);
 }
 
 static int64_t boot_ms(void)
 {
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_BOOTTIME, &now); /* cannot fail with a clock that exists */
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return read_us(CLOCK_BOOTTIME) / 1000;
 }
 
 /* What to add to the time since boot; the first look at it sets it, whichever thread's that is. */
@@ -68,7 +65,12 @@ int64_t clock_due_ms(void)
 
 int64_t clock_due_to_wall(int64_t due_ms)
 {
-    return due_ms - clock_due_ms() + clock_wall_ms();
+    if (atomic_load_explicit(&frozen_wall_ms, memory_order_relaxed) >= 0)
+        return due_ms;
+    int64_t apart_us = read_us(CLOCK_REALTIME) - read_us(CLOCK_BOOTTIME);
+
+    /* Rounded from microseconds: the same moment is told the same way each time. */
+    return due_ms - due_offset() + (apart_us + 500) / 1000;
 }
 
 void clock_due_from(int64_t due_ms)
