@@ -43,7 +43,10 @@ def test_dry_run_is_the_request_itself(tenon, receiver):
     assert "X-Shop: 17" in for_people and "very-secret-key" not in for_people, for_people
 
     assert receiver.stats()["requests"] == tried
-    assert tenon.submissions() == before
+    after = tenon.submissions()
+    for row in before + after:
+        row.pop("next_try_at")  # told by the wall clock, which may be slewed
+    assert after == before
 
 
 def test_dry_run_says_why_not(tenon, receiver):

@@ -5,7 +5,7 @@ import json
 import threading
 import time
 
-from daemon import free_port, wait_for
+from daemon import SANITIZED, free_port, wait_for
 
 NOT_REACHED = "cannot connect"
 
@@ -191,7 +191,9 @@ def test_rate_headers_are_kept_to(tenon, receiver):
     shown = wait_for(lambda: in_state(tenon, "rate-limited"), "the lane to wait")
     assert "rate headers" in shown["words"], shown
     wait_for(lambda: tenon.states("hooks") == {"succeeded": 100}, "100 deliveries", timeout=40)
-    assert receiver.stats()["refused"] <= 40, "it went on although nothing was left"
+    # What was on its way when the first answer of each window came; under a sanitizer all of it.
+    most = 5 * 16 if SANITIZED else 40
+    assert receiver.stats()["refused"] <= most, "it went on although nothing was left"
 
 
 def test_a_limit_halves_under_load_and_grows_again(tenon, receiver):
@@ -267,6 +269,7 @@ def test_what_was_learned_outlives_a_kill(tenon, receiver):
     tenon.add(*events(100))
     wait_for(lambda: breaker(tenon) == "open", "the breaker to open")
     wait_for(lambda: limits(tenon)["outstanding"] == 0, "what was on the wire")
+    wait_for(lambda: "in_flight" not in tenon.states("hooks"), "all that to be on the disk")
     learned = limits(tenon)["concurrency"]
     assert learned < 16
     tenon.kill()
