@@ -129,12 +129,11 @@ static void reply_error(struct live *live, const char *code, const char *detail)
 /* Each item of an array of texts to `take`; false: it is none, or `take` said so. */
 static bool each_text(struct str array, bool (*take)(void *user, struct str text), void *user)
 {
-    struct str rest = {array.ptr + 1, array.len - 2};
     struct str item;
 
     if (json_kind_of(array) != JSON_ARRAY)
         return false;
-    while (json_next_value(&rest, &item, NULL) == 1) {
+    while (json_next_element(&array, &item)) {
         _buf_ struct buf text = {0};
 
         if (json_kind_of(item) != JSON_STRING)
@@ -142,11 +141,6 @@ static bool each_text(struct str array, bool (*take)(void *user, struct str text
         json_unquote(item, &text);
         if (!take(user, buf_str(&text)))
             return false;
-        rest = str_trim(rest);
-        if (rest.len > 0) { /* a comma: the whole was checked */
-            rest.ptr++;
-            rest.len--;
-        }
     }
     return true;
 }

@@ -110,7 +110,7 @@ static void put_path(const char *path, struct str arguments, struct buf *out)
         _free_ char *name = str_dup((struct str){open + 1, (size_t)(close - open - 1)});
         buf_add(out, path, (size_t)(open - path));
         if (name != NULL)
-            put_value(out, api_mcp_member(arguments, name));
+            put_value(out, json_find(arguments, name));
         out->failed |= name == NULL;
         path = close + 1;
     }
@@ -125,7 +125,7 @@ static void put_query(const char *names, struct str arguments, struct buf *out)
 
     while (str_next(&rest, ',', &name)) {
         _free_ char *text = str_dup(name);
-        struct str value = text != NULL ? api_mcp_member(arguments, text) : STR_NONE;
+        struct str value = text != NULL ? json_find(arguments, text) : STR_NONE;
         if (value.len == 0)
             continue;
         buf_printf(out, "%c%.*s=", is_first ? '?' : '&', STR_ARG(name));
@@ -142,7 +142,7 @@ static void put_body(const struct mcp_host_tool *tool, struct str arguments, str
     if (tool->body == NULL)
         return;
     if (strcmp(tool->body, "*") != 0) {
-        buf_add_str(out, api_mcp_member(arguments, tool->body));
+        buf_add_str(out, json_find(arguments, tool->body));
         return;
     }
     buf_putc(out, '{');

@@ -6,19 +6,9 @@
 enum { METHOD, ID, PARAMS, VERSION, RESULT, ERROR, MEMBERS };
 static const char *const names[MEMBERS] = {"method", "id", "params", "jsonrpc", "result", "error"};
 
-struct str api_mcp_member(struct str object, const char *name)
-{
-    struct str value = STR_NONE;
-
-    if (object.len == 0 || json_kind_of(object) != JSON_OBJECT ||
-        json_pick(object, &name, 1, &value) < 0)
-        return STR_NONE;
-    return value;
-}
-
 bool api_mcp_text(struct str object, const char *name, size_t max, struct buf *out)
 {
-    struct str value = api_mcp_member(object, name);
+    struct str value = json_find(object, name);
 
     if (value.len == 0 || json_kind_of(value) != JSON_STRING)
         return false;
@@ -93,6 +83,8 @@ int api_mcp_message_read(struct str value, struct mcp_message *out, struct err *
 
 int api_mcp_body_open(struct str body, struct str *rest, bool *out_is_batch, struct err *err)
 {
+    struct str first;
+
     body = str_trim(body);
     if (body.len == 0) {
         (void)err_set(err, E_SYNTAX, "the body is empty; expected a JSON-RPC message");
@@ -104,8 +96,7 @@ int api_mcp_body_open(struct str body, struct str *rest, bool *out_is_batch, str
     *rest = body;
     if (!*out_is_batch)
         return 0;
-    *rest = str_trim((struct str){body.ptr + 1, body.len - 2});
-    if (rest->len > 0)
+    if (json_next_element(&body, &first))
         return 0;
     (void)err_set(err, E_SYNTAX, "the batch is empty");
     return MCP_INVALID_REQUEST;
@@ -120,10 +111,5 @@ bool api_mcp_body_next(struct str *rest, bool is_batch, struct str *out_value)
         *rest = STR_NONE;
         return true;
     }
-    if (rest->ptr[0] == ',')
-        *rest = (struct str){rest->ptr + 1, rest->len - 1};
-    if (json_next_value(rest, out_value, NULL) <= 0)
-        return false;
-    *rest = str_trim(*rest);
-    return true;
+    return json_next_element(rest, out_value);
 }

@@ -49,8 +49,6 @@ int api_mcp_body_open(struct str body, struct str *rest, bool *out_is_batch, str
 /* The next message of it; false at the end. */
 bool api_mcp_body_next(struct str *rest, bool is_batch, struct str *out_value);
 
-/* A member of an object that was checked; STR_NONE when it is not there. */
-struct str api_mcp_member(struct str object, const char *name);
 /* The text of a member that is a string; false when it is none, or not there, or has more than
  * `max` bytes. */
 bool api_mcp_text(struct str object, const char *name, size_t max, struct buf *out);

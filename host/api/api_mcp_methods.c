@@ -99,8 +99,8 @@ static void ping(struct mcp_request *request, struct str params)
 
 static void subscribe(struct mcp_request *request, struct str params)
 {
-    struct str wanted = api_mcp_member(params, "notifications");
-    struct str tools = api_mcp_member(wanted, "toolsListChanged");
+    struct str wanted = json_find(params, "notifications");
+    struct str tools = json_find(wanted, "toolsListChanged");
     struct mcp *mcp = api_mcp_of(request);
     _buf_ struct buf id = {0};
 
@@ -197,8 +197,8 @@ static void refuse_version(struct mcp_request *request, struct str version)
 /* False: answered. */
 static bool is_whole(struct mcp_request *request, struct str method, struct str params)
 {
-    struct str meta = api_mcp_member(params, "_meta");
-    struct str capabilities = api_mcp_member(meta, "io.modelcontextprotocol/clientCapabilities");
+    struct str meta = json_find(params, "_meta");
+    struct str capabilities = json_find(meta, "io.modelcontextprotocol/clientCapabilities");
     _buf_ struct buf version = {0};
 
     if (!api_mcp_text(meta, "io.modelcontextprotocol/protocolVersion", TEXT_BYTES_MAX, &version) ||
@@ -220,9 +220,9 @@ static bool is_modern(const struct mcp_request *request, struct str params)
 {
     struct str header =
         http_exchange_header(api_mcp_call(request)->exchange, "mcp-protocol-version");
-    struct str meta = api_mcp_member(params, "_meta");
+    struct str meta = json_find(params, "_meta");
 
-    return api_mcp_member(meta, "io.modelcontextprotocol/protocolVersion").len > 0 ||
+    return json_find(meta, "io.modelcontextprotocol/protocolVersion").len > 0 ||
            (header.len == sizeof(MCP_MODERN) - 1 &&
             memcmp(header.ptr, MCP_MODERN, header.len) >= 0);
 }
@@ -264,5 +264,5 @@ void api_mcp_note(struct mcp *mcp, struct mcp_session *session, struct str metho
                   struct str params)
 {
     if (session != NULL && str_is(method, "notifications/cancelled"))
-        api_mcp_post_cancel(mcp, session, api_mcp_member(params, "requestId"));
+        api_mcp_post_cancel(mcp, session, json_find(params, "requestId"));
 }

@@ -93,12 +93,12 @@ static void on_list(struct mcp_request *request, int status, struct str body)
         return;
     }
     body = str_trim(body);
-    struct json_records items = {.rest = api_mcp_member(body, "items")};
+    struct json_records items = {.rest = json_find(body, "items")};
     buf_puts(&result, "\"resources\":[");
     while (json_records_next(&items, NULL, 0, &item, &values, NULL) > 0)
         put_item(&result, item);
     buf_putc(&result, ']');
-    struct str next = api_mcp_member(body, "next");
+    struct str next = json_find(body, "next");
     if (next.len > 0 && json_kind_of(next) == JSON_NUMBER)
         buf_printf(&result, ",\"nextCursor\":\"%.*s\"", STR_ARG(next));
     api_mcp_reply(request, &result, LISTS_TTL_MS);
@@ -111,7 +111,7 @@ void api_mcp_resources_list(struct mcp_request *request, struct str params)
     _buf_ struct buf cursor = {0};
     int64_t after = 0;
 
-    if (api_mcp_member(params, "cursor").len > 0 &&
+    if (json_find(params, "cursor").len > 0 &&
         (!api_mcp_text(params, "cursor", 20, &cursor) || str_to_i64(buf_str(&cursor), &after) < 0 ||
          after < 0)) {
         api_mcp_fail(request, MCP_INVALID_PARAMS, "the cursor is none of ours");

@@ -213,7 +213,7 @@ static bool put_tool(void *user, const struct tool *tool)
 /* The cursor is the number of tools before it. */
 static bool read_cursor(struct str params, size_t *out)
 {
-    struct str cursor = api_mcp_member(params, "cursor");
+    struct str cursor = json_find(params, "cursor");
     _buf_ struct buf text = {0};
     int64_t number = 0;
 
@@ -343,7 +343,7 @@ static void on_host(struct mcp_request *request, int status, struct str body)
 static void on_action(struct mcp_request *request, int status, struct str body)
 {
     if (!reply_if_problem(request, status, body))
-        reply_value(request, api_mcp_member(str_trim(body), "result"));
+        reply_value(request, json_find(str_trim(body), "result"));
 }
 
 /* It is MCP's own form already. */
@@ -354,8 +354,8 @@ static void on_own(struct mcp_request *request, int status, struct str body)
     if (reply_if_problem(request, status, body))
         return;
     body = str_trim(body);
-    struct str object = api_mcp_member(body, "structuredContent");
-    json_put_raw(&result, "content", api_mcp_member(body, "content"));
+    struct str object = json_find(body, "structuredContent");
+    json_put_raw(&result, "content", json_find(body, "content"));
     if (object.len > 0)
         json_put_raw(&result, "structuredContent", object);
     buf_puts(&result, ",\"isError\":false");
@@ -412,7 +412,7 @@ static const struct plugin_parameter *given_secret(const struct plugin_action *a
     for (size_t i = 0; i < action->parameter_count; i++) {
         _free_ char *name = str_dup(action->parameters[i].name);
         if (action->parameters[i].option.is_secret &&
-            (name == NULL || api_mcp_member(arguments, name).len > 0))
+            (name == NULL || json_find(arguments, name).len > 0))
             return &action->parameters[i];
     }
     return NULL;
@@ -500,7 +500,7 @@ static bool call_closed(const struct wanted *wanted)
 
 void api_mcp_tools_call(struct mcp_request *request, struct str params)
 {
-    struct wanted wanted = {.request = request, .arguments = api_mcp_member(params, "arguments")};
+    struct wanted wanted = {.request = request, .arguments = json_find(params, "arguments")};
     _buf_ struct buf name = {0};
 
     if (!api_mcp_text(params, "name", MCP_NAME_BYTES_MAX, &name)) {

@@ -47,8 +47,8 @@ void api_integration_tools(struct api_call *call)
 static void on_reply(void *user, struct plugin_reply *reply)
 {
     struct api_call *call = user;
-    struct str content = api_mcp_member(reply->result, "content");
-    struct str object = api_mcp_member(reply->result, "structuredContent");
+    struct str content = json_find(reply->result, "content");
+    struct str object = json_find(reply->result, "structuredContent");
     struct buf body = {0};
 
     if (reply->status != PLUGIN_OK) {

@@ -40,6 +40,11 @@ int json_next_picked(struct str *rest, const char *const *names, size_t count,
 /* Members of an object that was checked, in order. `*rest` starts as the object and moves on; the
  * name comes without its quotes, its escapes as they stand. False at the end. */
 bool json_next_member(struct str *rest, struct str *out_name, struct str *out_value);
+/* Elements of an array that was checked, likewise; what is no array has none. */
+bool json_next_element(struct str *rest, struct str *out);
+/* One member of an object, raw; STR_NONE when it is not there, or `object` is none. For several at
+ * once there is json_pick, for which one walk is enough. */
+struct str json_find(struct str object, const char *name);
 
 /* Records in a body: one object, an array of objects, or objects behind each other (NDJSON). A
  * `*reader` starts zeroed but for `rest`. Each call gives the next record. 1, 0 at the end,

@@ -41,3 +41,20 @@ bool json_next_member(struct str *rest, struct str *out_name, struct str *out_va
     *out_name = (struct str){name.ptr + 1, name.len - 2};
     return true;
 }
+
+/* What is left begins with what stands before an element, or with the bracket behind the last. */
+bool json_next_element(struct str *rest, struct str *out)
+{
+    *rest = str_trim(*rest);
+    if (rest->len == 0 || (rest->ptr[0] != '[' && rest->ptr[0] != ','))
+        return false;
+    *rest = str_trim((struct str){rest->ptr + 1, rest->len - 1});
+    return rest->len > 0 && rest->ptr[0] != ']' && next_value(rest, out);
+}
+
+struct str json_find(struct str object, const char *name)
+{
+    struct str value = STR_NONE;
+
+    return object.len > 0 && json_pick(object, &name, 1, &value) == 0 ? value : STR_NONE;
+}

@@ -47,33 +47,12 @@ static const struct {
 static const char *const types[] = {"null",   "boolean", "integer", "number",
                                     "string", "array",   "object",  NULL};
 
-static struct str member(struct str object, const char *name)
-{
-    struct str value = STR_NONE;
-
-    if (object.len == 0 || json_kind_of(object) != JSON_OBJECT ||
-        json_pick(object, &name, 1, &value) < 0)
-        return STR_NONE;
-    return value;
-}
-
 static bool is_type(struct str text)
 {
     for (size_t i = 0; types[i] != NULL; i++)
         if (text.len >= 2 && str_is((struct str){text.ptr + 1, text.len - 2}, types[i]))
             return true;
     return false;
-}
-
-/* The items of an array that was checked; `*rest` starts as the array. */
-static bool next_item(struct str *rest, struct str *out)
-{
-    if (rest->len > 0 && (rest->ptr[0] == '[' || rest->ptr[0] == ','))
-        *rest = str_trim((struct str){rest->ptr + 1, rest->len - 1});
-    if (rest->len == 0 || rest->ptr[0] == ']' || json_next_value(rest, out, NULL) <= 0)
-        return false;
-    *rest = str_trim(*rest);
-    return true;
 }
 
 static double number_of(struct str value)
@@ -94,7 +73,7 @@ static int check_names(struct str list, bool are_types)
 
     if (json_kind_of(list) != JSON_ARRAY)
         return E_SYNTAX;
-    for (struct str rest = list; next_item(&rest, &item);)
+    for (struct str rest = list; json_next_element(&rest, &item);)
         if (json_kind_of(item) != JSON_STRING || (are_types && !is_type(item)))
             return E_SYNTAX;
     return 0;
@@ -184,7 +163,7 @@ int json_schema_check(struct str schema, struct err *err)
         status = check(schema, 0, err);
     if (status < 0)
         return status;
-    if (!str_is(member(schema, "type"), "\"object\""))
+    if (!str_is(json_find(schema, "type"), "\"object\""))
         return err_set(err, E_SYNTAX, "the schema's type is not \"object\": arguments are one");
     return 0;
 }
@@ -247,7 +226,7 @@ static int match_type(struct str type, struct str value, const struct place *pla
     if (type.len > 0 && json_kind_of(type) == JSON_STRING)
         fits = is_of_type(value, type);
     else if (type.len > 0)
-        for (struct str rest = type; !fits && next_item(&rest, &item);)
+        for (struct str rest = type; !fits && json_next_element(&rest, &item);)
             fits = is_of_type(value, item);
     if (fits)
         return 0;
@@ -272,13 +251,13 @@ static bool same(struct str one, struct str other)
 static int match_choice(struct str schema, struct str value, const struct place *place,
                         struct err *err)
 {
-    struct str list = member(schema, "enum");
-    struct str only = member(schema, "const");
+    struct str list = json_find(schema, "enum");
+    struct str only = json_find(schema, "const");
     struct str item;
     bool fits = list.len == 0;
 
     if (list.len > 0)
-        for (struct str rest = list; !fits && next_item(&rest, &item);)
+        for (struct str rest = list; !fits && json_next_element(&rest, &item);)
             fits = same(item, value);
     if (fits && (only.len == 0 || same(only, value)))
         return 0;
@@ -295,7 +274,7 @@ static size_t size_of(struct str value, enum json_kind kind)
     size_t count = 0;
 
     if (kind == JSON_ARRAY) {
-        for (struct str rest = value; next_item(&rest, &item);)
+        for (struct str rest = value; json_next_element(&rest, &item);)
             count++;
         return count;
     }
@@ -327,7 +306,7 @@ static int match_ends(struct str schema, struct str value, double number, bool i
     for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
         struct str end = STR_NONE;
         if (ends[i].is_size == is_size && ends[i].kind == json_kind_of(value))
-            end = member(schema, ends[i].name);
+            end = json_find(schema, ends[i].name);
         if (end.len == 0)
             continue;
         double limit = number_of(end);
@@ -348,23 +327,23 @@ static int match(struct str schema, struct str value, const struct place *place,
 static int match_members(struct str schema, struct str value, const struct place *place,
                          struct err *err)
 {
-    struct str properties = member(schema, "properties");
-    struct str others = member(schema, "additionalProperties");
-    struct str required = member(schema, "required");
+    struct str properties = json_find(schema, "properties");
+    struct str others = json_find(schema, "additionalProperties");
+    struct str required = json_find(schema, "required");
     struct str name;
     struct str given;
 
-    for (struct str rest = required; required.len > 0 && next_item(&rest, &name);) {
+    for (struct str rest = required; required.len > 0 && json_next_element(&rest, &name);) {
         _buf_ struct buf plain = {0};
         json_unquote(name, &plain);
-        if (member(value, buf_str(&plain).ptr).len == 0)
+        if (json_find(value, buf_str(&plain).ptr).len == 0)
             return err_set(err, E_USAGE, "argument '%s' is missing", buf_str(&plain).ptr);
     }
     for (struct str rest = value; json_next_member(&rest, &name, &given);) {
         const struct place here = {place, name};
         _buf_ struct buf plain = {0};
         json_unquote((struct str){name.ptr - 1, name.len + 2}, &plain); /* escapes hide nothing */
-        struct str own = member(properties, buf_str(&plain).ptr);
+        struct str own = json_find(properties, buf_str(&plain).ptr);
         if (own.len == 0 && others.len > 0 && json_kind_of(others) == JSON_FALSE)
             return err_set(err, E_USAGE, "there is no argument '%.*s'",
                            (int)(name.len < SHOWN_MAX ? name.len : SHOWN_MAX), name.ptr);
@@ -380,10 +359,10 @@ static int match_members(struct str schema, struct str value, const struct place
 static int match_items(struct str schema, struct str value, const struct place *place,
                        struct err *err)
 {
-    struct str items = member(schema, "items");
+    struct str items = json_find(schema, "items");
     struct str item;
 
-    for (struct str rest = value; items.len > 0 && next_item(&rest, &item);) {
+    for (struct str rest = value; items.len > 0 && json_next_element(&rest, &item);) {
         const struct place here = {place, STR("[]")};
         int status = match(items, item, &here, err);
         if (status < 0)
@@ -395,7 +374,7 @@ static int match_items(struct str schema, struct str value, const struct place *
 static int match(struct str schema, struct str value, const struct place *place, struct err *err)
 {
     enum json_kind kind = json_kind_of(value);
-    int status = match_type(member(schema, "type"), value, place, err);
+    int status = match_type(json_find(schema, "type"), value, place, err);
 
     if (status == 0)
         status = match_choice(schema, value, place, err);

@@ -228,12 +228,11 @@ static int put_argument(struct buf *out, const struct json_t *action, const char
  * on a terminal nothing of it may steer that. */
 static int print_result(struct str body)
 {
-    static const char *const names[] = {"result"};
-    struct str result = STR_NONE;
+    struct str result = json_find(body, "result");
     _buf_ struct buf text = {0};
     _buf_ struct buf out = {0};
 
-    if (json_pick(str_trim(body), names, 1, &result) < 0 || result.len == 0)
+    if (result.len == 0)
         return cli_fail(CLI_REFUSED, "the daemon's answer holds no result");
     if (json_kind_of(result) != JSON_STRING) {
         buf_add_str(&out, result);

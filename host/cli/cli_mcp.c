@@ -39,11 +39,10 @@ void cli_mcp_print(struct str message)
 
 static bool is_of_method(struct str message, const char *method)
 {
-    static const char *const names[] = {"method"};
-    struct str value = STR_NONE;
+    struct str value = json_find(message, "method");
     _buf_ struct buf text = {0};
 
-    if (json_pick(message, names, 1, &value) < 0 || value.len == 0)
+    if (value.len == 0)
         return false;
     json_unquote(value, &text);
     return str_is(buf_str(&text), method);

@@ -16,16 +16,6 @@
 
 enum { RETRY_MS = 200, PATIENCE_MS = 10000, HEADERS_MAX = 8, INTERNAL_ERROR = -32603 };
 
-static struct str member(struct str object, const char *name)
-{
-    struct str value = STR_NONE;
-
-    if (object.len == 0 || json_kind_of(object) != JSON_OBJECT ||
-        json_pick(object, &name, 1, &value) < 0)
-        return STR_NONE;
-    return value;
-}
-
 static void text_of(struct str value, struct buf *out)
 {
     if (value.len > 0 && json_kind_of(value) == JSON_STRING)
@@ -115,7 +105,7 @@ static void keep_session(struct relay *relay, const struct http_calls_answer *an
     buf_clear(&bridge->session);
     buf_clear(&bridge->version);
     buf_puts(&bridge->session, answer->session);
-    text_of(member(member(answer->body, "result"), "protocolVersion"), &bridge->version);
+    text_of(json_find(json_find(answer->body, "result"), "protocolVersion"), &bridge->version);
     if (!relay->is_renewal) {
         buf_clear(&bridge->hello);
         buf_add_str(&bridge->hello, buf_str(&relay->line));
@@ -163,7 +153,7 @@ static void tell_problem(struct relay *relay, const struct http_calls_answer *an
 {
     _buf_ struct buf words = {0};
 
-    text_of(member(answer->body, "detail"), &words);
+    text_of(json_find(answer->body, "detail"), &words);
     if (words.len == 0)
         buf_printf(&words, "the daemon answered %d and no reason", answer->status);
     fail(relay, buf_str(&words).ptr);
@@ -172,7 +162,7 @@ static void tell_problem(struct relay *relay, const struct http_calls_answer *an
 static void on_answered(struct relay *relay, const struct http_calls_answer *answer)
 {
     struct bridge *bridge = relay->bridge;
-    bool is_message = member(answer->body, "jsonrpc").len > 0 ||
+    bool is_message = json_find(answer->body, "jsonrpc").len > 0 ||
                       (answer->body.len > 0 && answer->body.ptr[0] == '[');
 
     if (answer->status == 404 && !is_message && !relay->is_modern && !relay->was_renewed &&
@@ -198,7 +188,7 @@ static void on_answered(struct relay *relay, const struct http_calls_answer *ans
 static bool is_stopping(const struct http_calls_answer *answer)
 {
     return answer->failure == HTTP_ANSWERED && answer->status == 503 &&
-           str_is(member(answer->body, "code"), "\"stopping\"");
+           str_is(json_find(answer->body, "code"), "\"stopping\"");
 }
 
 static void on_done(void *user, const struct http_calls_answer *answer)
@@ -256,20 +246,21 @@ static void put_header(struct buf *out, const char *name, struct str value, bool
 static size_t modern_headers(const struct relay *relay, struct buf storage[3], const char **out)
 {
     struct str line = buf_str(&relay->line);
-    struct str params = member(line, "params");
+    struct str params = json_find(line, "params");
     size_t count = 0;
     _buf_ struct buf version = {0};
     _buf_ struct buf method = {0};
     _buf_ struct buf name = {0};
 
-    text_of(member(member(params, "_meta"), "io.modelcontextprotocol/protocolVersion"), &version);
-    text_of(member(line, "method"), &method);
+    text_of(json_find(json_find(params, "_meta"), "io.modelcontextprotocol/protocolVersion"),
+            &version);
+    text_of(json_find(line, "method"), &method);
     put_header(&storage[0], "MCP-Protocol-Version", buf_str(&version), false);
     put_header(&storage[1], "Mcp-Method", buf_str(&method), false);
     if (relay->is_call)
-        text_of(member(params, "name"), &name);
+        text_of(json_find(params, "name"), &name);
     else if (str_is(buf_str(&method), "resources/read"))
-        text_of(member(params, "uri"), &name);
+        text_of(json_find(params, "uri"), &name);
     if (name.len > 0)
         put_header(&storage[2], "Mcp-Name", buf_str(&name), true);
     for (size_t i = 0; i < 3; i++)
@@ -330,7 +321,7 @@ int64_t cli_mcp_relay_send(struct bridge *bridge)
 /* True: the message was for us, and is done with. */
 static bool cancels(struct bridge *bridge, struct str params)
 {
-    struct str id = member(params, "requestId");
+    struct str id = json_find(params, "requestId");
 
     for (struct relay *relay = bridge->relays; relay != NULL; relay = relay->next) {
         if (relay->id.len == 0 || !str_equals(buf_str(&relay->id), id))
@@ -351,9 +342,9 @@ void cli_mcp_relay_take(struct bridge *bridge, struct str line)
     if (line.len == 0)
         return;
     bool is_json = json_check(line, NULL) == 0;
-    struct str params = is_json ? member(line, "params") : STR_NONE;
+    struct str params = is_json ? json_find(line, "params") : STR_NONE;
     if (is_json)
-        text_of(member(line, "method"), &method);
+        text_of(json_find(line, "method"), &method);
     struct str name = buf_str(&method);
     if (str_is(name, "notifications/cancelled") && cancels(bridge, params))
         return;
@@ -363,15 +354,15 @@ void cli_mcp_relay_take(struct bridge *bridge, struct str line)
         return;
     }
     if (is_json)
-        buf_add_str(&relay->id, member(line, "id"));
+        buf_add_str(&relay->id, json_find(line, "id"));
     relay->is_modern =
-        member(member(params, "_meta"), "io.modelcontextprotocol/protocolVersion").len > 0;
+        json_find(json_find(params, "_meta"), "io.modelcontextprotocol/protocolVersion").len > 0;
     relay->is_call = str_is(name, "tools/call");
     relay->is_hello = !relay->is_modern && str_is(name, "initialize");
     relay->is_ready = str_is(name, "notifications/initialized");
     relay->is_listen = relay->is_modern && str_is(name, "subscriptions/listen");
     relay->wants_tools =
-        str_is(member(member(params, "notifications"), "toolsListChanged"), "true");
+        str_is(json_find(json_find(params, "notifications"), "toolsListChanged"), "true");
 }
 
 bool cli_mcp_relay_is_open(const struct bridge *bridge)

@@ -34,19 +34,13 @@ static int put_scalar(struct buf *out, struct str value)
 /* `[1, "a"]` as "1, a". */
 static int put_list(struct buf *out, struct str list)
 {
-    struct str rest = {list.ptr + 1, list.len - 2};
     struct str item;
 
-    while (json_next_value(&rest, &item, NULL) == 1) {
+    while (json_next_element(&list, &item)) {
         if (out->len > 0)
             buf_puts(out, ", ");
         if (put_scalar(out, item) < 0)
             return -1;
-        rest = str_trim(rest);
-        if (rest.len > 0) { /* a comma: the whole was checked */
-            rest.ptr++;
-            rest.len--;
-        }
     }
     return 0;
 }

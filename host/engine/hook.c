@@ -294,10 +294,9 @@ static void map_by_jq(struct delivery *delivery, const struct hook *hook, struct
 /* A member of the body as text; false: it has none, or it is no string. */
 static bool find_text(struct str json, const char *name, struct buf *out)
 {
-    struct str value = STR_NONE;
+    struct str value = json_find(json, name);
 
-    if (json_pick(str_trim(json), &name, 1, &value) < 0 || value.ptr == NULL ||
-        json_kind_of(value) != JSON_STRING)
+    if (value.len == 0 || json_kind_of(value) != JSON_STRING)
         return false;
     json_unquote(value, out);
     return !out->failed;

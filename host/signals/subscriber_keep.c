@@ -46,26 +46,17 @@ void subscriber_kept_write(struct subscriber_kept *kept)
     store_keep(kept->settings->store, &kept->op);
 }
 
-/* The next element of what stands between the brackets of an array. */
-static bool next_element(struct str *rest, struct str *out)
-{
-    if (rest->len > 0 && rest->ptr[0] == ',')
-        *rest = (struct str){rest->ptr + 1, rest->len - 1};
-    return json_next_value(rest, out, NULL) > 0;
-}
-
 void subscriber_kept_add(struct subscriber_kept *kept, struct str object)
 {
     struct buf grown = {0};
-    struct str inside = buf_str(&kept->now);
+    struct str former = buf_str(&kept->now);
     struct str value;
     size_t count = 0;
 
-    inside = inside.len >= 2 ? (struct str){inside.ptr + 1, inside.len - 2} : STR_NONE;
-    for (struct str rest = inside; next_element(&rest, &value);)
+    for (struct str rest = former; json_next_element(&rest, &value);)
         count++;
     buf_putc(&grown, '[');
-    for (struct str rest = inside; next_element(&rest, &value); count--) {
+    for (struct str rest = former; json_next_element(&rest, &value); count--) {
         if (count >= SUBSCRIBER_PARKED_MAX)
             continue;
         buf_add_str(&grown, value);

@@ -116,20 +116,16 @@ static bool leads_to(struct str value, struct str path, struct str wanted);
  * nested arrays would be more than anybody waits for. */
 static bool element_leads_to(struct str array, struct str path, struct str wanted)
 {
-    struct str rest = {array.ptr + 1, array.len - 2};
     struct str behind = path;
     struct str step = STR_NONE;
     struct str element;
     int64_t index = -1;
     bool is_picked = str_next(&behind, '.', &step) && str_to_i64(step, &index) == 0 && index >= 0;
 
-    for (int64_t i = 0; json_next_value(&rest, &element, NULL) > 0; i++) {
+    for (int64_t i = 0; json_next_element(&array, &element); i++) {
         if ((!is_picked && leads_to(element, path, wanted)) ||
             (i == index && leads_to(element, behind, wanted)))
             return true;
-        rest = str_trim(rest);
-        if (rest.len > 0) /* the comma */
-            rest = (struct str){rest.ptr + 1, rest.len - 1};
     }
     return false;
 }

@@ -272,6 +272,44 @@ static void members_come_in_order(void **state)
     assert_false(json_next_member(&rest, &name, &value));
 }
 
+static void elements_come_in_order(void **state)
+{
+    static const char *const expected[] = {"[[1 ],2]", "{\"a\":[3,4]}", "\"],[\"", "-5e1", "null"};
+    static const char *const none[] = {"[]", " [ \n] ", "{}", "{\"a\":[1]}", "7", "\"[1]\"", ""};
+    struct str rest = STR(" [ [[1 ],2] ,{\"a\":[3,4]}\t, \"],[\",-5e1\n,null ] ");
+    struct str element;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
+        assert_true(json_next_element(&rest, &element));
+        assert_str(element, expected[i]);
+    }
+    assert_false(json_next_element(&rest, &element));
+    assert_false(json_next_element(&rest, &element)); /* and stays so */
+    for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+        rest = str_of(none[i]);
+        if (json_next_element(&rest, &element))
+            fail_msg("'%s' has an element", none[i]);
+    }
+    rest = STR_NONE;
+    assert_false(json_next_element(&rest, &element));
+}
+
+static void finds_one_member(void **state)
+{
+    (void)state;
+    assert_str(json_find(STR(" {\"a\":1,\"b\":{\"a\":2},\"c\":\"\"} "), "a"), "1");
+    assert_str(json_find(STR("{\"a\":1,\"b\":{\"a\":2}}"), "b"), "{\"a\":2}");
+    assert_str(json_find(STR("{\"a\":1,\"a\":2}"), "a"), "2"); /* as json_pick has it */
+    assert_str(json_find(STR("{\"c\":\"\"}"), "c"), "\"\"");
+    assert_null(json_find(STR("{\"b\":{\"a\":2}}"), "a").ptr);
+    assert_null(json_find(STR("{}"), "a").ptr);
+    assert_null(json_find(STR("[\"a\",1]"), "a").ptr);
+    assert_null(json_find(STR("{\"a\":1"), "a").ptr); /* half of it is none of it */
+    assert_null(json_find(STR("\"a\""), "a").ptr);
+    assert_null(json_find(STR_NONE, "a").ptr);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -286,6 +324,8 @@ int main(void)
         cmocka_unit_test(next_and_pick_in_one),
         cmocka_unit_test(kinds),
         cmocka_unit_test(members_come_in_order),
+        cmocka_unit_test(elements_come_in_order),
+        cmocka_unit_test(finds_one_member),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
