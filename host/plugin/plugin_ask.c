@@ -10,6 +10,7 @@
 
 enum {
     ASKS_MAX = 256,               /* open at once, per worker */
+    HELD_MAX = 1024,              /* those, and what nobody waits for but its handler still has */
     ASK_BYTES_MAX = 64 << 20,     /* of those; one alone may have them all */
     HELD_BYTES_MAX = 256 << 20,   /* of all workers, also those that nobody waits for any more */
     UNREAD_BYTES_MAX = 128 << 20, /* of answers and orders that the worker does not read */
@@ -26,6 +27,8 @@ struct plugin_ask {
     struct plugin_ask *next_news; /* in its host, while it is NEW, or GONE and not yet told */
     struct plugin_host *host;
     struct plugin_worker *worker; /* NULL: nobody waits any more */
+    struct plugin_worker *holder; /* who asked; NULL: no more */
+    struct plugin_ask *next_held; /* of the same holder */
     struct plugin_instance *instance;
     uint64_t id;
     enum ask_state state;
@@ -121,10 +124,30 @@ static void leave_worker(struct plugin_ask *ask)
     ask->worker = NULL;
 }
 
+static void leave_holder(struct plugin_ask *ask)
+{
+    struct plugin_ask **at = ask->holder != NULL ? &ask->holder->held : NULL;
+
+    if (at == NULL)
+        return;
+    while (*at != ask)
+        at = &(*at)->next_held;
+    *at = ask->next_held;
+    ask->holder->held_count--;
+}
+
+void plugin_ask_forget(struct plugin_worker *worker)
+{
+    plugin_ask_drop(worker, NULL, NULL);
+    for (struct plugin_ask *ask = worker->held; ask != NULL; ask = ask->next_held)
+        ask->holder = NULL;
+}
+
 static void ask_free(struct plugin_ask *ask)
 {
     take_news(ask);
     leave_worker(ask);
+    leave_holder(ask);
     ask->host->ask_bytes -= ask->byte_count;
     loop_timer_destroy(ask->timer);
     free(ask);
@@ -316,6 +339,10 @@ static struct plugin_ask *ask_make(struct plugin_worker *worker, struct plugin_i
         free(ask);
         return NULL;
     }
+    ask->holder = worker;
+    ask->next_held = worker->held;
+    worker->held = ask;
+    worker->held_count++;
     ask->next = worker->asks;
     worker->asks = ask;
     worker->ask_count++;
@@ -358,6 +385,12 @@ void plugin_ask_frame(struct plugin_worker *worker, const struct wire_header *he
     if (worker->ask_count >= ASKS_MAX) {
         refuse(worker, header->instance, told.ask, TENON_E_RATE_LIMITED,
                "256 questions of this worker are open already; ask fewer at the same time");
+        return;
+    }
+    if (worker->held_count >= HELD_MAX) {
+        refuse(worker, header->instance, told.ask, TENON_E_RATE_LIMITED,
+               "1024 questions of this worker are still at work, most of them out of time; ask "
+               "fewer, or wait longer for each");
         return;
     }
     if ((worker->ask_count > 0 && worker->ask_bytes + in->rest > ASK_BYTES_MAX) ||

@@ -158,6 +158,8 @@ struct plugin_worker {
     struct plugin_instance *instances;
     struct plugin_ask *asks; /* that somebody waits for */
     size_t ask_count, ask_bytes;
+    struct plugin_ask *held; /* also those that nobody waits for, until their handler is through */
+    size_t held_count;
     size_t instance_count;
     uint32_t last_instance;
     uint64_t last_call, front_round;
@@ -300,6 +302,7 @@ void plugin_ask_frame(struct plugin_worker *worker, const struct wire_header *he
 void plugin_ask_drop(struct plugin_worker *worker, const struct plugin_instance *instance,
                      const char *words);
 void plugin_ask_flush(struct plugin_host *host);
+void plugin_ask_forget(struct plugin_worker *worker); /* it is about to be freed */
 
 /* plugin_signal.c */
 /* -EINVAL with words when a subscription makes no sense. */

@@ -159,7 +159,7 @@ void plugin_worker_destroy(struct plugin_worker *worker)
 {
     if (worker == NULL)
         return;
-    plugin_ask_drop(worker, NULL, NULL);
+    plugin_ask_forget(worker);
     plugin_process_finish(worker);
     plugin_image_close(worker);
     loop_timer_destroy(worker->deadline_timer);

@@ -262,7 +262,7 @@ static void many_integrations_ask_at_once(void **state)
 
 /* ---- what a worker may cost ---- */
 
-enum { HOARD = 64 };
+enum { HOARD = 1100 };
 static struct plugin_ask *hoarded[HOARD];
 static size_t hoarded_count;
 
@@ -355,6 +355,31 @@ static void questions_that_nobody_waits_for_count(void **state)
     free(question);
 }
 
+/* The same of small ones: each costs its handler a request, a query or a call. */
+static void questions_are_held_no_more_than_so_many(void **state)
+{
+    enum { FIT = 1024 };
+    struct fixture *fixture = *state;
+    struct plugin_instance *instance;
+    struct answer answer;
+
+    open_many(fixture, &instance, &answer, 1);
+    for (int i = 0; i <= FIT; i++) {
+        start(instance, "{\"url\":\"u\",\"timeout_ms\":1}", &answer);
+        fixture_wait(fixture, &answer.count, 1);
+        assert_int_equal(answer.reply->error_class,
+                         i < FIT ? TENON_E_CANCELLED : TENON_E_RATE_LIMITED);
+        fixture_release(&answer);
+    }
+    answer_hoarded(STR("too late"));
+    start(instance, "{\"url\":\"u\",\"timeout_ms\":0}", &answer);
+    fixture_wait(fixture, &fixture->asks, FIT + 1);
+    answer_hoarded(STR("again"));
+    fixture_wait(fixture, &answer.count, 1);
+    check_text(&answer, "[207,\"again\"]");
+    plugin_instance_close(instance);
+}
+
 static void answers_wait_for_no_worker_that_does_not_read(void **state)
 {
     enum { MANY = 12, BYTES = 15 << 20, BOUND = 144 << 20 };
@@ -433,6 +458,7 @@ int main(void)
         ASK_TEST(many_integrations_ask_at_once),
         ASK_TEST(questions_hold_no_more_than_they_may),
         ASK_TEST(questions_that_nobody_waits_for_count),
+        ASK_TEST(questions_are_held_no_more_than_so_many),
         ASK_TEST(answers_wait_for_no_worker_that_does_not_read),
         cmocka_unit_test(what_a_slow_reader_has_taken_is_forgotten),
     };
