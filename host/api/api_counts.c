@@ -72,6 +72,28 @@ static bool on_row(struct store_query *query, const struct store_row *row)
     return true;
 }
 
+bool api_counts_takes_by_hand(const struct engine_integration *integration)
+{
+    const char *selector = config_text(integration->file, "select", "selector");
+
+    return strcmp(selector, "failed") == 0 || strcmp(selector, "none") == 0;
+}
+
+static void forget_backlogs_by_hand(struct counting *counting)
+{
+    for (size_t i = 0; i < counting->counts.count; i++) {
+        struct api_count *count = &counting->counts.rows[i];
+        struct engine_integration integration;
+
+        if (count->name != NULL &&
+            engine_integration_find(counting->call->engine, count->name, &integration) &&
+            api_counts_takes_by_hand(&integration)) {
+            count->behind = 0;
+            count->behind_since_ms = 0;
+        }
+    }
+}
+
 static void ask_next(struct counting *counting)
 {
     counting->query.query = steps[counting->step++];
@@ -89,6 +111,7 @@ static void on_done(struct store_op *op)
         ask_next(counting);
         return;
     } else {
+        forget_backlogs_by_hand(counting);
         counting->done(counting->call, &counting->counts);
     }
     counting_destroy(counting);

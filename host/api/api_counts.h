@@ -11,7 +11,7 @@
 struct api_count {
     uint32_t integration;
     char *name;
-    uint64_t cursor, behind; /* entities behind the cursor, about */
+    uint64_t cursor, behind; /* entities behind the cursor, about; 0 of who takes by hand alone */
     int64_t behind_since_ms; /* wall; 0: none is */
     uint64_t submissions[SUBMISSION_STATES];
 };
@@ -21,6 +21,10 @@ struct api_counts {
     size_t count;
     uint64_t entities, last_seq, bytes;
 };
+
+/* Does its selector take nothing but what is asked for by hand? Its lane walks along no entities
+ * then, so there is nothing that it is behind with. */
+bool api_counts_takes_by_hand(const struct engine_integration *integration);
 
 /* Asks the store; `done` answers the call. On failure the call has been answered already. `counts`
  * is borrowed. */

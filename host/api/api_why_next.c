@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * For one integration: whether it looked at the entity, which clause said no, what comes next and
  * when, and the command that helps where nothing comes by itself. */
+#include "api/api_counts.h"
 #include "api/api_why.h"
 
 #include "base/cleanup.h"
@@ -103,13 +104,6 @@ static void put_passed_over(struct buf *out, const struct why *why,
         buf_printf(out, " (%s:%d)", config_file_path(integration->file), line);
 }
 
-static bool takes_by_hand_alone(const struct engine_integration *integration)
-{
-    const char *selector = config_text(integration->file, "select", "selector");
-
-    return strcmp(selector, "failed") == 0 || strcmp(selector, "none") == 0;
-}
-
 static uint64_t cursor_of(const struct why *why, const struct engine_integration *integration)
 {
     for (size_t i = 0; i < why->integration_count; i++)
@@ -144,7 +138,7 @@ static void put_explanation(struct buf *out, const struct why *why,
                    cursor, &words, &will_look);
     bool is_own = is_passed && !will_look && why->origin != 0 && why->origin == integration->number;
     bool is_missed =
-        is_passed && verdict->is_wanted && !will_look && !takes_by_hand_alone(integration);
+        is_passed && verdict->is_wanted && !will_look && !api_counts_takes_by_hand(integration);
     if (is_own) {
         buf_clear(&words);
         buf_puts(&words, "its own plugin stored this version, so it is not sent back");
@@ -161,11 +155,12 @@ static void put_explanation(struct buf *out, const struct why *why,
     api_put_bool(out, "looked", is_passed);
     api_put_masked(out, "explanation", buf_str(&words));
     api_put_bool(out, "will_look", will_look);
-    json_put_member(out, "next",
-                    will_look ? STR("the lane has yet to look at this version")
-                    : is_missed || is_own || takes_by_hand_alone(integration)
-                        ? STR("nothing until it is asked for by hand or the entity changes")
-                        : STR("nothing until the entity or the configuration changes"));
+    json_put_member(
+        out, "next",
+        will_look                               ? STR("the lane has yet to look at this version")
+        : api_counts_takes_by_hand(integration) ? STR("nothing until it is asked for by hand")
+        : is_missed || is_own ? STR("nothing until it is asked for by hand or the entity changes")
+                              : STR("nothing until the entity or the configuration changes"));
     if (!will_look && integration->is_enabled && verdict->is_wanted)
         put_submit_command(out, why, integration);
     if (will_look && integration->figures.paused_until_ms > clock_due_ms())

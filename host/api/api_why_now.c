@@ -2,6 +2,7 @@
  * Where the store has no word on the entity's present version, the integration is asked: a dry run
  * through its selectors and transformers, which sends and stores nothing. A plugin that takes long
  * is not waited for longer than a person would. */
+#include "api/api_counts.h"
 #include "api/api_why.h"
 #include "base/loop.h"
 
@@ -71,6 +72,10 @@ static bool is_wanted(const struct why *why, const struct engine_integration *in
     bool is_known = newest != NULL && newest->version == why->version;
 
     *out_is_dangerous = newest != NULL && is_dangerous(newest);
+    /* Of no interest unless asked for; many of these are there for their actions alone and have
+     * nothing that could send. */
+    if (why->only.len == 0 && !why->is_rendered && api_counts_takes_by_hand(integration))
+        return false;
     if (why->is_deleted || !is_at_work(integration) ||
         (why->only.len > 0 && !str_is(buf_str(&why->only), integration->name)))
         return false;

@@ -228,3 +228,23 @@ def test_a_declaration_that_makes_no_sense_is_refused(acting):
     wait_for(lambda: acting.integration("wrong")["state"] == "failed", "the refusal")
     words = acting.integration("wrong")["words"]
     assert "action 3 of 3 ('convert'): its row 'too' is of no parameter" in words, words
+
+
+def test_who_wants_no_records_has_no_backlog(acting):
+    # what would raise an alarm of every plugin that is there for its actions alone
+    acting.add({"id": "e-1"}, {"id": "e-2"})
+    assert acting.integration("calc")["backlog"] == 0
+    assert "backlog_since" not in acting.integration("calc")
+    rows = acting.cli("integration", "list").stdout.splitlines()
+    assert [row.split()[2] for row in rows if row.startswith("calc ")] == ["0"]
+    figures = acting.get("/metrics").body.decode()
+    for figure in ("tenon_backlog_entities", "tenon_backlog_age_seconds"):
+        assert figure + '{integration="calc"} 0\n' in figures
+
+
+def test_why_asks_nobody_who_wants_no_records(acting):
+    acting.add({"id": "e-1"})
+    told = acting.cli("why", "e-1").stdout
+    assert "selector = none takes only what is asked for by hand" in told
+    assert "next: nothing until it is asked for by hand\n" in told
+    assert "base_url" not in told  # it has no client that would need one

@@ -265,7 +265,7 @@ def test_a_plugin_that_hangs_is_not_waited_for(tenon):
     tenon.cli("submit", "bad", "--entity", "evil-1")
     when(tenon, "evil-1", "bad", in_state("in_flight"), "the plugin to hang")
     assert told(tenon, "evt-2", "bad")["now"] == {"words": "its plugin takes too long to say"}
-    assert "takes too long" in tenon.cli("why", "evt-2").stdout
+    assert "takes too long" in tenon.cli("why", "evt-2", "bad").stdout
     assert "it is on its way now" in tenon.cli("why", "evil-1", "bad").stdout
 
 
