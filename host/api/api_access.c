@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/digest.h"
+#include "config/config.h"
 
 #include <arpa/inet.h>
 #include <grp.h>
@@ -51,18 +52,6 @@ static void rules_finish(struct rules *rules)
     free(rules->without_token);
 }
 
-/* White space and commas, as lists in an ini have it. */
-static bool next_item(struct str *rest, struct str *out)
-{
-    while (rest->len > 0 && strchr(" \t\n,", rest->ptr[0]) != NULL)
-        rest->ptr++, rest->len--;
-    *out = *rest;
-    out->len = 0;
-    while (rest->len > 0 && strchr(" \t\n,", rest->ptr[0]) == NULL)
-        rest->ptr++, rest->len--, out->len++;
-    return out->len > 0;
-}
-
 static int find_group(struct rules *rules, const char *name, struct err *err)
 {
     int64_t number;
@@ -87,7 +76,7 @@ static int find_users(struct rules *rules, const char *list, struct err *err)
     struct str rest = str_of(list);
     struct str item;
 
-    while (next_item(&rest, &item)) {
+    while (config_list_next(&rest, &item)) {
         _free_ char *name = str_dup(item);
         int64_t number;
         if (name == NULL)
@@ -296,7 +285,7 @@ static bool list_has(const char *list, struct str wanted)
     struct str rest = str_of(list);
     struct str item;
 
-    while (next_item(&rest, &item))
+    while (config_list_next(&rest, &item))
         if (is_same_name(item, wanted))
             return true;
     return false;
@@ -360,7 +349,7 @@ static struct str token_of_protocols(struct http_exchange *exchange)
     struct str rest = http_exchange_header(exchange, "sec-websocket-protocol");
     struct str item;
 
-    while (next_item(&rest, &item))
+    while (str_next_word(&rest, ", \t", &item))
         if (str_starts_with(item, start))
             return (struct str){item.ptr + sizeof(start) - 1, item.len - sizeof(start) + 1};
     return STR_NONE;

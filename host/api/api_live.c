@@ -24,7 +24,7 @@ struct live {
     struct feed_ear ear; /* first: the ear is the whole */
     struct api_call *call;
     struct api_feed *feed;
-    char *integrations; /* ",hook,shop,"; NULL: all */
+    char *integrations; /* "hook,shop"; NULL: all */
     char *pattern;      /* NULL: all signals */
     size_t next_status; /* of the first look at all states; SIZE_MAX: told */
     uint64_t lost;
@@ -55,16 +55,6 @@ static bool tell_lost(struct live *live)
     return true;
 }
 
-static bool has_name(const char *list, struct str name)
-{
-    const char *at = list;
-
-    for (; (at = memmem(at, strlen(at), name.ptr, name.len)) != NULL; at++)
-        if (at[-1] == ',' && at[name.len] == ',')
-            return true;
-    return false;
-}
-
 static bool wants(const struct live *live, const struct feed_event *event)
 {
     bool is_of_host = event->topic == FEED_SIGNALS && str_is(event->integration, "tenon");
@@ -73,7 +63,8 @@ static bool wants(const struct live *live, const struct feed_event *event)
         !pattern_matches(str_of(live->pattern), event->signal))
         return false;
     if (live->integrations != NULL && !is_of_host &&
-        (event->integration.len == 0 || !has_name(live->integrations, event->integration)))
+        (event->integration.len == 0 ||
+         !str_list_has(str_of(live->integrations), ',', event->integration)))
         return false;
     return api_may(live->call, API_READ, is_of_host ? STR_NONE : event->integration);
 }
@@ -160,16 +151,15 @@ static bool take_topic(void *user, struct str text)
 static bool take_integration(void *user, struct str text)
 {
     struct buf *list = user;
-    size_t commas = 0;
+    size_t count = list->len > 0;
 
     for (size_t i = 0; i < list->len; i++)
-        commas += list->ptr[i] == ',';
-    if (text.len == 0 || memchr(text.ptr, ',', text.len) != NULL || commas > INTEGRATIONS_MAX)
+        count += list->ptr[i] == ',';
+    if (text.len == 0 || memchr(text.ptr, ',', text.len) != NULL || count >= INTEGRATIONS_MAX)
         return false;
-    if (list->len == 0)
+    if (list->len > 0)
         buf_putc(list, ',');
     buf_add_str(list, text);
-    buf_putc(list, ',');
     return true;
 }
 

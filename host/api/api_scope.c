@@ -72,9 +72,7 @@ int api_scope_check(struct str scopes, struct err *err)
     if (scopes.len > API_SCOPE_TEXT_MAX)
         return err_set(err, -EINVAL, "the scopes are %zu bytes long; at most %d are taken",
                        scopes.len, API_SCOPE_TEXT_MAX);
-    while (str_next(&scopes, ' ', &grant)) {
-        if (grant.len == 0)
-            continue;
+    while (str_next_word(&scopes, " ", &grant)) {
         count++;
         if (check_grant(grant, err) < 0)
             return -EINVAL;
@@ -91,33 +89,22 @@ static bool covers(struct str scope, enum api_scope wanted)
     return str_is(scope, names[API_MANAGE]) || str_is(scope, names[wanted]);
 }
 
-static bool has_name(struct str list, struct str wanted)
-{
-    struct str name;
-
-    while (str_next(&list, ',', &name))
-        if (str_equals(name, wanted))
-            return true;
-    return false;
-}
-
 bool api_scope_allows(struct str scopes, enum api_scope wanted, struct str integration)
 {
     struct str grant;
 
     if (wanted == API_OPEN)
         return true;
-    while (str_next(&scopes, ' ', &grant)) {
+    while (str_next_word(&scopes, " ", &grant)) {
         struct str scope;
         struct str integrations;
 
         split(grant, &scope, &integrations);
-        if (grant.len == 0)
-            continue;
         if (wanted == API_ANY)
             return true;
-        if (covers(scope, wanted) && (integrations.ptr == NULL ||
-                                      (integration.len > 0 && has_name(integrations, integration))))
+        if (covers(scope, wanted) &&
+            (integrations.ptr == NULL ||
+             (integration.len > 0 && str_list_has(integrations, ',', integration))))
             return true;
     }
     return false;

@@ -59,6 +59,35 @@ bool str_next(struct str *rest, char separator, struct str *out)
     return true;
 }
 
+bool str_next_word(struct str *rest, const char *between, struct str *out)
+{
+    size_t kinds = strlen(between);
+    size_t start = 0;
+
+    while (start < rest->len && memchr(between, rest->ptr[start], kinds) != NULL)
+        start++;
+    size_t end = start;
+    while (end < rest->len && memchr(between, rest->ptr[end], kinds) == NULL)
+        end++;
+    if (end == start) {
+        *rest = STR_NONE;
+        return false;
+    }
+    *out = (struct str){rest->ptr + start, end - start};
+    *rest = (struct str){rest->ptr + end, rest->len - end};
+    return true;
+}
+
+bool str_list_has(struct str list, char separator, struct str wanted)
+{
+    struct str piece;
+
+    while (str_next(&list, separator, &piece))
+        if (str_equals(piece, wanted))
+            return true;
+    return false;
+}
+
 int str_to_i64(struct str s, int64_t *out)
 {
     bool is_negative = s.len > 0 && s.ptr[0] == '-';

@@ -46,6 +46,11 @@ struct str str_trim(struct str s); /* ASCII white space off both ends */
 char *str_dup(struct str s);       /* NUL-terminated; caller frees; NULL: no memory */
 /* Cuts the next piece off *rest at `separator`; false when nothing is left. */
 bool str_next(struct str *rest, char separator, struct str *out);
+/* Cuts the next word off *rest: what has none of the characters of `between` in it, as long as it
+ * goes. Words are never empty; false when there is none left. */
+bool str_next_word(struct str *rest, const char *between, struct str *out);
+/* Is `wanted` one of the pieces between separators, to the letter? */
+bool str_list_has(struct str list, char separator, struct str wanted);
 /* Whole text to number; 0, -EINVAL or -ERANGE. */
 int str_to_i64(struct str s, int64_t *out);
 int str_to_double(struct str s, double *out);

@@ -391,20 +391,7 @@ int config_line(const struct config_file *file, const char *section, const char 
 
 bool config_list_next(struct str *rest, struct str *out_item)
 {
-    static const char between[] = ", \t\n";
-    size_t start = 0;
-
-    while (start < rest->len && strchr(between, rest->ptr[start]) != NULL)
-        start++;
-    size_t end = start;
-    while (end < rest->len && strchr(between, rest->ptr[end]) == NULL)
-        end++;
-    if (end == start)
-        return false;
-    *out_item = (struct str){rest->ptr + start, end - start};
-    rest->ptr += end;
-    rest->len -= end;
-    return true;
+    return str_next_word(rest, ", \t\r\n", out_item);
 }
 
 bool config_pair(const struct config_file *file, const char *section, size_t index,

@@ -88,7 +88,7 @@ bool config_is_true(const struct config_file *file, const char *section, const c
 bool config_is_set(const struct config_file *file, const char *section, const char *key);
 int config_line(const struct config_file *file, const char *section,
                 const char *key); /* 0: default */
-/* Walks a list value (allow_hosts, type): pieces between commas, white space or lines, empty ones
+/* Walks a list value such as allow_hosts: pieces between commas, white space or lines, empty ones
  * left out. */
 bool config_list_next(struct str *rest, struct str *out_item);
 /* Free-form sections ([headers], [metadata]): pair `index`, or false past the end. */

@@ -69,15 +69,7 @@ const struct hook_scheme *hook_scheme_find(const char *name)
 
 static bool next_word(struct str *rest, struct str *out)
 {
-    *rest = str_trim(*rest);
-    if (rest->len == 0)
-        return false;
-    size_t len = 0;
-    while (len < rest->len && strchr(" \t\r\n", rest->ptr[len]) == NULL)
-        len++;
-    *out = (struct str){rest->ptr, len};
-    *rest = (struct str){rest->ptr + len, rest->len - len};
-    return true;
+    return str_next_word(rest, " \t\r\n", out);
 }
 
 static int add_key(struct hook_rules *rules, struct str word, struct buf *keys, struct err *err)

@@ -56,6 +56,50 @@ static void next_cuts_pieces(void **state)
     assert_false(str_next(&rest, ',', &piece));
 }
 
+static void words_are_what_stands_between(void **state)
+{
+    struct str rest = STR(", a\tb,,c\n d-e ,");
+    static const char *const wanted[] = {"a", "b", "c", "d-e"};
+    struct str word = STR("before");
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        assert_true(str_next_word(&rest, ", \t\n", &word));
+        assert_str(word, wanted[i]);
+    }
+    assert_false(str_next_word(&rest, ", \t\n", &word));
+    assert_false(str_next_word(&rest, ", \t\n", &word)); /* and stays so */
+    assert_str(word, "d-e");
+    rest = STR_NONE;
+    assert_false(str_next_word(&rest, " ", &word));
+    rest = STR(" \t ");
+    assert_false(str_next_word(&rest, " \t", &word));
+    rest = STR("all of it");
+    assert_true(str_next_word(&rest, "", &word)); /* nothing stands between */
+    assert_str(word, "all of it");
+    rest = (struct str){"a\0b c", 5};
+    assert_true(str_next_word(&rest, " ", &word)); /* a NUL is a byte like others */
+    assert_int_equal(word.len, 3);
+    rest = (struct str){"ab cd", 4};
+    assert_true(str_next_word(&rest, " ", &word));
+    assert_true(str_next_word(&rest, " ", &word));
+    assert_str(word, "c"); /* no byte beyond it */
+}
+
+static void a_list_has_its_pieces_to_the_letter(void **state)
+{
+    (void)state;
+    assert_true(str_list_has(STR("ab"), ',', STR("ab")));
+    assert_true(str_list_has(STR("x,ab,y"), ',', STR("ab")));
+    assert_true(str_list_has(STR("x,ab"), ',', STR("ab")));
+    assert_false(str_list_has(STR("x,abc,yab"), ',', STR("ab")));
+    assert_false(str_list_has(STR("x, ab"), ',', STR("ab")));
+    assert_false(str_list_has(STR("AB"), ',', STR("ab")));
+    assert_false(str_list_has(STR("a,b"), ',', STR("a,b")));
+    assert_false(str_list_has(STR_NONE, ',', STR("")));
+    assert_true(str_list_has(STR("a,,b"), ',', STR("")));
+}
+
 static void whole_numbers(void **state)
 {
     int64_t n = 77;
@@ -224,6 +268,8 @@ int main(void)
         cmocka_unit_test(trim_takes_white_space_off),
         cmocka_unit_test(dup_ends_with_nul),
         cmocka_unit_test(next_cuts_pieces),
+        cmocka_unit_test(words_are_what_stands_between),
+        cmocka_unit_test(a_list_has_its_pieces_to_the_letter),
         cmocka_unit_test(whole_numbers),
         cmocka_unit_test(real_numbers),
         cmocka_unit_test(nearest_is_a_fair_guess),
