@@ -40,6 +40,9 @@ void api_signals_list(struct api_call *call);
 void api_signals_post(struct api_call *call);
 void api_signals_request(struct api_call *call);
 void api_signals_reply(struct api_call *call);
+void api_parked_list(struct api_call *call); /* api_parked.c */
+void api_parked_retry(struct api_call *call);
+void api_parked_discard(struct api_call *call);
 void api_signals_listen(struct api_call *call);                          /* api_listen.c */
 void api_put_signal(struct buf *out, const struct store_signal *signal); /* members, no braces */
 void api_put_signal_metrics(struct buf *out,

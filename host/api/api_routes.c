@@ -127,6 +127,13 @@ const struct api_route api_routes[] = {
      "\"timeout\": \"5s\"}"},
     {"POST", "/api/v1/signals/reply", api_signals_reply, API_SUBMIT, "",
      "Answer a request that was heard with answers=1: {\"request\", \"sender\", \"data\"}"},
+    {"GET", "/api/v1/signals/parked", api_parked_list, API_ANY, "integration",
+     "List the signals that durable subscriptions of open integrations gave up, the last 100 of "
+     "each"},
+    {"POST", "/api/v1/integrations/{id}/signals/retry", api_parked_retry, API_MANAGE, "",
+     "Give parked signals to their handler again: {\"numbers\"} or {\"all\": true}"},
+    {"POST", "/api/v1/integrations/{id}/signals/discard", api_parked_discard, API_MANAGE, "",
+     "Give parked signals up for good: the same body"},
     {"POST", "/api/v1/reload", api_reload, API_MANAGE, "",
      "Look at the configuration and the plugins now, take what changed; answers per file"},
     {"GET", "/api/v1/tokens", api_tokens_list, API_MANAGE, "",

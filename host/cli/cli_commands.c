@@ -130,6 +130,10 @@ static const struct cli_option signal_listen_options[] = {
     {"count", "N", "end after so many"},
     END_OF_OPTIONS,
 };
+static const struct cli_option signal_move_options[] = {
+    {"all", NULL, "every one that the integration parked"},
+    END_OF_OPTIONS,
+};
 static const struct cli_option config_show_options[] = {
     {"all", NULL, "defaults too"},
     END_OF_OPTIONS,
@@ -298,6 +302,17 @@ const struct cli_command cli_commands[] = {
      "  tenon signal listen 'entity.*'\n"
      "When tenond restarts this waits for it and goes on where it was. With --json each line is "
      "one JSON object."},
+    {"signal parked", "[INTEGRATION]", NULL, CLI_ONLINE, cli_signal_parked,
+     "List the signals that integrations' handlers did not take",
+     "A durable subscription parks what fails again and again, and goes on. The last 100 of each "
+     "are kept."},
+    {"signal retry", "INTEGRATION [SEQ...]", signal_move_options, CLI_ONLINE, cli_signal_retry,
+     "Give parked signals to their handler again",
+     "Before what comes next, so out of order. One that is taken goes off the list; one that fails "
+     "again is parked anew.\n"
+     "Exit code 1 when one that was named is not parked, or what it said has gone from the store."},
+    {"signal discard", "INTEGRATION [SEQ...]", signal_move_options, CLI_ONLINE, cli_signal_discard,
+     "Give parked signals up", "They go off the list, for good."},
     {"mcp", "", NULL, CLI_ONLINE, cli_mcp, "Speak MCP over standard input and output, for a client",
      "For the configuration of an MCP client: {\"mcpServers\": {\"tenon\": {\"command\": "
      "\"tenon\", "

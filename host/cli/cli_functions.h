@@ -41,6 +41,9 @@ int cli_why(struct cli *cli);
 int cli_signal_publish(struct cli *cli);
 int cli_signal_request(struct cli *cli);
 int cli_signal_listen(struct cli *cli);
+int cli_signal_parked(struct cli *cli); /* cli_parked.c */
+int cli_signal_retry(struct cli *cli);
+int cli_signal_discard(struct cli *cli);
 
 /* cli_switch.c */
 int cli_integration_enable(struct cli *cli);

@@ -288,6 +288,13 @@ struct tap *engine_tap(const struct engine *engine, const char *integration)
                : NULL;
 }
 
+struct subscriber *engine_subscriber(const struct engine *engine, const char *integration)
+{
+    const struct lane *lane = roster_find(&engine->roster, integration);
+
+    return lane != NULL ? lane->signals : NULL;
+}
+
 bool engine_is_ready(const struct engine *engine)
 {
     if (!engine->is_recovered || engine->opening > 0)

@@ -119,7 +119,7 @@ struct engine_integration {
     struct plugin_health plugin_health;
     bool has_jq;
     struct plugin_health jq_health;
-    const struct subscriber *signals; /* what its plugin hears (engine/subscriber.h); NULL: none */
+    const struct subscriber *signals; /* what its plugin hears (signals/subscriber.h) */
     const struct hook_figures *hook;  /* engine/hook.h; NULL: it has none */
     struct lane_figures figures;
     struct lane_limits limits;
@@ -133,6 +133,9 @@ bool engine_integration_find(const struct engine *engine, const char *name,
 /* Where to listen to an integration's records (engine/tap.h); NULL: there is no such integration,
  * or no memory. */
 struct tap *engine_tap(const struct engine *engine, const char *integration);
+/* Of one that is open, for its parked signals (signals/subscriber.h); NULL: it hears none, or is
+ * not open. */
+struct subscriber *engine_subscriber(const struct engine *engine, const char *integration);
 const struct engine_rooms *engine_rooms(const struct engine *engine);
 /* As read last; borrowed until the next loop round. */
 const struct config *engine_config(const struct engine *engine);

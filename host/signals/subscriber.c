@@ -11,8 +11,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "rules/retry.h"
-#include "signals/follow.h"
-#include "signals/subscriber_keep.h"
+#include "signals/subscriber_internal.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -24,48 +23,11 @@ enum {
     WAITING_MAX = 256,
     WAITING_BYTES_MAX = 4 << 20,
     DEATHS_MAX = 2, /* a signal that ends the worker twice is parked before the plugin is */
-    WORDS_MAX = 300,
     AGAIN_LEAST_MS = 200,
 };
 
 static const struct retry_policy policy = {
     .max_attempts = 5, .base_ms = 400, .max_ms = 30000, .retry_after_max_ms = 300000};
-
-/* A copy: who told it has gone on. */
-struct heard {
-    struct heard *next;
-    struct store_signal signal;
-    uint64_t request;
-    int64_t timeout_ms;
-    char texts[];
-};
-
-struct subscription {
-    struct subscriber *subscriber;
-    uint32_t index;
-    char *pattern, *sender; /* copies: the plugin may be gone first */
-    bool is_durable, has_cursor, has_begun;
-    struct follow *follow;         /* durable */
-    struct hub_listener *listener; /* the others */
-    struct heard *first, *last;    /* what waits */
-    size_t waiting, waiting_bytes;
-    struct heard *in_hand;
-    bool is_calling;
-    uint32_t attempt, deaths;
-    struct loop_timer *timer;
-    uint64_t cursor, passed; /* done; looked at by the follow */
-    struct subscriber_kept cursor_kept, parked_kept;
-    uint64_t handled, failed, dropped, parked;
-    char last_error[WORDS_MAX];
-};
-
-struct subscriber {
-    struct subscriber_settings settings;
-    struct store_query read; /* of the cursors */
-    bool is_reading, is_stopping;
-    size_t count;
-    struct subscription subscriptions[];
-};
 
 static void next(struct subscription *one);
 
@@ -81,7 +43,7 @@ static struct str copy(char **at, struct str text)
     return kept;
 }
 
-static struct heard *heard_create(const struct hub_signal *told)
+struct heard *subscriber_copy(const struct hub_signal *told)
 {
     const struct store_signal *from = told->signal;
     size_t len =
@@ -92,8 +54,7 @@ static struct heard *heard_create(const struct hub_signal *told)
     if (heard == NULL)
         return NULL;
     at = heard->texts;
-    heard->next = NULL;
-    heard->signal = *from;
+    *heard = (struct heard){.signal = *from};
     heard->signal.name = copy(&at, from->name);
     heard->signal.sender = copy(&at, from->sender);
     heard->signal.entity = copy(&at, from->entity);
@@ -114,7 +75,7 @@ static void decline(const struct subscription *one, const struct heard *heard, c
 
 /* ---- what is kept in the store ---- */
 
-static void tell_if_idle(struct subscriber *subscriber)
+void subscriber_look_idle(struct subscriber *subscriber)
 {
     if (subscriber->is_stopping && subscriber_is_idle(subscriber))
         subscriber->settings.idle(subscriber->settings.user);
@@ -122,7 +83,10 @@ static void tell_if_idle(struct subscriber *subscriber)
 
 static void kept_ended(void *user)
 {
-    tell_if_idle(((struct subscription *)user)->subscriber);
+    struct subscriber *subscriber = ((struct subscription *)user)->subscriber;
+
+    subscriber_parked_written(subscriber);
+    subscriber_look_idle(subscriber);
 }
 
 static void advance(struct subscription *one, uint64_t cursor)
@@ -143,25 +107,28 @@ static void advance(struct subscription *one, uint64_t cursor)
 /* Written before the cursor that passes it: the store keeps the order of writes. */
 static void park(struct subscription *one, const char *words)
 {
-    const struct store_signal *signal = &one->in_hand->signal;
+    const struct heard *heard = one->in_hand;
+    const struct store_signal *signal = &heard->signal;
+    uint32_t attempts = heard->before + one->attempt;
     _buf_ struct buf element = {0};
     char at[25];
 
     one->parked++;
+
     clock_format(clock_wall_ms(), at);
     buf_putc(&element, '{');
     json_put_int(&element, "seq", (int64_t)signal->seq);
     json_put_member(&element, "type", signal->name);
     json_put_member(&element, "sender", signal->sender);
     json_put_member(&element, "parked_at", str_of(at));
-    json_put_int(&element, "attempts", one->attempt);
+    json_put_int(&element, "attempts", attempts);
     json_put_member(&element, "reason", str_of(words));
     buf_putc(&element, '}');
     log_error("signal parked: its handler does not take it", F_INT("seq", signal->seq),
-              F_TEXT("type", signal->name), F_INT("attempts", one->attempt),
-              F_STR("reason", words));
+              F_TEXT("type", signal->name), F_INT("attempts", attempts), F_STR("reason", words));
     if (element.failed)
         return;
+    (void)subscriber_kept_drop(&one->parked_kept, signal->seq); /* when it was there already */
     subscriber_kept_add(&one->parked_kept, buf_str(&element));
 }
 
@@ -185,7 +152,7 @@ static void finish(struct subscription *one)
 static void try_again(struct subscription *one, int64_t delay_ms)
 {
     if (one->subscriber->is_stopping) {
-        tell_if_idle(one->subscriber);
+        subscriber_look_idle(one->subscriber);
         return;
     }
     loop_timer_set(one->timer, delay_ms);
@@ -268,6 +235,11 @@ static void wait_for_plugin(struct subscription *one, const struct plugin_reply 
     try_again(one, wait_ms < policy.max_ms ? wait_ms : policy.max_ms);
 }
 
+static uint64_t seq_in_hand(const struct subscription *one)
+{
+    return one->in_hand->signal.seq;
+}
+
 static void on_reply(void *user, struct plugin_reply *reply)
 {
     struct subscription *one = user;
@@ -277,6 +249,8 @@ static void on_reply(void *user, struct plugin_reply *reply)
     if (reply->status == PLUGIN_OK) {
         one->handled++;
         answer(one, reply);
+        if (one->in_hand->is_parked && subscriber_kept_drop(&one->parked_kept, seq_in_hand(one)))
+            subscriber_kept_write(&one->parked_kept);
         finish(one);
     } else if (reply->status == PLUGIN_STOPPED) {
         decline(one, one->in_hand, "it is being stopped");
@@ -285,7 +259,7 @@ static void on_reply(void *user, struct plugin_reply *reply)
     } else {
         handle_failure(one, reply);
     }
-    tell_if_idle(one->subscriber);
+    subscriber_look_idle(one->subscriber);
 }
 
 static void call(struct subscription *one)
@@ -293,7 +267,7 @@ static void call(struct subscription *one)
     const struct heard *heard = one->in_hand;
     const struct plugin_signal signal = {
         .subscription = one->index,
-        .attempt = ++one->attempt,
+        .attempt = heard->before + ++one->attempt,
         .timeout_ms = (uint32_t)heard->timeout_ms,
         .request = heard->request,
         .seq = heard->signal.seq,
@@ -349,23 +323,16 @@ static void drop(struct subscription *one, const struct hub_signal *told, const 
         hub_decline(settings->hub, told->request, str_of(settings->name), words);
 }
 
-static void wait_in_line(struct subscription *one, const struct hub_signal *told)
+static bool has_room(const struct subscription *one, size_t data_bytes)
 {
-    const struct store_signal *signal = told->signal;
-    struct heard *heard;
+    return one->waiting < WAITING_MAX && one->waiting_bytes + data_bytes <= WAITING_BYTES_MAX;
+}
 
-    /* Its own strand waits for the answer, so it could not give it. */
-    if (told->request != 0 && str_is(signal->sender, one->subscriber->settings.name)) {
-        hub_decline(one->subscriber->settings.hub, told->request, signal->sender,
-                    "an integration does not answer itself");
-        return;
-    }
-    heard = one->waiting < WAITING_MAX && one->waiting_bytes + signal->data.len <= WAITING_BYTES_MAX
-                ? heard_create(told)
-                : NULL;
-    if (heard == NULL) {
-        drop(one, told, "too much waits for it already");
-        return;
+bool subscriber_take_in_line(struct subscription *one, struct heard *heard)
+{
+    if (!has_room(one, heard->signal.data.len)) {
+        free(heard);
+        return false;
     }
     if (one->last != NULL)
         one->last->next = heard;
@@ -373,8 +340,24 @@ static void wait_in_line(struct subscription *one, const struct hub_signal *told
         one->first = heard;
     one->last = heard;
     one->waiting++;
-    one->waiting_bytes += signal->data.len;
+    one->waiting_bytes += heard->signal.data.len;
     next(one);
+    return true;
+}
+
+static void wait_in_line(struct subscription *one, const struct hub_signal *told)
+{
+    const struct store_signal *signal = told->signal;
+
+    /* Its own strand waits for the answer, so it could not give it. */
+    if (told->request != 0 && str_is(signal->sender, one->subscriber->settings.name)) {
+        hub_decline(one->subscriber->settings.hub, told->request, signal->sender,
+                    "an integration does not answer itself");
+        return;
+    }
+    struct heard *heard = has_room(one, signal->data.len) ? subscriber_copy(told) : NULL;
+    if (heard == NULL || !subscriber_take_in_line(one, heard))
+        drop(one, told, "too much waits for it already");
 }
 
 static void on_heard(void *user, const struct hub_signal *told)
@@ -397,7 +380,7 @@ static bool on_followed(void *user, const struct hub_signal *told)
     }
     if (one->in_hand != NULL)
         return false;
-    heard = heard_create(told);
+    heard = subscriber_copy(told);
     if (heard == NULL)
         return false; /* the next that is heard of tries again */
     take(one, heard);
@@ -476,7 +459,7 @@ static void on_kept(struct store_op *op)
     log_integration_scope(subscriber->settings.name);
     subscriber->is_reading = false;
     if (subscriber->is_stopping) {
-        tell_if_idle(subscriber);
+        subscriber_look_idle(subscriber);
         return;
     }
     if (op->status < 0) {
@@ -567,7 +550,7 @@ void subscriber_stop(struct subscriber *subscriber)
 
 bool subscriber_is_idle(const struct subscriber *subscriber)
 {
-    if (subscriber->is_reading)
+    if (subscriber->is_reading || subscriber->moves > 0)
         return false;
     for (size_t i = 0; i < subscriber->count; i++) {
         const struct subscription *one = &subscriber->subscriptions[i];
@@ -641,6 +624,6 @@ void subscriber_at(const struct subscriber *subscriber, size_t index,
         .dropped = one->dropped,
         .parked = one->parked,
         .last_error = one->last_error[0] != '\0' ? one->last_error : NULL,
-        .parked_json = buf_str(&one->parked_kept.now),
+        .parked_json = subscriber_kept_array(&one->parked_kept),
     };
 }

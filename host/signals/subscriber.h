@@ -50,4 +50,41 @@ size_t subscriber_count(const struct subscriber *subscriber); /* NULL: 0 */
 void subscriber_at(const struct subscriber *subscriber, size_t index,
                    struct subscription_figures *out);
 
+/* ---- parked ones, by hand ---- */
+
+/* Of these numbers, in whichever subscriptions parked them; count 0: all. Borrowed for the call. */
+struct parked_choice {
+    const uint64_t *seqs;
+    size_t count;
+};
+
+enum parked_refusal {
+    PARKED_NOT_THERE, /* it is none of the parked ones */
+    PARKED_UNDER_WAY, /* is given to its handler again already */
+    PARKED_REMOVED,   /* [store] keep_signals has taken what it said; it stays on the list */
+    PARKED_NO_ROOM,   /* too much waits in line */
+    PARKED_REFUSALS,
+};
+const char *parked_refusal_name(enum parked_refusal refusal); /* "not_parked" */
+
+struct parked_result {
+    int status; /* negative: what `err` says, and how far it came before stands here all the same */
+    const struct err *err;
+    size_t matched, moved; /* moved: in line, or given up and written */
+    size_t refused[PARKED_REFUSALS];
+};
+/* Once, maybe at once; also when the integration closes meanwhile. */
+typedef void (*parked_fn)(void *user, const struct parked_result *result);
+
+/* Is a parked one of the subscription at `index` given to its handler again just now? */
+bool subscriber_is_under_way(const struct subscriber *subscriber, size_t index, uint64_t seq);
+
+/* Gives them to their handler again, before what comes: out of order, then. One stays on the list
+ * until it is handled; one that fails again is parked anew. */
+void subscriber_retry(struct subscriber *subscriber, const struct parked_choice *choice,
+                      parked_fn done, void *user);
+/* Takes them off the list; durable when done is told. */
+void subscriber_discard(struct subscriber *subscriber, const struct parked_choice *choice,
+                        parked_fn done, void *user);
+
 #endif

@@ -6,6 +6,9 @@
 
 #include <stdio.h>
 
+/* A value in the store has at most 64 KiB. */
+enum { PARKED_BYTES_MAX = 60 << 10 };
+
 void subscriber_kept_init(struct subscriber_kept *kept, const struct subscriber_settings *settings,
                           const char *what, const char *pattern, const char *sender,
                           void (*ended)(void *user), void *user)
@@ -46,31 +49,95 @@ void subscriber_kept_write(struct subscriber_kept *kept)
     store_keep(kept->settings->store, &kept->op);
 }
 
-void subscriber_kept_add(struct subscriber_kept *kept, struct str object)
+struct str subscriber_kept_array(const struct subscriber_kept *kept)
+{
+    struct str array = buf_str(&kept->now);
+
+    return array.len > 2 ? array : STR_NONE;
+}
+
+bool subscriber_kept_next(const struct subscriber_kept *kept, struct str *rest,
+                          struct parked_facts *out)
+{
+    static const char *const names[] = {"seq", "attempts"};
+    struct str values[2];
+    int64_t numbers[2] = {0, 0};
+
+    if (rest->ptr == NULL)
+        *rest = subscriber_kept_array(kept);
+    if (rest->ptr == NULL || !json_next_element(rest, &out->object) ||
+        json_pick(out->object, names, 2, values) < 0)
+        return false;
+    for (int i = 0; i < 2; i++)
+        if (str_to_i64(values[i], &numbers[i]) < 0 || numbers[i] < 0)
+            numbers[i] = 0; /* no signal has it */
+    out->seq = (uint64_t)numbers[0];
+    out->attempts = (uint32_t)numbers[1];
+    return true;
+}
+
+/* The array with `object` at its end and without what is of `seq`, as much of its end as fits. */
+static void rebuild(struct subscriber_kept *kept, uint64_t without, struct str object)
 {
     struct buf grown = {0};
-    struct str former = buf_str(&kept->now);
-    struct str value;
+    struct parked_facts one;
+    size_t bytes = object.len + 2;
     size_t count = 0;
 
-    for (struct str rest = former; json_next_element(&rest, &value);)
+    for (struct str rest = STR_NONE; subscriber_kept_next(kept, &rest, &one); count++)
+        bytes += one.object.len + 1;
+    if (object.len > 0)
         count++;
     buf_putc(&grown, '[');
-    for (struct str rest = former; json_next_element(&rest, &value); count--) {
-        if (count >= SUBSCRIBER_PARKED_MAX)
+    for (struct str rest = STR_NONE; subscriber_kept_next(kept, &rest, &one);) {
+        bool is_left_out =
+            one.seq == without || count > SUBSCRIBER_PARKED_MAX || bytes > PARKED_BYTES_MAX;
+        if (is_left_out) {
+            bytes -= one.object.len + 1;
+            count--;
             continue;
-        buf_add_str(&grown, value);
-        buf_putc(&grown, ',');
+        }
+        buf_puts(&grown, grown.len > 1 ? "," : "");
+        buf_add_str(&grown, one.object);
     }
-    buf_add_str(&grown, object);
+    if (object.len > 0) {
+        buf_puts(&grown, grown.len > 1 ? "," : "");
+        buf_add_str(&grown, object);
+    }
     buf_putc(&grown, ']');
-    if (grown.failed) { /* the log has it */
+    if (grown.failed) { /* it stays as it was; the log has what is new */
         buf_finish(&grown);
         return;
     }
     buf_finish(&kept->now);
     kept->now = grown;
+}
+
+void subscriber_kept_add(struct subscriber_kept *kept, struct str object)
+{
+    rebuild(kept, 0, object);
     subscriber_kept_write(kept);
+}
+
+bool subscriber_kept_find(const struct subscriber_kept *kept, uint64_t seq,
+                          struct parked_facts *out)
+{
+    struct str rest = STR_NONE;
+
+    while (subscriber_kept_next(kept, &rest, out))
+        if (out->seq == seq)
+            return true;
+    return false;
+}
+
+bool subscriber_kept_drop(struct subscriber_kept *kept, uint64_t seq)
+{
+    struct parked_facts one;
+
+    if (!subscriber_kept_find(kept, seq, &one))
+        return false;
+    rebuild(kept, seq, STR_NONE);
+    return true;
 }
 
 void subscriber_kept_finish(struct subscriber_kept *kept)

@@ -24,8 +24,26 @@ void subscriber_kept_init(struct subscriber_kept *kept, const struct subscriber_
                           const char *what, const char *pattern, const char *sender,
                           void (*ended)(void *user), void *user);
 void subscriber_kept_write(struct subscriber_kept *kept); /* `now`; what changes meanwhile, too */
-/* Adds an object to the array that `now` is, the oldest dropped when they are too many; writes. */
+
+/* ---- the parked ones: an array of objects ---- */
+
+struct parked_facts {
+    struct str object; /* borrowed until the value changes */
+    uint64_t seq;
+    uint32_t attempts;
+};
+/* STR_NONE when it is empty. */
+struct str subscriber_kept_array(const struct subscriber_kept *kept);
+/* The next, oldest first; `*rest` starts as STR_NONE. */
+bool subscriber_kept_next(const struct subscriber_kept *kept, struct str *rest,
+                          struct parked_facts *out);
+bool subscriber_kept_find(const struct subscriber_kept *kept, uint64_t seq,
+                          struct parked_facts *out);
+/* At its end, the oldest dropped when they are too many or too long; writes. */
 void subscriber_kept_add(struct subscriber_kept *kept, struct str object);
+/* Is no more part of `now`; not written yet. False: it was none. */
+bool subscriber_kept_drop(struct subscriber_kept *kept, uint64_t seq);
+
 void subscriber_kept_finish(struct subscriber_kept *kept);
 bool subscriber_kept_is(const struct subscriber_kept *kept, struct str name);
 

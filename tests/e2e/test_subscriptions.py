@@ -4,6 +4,8 @@ crash and a reload; what fails is tried again and then parked; requests are answ
 import json
 import os
 import signal
+import urllib.error
+import urllib.request
 
 import pytest
 from daemon import TOP, build_plugin, wait_for
@@ -154,6 +156,159 @@ def test_failures_are_tried_again_then_parked_and_hold_up_nobody_else(hearer):
     tenon.start()
     hearer.wait()
     assert [one["seq"] for one in hearer.subscription("work.**")["parked"]] == [refused, never]
+
+
+def parked(hearer, integration="hears"):
+    answer = hearer.tenon.get("/api/v1/signals/parked?integration=" + integration)
+    assert answer.status == 200, answer
+    return answer.json["items"]
+
+
+def move(hearer, verb, body):
+    path = "/api/v1/integrations/hears/signals/" + verb
+    return hearer.tenon.post(path, json.dumps(body))
+
+
+def park(hearer, *data):
+    seqs = [hearer.publish("work.a", one) for one in data]
+    wait_for(lambda: {one["seq"] for one in parked(hearer)} >= set(seqs), "them to be parked")
+    return seqs
+
+
+def test_a_parked_one_is_given_to_its_handler_again(hearer):
+    tenon = hearer.tenon
+    first, second = park(hearer, "unless told", "unless told")
+    table = tenon.cli("signal", "parked").stdout
+    assert "it is told to wait for a file" in table and str(first) in table and "work.a" in table
+    assert [one["attempts"] for one in parked(hearer)] == [1, 1]
+    # Not mended: parked anew, its tries counted on.
+    assert tenon.cli("signal", "retry", "hears", first).stdout == (
+        "1 given to their handler again\n"
+    )
+    wait_for(
+        lambda: [(one["seq"], one["attempts"]) for one in parked(hearer)]
+        == [(second, 1), (first, 2)],
+        "it to be parked anew",
+    )
+    shown = hearer.subscription("work.**")
+    assert shown["parked"][1]["attempts"] == 2 and shown["cursor"] >= second
+    # Mended: taken, off the list, and no more there after kill -9.
+    (hearer.place / "heard.told").write_text("")
+    answer = move(hearer, "retry", {"all": True})
+    assert (answer.status, answer.json) == (200, {"matched": 2, "moved": 2, "not_moved": {}})
+    wait_for(lambda: parked(hearer) == [], "both to be taken")
+    assert "parked" not in hearer.subscription("work.**")
+    assert [line[3] for line in hearer.lines("work") if int(line[2]) == first] == ["1", "2", "3"]
+    last = hearer.publish("work.b", "fine")
+    hearer.wait_for_seq(last)
+    wait_for(lambda: hearer.subscription("work.**")["cursor"] == last, "the cursor")
+    tenon.kill()
+    tenon.start()
+    hearer.wait()
+    assert parked(hearer) == []
+    assert tenon.cli("signal", "retry", "hears", "--all").stdout == "nothing is parked\n"
+
+
+def test_a_crash_while_it_is_tried_again_loses_none(hearer):
+    (seq,) = park(hearer, "crash")
+    assert move(hearer, "retry", {"numbers": [seq]}).json["moved"] == 1
+    hearer.tenon.kill()
+    hearer.tenon.start()
+    hearer.wait()
+    assert [one["seq"] for one in parked(hearer)] == [seq]
+    assert move(hearer, "discard", {"numbers": [seq]}).json["moved"] == 1
+
+
+def test_parked_ones_are_given_up_for_good(hearer):
+    tenon = hearer.tenon
+    first, second = park(hearer, "refuse", "refuse")
+    run = tenon.cli("signal", "discard", "hears", first, 999999, check=False)
+    assert (run.returncode, run.stdout) == (1, "1 discarded; not: 1 not parked\n")
+    tenon.kill()  # what was answered is on disk
+    tenon.start()
+    hearer.wait()
+    assert [one["seq"] for one in parked(hearer)] == [second]
+    assert tenon.cli("signal", "discard", "hears", "--all").stdout == "1 discarded\n"
+    assert parked(hearer) == []
+    assert [int(line[2]) for line in hearer.lines("work")].count(first) == 1
+
+
+def test_what_the_store_keeps_no_longer_cannot_be_tried_again(hearer):
+    tenon = hearer.tenon
+    (seq,) = park(hearer, "refuse")
+    tenon.host_ini(plugins=[tenon.folder / "more"], store="keep_signals = 1s\n")
+    tenon.cli("reload")
+
+    def is_gone():
+        tenon.cli("store", "compact")
+        return seq not in [row["seq"] for row in tenon.get("/api/v1/signals").json["items"]]
+
+    wait_for(is_gone, "the signal to be of age")
+    run = tenon.cli("signal", "retry", "hears", seq, check=False)
+    assert (run.returncode, run.stdout) == (
+        1,
+        "0 given to their handler again; not: 1 removed from store\n",
+    )
+    assert [one["seq"] for one in parked(hearer)] == [seq]
+    assert tenon.cli("signal", "discard", "hears", seq).stdout == "1 discarded\n"
+
+
+def test_only_who_manages_it_moves_what_it_parked(hearer):
+    (seq,) = park(hearer, "refuse")
+    for name, scope, sees, moves in (
+        ("reader", "read:hears", 1, 403),
+        ("other", "manage:elsewhere", 0, 403),
+        ("keeper", "manage:hears", 1, 200),
+    ):
+        token = hearer.tenon.cli("token", "create", name, "--scope", scope).stdout.strip()
+        headers = {"Authorization": "Bearer " + token}
+        url = "http://127.0.0.1:%d/api/v1/" % hearer.tenon.port
+        answer = json.load(
+            urllib.request.urlopen(
+                urllib.request.Request(url + "signals/parked", headers=headers), timeout=30
+            )
+        )
+        assert [one["seq"] for one in answer["items"]] == [seq] * sees, name
+        move_it = urllib.request.Request(
+            url + "integrations/hears/signals/discard", b'{"all": true}', headers
+        )
+        try:
+            status = urllib.request.urlopen(move_it, timeout=30).status
+        except urllib.error.HTTPError as error:
+            status = error.code
+        assert status == moves, name
+
+
+def test_what_cannot_be_moved_says_why(hearer):
+    tenon = hearer.tenon
+    (seq,) = park(hearer, "never")
+    assert move(hearer, "retry", {"all": True}).json["moved"] == 1
+    wait_for(lambda: parked(hearer)[0]["under_way"], "its next try")
+    for verb in ("retry", "discard"):
+        answer = move(hearer, verb, {"numbers": [seq]})
+        assert answer.json == {"matched": 1, "moved": 0, "not_moved": {"under_way": 1}}
+    for body, words in (
+        ({}, "Which ones?"),
+        ({"numbers": [1], "all": True}, "Which ones?"),
+        ({"numbers": []}, "numbers: a list"),
+        ({"numbers": [0]}, "no signal's number"),
+        ({"numbers": "x"}, "numbers: a list"),
+        ({"number": [1]}, "'number' is no member"),
+        ([], "expected"),
+    ):
+        answer = move(hearer, "retry", body)
+        assert answer.status == 400 and words in answer.json["detail"], answer
+    answer = tenon.post("/api/v1/integrations/nobody/signals/retry", '{"all": true}')
+    assert answer.status == 404
+    assert tenon.get("/api/v1/signals/parked?integration=nobody").status == 404
+    tenon.post("/api/v1/integrations/hears/deactivate")
+    answer = wait_for(
+        lambda: (found := move(hearer, "retry", {"all": True})).status == 503 and found,
+        "it to be closed",
+    )
+    assert "once it is active" in answer.json["detail"]
+    run = tenon.cli("signal", "retry", "hears", check=False)
+    assert run.returncode == 2 and "which ones?" in run.stderr
 
 
 @pytest.mark.parametrize("what, words", [("crash", "SIGABRT"), ("hang", "no answer within")])

@@ -2,7 +2,8 @@
  * Hears signals and appends "subscription type seq attempt data" to the file `path`, a line each,
  * before anything else. What it then does stands in the signal's data: "refuse" fails for good,
  * "later" fails three times, "never" fails always, "crash" ends the worker, "hang" does not return,
- * "garbage" answers no JSON. Requests of ask.echo are answered with their data, ask.late from a
+ * "garbage" answers no JSON, "unless" fails for good unless there is a file `path`.told.
+ * Requests of ask.echo are answered with their data, ask.late from a
  * thread of its own, ask.none by nobody. loop.* is published again as it came. */
 #include <tenon/signals.h>
 
@@ -75,8 +76,18 @@ static int32_t note(const struct hearer *self, const tenon_signal *signal, tenon
     return TENON_OK;
 }
 
-static int32_t obey(const tenon_signal *signal, tenon_err *err)
+static int is_told(const struct hearer *self)
 {
+    char path[600];
+
+    snprintf(path, sizeof path, "%s.told", self->path);
+    return access(path, F_OK) == 0;
+}
+
+static int32_t obey(const struct hearer *self, const tenon_signal *signal, tenon_err *err)
+{
+    if (holds(signal, "unless") && !is_told(self))
+        return tenon_fail(err, TENON_E_VALIDATION, "it is told to wait for a file");
     if (holds(signal, "refuse"))
         return tenon_fail(err, TENON_E_VALIDATION, "it is told to refuse");
     if (holds(signal, "never") || (holds(signal, "later") && signal->attempt <= 3))
@@ -94,7 +105,7 @@ static int32_t on_signal(void *arg, const tenon_signal *signal, tenon_sink *repl
     int32_t code = note(self, signal, err);
 
     if (code == TENON_OK)
-        code = obey(signal, err);
+        code = obey(self, signal, err);
     if (code != TENON_OK)
         return code;
     if (signal->type.len > 5 && memcmp(signal->type.ptr, "loop.", 5) == 0)
