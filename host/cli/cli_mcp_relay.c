@@ -4,7 +4,8 @@
  *   line -> sent -> answered -> printed
  *            |  ^
  *            |  +-- not reached: sent again, for a while
- *            +---- no session: initialize is said again, then sent again
+ *            +---- no session: initialize is said again, then sent again; or the client's own is
+ *            |     still on its way, and is waited for
  *            +---- no answer to a tool's call: told so, since it may have been done */
 #include "cli/cli_mcp.h"
 
@@ -22,6 +23,13 @@ static void text_of(struct str value, struct buf *out)
         json_unquote(value, out);
 }
 
+/* An initialize has come to its end, whichever: what waited for its session goes on. */
+static void release_waiting(struct bridge *bridge)
+{
+    for (struct relay *one = bridge->relays; one != NULL; one = one->next)
+        one->waits = false;
+}
+
 static void destroy(struct relay *relay)
 {
     struct relay **at = &relay->bridge->relays;
@@ -29,6 +37,8 @@ static void destroy(struct relay *relay)
     while (*at != relay)
         at = &(*at)->next;
     *at = relay->next;
+    if (relay->is_hello)
+        release_waiting(relay->bridge);
     if (relay->one != NULL)
         http_calls_cancel(relay->one);
     buf_finish(&relay->line);
@@ -113,8 +123,6 @@ static void keep_session(struct relay *relay, const struct http_calls_answer *an
     }
     bridge->is_renewing = false;
     bridge->stream_ms = 0;
-    for (struct relay *one = bridge->relays; one != NULL; one = one->next)
-        one->waits = false;
     tell_tools_changed(STR_NONE); /* another daemon may have others */
 }
 
@@ -334,6 +342,15 @@ static bool cancels(struct bridge *bridge, struct str params)
     return false;
 }
 
+/* Clients that write everything at once, as a shell does, do not wait for its answer. */
+static bool is_initializing(const struct bridge *bridge)
+{
+    for (const struct relay *relay = bridge->relays; relay != NULL; relay = relay->next)
+        if (relay->is_hello && !relay->is_renewal)
+            return true;
+    return false;
+}
+
 void cli_mcp_relay_take(struct bridge *bridge, struct str line)
 {
     _buf_ struct buf method = {0};
@@ -348,6 +365,7 @@ void cli_mcp_relay_take(struct bridge *bridge, struct str line)
     struct str name = buf_str(&method);
     if (str_is(name, "notifications/cancelled") && cancels(bridge, params))
         return;
+    bool waits = is_initializing(bridge);
     struct relay *relay = create(bridge, line);
     if (relay == NULL) {
         (void)cli_fail(CLI_REFUSED, "out of memory");
@@ -357,6 +375,7 @@ void cli_mcp_relay_take(struct bridge *bridge, struct str line)
         buf_add_str(&relay->id, json_find(line, "id"));
     relay->is_modern =
         json_find(json_find(params, "_meta"), "io.modelcontextprotocol/protocolVersion").len > 0;
+    relay->waits = waits && !relay->is_modern;
     relay->is_call = str_is(name, "tools/call");
     relay->is_hello = !relay->is_modern && str_is(name, "initialize");
     relay->is_ready = str_is(name, "notifications/initialized");

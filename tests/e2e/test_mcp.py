@@ -374,6 +374,27 @@ def test_the_bridge_says_what_the_daemon_says(acting):
     assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
 
 
+def test_who_writes_everything_at_once_gets_every_answer(acting):
+    hello = request(
+        0,
+        "initialize",
+        protocolVersion="2025-06-18",
+        capabilities={},
+        clientInfo={"name": "a shell", "version": "1"},
+    )
+    answers = talk(
+        acting,
+        hello,
+        json.dumps({"jsonrpc": "2.0", "method": "notifications/initialized"}),
+        request(1, "tools/list"),
+        request(2, "tools/call", name="calc_add", arguments={"a": 40, "b": 2}),
+    )
+    found = {one["id"]: one["result"] for one in answers if "id" in one}
+    assert sorted(found) == [0, 1, 2]
+    assert len(found[1]["tools"]) >= len(READ_ONLY)
+    assert found[2]["content"] == [{"type": "text", "text": "42"}]
+
+
 @pytest.mark.parametrize("era,kind", KINDS)
 def test_a_cancelled_call_is_given_up(acting, connect, era, kind):
     client = connect(acting, era, kind)
