@@ -391,7 +391,7 @@ int config_line(const struct config_file *file, const char *section, const char 
 
 bool config_list_next(struct str *rest, struct str *out_item)
 {
-    return str_next_word(rest, ", \t\r\n", out_item);
+    return str_next_word(rest, CONFIG_LIST_BETWEEN, out_item);
 }
 
 bool config_pair(const struct config_file *file, const char *section, size_t index,

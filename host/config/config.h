@@ -89,7 +89,8 @@ bool config_is_set(const struct config_file *file, const char *section, const ch
 int config_line(const struct config_file *file, const char *section,
                 const char *key); /* 0: default */
 /* Walks a list value such as allow_hosts: pieces between commas, white space or lines, empty ones
- * left out. */
+ * left out. Types of entities may have blanks in them: [select] type has commas alone between. */
+#define CONFIG_LIST_BETWEEN ", \t\r\n"
 bool config_list_next(struct str *rest, struct str *out_item);
 /* Free-form sections ([headers], [metadata]): pair `index`, or false past the end. */
 bool config_pair(const struct config_file *file, const char *section, size_t index,

@@ -45,7 +45,7 @@ static int read_ini(struct lane *lane, struct err *err)
         .max_ms = config_integer(file, "retry", "max"),
         .retry_after_max_ms = config_integer(file, "retry", "retry_after_max"),
     };
-    if (!names_init(&lane->types, config_text(file, "select", "type")) ||
+    if (!names_init(&lane->types, config_text(file, "select", "type"), ",") ||
         health_init(&lane->health, lane) < 0)
         return err_set(err, -ENOMEM, "out of memory");
     if (hook_create(lane, &lane->hook, err) < 0)
@@ -447,12 +447,12 @@ static int open_plugin(struct lane *lane, struct err *err)
     const struct catalog_entry *entry = catalog_find(
         generation_catalog(lane->generation), config_text(file, "integration", "plugin"), err);
     const char *pin = config_text(file, "integration", "sha256");
-    struct names paths = {0}; /* the same comma-separated form */
+    struct names paths = {0};
     struct plugin_instance_settings open;
 
     if (entry == NULL)
         return err->code;
-    if (!names_init(&paths, config_text(file, "integration", "allow_paths")))
+    if (!names_init(&paths, config_text(file, "integration", "allow_paths"), CONFIG_LIST_BETWEEN))
         return err_set(err, -ENOMEM, "out of memory");
     open = (struct plugin_instance_settings){
         .entry = entry,

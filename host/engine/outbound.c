@@ -17,7 +17,7 @@ enum { HEADERS_MAX = 64, HEADER_BYTES_MAX = 8192, URL_BYTES_MAX = 8192 };
 struct outbound_rules {
     char *base_url;         /* without a trailing slash; "" when the ini has none */
     size_t origin_len;      /* of base_url: scheme://host:port */
-    char *allow_hosts;      /* comma-separated hosts, or "" */
+    char *allow_hosts;      /* a list as in an ini, or "" */
     char *idempotency_name; /* header name; "" for none */
     char **fixed;           /* ready header lines: credentials, [headers], user agent */
     size_t fixed_count;
@@ -161,11 +161,9 @@ static bool is_allowed_host(const struct outbound_rules *rules, struct str host)
     struct str rest = str_of(rules->allow_hosts);
     struct str one;
 
-    while (str_next(&rest, ',', &one)) {
-        one = str_trim(one);
-        if (one.len > 0 && one.len == host.len && strncasecmp(one.ptr, host.ptr, host.len) == 0)
+    while (config_list_next(&rest, &one))
+        if (one.len == host.len && strncasecmp(one.ptr, host.ptr, host.len) == 0)
             return true;
-    }
     return false;
 }
 

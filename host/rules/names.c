@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-bool names_init(struct names *names, const char *list)
+bool names_init(struct names *names, const char *list, const char *between)
 {
     struct str rest;
     struct str one;
@@ -13,13 +13,15 @@ bool names_init(struct names *names, const char *list)
     if (names->text == NULL)
         return false;
     for (const char *c = names->text; *c != '\0'; c++)
-        most += *c == ',';
+        most += strchr(between, *c) != NULL;
     names->names = calloc(most, sizeof *names->names);
     if (names->names == NULL)
         return false;
     rest = str_of(names->text);
-    while (str_next(&rest, ',', &one)) {
+    while (str_next_word(&rest, between, &one)) {
         one = str_trim(one);
+        if (rest.len > 0) /* where the separator stands may be the name's NUL in a moment */
+            rest = (struct str){rest.ptr + 1, rest.len - 1};
         if (one.len == 0)
             continue;
         names->text[one.ptr - names->text + (ptrdiff_t)one.len] = '\0';

@@ -19,13 +19,15 @@ def report(tenon, receiver):
     tenon.environment["A_SECRET_OF_THE_DAEMON"] = "x"
     allowed = tenon.folder / "allowed"
     allowed.mkdir()
+    other = tenon.folder / "other"
+    other.mkdir()
     private = tenon.folder / "private"
     private.write_text("nobody's business")
     tenon.ini(
         "probe",
-        "[integration]\nplugin = probe\nbase_url = %s\nallow_paths = %s\n%s"
+        "[integration]\nplugin = probe\nbase_url = %s\nallow_paths = %s %s\n%s"
         "[settings]\noutside = %s\ninside = %s\n"
-        % (receiver.url(), allowed, QUICK_RETRY, private, allowed / "file"),
+        % (receiver.url(), other, allowed, QUICK_RETRY, private, allowed / "file"),
     )
     tenon.start()
     tenon.add({"id": "evt-1"})

@@ -105,6 +105,25 @@ static void urls_are_joined_to_the_base(void **state)
     finish(&f);
 }
 
+/* However the list is written that `config check` takes. */
+static void a_plugin_reaches_every_host_of_the_list(void **state)
+{
+    static const char *const urls[] = {"https://a.example/x", "http://B.example:8080/",
+                                       "https://c.example?q", "https://d.example"};
+    struct fixture f;
+
+    (void)state;
+    load(&f, "[integration]\nplugin = webhook\nbase_url = https://hooks.example.com\n"
+             "allow_hosts = a.example b.example:8080,c.example\n    d.example\n");
+    for (size_t i = 0; i < sizeof urls / sizeof *urls; i++)
+        if (build(&f, urls[i], "", TENON_BODY_RECORD, 1) != 0)
+            fail_msg("%s: %s", urls[i], f.err.text);
+    assert_int_equal(build(&f, "https://a.example b.example:8080/", "", TENON_BODY_RECORD, 1),
+                     E_REFUSED);
+    assert_int_equal(build(&f, "https://b.example/", "", TENON_BODY_RECORD, 1), E_REFUSED);
+    finish(&f);
+}
+
 static void a_plugin_reaches_no_other_host(void **state)
 {
     static const char *const urls[] = {
@@ -220,6 +239,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(urls_are_joined_to_the_base),
+        cmocka_unit_test(a_plugin_reaches_every_host_of_the_list),
         cmocka_unit_test(a_plugin_reaches_no_other_host),
         cmocka_unit_test(a_plugin_cannot_set_the_hosts_own_headers),
         cmocka_unit_test(bodies_are_put_together_without_copies),

@@ -87,12 +87,20 @@ static void a_list_of_names_wants_its_members_and_an_empty_one_all(void **state)
     (void)state;
     struct names names;
 
-    assert_true(names_init(&names, " event , talk,,x"));
+    assert_true(names_init(&names, " event , big talk,,x", ","));
     assert_int_equal(names.count, 3);
-    assert_true(names_want(&names, STR("talk")));
-    assert_false(names_want(&names, STR("tal")));
+    assert_true(names_want(&names, STR("big talk")));
+    assert_false(names_want(&names, STR("big tal")));
     names_finish(&names);
-    assert_true(names_init(&names, ""));
+    assert_true(names_init(&names, "/a /b,\n /c ", ", \t\n"));
+    assert_int_equal(names.count, 3);
+    assert_string_equal(names.names[0], "/a");
+    assert_string_equal(names.names[2], "/c");
+    names_finish(&names);
+    assert_true(names_init(&names, " , ", ","));
+    assert_int_equal(names.count, 0);
+    names_finish(&names);
+    assert_true(names_init(&names, "", ","));
     assert_true(names_want(&names, STR("anything")));
     names_finish(&names);
 }
