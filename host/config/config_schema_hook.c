@@ -20,6 +20,11 @@ const char config_hook_rows[] =
     TENON_OPTION("deduplicate", "duration", "1m..90d", "7d", "",
                  "How long a delivery's id is remembered: it is stored once, and answered 200 when "
                  "it comes again.")
+    TENON_OPTION("deduplicate_by", "choice", "id,signature", "id", "",
+                 "What is remembered of a delivery. GitHub, Twilio and hmac without {id} do not "
+                 "sign its id, so whoever got hold of a request can send it again under another. "
+                 "signature: that is stored once, too, and so is what is genuine and says the very "
+                 "same twice.")
     TENON_OPTION("max_body", "size", "1KB..64MB", "1MB", "",
                  "The largest body; [api] max_body counts as well.")
     TENON_OPTION("type", "text", "", "", "",
@@ -121,6 +126,29 @@ static void check_word(struct config *config, struct config_file *file, struct s
                         words[which].word, words[which].key);
 }
 
+/* A service that sends again signs anew where it signs the time. */
+static void check_deduplicate_by(struct config *config, struct config_file *file,
+                                 const char *scheme)
+{
+    static const char *const timed[] = {"stripe", "slack", "standard-webhooks"};
+    const struct config_value *by = value_of(file, "deduplicate_by");
+    bool has_time = strcmp(scheme, "hmac") == 0 && !is_empty(file, "timestamp_header");
+
+    if (strcmp(by->text, "signature") != 0)
+        return;
+    for (size_t i = 0; i < sizeof timed / sizeof *timed; i++)
+        has_time |= strcmp(scheme, timed[i]) == 0;
+    if (has_time)
+        config_complain(config, file, NULL, by->line, C020,
+                        "[hook] deduplicate_by = signature: scheme = %s signs the time, so what "
+                        "is sent again has another signature and would be stored twice; id is "
+                        "right here",
+                        scheme);
+    else if (strcmp(scheme, "none") == 0)
+        config_complain(config, file, NULL, by->line, C020,
+                        "[hook] deduplicate_by = signature: with scheme = none nothing is signed");
+}
+
 static void check_signed(struct config *config, struct config_file *file)
 {
     const struct config_value *value = value_of(file, "signed");
@@ -160,6 +188,7 @@ void config_check_hook(struct config *config, struct config_file *file)
     if (strcmp(scheme, "off") == 0)
         return;
     check_needs(config, file, scheme);
+    check_deduplicate_by(config, file, scheme);
     if (strcmp(scheme, "hmac") == 0)
         check_signed(config, file);
     if (tolerance->parsed.integer > value_of(file, "deduplicate")->parsed.integer)

@@ -28,7 +28,7 @@ struct delivery {
     struct hook_request request;
     struct intake_delivery intake;
     char *name;
-    struct buf id, event, type, body, input, mapped;
+    struct buf id, mac, event, type, body, input, mapped;
     struct plugin_record record;
 };
 
@@ -85,6 +85,7 @@ static void delivery_destroy(struct delivery *delivery)
     if (delivery == NULL)
         return;
     buf_finish(&delivery->id);
+    buf_finish(&delivery->mac);
     buf_finish(&delivery->event);
     buf_finish(&delivery->type);
     buf_finish(&delivery->body);
@@ -310,19 +311,25 @@ static bool is_challenge(const struct hook_scheme *scheme, struct str json, stru
            str_is(buf_str(&type), scheme->challenge) && find_text(json, "challenge", out);
 }
 
-/* The service's own id, else one that the same request has when it comes again. */
-static void read_id(struct delivery *delivery, const struct hook_scheme *scheme,
+/* The service's own id, else one that the same request has when it comes again. What is remembered
+ * is that, or what was signed: where the id is not part of it, anybody could send the same again
+ * under another. */
+static void read_id(struct delivery *delivery, const struct lane *lane,
                     const struct hook_proof *proof, struct str json)
 {
+    const struct hook_scheme *scheme = delivery->scheme;
+    const char *by = config_text(lane->file, "hook", "deduplicate_by");
     struct buf *id = &delivery->id;
 
     buf_add_str(id, proof->id);
     if (id->len == 0 && scheme->id_member != NULL)
         (void)find_text(json, scheme->id_member, id); /* there may be none */
-    delivery->intake.has_own_id = id->len > 0;
-    if (id->len == 0)
+    bool is_own = id->len > 0;
+    buf_puts(&delivery->mac, proof->mac);
+    if (!is_own)
         buf_puts(id, proof->mac);
-    delivery->intake.id = buf_str(id);
+    delivery->intake.entity = is_own ? buf_str(id) : STR_NONE;
+    delivery->intake.id = buf_str(strcmp(by, "signature") == 0 ? &delivery->mac : id);
 }
 
 /* What the ini says, else what the service says in a header. */
@@ -363,7 +370,7 @@ static void go_on(struct delivery *delivery, const struct lane *lane,
         finish(delivery, &result);
         return;
     }
-    read_id(delivery, delivery->scheme, proof, json);
+    read_id(delivery, lane, proof, json);
     read_type(delivery, lane);
     if (delivery->id.len > HOOK_ID_BYTES_MAX || !str_is_utf8(buf_str(&delivery->id)))
         refuse(delivery, HOOK_END_UNREADABLE, "the delivery's id is not 1 to 255 bytes of text");

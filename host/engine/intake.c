@@ -341,8 +341,8 @@ void intake_put_delivery(struct engine *engine, struct str body,
     };
     status = delivery->is_mapped ? read_mapped(intake, body, delivery->type, &err)
                                  : read_records(intake, body, delivery->type, &err);
-    if (status == 0 && delivery->has_own_id && intake->put.count == 1 && intake->ids_made == 1)
-        intake->entities[0].id = delivery->id;
+    if (status == 0 && delivery->entity.len > 0 && intake->put.count == 1 && intake->ids_made == 1)
+        intake->entities[0].id = delivery->entity;
     put_or_fail(intake, status, &err);
 }
 

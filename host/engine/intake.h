@@ -49,7 +49,7 @@ struct intake_delivery {
     uint32_t integration; /* the store's number */
     struct str id;        /* empty: it has none, and is not remembered */
     int64_t keep_ms;      /* how long it is remembered */
-    bool has_own_id;      /* the sender's, so that a single record without one gets it */
+    struct str entity;    /* the sender's id, which a single record without one gets; or empty */
     bool is_mapped;       /* each record is {id, type, data}; `null` and [] are none at all */
     struct str type;      /* as `type` of intake_put; of a mapped one that says none */
 };

@@ -235,6 +235,30 @@ def test_the_same_id_with_another_content_is_not_stored(tenon, signers):
     assert [entity["data"]["action"] for entity in entities(tenon)] == ["opened"]
 
 
+@pytest.mark.parametrize("scheme", ["github", "twilio"])
+def test_a_request_under_another_id_is_new_unless_the_signature_counts(tenon, signers, scheme):
+    """Their id is not part of what is signed: somebody who has a request can change it."""
+    id_header = {"github": "X-GitHub-Delivery", "twilio": "I-Twilio-Idempotency-Token"}[scheme]
+    receive(tenon, hook_of(scheme) + "type = note\n", name="by-id")
+    receive(tenon, hook_of(scheme) + "type = note\ndeduplicate_by = signature\n", name="by-body")
+    tenon.start()
+    for name, outcome in (("by-id", "stored"), ("by-body", "duplicate")):
+        headers, body = sign(signers, scheme, url=URL)
+        headers[id_header] = name + "-1"
+        assert send(tenon, body, headers, name=name).status == 200
+        headers[id_header] = name + "-2"
+        assert send(tenon, body, headers, name=name).status == 200
+        assert ends(tenon, name).get(outcome) == (2 if outcome == "stored" else 1), name
+        stored = [one["id"] for one in entities(tenon) if one["id"].startswith(name)]
+        assert stored == [name + "-%d" % n for n in range(1, 3 if outcome == "stored" else 2)]
+    # What says something else is something else, under whatever id.
+    other = "MessageSid=SM2&Body=more" if scheme == "twilio" else '{"action":"closed"}'
+    headers, other = sign(signers, scheme, body=other, url=URL)
+    headers[id_header] = "by-body-1"
+    assert send(tenon, other, headers, name="by-body").status == 200
+    assert ends(tenon, "by-body") == {"stored": 2, "duplicate": 1}
+
+
 def test_kill_while_deliveries_come(tenon, signers):
     """What was answered 200 is there; what was not comes again, and is there once."""
     receive(tenon, hook_of("github") + "jq = {type: \"n\", data: {n: .body.n, at: .id}}\n")

@@ -9,8 +9,12 @@
  *       return strcmp(id, TENON_WEBHOOK_1) == 0 ? &webhook : NULL;
  *   }
  *
- * The host has checked the signature, and that the delivery was not here before; it never hands
- * the secret over. A `[hook] jq` in the ini goes before the plugin's mapping.
+ * The host has checked the signature, and stores a delivery that was here before no second time; it
+ * never hands the secret over. What is signed is the body. Of GitHub, Twilio and most plain HMAC
+ * schemes `id`, `event` and the headers are not: whoever got hold of a request can send it again
+ * with others. So take what matters, an entity's id before all, from the body, so that a replay
+ * makes the same entity; `[hook] deduplicate_by = signature` keeps it out altogether. A `[hook] jq`
+ * in the ini goes before the plugin's mapping.
  */
 #ifndef TENON_WEBHOOK_H
 #define TENON_WEBHOOK_H

@@ -225,6 +225,12 @@ static const struct complaint {
      "is stripe"},
     {"[integration]\nplugin = hook\n[hook]\nscheme = stripe\ntolerance = 1h\ndeduplicate = 10m\n",
      "x.ini:5 C020 [hook] tolerance (1h) is longer than deduplicate (10m)"},
+    {"[integration]\nplugin = hook\n[hook]\nscheme = slack\nsecret = "
+     "${env:HOOK_SECRET}\ndeduplicate_by = signature\n",
+     "x.ini:6 C020 [hook] deduplicate_by = signature: scheme = slack signs the time"},
+    {"[integration]\nplugin = hook\n[hook]\nscheme = none\nunsigned = yes\n"
+     "deduplicate_by = signature\n",
+     "x.ini:6 C020 [hook] deduplicate_by = signature: with scheme = none nothing is signed"},
     {"[integration]\nplugin = hook\n[retry]\nbase = 10m\nmax = 1m\n",
      "x.ini:5 C020 [retry] base (10m) is longer than max (1m)"},
     {"[integration]\nplugin = hook\n[breaker]\nopen = 10m\n",
