@@ -159,6 +159,8 @@ void api_call_end(struct api_call *call, int status)
     buf_finish(&call->type);
     buf_finish(&call->trace);
     buf_finish(&call->more);
+    if (call->left != NULL)
+        http_exchange_reply(call->left, 503, NULL, NULL, NULL); /* to nobody: its end */
     if (api != NULL) {
         unlink_call(api, call);
         api->figures.under_way--;
@@ -413,7 +415,10 @@ void api_destroy(struct api *api)
     while (api->calls != NULL) {
         struct api_call *call = api->calls;
         unlink_call(api, call);
+        if (call->exchange != NULL)
+            http_exchange_set_user(call->exchange, NULL, NULL);
         call->api = NULL;
+        call->left = call->exchange;
         call->exchange = NULL;
     }
     api_followers_release(api->followers);

@@ -23,6 +23,7 @@ struct api_call {
     struct api *api; /* NULL: gone; the call lives on until its answer */
     struct engine *engine;
     struct http_exchange *exchange; /* NULL: the peer's connection is gone for good */
+    struct http_exchange *left;     /* then, without an api: what may still be read of it */
     const struct api_route *route;
     struct api_peer peer;
     struct buf id;    /* the decoded {id} of the path */

@@ -64,8 +64,6 @@ static void finish(struct run *run, int status, const struct err *err)
     free(run->page);
     free(run->matches);
     free(run->records);
-    if (asked->moved > 0 && asked->action == BY_QUERY_RETRY && !asked->is_dry_run)
-        engine_wake(run->engine);
     free(run);
     asked->done(asked);
 }
@@ -95,6 +93,8 @@ static void moved(struct store_op *op)
         return;
     }
     asked->moved += run->move.moved;
+    if (run->move.moved > 0 && asked->action == BY_QUERY_RETRY && !asked->is_dry_run)
+        engine_wake(run->engine); /* here, since the engine may be gone when the plugin answers */
     for (int i = 0; i < REFUSALS; i++)
         asked->refused[i] += run->move.refused[i];
     page_done(run);

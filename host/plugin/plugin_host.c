@@ -210,6 +210,8 @@ void plugin_host_flush_soon(struct plugin_host *host)
 
 /* ---- the end ---- */
 
+static const char stopping_words[] = "the plugins are being stopped";
+
 static void leave_all(struct plugin_worker *worker, int64_t grace_ms)
 {
     struct plugin_instance *next;
@@ -217,7 +219,7 @@ static void leave_all(struct plugin_worker *worker, int64_t grace_ms)
     for (struct plugin_instance *instance = worker->instances; instance != NULL; instance = next) {
         next = instance->next;
         plugin_instance_stop_calls(instance);
-        plugin_answer_opened(instance, PLUGIN_STOPPED, "the plugins are being stopped");
+        plugin_answer_opened(instance, PLUGIN_STOPPED, stopping_words);
         plugin_instance_leave(instance, grace_ms);
     }
     plugin_worker_maybe_end(worker);
@@ -246,6 +248,7 @@ void plugin_host_destroy(struct plugin_host *host)
         struct plugin_worker *worker = host->workers;
         while (worker->instances != NULL) {
             plugin_instance_stop_calls(worker->instances);
+            plugin_answer_opened(worker->instances, PLUGIN_STOPPED, stopping_words);
             worker->instances->state = INSTANCE_CLOSING;
             plugin_instance_gone(worker->instances);
         }
