@@ -2,6 +2,7 @@
 #include "api/api_call.h"
 #include "api/api_routes.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/percent.h"
 #include "base/trace.h"
 
@@ -69,6 +70,16 @@ bool api_arguments_are_known(struct api_call *call)
         return false;
     }
     return true;
+}
+
+int api_read_past(const char *name, struct str text, int64_t *out_wall_ms, struct err *err)
+{
+    if (clock_parse_past(text, out_wall_ms) == 0)
+        return 0;
+    return err_set(err, E_USAGE,
+                   "%s: '%.*s' is neither a time (2026-11-21T05:24:00Z) nor how long ago (90s, "
+                   "30m, 2h, 7d)",
+                   name, STR_ARG(text));
 }
 
 struct str api_call_trace(struct api_call *call)

@@ -93,6 +93,8 @@ bool api_argument_number(struct api_call *call, const char *name, uint64_t min, 
 bool api_arguments_are_known(struct api_call *call);
 bool api_argument_is_set(struct api_call *call,
                          const char *name); /* present and not "0", "no", "false" */
+/* The value of `name`: a time, or how long ago. 0, or E_USAGE with words that name it. */
+int api_read_past(const char *name, struct str text, int64_t *out_wall_ms, struct err *err);
 /* The trace that the request is part of, kept until the call ends; or none. */
 struct str api_call_trace(struct api_call *call);
 bool api_percent_decode(struct str raw, struct buf *out); /* false: bad escape or not UTF-8 */

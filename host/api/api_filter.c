@@ -6,7 +6,6 @@
 #include "api/api_counts.h"
 #include "api/api_handlers.h"
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "rules/judge.h"
 
 #include <errno.h>
@@ -69,22 +68,6 @@ static int set_class(struct api_filter *filter, struct str text, struct err *err
     return err_set(err, E_USAGE, "class: '%.*s' is none of %s", STR_ARG(text), known.ptr);
 }
 
-/* A moment, or how long ago it was. */
-static int set_time(int64_t *out, const char *name, struct str text, struct err *err)
-{
-    int64_t ago_ms;
-
-    if (clock_parse(text, out) == 0)
-        return 0;
-    if (clock_parse_duration(text, &ago_ms) < 0)
-        return err_set(err, E_USAGE,
-                       "%s: '%.*s' is neither a time (2026-11-21T05:24:00Z) nor how long ago "
-                       "(90s, 30m, 2h, 7d)",
-                       name, STR_ARG(text));
-    *out = clock_wall_ms() - ago_ms;
-    return 0;
-}
-
 static const char *const text_names[] = {"integration", "entity", "state", "since",
                                          "until",       "class",  "where"};
 
@@ -110,9 +93,9 @@ static int set_text(struct api_filter *filter, const char *name, struct str text
     case 2:
         return set_states(filter, text, err);
     case 3:
-        return set_time(&filter->query.filter.since_ms, name, text, err);
+        return api_read_past(name, text, &filter->query.filter.since_ms, err);
     case 4:
-        return set_time(&filter->query.filter.until_ms, name, text, err);
+        return api_read_past(name, text, &filter->query.filter.until_ms, err);
     case 5:
         return set_class(filter, text, err);
     default:

@@ -5,7 +5,6 @@
 
 #include "api/api_handlers.h"
 #include "api/api_stream.h"
-#include "base/clock.h"
 #include "base/json.h"
 #include "base/log_ring.h"
 
@@ -220,21 +219,14 @@ static void follow(struct api_call *call, struct selection *selection, uint64_t 
 static bool read_since(struct api_call *call, int64_t *out_ms)
 {
     _buf_ struct buf text = {0};
-    int64_t ago_ms;
+    struct err err = {0};
 
     *out_ms = INT64_MIN;
     if (!http_exchange_argument(call->exchange, "since", &text) || text.len == 0)
         return true;
-    if (clock_parse(buf_str(&text), out_ms) == 0)
+    if (api_read_past("since", buf_str(&text), out_ms, &err) == 0)
         return true;
-    if (clock_parse_duration(buf_str(&text), &ago_ms) == 0) {
-        *out_ms = clock_wall_ms() - ago_ms;
-        return true;
-    }
-    api_reply_problem(call, 400, "bad_argument",
-                      "Argument since: '%s' is neither a time such as 2026-11-21T05:24:00Z nor how "
-                      "long ago, such as 10m.",
-                      text.ptr);
+    api_reply_problem(call, 400, "bad_argument", "Argument %s.", err.text);
     return false;
 }
 

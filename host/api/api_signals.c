@@ -66,7 +66,6 @@ bool api_signal_filter(struct api_call *call, struct buf *out_pattern, struct bu
 {
     _buf_ struct buf since = {0};
     struct err err = {0};
-    int64_t ago_ms;
     int status = 0;
 
     *out_since_ms = 0;
@@ -75,16 +74,8 @@ bool api_signal_filter(struct api_call *call, struct buf *out_pattern, struct bu
     if (status == 0 && http_exchange_argument(call->exchange, "sender", out_sender) &&
         out_sender->len > 0)
         status = pattern_check_name(buf_str(out_sender), "the sender", &err);
-    if (status == 0 && http_exchange_argument(call->exchange, "since", &since) && since.len > 0 &&
-        clock_parse(buf_str(&since), out_since_ms) < 0) {
-        if (clock_parse_duration(buf_str(&since), &ago_ms) < 0)
-            status = err_set(&err, E_USAGE,
-                             "since: '%s' is neither a time (2026-11-21T05:24:00Z) nor how long "
-                             "ago (90s, 30m, 2h, 7d)",
-                             since.ptr);
-        else
-            *out_since_ms = clock_wall_ms() - ago_ms;
-    }
+    if (status == 0 && http_exchange_argument(call->exchange, "since", &since) && since.len > 0)
+        status = api_read_past("since", buf_str(&since), out_since_ms, &err);
     if (status < 0)
         api_reply_error(call, status, &err);
     return status == 0;

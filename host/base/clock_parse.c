@@ -231,6 +231,18 @@ int clock_parse_duration(struct str text, int64_t *out_ms)
     return -EINVAL;
 }
 
+int clock_parse_past(struct str text, int64_t *out_wall_ms)
+{
+    int64_t ago_ms;
+
+    if (clock_parse(text, out_wall_ms) == 0)
+        return 0;
+    if (clock_parse_duration(text, &ago_ms) < 0)
+        return -EINVAL;
+    *out_wall_ms = clock_wall_ms() - ago_ms;
+    return 0;
+}
+
 int clock_parse_rate(struct str text, int64_t *out_amount, int64_t *out_per_ms)
 {
     const int64_t most_ms = 365 * CLOCK_MS_PER_DAY;

@@ -133,6 +133,22 @@ static void durations(void **state)
         assert_refused(clock_parse_duration, wrong[i]);
 }
 
+static void times_and_how_long_ago(void **state)
+{
+    (void)state;
+    clock_freeze(INT64_C(1000000000000), 0);
+    assert_time(clock_parse_past, "2h", INT64_C(999992800000));
+    assert_time(clock_parse_past, "0", INT64_C(1000000000000));
+    assert_time(clock_parse_past, "1970-01-01T00:00:01Z", 1000);
+    assert_time(clock_parse_past, "2026-11-21", INT64_C(1795219200000)); /* later is a time, too */
+    assert_time(clock_parse_past, "9223372036854775807",
+                INT64_C(1000000000000) - INT64_MAX); /* before there was time */
+    assert_refused(clock_parse_past, "");
+    assert_refused(clock_parse_past, "-2h");
+    assert_refused(clock_parse_past, "yesterday");
+    clock_freeze(-1, -1);
+}
+
 static void assert_rate(const char *text, int64_t wanted_amount, int64_t wanted_per_ms)
 {
     int64_t amount = 0;
@@ -216,6 +232,7 @@ int main(void)
         cmocka_unit_test(rfc3339),
         cmocka_unit_test(http_dates_in_all_three_forms),
         cmocka_unit_test(durations),
+        cmocka_unit_test(times_and_how_long_ago),
         cmocka_unit_test(rates),
         cmocka_unit_test(clocks_run_and_freeze),
         cmocka_unit_test(the_due_clock_goes_forward_alone),
