@@ -17,8 +17,8 @@ static void put_path(struct buf *path, const struct cli *cli, const char *verb)
 static int print_steps(const struct cli *cli, const struct json_t *json)
 {
     static const struct cli_column columns[] = {
-        {"STEP", false, false}, {"OK", false, false}, {"MS", true, CLI_LEFT_OUT},
-        {"WHAT", false, true},  {NULL, false, false},
+        {"STEP", false, false},     {"OK", false, false}, {"MS", true, CLI_LEFT_OUT},
+        {"WHAT", false, CLI_WRAPS}, {NULL, false, false},
     };
     const struct json_t *steps = cli_json_member(json, "steps");
     _table_ struct cli_table *table = cli_table_create(columns);
@@ -53,8 +53,8 @@ int cli_integration_test(struct cli *cli)
 int cli_integration_health(struct cli *cli)
 {
     static const struct cli_column columns[] = {
-        {"INTEGRATION", false, false}, {"WELL", false, false}, {"STATE", false, false},
-        {"DESTINATION", false, false}, {"NOTE", false, true},  {NULL, false, false},
+        {"INTEGRATION", false, false}, {"WELL", false, false},     {"STATE", false, false},
+        {"DESTINATION", false, false}, {"NOTE", false, CLI_WRAPS}, {NULL, false, false},
     };
     _answer_ struct cli_answer answer = {0};
     _table_ struct cli_table *table = cli_table_create(columns);

@@ -65,7 +65,7 @@ static int print_list(const struct cli *cli, const struct json_t *json)
 {
     static const struct cli_column columns[] = {
         {"PLUGIN", false, false}, {"VERSION", false, false}, {"STATE", false, false},
-        {"WORKER", false, false}, {"FILE", false, true},     {"REASON", false, true},
+        {"WORKER", false, false}, {"FILE", false, CLI_PATH}, {"REASON", false, CLI_WRAPS},
         {NULL, false, false},
     };
     const struct json_t *items = cli_json_member(json, "items");

@@ -13,8 +13,8 @@ static int print_changes(const struct cli *cli, const struct json_t *items)
 {
     static const struct cli_column columns[] = {
         {"CHANGE", false, false},
-        {"FILE", false, false},
-        {"NOTE", false, true},
+        {"FILE", false, CLI_PATH},
+        {"NOTE", false, CLI_WRAPS},
         {NULL, false, false},
     };
     _table_ struct cli_table *table = cli_table_create(columns);

@@ -7,7 +7,8 @@ enum {
     GAP = 2,
     LEAST = 6,
     READABLE = 8, /* columns are left out before others are narrower than this */
-    OUT = SIZE_MAX > UINT32_MAX ? 0 : 0
+    WRAPPED = 16, /* as narrow a column gets that goes on in the next line */
+    INDENT = 4,   /* where it does so when it begins in the right half */
 };
 
 struct cell {
@@ -110,7 +111,9 @@ static size_t widest(const struct cli_table *table, const size_t *widths, size_t
     size_t best = table->column_count;
 
     for (size_t i = 0; i < table->column_count; i++) {
-        bool may = widths[i] > least && (!only_willing || table->columns[i].gives_way == true);
+        bool is_willing =
+            table->columns[i].gives_way != false && table->columns[i].gives_way != CLI_LEFT_OUT;
+        bool may = widths[i] > least && (!only_willing || is_willing);
         if (may && (best == table->column_count || widths[i] > widths[best]))
             best = i;
     }
@@ -130,7 +133,9 @@ static void fit(const struct cli_table *table, size_t *widths, size_t width)
 {
     leave_out(table, widths, width);
     for (size_t total = total_of(table, widths, SIZE_MAX); total > width; total--) {
-        size_t column = widest(table, widths, LEAST, true);
+        size_t column = table->column_count - 1;
+        if (table->columns[column].gives_way != CLI_WRAPS || widths[column] <= WRAPPED)
+            column = widest(table, widths, LEAST, true);
         if (column == table->column_count)
             column = widest(table, widths, LEAST, false);
         if (column == table->column_count)
@@ -152,17 +157,41 @@ static void put_cell(const struct cli_table *table, size_t column, size_t width,
     if (table->columns[column].is_right)
         buf_printf(out, "%*s", (int)pad, "");
     cli_color_start(out, color);
-    cli_text_put_cut(out, text, width);
+    if (table->columns[column].gives_way == CLI_PATH)
+        cli_text_put_end(out, text, width);
+    else if (table->columns[column].gives_way == CLI_WRAPS)
+        buf_add_str(out, text);
+    else
+        cli_text_put_cut(out, text, width);
     cli_color_end(out, color);
     if (!table->columns[column].is_right && !is_last)
         buf_printf(out, "%*s", (int)pad, "");
     buf_puts(out, is_last ? "\n" : "  ");
 }
 
+/* A whole row, which may hold more than fits when its last column wraps. */
+static void put_row(const struct cli_table *table, const size_t *widths, size_t width,
+                    struct buf *row, struct buf *out)
+{
+    size_t last = table->column_count - 1;
+    size_t start = total_of(table, widths, SIZE_MAX) - widths[last];
+    struct str line = buf_str(row);
+
+    if (width > 0 && table->columns[last].gives_way == CLI_WRAPS) {
+        line.len--; /* its end comes with the wrapping */
+        cli_text_put_wrapped(out, line, start <= width / 2 ? start : INDENT, width);
+    } else {
+        buf_add_str(out, line);
+    }
+    out->failed |= row->failed;
+    buf_clear(row);
+}
+
 bool cli_table_render(const struct cli_table *table, size_t width, bool is_coloured,
                       struct buf *out)
 {
     size_t widths[CLI_COLUMNS_MAX];
+    _buf_ struct buf row = {0};
 
     if (table == NULL || table->is_out_of_memory)
         return false;
@@ -172,13 +201,16 @@ bool cli_table_render(const struct cli_table *table, size_t width, bool is_colou
     for (size_t i = 0; i < table->column_count; i++) {
         struct str head = str_of(table->columns[i].head);
         put_cell(table, i, widths[i], head, cli_text_columns(head),
-                 is_coloured ? COLOR_BOLD : COLOR_NONE, out);
+                 is_coloured ? COLOR_BOLD : COLOR_NONE, &row);
     }
+    put_row(table, widths, width, &row, out);
     for (size_t i = 0; i < table->count; i++) {
         const struct cell *cell = &table->cells[i];
         size_t column = i % table->column_count;
         put_cell(table, column, widths[column], str_of(cell->text), cell->columns,
-                 is_coloured ? cell->color : COLOR_NONE, out);
+                 is_coloured ? cell->color : COLOR_NONE, &row);
+        if (column + 1 == table->column_count)
+            put_row(table, widths, width, &row, out);
     }
     return !out->failed;
 }

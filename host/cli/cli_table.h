@@ -6,13 +6,17 @@
 
 #include "cli/cli_text.h"
 
-enum { CLI_LEFT_OUT = 2 };
+/* How a column makes room, besides true and false. */
+enum {
+    CLI_LEFT_OUT = 2, /* not shown when the terminal is narrow, the last such column first */
+    CLI_PATH,         /* as true, and cut at its front: the end of a path tells most */
+    CLI_WRAPS,        /* the last column: goes on in the next line, nothing of it is lost */
+};
 
 struct cli_column {
     const char *head; /* NULL ends a list */
     bool is_right;    /* numbers */
-    int gives_way;    /* true: long texts, cut before the others; CLI_LEFT_OUT: not shown when the
-                         terminal is narrow, the last such column first */
+    int gives_way;    /* true: long texts, cut before the others; or CLI_... */
 };
 
 enum { CLI_COLUMNS_MAX = 16 };

@@ -88,6 +88,21 @@ void cli_text_put_cut(struct buf *out, struct str safe, size_t columns)
     buf_puts(out, "…");
 }
 
+void cli_text_put_end(struct buf *out, struct str safe, size_t columns)
+{
+    size_t left = cli_text_columns(safe);
+    size_t len;
+
+    if (left > columns) {
+        buf_puts(out, "…");
+        while (safe.len > 0 && left + 1 > columns) {
+            left -= columns_at(safe.ptr, safe.ptr + safe.len, &len);
+            safe = (struct str){safe.ptr + len, safe.len - len};
+        }
+    }
+    buf_add_str(out, safe);
+}
+
 /* Bytes of a colour's escape sequence at `at`; 0: there is none. Safe text has no other escapes. */
 static size_t escape_len(const char *at, const char *end)
 {

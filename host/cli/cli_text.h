@@ -17,6 +17,8 @@ void cli_text_put(struct buf *out, struct str text);
 size_t cli_text_columns(struct str safe); /* of what cli_text_put gave */
 void cli_text_put_cut(struct buf *out, struct str safe,
                       size_t columns); /* with "…" when it was cut */
+void cli_text_put_end(struct buf *out, struct str safe,
+                      size_t columns); /* the same, cut at its front */
 
 /* One line of it, broken at spaces where it would pass `width` (0: no limit), a longer word
  * anywhere; what is broken goes on behind `indent` spaces. `safe` may hold colours of
