@@ -146,10 +146,15 @@ struct str cli_answer_detail(const struct cli_answer *answer)
     return str_of(detail);
 }
 
-int cli_exchange_failed(const struct cli_answer *answer)
+int cli_exchange_failed(const struct cli *cli, const struct cli_answer *answer)
 {
     struct str detail = cli_answer_detail(answer);
+    struct str problem = str_trim(buf_str(&answer->body));
 
+    if (cli->is_json && detail.len > 0) {                  /* with its class, for programs */
+        (void)fprintf(stderr, "%.*s\n", STR_ARG(problem)); /* nobody else to tell */
+        return CLI_REFUSED;
+    }
     if (detail.len > 0)
         return cli_fail(CLI_REFUSED, "%.*s", STR_ARG(detail));
     return cli_fail(CLI_REFUSED, "the daemon answered %d and no reason", answer->status);
@@ -165,7 +170,7 @@ int cli_call(struct cli *cli, const char *method, struct str path, struct str bo
     if (status < 0)
         return cli_fail(cli_exit_of(status), "%s", err.text);
     if (out->status < 200 || out->status > 299)
-        return cli_exchange_failed(out);
+        return cli_exchange_failed(cli, out);
     if (out->json == NULL)
         return cli_fail(CLI_REFUSED,
                         "the daemon's answer is no JSON; is something else listening at %s?",

@@ -29,8 +29,8 @@ int cli_get(struct cli *cli, struct str path, struct cli_answer *out);
 /* The same without printing: 0 for any answer, E_UNREACHABLE. */
 int cli_exchange(struct cli *cli, const char *method, struct str path, const char *content_type,
                  struct str body, struct cli_answer *out, struct err *err);
-int cli_exchange_failed(
-    const struct cli_answer *answer); /* prints the problem's sentence; CLI_REFUSED */
+/* Prints the problem's sentence, or with --json the problem; CLI_REFUSED. */
+int cli_exchange_failed(const struct cli *cli, const struct cli_answer *answer);
 struct str cli_answer_detail(const struct cli_answer *answer);
 
 /* An answer that goes on: `line` gets each line of it, without its end, until it says false, or the

@@ -7,7 +7,7 @@
 #include <string.h>
 
 const struct cli_option cli_common_options[] = {
-    {"json", NULL, "print JSON, for programs"},
+    {"json", NULL, "print JSON, for programs; of a refusal its problem, on standard error"},
     {"socket", "PATH", "the daemon's socket; else TENON_SOCKET, else [api] socket of tenon.ini"},
     {"url", "URL", "a daemon elsewhere: https://HOST:PORT; else TENON_URL"},
     {"token-file", "FILE", "the token for it; else TENON_TOKEN, else TENON_TOKEN_FILE"},

@@ -63,7 +63,7 @@ static int send_range(struct import *import, size_t first, size_t count)
     }
     if (answer.status != 400 && answer.status != 413) {
         cli_progress_clear(&import->progress);
-        return cli_exchange_failed(&answer);
+        return cli_exchange_failed(import->cli, &answer);
     }
     if (count == 1) {
         struct str why = cli_answer_detail(&answer);

@@ -119,6 +119,6 @@ int cli_plugin_list(struct cli *cli)
         return list_files(cli);
     }
     if (answer.status != 200)
-        return cli_exchange_failed(&answer);
+        return cli_exchange_failed(cli, &answer);
     return cli->is_json ? cli_print_answer(&answer) : print_list(cli, answer.json);
 }

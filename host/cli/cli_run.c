@@ -224,7 +224,7 @@ static int ended(const struct running *running, const struct cli_answer *answer,
     if (status < 0 && running->run[0] == '\0')
         return cli_fail(cli_exit_of(status), "%s", err->text);
     if (status == 0 && (answer->status < 200 || answer->status > 299))
-        return cli_exchange_failed(answer);
+        return cli_exchange_failed(running->cli, answer);
     return cli_fail(CLI_UNREACHABLE, "tenond has stopped while the command ran");
 }
 
@@ -293,7 +293,7 @@ int cli_integration_run(struct cli *cli)
     if (status < 0)
         return cli_fail(cli_exit_of(status), "%s", err.text);
     if (answer.status != 200)
-        return cli_exchange_failed(&answer);
+        return cli_exchange_failed(cli, &answer);
     return run_listed(cli, integration, cli_json_member(answer.json, "items"), cli->arguments + 1,
                       cli->argument_count - 1);
 }
@@ -320,6 +320,6 @@ int cli_run_words(struct cli *cli, const char *const *words, size_t count, const
     if (status < 0 || answer.status == 404)
         return cli_fail(CLI_USAGE, "%s", unknown);
     if (answer.status != 200)
-        return cli_exchange_failed(&answer);
+        return cli_exchange_failed(cli, &answer);
     return run_listed(cli, words[0], cli_json_member(answer.json, "items"), words + 1, count - 1);
 }

@@ -2,7 +2,8 @@
 """One action, reached from wherever an action can be called: equal results and equal errors.
 
 A way is a row in WAYS: a function of the daemon, the action's name and its arguments, which gives
-("done", the result) or ("failed", what the caller is told). A new surface is one more row."""
+("done", the result) or ("failed", the error's class, what the caller is told). A new surface is
+one more row."""
 import json
 
 import pytest
@@ -20,7 +21,10 @@ def by_command_line(tenon, action, arguments):
     run = tenon.cli("call", action, *words, "--json", check=False)
     if run.returncode == 0:
         return "done", json.loads(run.stdout)["result"]
-    return "failed", run.stderr.removeprefix("tenon: ").strip()
+    problem = json.loads(run.stderr)
+    plain = tenon.cli("call", action, *words, check=False)
+    assert (plain.returncode, plain.stderr) == (1, "tenon: %s\n" % problem["detail"])
+    return "failed", problem["code"], problem["detail"]
 
 
 def by_http(tenon, action, arguments):
@@ -57,15 +61,15 @@ def by_mcp_over_stdio(tenon, action, arguments):
 def told(answer):
     # JSON by hand: the official client's numbers end at 2^53.
     if "error" in answer:
-        return "failed", answer["error"]["message"]
+        return "failed", "not_found", answer["error"]["message"]
     result = answer["result"]
     if result["isError"]:
-        return "failed", result["structuredContent"]["detail"]
+        return "failed", result["structuredContent"]["code"], result["structuredContent"]["detail"]
     return "done", result["structuredContent"]
 
 
 def fail_of(answer):
-    return "failed", answer.json["detail"]
+    return "failed", answer.json["code"], answer.json["detail"]
 
 
 WAYS = {
@@ -85,19 +89,45 @@ RESULTS = [
     ("deeds.nothing", {}, None),
 ]
 ERRORS = [
-    ("calc.add", {"a": 1}, "parameter 'b' is missing; expected integer"),
-    ("calc.add", {"a": 1, "b": 2, "c": 3}, "there is no parameter 'c'; add takes a, b"),
-    ("calc.add", {"a": 1.5, "b": 2}, "parameter 'a': expected integer, came number 1.5"),
-    ("calc.add", {"a": 2**63 - 1, "b": 1}, "the sum does not fit 64 bits"),
-    ("calc.divide", {"a": 1, "b": 0}, "b is 0, and nothing can be divided by it"),
+    ("calc.add", {"a": 1}, "validation", "parameter 'b' is missing; expected integer"),
+    (
+        "calc.add",
+        {"a": 1, "b": 2, "c": 3},
+        "validation",
+        "there is no parameter 'c'; add takes a, b",
+    ),
+    (
+        "calc.add",
+        {"a": 1.5, "b": 2},
+        "validation",
+        "parameter 'a': expected integer, came number 1.5",
+    ),
+    ("calc.add", {"a": 2**63 - 1, "b": 1}, "validation", "the sum does not fit 64 bits"),
+    ("calc.divide", {"a": 1, "b": 0}, "validation", "b is 0, and nothing can be divided by it"),
     (
         "calc.subtract",
         {},
+        "not_found",
         "Integration 'calc' has no action 'subtract'; it has add, divide, convert.",
     ),
-    ("deeds.echo", {"count": 101}, "parameter 'count': '101' is out of range (1 to 100)"),
-    ("deeds.fail", {"class_number": 4, "words": "slower, please"}, "slower, please"),
-    ("deeds.misbehave", {"how": "odd_status"}, "action returned 77, which is no status of tenon.h"),
+    (
+        "deeds.echo",
+        {"count": 101},
+        "validation",
+        "parameter 'count': '101' is out of range (1 to 100)",
+    ),
+    (
+        "deeds.fail",
+        {"class_number": 4, "words": "slower, please"},
+        "rate-limited",
+        "slower, please",
+    ),
+    (
+        "deeds.misbehave",
+        {"how": "odd_status"},
+        "permanent",
+        "action returned 77, which is no status of tenon.h",
+    ),
 ]
 
 
@@ -132,9 +162,11 @@ def test_results_are_equal(reached, way, action, arguments, result):
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("action,arguments,words", ERRORS)
-def test_errors_are_equal(reached, way, action, arguments, words):
+@pytest.mark.parametrize("action,arguments,kind,words", ERRORS)
+def test_errors_are_equal(reached, way, action, arguments, kind, words):
     if way.startswith("MCP") and "has no action" in words:
         # A tool that is not there is an error of the protocol, in the protocol's words.
         words = "Unknown tool: there is no 'calc_subtract', or it is not open to MCP"
-    assert WAYS[way](reached, action, arguments) == ("failed", words)
+    if way == "another integration" and kind == "not_found":
+        kind = "unsupported"  # a plugin is told one of tenon.h
+    assert WAYS[way](reached, action, arguments) == ("failed", kind, words)
