@@ -5,6 +5,7 @@
 #include "config/config_schema.h"
 
 #include "base/cleanup.h"
+#include "base/http_token.h"
 #include "base/secret.h"
 #include "config/config_reference.h"
 
@@ -100,13 +101,10 @@ bool config_is_header_name(const char *name)
         "connection", "content-length",    "expect",  "host",    "keep-alive",
         "te",         "transfer-encoding", "trailer", "upgrade", "proxy-connection"};
 
-    for (const char *c = name; *c != '\0'; c++)
-        if (!isalnum((unsigned char)*c) && strchr("!#$%&'*+-.^_`|~", *c) == NULL)
-            return false;
     for (size_t i = 0; i < sizeof framing / sizeof *framing; i++)
         if (strcasecmp(framing[i], name) == 0)
             return false;
-    return *name != '\0';
+    return http_token_is(str_of(name));
 }
 
 /* Headers whose value is a credential whoever wrote the file. */

@@ -4,7 +4,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/digest.h"
-#include "http/http_head.h"
+#include "base/http_token.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -271,7 +271,7 @@ static int add_plugin_headers(struct str text, struct header_list *list, struct 
             continue;
         /* "Content-Length : 5" is one to some who read it, and to others not. */
         bool has_name =
-            colon != NULL && http_head_is_token((struct str){line.ptr, (size_t)(colon - line.ptr)});
+            colon != NULL && http_token_is((struct str){line.ptr, (size_t)(colon - line.ptr)});
         if (!has_name || has_control_bytes(line) || line.len > HEADER_BYTES_MAX)
             return err_set(err, E_REFUSED, "the plugin's header line is not 'Name: value'");
         if (list->count >= HEADERS_MAX / 2)

@@ -2,21 +2,7 @@
 #include "http/http_head.h"
 
 #include "base/hex.h"
-
-static bool is_token_char(unsigned char c)
-{
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL);
-}
-
-bool http_head_is_token(struct str text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        if (!is_token_char((unsigned char)text.ptr[i]))
-            return false;
-    }
-    return text.len > 0;
-}
+#include "base/http_token.h"
 
 static bool is_printable(struct str text, bool with_blanks)
 {
@@ -93,7 +79,7 @@ static int read_request_line(struct str line, struct http_head *out)
 {
     struct str target;
 
-    if (!str_next(&line, ' ', &out->method) || !http_head_is_token(out->method) ||
+    if (!str_next(&line, ' ', &out->method) || !http_token_is(out->method) ||
         !str_next(&line, ' ', &target) || !read_target(target, out))
         return -400;
     if (str_is(line, "HTTP/1.1"))
@@ -125,7 +111,7 @@ static int read_header(struct str line, struct http_head *out)
     struct str name = {line.ptr, colon != NULL ? (size_t)(colon - line.ptr) : 0};
     struct str value;
 
-    if (!http_head_is_token(name)) /* also a folded line, and a blank before the colon */
+    if (!http_token_is(name)) /* also a folded line, and a blank before the colon */
         return -400;
     value = trim_blanks((struct str){colon + 1, line.len - name.len - 1});
     if (!is_printable(value, true))
@@ -168,7 +154,7 @@ int http_head_parse(struct str bytes, struct http_head *out)
     if (stop == NULL || stop + 4 - bytes.ptr > HTTP_HEAD_BYTES_MAX) {
         if (bytes.len >= HTTP_HEAD_BYTES_MAX)
             return -431;
-        if (rest.len > 0 && !is_token_char((unsigned char)rest.ptr[0]) && rest.ptr[0] != '\r')
+        if (rest.len > 0 && !http_token_has(rest.ptr[0]) && rest.ptr[0] != '\r')
             return -400; /* not HTTP at all, such as a TLS greeting: no use in waiting for more */
         return 0;
     }

@@ -43,8 +43,4 @@ struct http_chunks {
 int http_chunks_read(struct http_chunks *chunks, struct str *bytes, size_t max_bytes,
                      struct buf *out);
 
-/* A method, or the name of a header field: one character at least, none that could be read as
- * something else by the next who reads it (RFC 9110, 5.6.2). */
-bool http_head_is_token(struct str text);
-
 #endif

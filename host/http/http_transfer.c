@@ -2,6 +2,7 @@
 #include "http/http_transfer.h"
 
 #include "base/clock.h"
+#include "base/http_token.h"
 #include "http/http_answer.h"
 #include "http/http_plain.h"
 
@@ -215,14 +216,6 @@ struct http_transfer *http_transfer_of(CURL *easy)
     return (struct http_transfer *)(void *)found;
 }
 
-static bool is_method(const char *method)
-{
-    static const char token[] =
-        "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-
-    return method != NULL && method[0] != '\0' && method[strspn(method, token)] == '\0';
-}
-
 /* libcurl adds headers of its own that nobody asked for: an empty value takes them away. */
 static bool link_headers(struct http_transfer *transfer, const struct http_request *request,
                          bool has_body)
@@ -323,7 +316,7 @@ static void set_body(struct http_transfer *transfer, const struct http_request *
 
 static bool check_request(struct http_request *request)
 {
-    if (!is_method(request->method)) {
+    if (!http_token_is(str_of(request->method))) {
         http_outcome_refuse(request, "the method is not an HTTP token");
         return false;
     }

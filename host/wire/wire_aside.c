@@ -113,6 +113,7 @@ int wire_get_ended(struct wire_in *in, struct wire_ended *out)
     return wire_in_is_done(in) ? 0 : -1;
 }
 
+/* As base/http_token.h has it, which this room does not see. */
 static bool is_token_char(unsigned char c)
 {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
