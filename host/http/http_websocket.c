@@ -206,7 +206,10 @@ static void take(struct http_exchange *exchange, const struct http_frame *frame)
         exchange->websocket->events->message(exchange->user, frame->payload);
         break;
     case HTTP_FRAME_PING:
-        (void)put_frame(exchange, HTTP_FRAME_PONG, frame->payload); /* no memory: no pong */
+        /* Not each is to be answered (RFC 6455, 5.5.3): none of a peer who takes no answers, nor
+         * any without memory. */
+        if (exchange->reply.len - exchange->reply_sent < HTTP_WEBSOCKET_BYTES_MAX)
+            (void)put_frame(exchange, HTTP_FRAME_PONG, frame->payload);
         break;
     case HTTP_FRAME_CLOSE:
         http_websocket_close(exchange, frame->close_code, "");

@@ -172,6 +172,22 @@ def test_who_does_not_read_loses_and_is_told(hook):
     raise AssertionError("nothing is heard again")
 
 
+def test_who_pings_and_does_not_read_is_not_kept_answers(hook):
+    live = Live(hook)
+    ping = struct.pack(">BB", 0x89, 0x80 | 125) + b"\0\0\0\0" + b"x" * 125
+    for _ in range(64):
+        live.socket.sendall(ping * 4000)  # 32 MiB in all
+    live.say(type="ping")
+    pongs = len(live.kept)
+    live.socket.settimeout(5)
+    with pytest.raises(TimeoutError):
+        while True:
+            pongs += len(live.socket.recv(1 << 20))
+    assert pongs < 4 << 20, pongs
+    live.say(type="ping")
+    assert live.hear()["type"] == "pong"
+
+
 def test_the_end_of_the_daemon_is_told(hook):
     live = Live(hook)
     live.subscribe(topics=["signals"])
