@@ -36,7 +36,8 @@ struct mcp_request {
     struct mcp_session *session; /* NULL: modern, or it has ended meanwhile */
     bool is_modern;
     struct buf id;               /* raw JSON */
-    struct buf subject;          /* what `answered` wants to remember: a URI */
+    struct buf subject;          /* what `answered` wants to remember: a URI, a prefix */
+    size_t kind;                 /* the same: a row */
     struct http_exchange *inner; /* the route's, under way */
     mcp_answered_fn answered;
 };
@@ -78,6 +79,7 @@ void api_mcp_tools_call(struct mcp_request *request, struct str params);
 void api_mcp_resources_list(struct mcp_request *request, struct str params);
 void api_mcp_resources_templates(struct mcp_request *request, struct str params);
 void api_mcp_resources_read(struct mcp_request *request, struct str params);
+void api_mcp_complete(struct mcp_request *request, struct str params);
 /* A number that changes when the list of tools does. */
 uint64_t api_mcp_tools_mark(struct engine *engine);
 

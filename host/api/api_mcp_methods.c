@@ -23,7 +23,8 @@ static const char instructions[] =
 
 static void put_capabilities(struct buf *out)
 {
-    json_put_raw(out, "capabilities", STR("{\"tools\":{\"listChanged\":true},\"resources\":{}}"));
+    json_put_raw(out, "capabilities",
+                 STR("{\"tools\":{\"listChanged\":true},\"resources\":{},\"completions\":{}}"));
     json_put_member(out, "instructions", str_of(instructions));
 }
 
@@ -120,6 +121,7 @@ static const struct mcp_method methods[] = {
     {"resources/read", BOTH, api_mcp_resources_read},
     {"resources/list", BOTH, api_mcp_resources_list},
     {"resources/templates/list", BOTH, api_mcp_resources_templates},
+    {"completion/complete", BOTH, api_mcp_complete},
     {"server/discover", MODERN, discover},
     {"subscriptions/listen", MODERN, subscribe},
     {"initialize", LEGACY, initialize},

@@ -20,6 +20,7 @@ sys.dont_write_bytecode = True
 
 from clock import LIBRARIES, Clock  # noqa: E402
 from daemon import BUILD, SANITIZED, Tenon  # noqa: E402 (the paths above come first)
+from mcp import Client  # noqa: E402
 from receiver import Receiver  # noqa: E402
 
 
@@ -100,3 +101,17 @@ def clock(tenon):
 def needs_root():
     if os.geteuid() != 0:
         pytest.skip("needs root")
+
+
+@pytest.fixture
+def connect():
+    """Makes official MCP clients, and sees them end well."""
+    made = []
+
+    def make(*arguments, **more):
+        made.append(Client(*arguments, **more))
+        return made[-1]
+
+    yield make
+    for client in made:
+        assert client.close() == 0

@@ -15,6 +15,7 @@ META = {
     "io.modelcontextprotocol/protocolVersion": MODERN,
     "io.modelcontextprotocol/clientCapabilities": {},
 }
+KINDS = [("legacy", "http"), ("modern", "http"), ("legacy", "stdio"), ("modern", "stdio")]
 
 
 def node_version():

@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 from daemon import BUILD, TOP, UnixConnection, build_plugin, wait_for
-from mcp import META, MODERN, NODE, Bare, Client, Failed, modern, needs_node
+from mcp import KINDS, META, MODERN, NODE, Bare, Failed, modern, needs_node
 
 NO_RECORDS = "\n[select]\nselector = none\n"
 READ_ONLY = {
@@ -45,21 +45,6 @@ def acting(tenon):
     if tenon.is_running():
         assert tenon.stop() == 0
 
-
-@pytest.fixture
-def connect():
-    made = []
-
-    def make(*arguments, **more):
-        made.append(Client(*arguments, **more))
-        return made[-1]
-
-    yield make
-    for client in made:
-        assert client.close() == 0
-
-
-KINDS = [("legacy", "http"), ("modern", "http"), ("legacy", "stdio"), ("modern", "stdio")]
 
 # Every tool with arguments, and what its result holds.
 CALLS = {
@@ -244,40 +229,6 @@ def metrics(tenon):
         for line in tenon.get("/metrics").body.decode().splitlines()
         if "streams" in line and not line.startswith("#")
     )
-
-
-# ---- resources -----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("era,kind", KINDS)
-def test_resources_are_listed_page_by_page_and_read(acting, connect, era, kind):
-    acting.add(*({"id": "e/%03d \u00fc" % n, "n": n} for n in range(250)))
-    client = connect(acting, era, kind)
-    found = []
-    cursor = {}
-    while True:
-        page = client.do("listResources", cursor)
-        found += page["resources"]
-        if "nextCursor" not in page:
-            break
-        cursor = {"cursor": page["nextCursor"]}
-    assert [one["name"] for one in found] == ["e/%03d \u00fc" % n for n in range(250)]
-    read = client.do("readResource", {"uri": found[7]["uri"]})["contents"][0]
-    assert json.loads(read["text"])["data"]["n"] == 7 and read["uri"] == found[7]["uri"]
-    templates = client.do("listResourceTemplates")["resourceTemplates"]
-    assert {one["uriTemplate"] for one in templates} == {
-        "tenon://entity/{id}", "tenon://why/{id}", "tenon://integration/{id}",
-        "tenon://submission/{id}",
-    }  # fmt: skip
-    why = client.do("readResource", {"uri": found[7]["uri"].replace("entity", "why", 1)})
-    assert json.loads(why["contents"][0]["text"])["entity"]["id"] == "e/007 \u00fc"
-    for uri in ("tenon://entity/none", "tenon://entity/a/b", "file:///etc/passwd", "tenon://why/"):
-        with pytest.raises(Failed) as failure:
-            client.do("readResource", {"uri": uri})
-        assert failure.value.code == (-32602 if era == "modern" else -32002)
-    with pytest.raises(Failed, match="cursor"):
-        client.do("listResources", {"cursor": "x"})
-    assert client.do("complaints") == []
 
 
 # ---- the inspector -------------------------------------------------------------------------------
