@@ -33,6 +33,25 @@ static void put_synopsis(struct buf *out, const struct json_t *action)
     }
 }
 
+static int say_none(struct cli *cli, const char *integration)
+{
+    _buf_ struct buf path = {0};
+    _answer_ struct cli_answer answer = {0};
+
+    if (integration == NULL)
+        return cli_fail(CLI_DONE, "no open integration has actions");
+    buf_puts(&path, "/api/v1/integrations/");
+    cli_path_put(&path, integration);
+    int code = cli_get(cli, buf_str(&path), &answer);
+    if (code != CLI_DONE)
+        return code;
+    const char *state = cli_json_text(answer.json, "state");
+    if (strcmp(state, "active") == 0)
+        return cli_fail(CLI_DONE, "integration '%s' has no actions", integration);
+    return cli_fail(CLI_DONE, "integration '%s' is %s; its actions are known while it is open",
+                    integration, state);
+}
+
 int cli_action_list(struct cli *cli)
 {
     static const struct cli_column columns[] = {
@@ -51,7 +70,7 @@ int cli_action_list(struct cli *cli)
         return code != CLI_DONE ? code : cli_print_answer(&answer);
     const struct json_t *items = cli_json_member(answer.json, "items");
     if (cli_json_count(items) == 0)
-        return cli_fail(CLI_DONE, "no open integration has actions");
+        return say_none(cli, cli_argument(cli, 0));
     _table_ struct cli_table *table = cli_table_create(columns);
     for (size_t i = 0; i < cli_json_count(items); i++) {
         const struct json_t *item = cli_json_item(items, i);

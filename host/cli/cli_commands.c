@@ -334,7 +334,7 @@ const struct cli_command cli_commands[] = {
      "The daemon keeps a hash alone, so it cannot be shown again."},
     {"token list", "", NULL, CLI_ONLINE, cli_token_list, "List the tokens",
      "What each may do, when it was used last, and the letters it begins with."},
-    {"token revoke", "NAME", NULL, CLI_ONLINE, cli_token_revoke, "End a token, at once",
+    {"token revoke", "TOKEN", NULL, CLI_ONLINE, cli_token_revoke, "End a token, at once",
      "Live views that were opened with it end, too."},
     {"store check", "", NULL, CLI_ONLINE, cli_store_check,
      "Check the store: the file, and that its counts and leases hold",

@@ -47,6 +47,18 @@ static void put_integrations(struct cli_completion *completion)
     }
 }
 
+static void put_tokens(struct cli_completion *completion)
+{
+    _answer_ struct cli_answer answer = {0};
+
+    if (!ask(completion, "/api/v1/tokens", &answer))
+        return;
+    const struct json_t *items = cli_json_member(answer.json, "items");
+    for (size_t i = 0; i < cli_json_count(items); i++)
+        cli_completion_put(completion, str_of(cli_json_text(cli_json_item(items, i), "name")),
+                           cli_json_text(cli_json_item(items, i), "scope"));
+}
+
 static void put_plugins(struct cli_completion *completion)
 {
     _setup_ struct setup setup = {0};
@@ -183,6 +195,10 @@ void cli_completion_values(struct cli_completion *completion, struct str name)
         {"NAME=VALUE", put_parameters, NULL, NULL},
         {"COMMAND", put_commands, NULL, NULL},
         {"PLUGIN", put_plugins, NULL, NULL},
+        {"TOKEN", put_tokens, NULL, NULL},
+        {"OPERATION", NULL, "sync test update", NULL},
+        {"SCOPE", NULL, "read submit manage", NULL},
+        {"WAY", NULL, "out in both", NULL},
         {"FILE", NULL, NULL, "files"},
         {"PATH", NULL, NULL, "files"},
         {"DIR", NULL, NULL, "directories"},

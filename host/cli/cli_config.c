@@ -28,9 +28,10 @@ static void put_message(const struct cli *cli, const struct config_error *messag
 
 static void put_json(const struct config *config, struct buf *out)
 {
-    buf_puts(out, "{\"files\":");
-    buf_printf(out, "%zu,\"errors\":%zu,\"messages\":[", config_file_count(config),
-               config_error_count(config));
+    size_t errors = config_error_count(config);
+
+    buf_printf(out, "{\"integrations\":%zu,\"errors\":%zu,\"warnings\":%zu,\"messages\":[",
+               config_file_count(config), errors, config_message_count(config) - errors);
     for (size_t i = 0; i < config_message_count(config); i++) {
         const struct config_error *message = config_message(config, i);
         buf_puts(out, i > 0 ? ",{" : "{");

@@ -265,6 +265,7 @@ int cli_parse(int argc, char **argv, struct cli *out, struct err *err)
             return status;
         at += took_next ? 2 : 1;
     }
+    out->is_json = cli_option_is_set(out, "json"); /* also where a plugin's command follows */
     if (at < argc && strcmp(argv[at], "help") == 0) {
         bool took_next;
         int status = take_option(out, "--help", NULL, &took_next, err);

@@ -259,9 +259,14 @@ static bool is_help(const char *word)
     return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
 }
 
-static int run_listed(struct cli *cli, const char *integration, const struct json_t *items,
+static int run_listed(struct cli *cli, const char *integration, const struct cli_answer *listed,
                       const char *const *words, size_t count)
 {
+    const struct json_t *items = cli_json_member(listed->json, "items");
+    bool is_json = cli->is_json || (count == 1 && strcmp(words[0], "--json") == 0);
+
+    if (is_json && (count == 0 || words[0][0] == '-'))
+        return cli_print_answer(listed);
     if (count == 0 || is_help(words[0]))
         return print_commands(cli, integration, items);
     const struct json_t *command = find(items, words[0]);
@@ -294,8 +299,7 @@ int cli_integration_run(struct cli *cli)
         return cli_fail(cli_exit_of(status), "%s", err.text);
     if (answer.status != 200)
         return cli_exchange_failed(cli, &answer);
-    return run_listed(cli, integration, cli_json_member(answer.json, "items"), cli->arguments + 1,
-                      cli->argument_count - 1);
+    return run_listed(cli, integration, &answer, cli->arguments + 1, cli->argument_count - 1);
 }
 
 /* Without a daemon the files tell whether it was meant as an integration. */
@@ -321,5 +325,5 @@ int cli_run_words(struct cli *cli, const char *const *words, size_t count, const
         return cli_fail(CLI_USAGE, "%s", unknown);
     if (answer.status != 200)
         return cli_exchange_failed(cli, &answer);
-    return run_listed(cli, words[0], cli_json_member(answer.json, "items"), words + 1, count - 1);
+    return run_listed(cli, words[0], &answer, words + 1, count - 1);
 }

@@ -230,6 +230,16 @@ def test_a_declaration_that_makes_no_sense_is_refused(acting):
     assert "action 3 of 3 ('convert'): its row 'too' is of no parameter" in words, words
 
 
+def test_an_empty_list_says_why(acting):
+    acting.cli("integration", "disable", "calc")
+    told = acting.cli("action", "list", "calc").stderr
+    assert told == "tenon: integration 'calc' is disabled; its actions are known while it is open\n"
+    acting.webhook("hook", "http://127.0.0.1:9/", select="selector = none\n")
+    acting.cli("reload")
+    told = acting.cli("action", "list", "hook").stderr
+    assert told == "tenon: integration 'hook' has no actions\n"
+
+
 def test_who_wants_no_records_has_no_backlog(acting):
     # what would raise an alarm of every plugin that is there for its actions alone
     acting.add({"id": "e-1"}, {"id": "e-2"})

@@ -121,6 +121,8 @@ def test_words_of_the_table_without_a_daemon(shell):
         "--state=superseded",
     ]
     assert shell.line("tenon completion z\t") == ["tenon", "completion", "zsh"]
+    assert shell.line("tenon integration manage reckoner sy\t")[-1] == "sync"
+    assert shell.line("tenon token create shop --scope su\t")[-1] == "submit"
 
 
 def test_lists_what_a_group_has(shell):
@@ -150,6 +152,8 @@ def test_a_file_where_a_file_goes(shell, tenon):
 def test_actions_and_their_arguments_from_the_daemon(shell, tenon):
     tenon.start()
     wait_for(lambda: tenon.integration("reckoner")["state"] == "active", "reckoner")
+    tenon.cli("token", "create", "till-7", "--scope", "read")
+    assert shell.line("tenon token revoke ti\t") == ["tenon", "token", "revoke", "till-7"]
     assert shell.line("tenon call reckoner.conv\t") == ["tenon", "call", "reckoner.convert"]
     # no blank behind the equals sign: the value is typed at once
     assert shell.line("tenon call reckoner.convert va\t100 fr\tcels\t") == [

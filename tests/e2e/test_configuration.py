@@ -2,6 +2,7 @@
 """The daemon and `tenon config` say what is wrong, where, with a stable code, for all files at
 once; a bad file stops nobody else."""
 import contextlib
+import json
 import os
 import re
 
@@ -41,7 +42,13 @@ def test_a_good_folder_is_said_to_be_good(tenon):
     tenon.webhook("hooks", "http://127.0.0.1:1/x")
     status, words = run_check(tenon.conf)
     assert status == 0, words
-    assert tenon.cli("config", "check").returncode == 0
+    assert tenon.cli("config", "check").stdout == "1 integration, 0 errors, 0 warnings\n"
+    assert json.loads(tenon.cli("config", "check", "--json").stdout) == {
+        "integrations": 1,
+        "errors": 0,
+        "warnings": 0,
+        "messages": [],
+    }
 
 
 def test_a_bad_file_does_not_keep_its_neighbour_from_work(tenon, receiver):

@@ -209,6 +209,10 @@ def test_a_command_of_ours_goes_before_an_integration(talking):
 def test_help_and_what_is_not_there(talking):
     assert "exit CODE" in talking.cli("talk", "--help").stdout
     assert "exit CODE" in talking.cli("talk").stdout
+    for words in (["--json", "talk"], ["talk", "--json"], ["integration", "run", "talk", "--json"]):
+        items = json.loads(talking.cli(*words).stdout)["items"]
+        assert "echo" in [item["name"] for item in items], words
+    assert talking.cli("talk", "facts", "--json").stdout.endswith("--json\n")  # the command's own
     run = talking.cli("talk", "slow", "--help")
     assert "Has half a second." in run.stdout and "It needs more." in run.stdout
     run = talking.cli("talk", "ecko", check=False)
