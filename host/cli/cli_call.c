@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/percent.h"
+#include "cli/cli_reader.h"
 #include "cli/cli_target.h"
 
 #include <errno.h>
@@ -102,6 +103,7 @@ static int stream(struct cli *cli, struct http_call *call, struct str path, http
     int status = cli_target(cli, path, &url, call, err);
 
     call->timeout_ms = TIMEOUT_MS;
+    cli_reader_watch();
     if (status == 0)
         status = http_call_stream(call, take, user, &out->status, &out->body, err);
     if (status == 0 && (out->status < 200 || out->status > 299))

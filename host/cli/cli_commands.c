@@ -127,7 +127,7 @@ static const struct cli_option signal_listen_options[] = {
     {"sender", "NAME", "only what this one sends"},
     {"since", "WHEN", "also those of before, from this time on, or of the last such as 10m"},
     {"after", "SEQ", "also those of before, behind this number"},
-    {"count", "N", "end after so many"},
+    {"limit", "N", "end after so many; short: -n N"},
     END_OF_OPTIONS,
 };
 static const struct cli_option signal_move_options[] = {

@@ -204,7 +204,7 @@ int cli_signal_listen(struct cli *cli)
     int64_t again_ms = AGAIN_MS;
     struct err err = {0};
 
-    if (cli_option_number(cli, "count", 1, INT64_MAX, -1, &listening.left) < 0 ||
+    if (cli_option_number(cli, "limit", 1, INT64_MAX, -1, &listening.left) < 0 ||
         cli_option_number(cli, "after", 0, INT64_MAX, -1, &listening.cursor) < 0)
         return CLI_USAGE;
     for (;;) {

@@ -621,3 +621,21 @@ def test_a_request_of_several_traces_has_none(tenon, receiver):
 def ids_in(exchange):
     records = json.loads(exchange["body"])
     return {one["id"] for one in (records if isinstance(records, list) else [records])}
+
+
+def test_what_goes_on_ends_with_its_reader(tenon):
+    # who reads two lines and goes does not wait for the client to find out by a third
+    tenon.start()
+    tenon.cli("signal", "publish", "order.paid")
+    tenon.cli("signal", "publish", "order.paid")
+    for command in ("signal listen '**' --after 0 | head -n 2", "signal listen 'none.*' | true"):
+        run = subprocess.run(
+            ["sh", "-c", "%s %s" % (BUILD / "host/tenon", command)],
+            env={**os.environ, "TENON_CONF": str(tenon.conf)},
+            capture_output=True,
+            text=True,
+            timeout=30 * PATIENCE,
+            check=False,
+        )
+        assert run.stderr == "", command
+        assert len(run.stdout.splitlines()) == (2 if "head" in command else 0)

@@ -167,7 +167,7 @@ def test_the_client_publishes_requests_and_says_what_is_wrong(daemon):
         (("publish", "entity.created"), 1, "the host's own"),
         (("request", "price.get", "--timeout", "2s"), 1, "nobody is there to answer"),
         (("listen", "a..b"), 1, "is not a word"),
-        (("listen", "--count", "0"), 2, "count"),
+        (("listen", "--limit", "0"), 2, "limit"),
     ]:
         run = tenon.cli("signal", *arguments, check=False)
         assert run.returncode == code and words in run.stderr, run
@@ -175,7 +175,7 @@ def test_the_client_publishes_requests_and_says_what_is_wrong(daemon):
 
 def test_the_client_listens_over_a_restart(daemon):
     tenon = daemon
-    command = ["signal", "listen", "order.*", "--after", "0", "--json", "--count", "4"]
+    command = ["signal", "listen", "order.*", "--after", "0", "--json", "--limit", "4"]
     publish(tenon, "order.0")
     with subprocess.Popen(
         [str(BUILD / "host/tenon"), *command, "--conf", str(tenon.conf)],
@@ -199,7 +199,7 @@ def test_lines_fit_a_terminal(daemon):
     tenon = daemon
     publish(tenon, "order.paid", {"text": "x" * 200}, "shop")
     tenon.environment["COLUMNS"] = "60"
-    shown = tenon.cli("signal", "listen", "--after", "0", "--count", "1").stdout
+    shown = tenon.cli("signal", "listen", "--after", "0", "--limit", "1").stdout
     assert "order.paid shop" in shown and shown.endswith("\u2026\n")
     assert len(shown) == 61
 
