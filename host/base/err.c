@@ -2,6 +2,7 @@
 #include "base/err.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,7 +17,7 @@ static void mark_cut(char *text, size_t size)
 }
 
 /* The arguments may point into err->text, so the sentence is made beside it. */
-int err_vset(struct err *err, int code, const char *format, va_list args)
+static int set(struct err *err, int code, const char *format, va_list args)
 {
     if (err == NULL)
         return code;
@@ -39,7 +40,7 @@ int err_set(struct err *err, int code, const char *format, ...)
     va_list args;
 
     va_start(args, format);
-    (void)err_vset(err, code, format, args); /* gives back `code` */
+    (void)set(err, code, format, args); /* gives back `code` */
     va_end(args);
     return code;
 }

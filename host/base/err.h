@@ -3,7 +3,6 @@
 #ifndef BASE_ERR_H
 #define BASE_ERR_H
 
-#include <stdarg.h>
 
 /* Our own statuses stand beside errno's: all are negative, 0 is success. */
 enum {
@@ -25,7 +24,6 @@ struct err {
 /* Fills err (NULL allowed) and returns `code`. errno is kept. */
 int err_set(struct err *err, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-int err_vset(struct err *err, int code, const char *format, va_list args);
 /* Puts words in front of what is there: err_prefix(err, "conf.d/x.ini: "). Returns err's code. */
 int err_prefix(struct err *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The name of an errno-like or own status: "ENOSPC", "not found". Never NULL. */

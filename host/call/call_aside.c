@@ -113,14 +113,6 @@ void call_aside_end(struct call_server *server, const struct call_instance *inst
     reap(server, instance, true);
 }
 
-bool call_aside_is_busy(const struct call_server *server, const struct call_instance *instance)
-{
-    for (const struct call_aside *aside = server->asides; aside != NULL; aside = aside->next)
-        if (aside->instance == instance && !aside->is_finished)
-            return true;
-    return false;
-}
-
 int32_t call_aside_say(struct call_aside *aside, const char *what, tenon_str first,
                        tenon_str second, struct call_ask *answer)
 {

@@ -28,7 +28,6 @@ void call_aside_start(struct call_instance *instance, const struct wire_header *
 void call_aside_cancel(struct call_server *server, uint64_t call); /* serving thread */
 /* Cancels those of an instance and waits for them; NULL: everybody's. Serving thread. */
 void call_aside_end(struct call_server *server, const struct call_instance *instance);
-bool call_aside_is_busy(const struct call_server *server, const struct call_instance *instance);
 
 /* [any] Tells the host something of this call and waits until it takes more. TENON_OK, or
  * TENON_E_CANCELLED, from then on always. `answer` NULL: none is wanted; else call_aside_heard()

@@ -295,13 +295,7 @@ static int scan_all(struct catalog *catalog, const char *plugin_path)
     return status;
 }
 
-struct catalog *catalog_scan(const char *plugin_path, struct err *err)
-{
-    return catalog_scan_again(plugin_path, NULL, err);
-}
-
-struct catalog *catalog_scan_again(const char *plugin_path, const struct catalog *former,
-                                   struct err *err)
+struct catalog *catalog_scan(const char *plugin_path, const struct catalog *former, struct err *err)
 {
     _guard_(catalog) struct catalog *catalog = calloc(1, sizeof *catalog);
 

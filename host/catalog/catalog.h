@@ -78,11 +78,10 @@ struct catalog;
 /* Scans directories separated by ':' for *.so (hidden ones are left out), in order, each directory
  * by name. Two files with one plugin name: the first directory wins, within one directory both are
  * refused, each with the other's path. A directory that cannot be read is noted (catalog_problems),
- * not fatal. NULL: no memory. */
-struct catalog *catalog_scan(const char *plugin_path, struct err *err);
-/* The same after `former`, whose digests serve for files that nobody touched since. */
-struct catalog *catalog_scan_again(const char *plugin_path, const struct catalog *former,
-                                   struct err *err);
+ * not fatal. Digests of `former` (NULL: none) serve for files that nobody touched since. NULL: no
+ * memory. */
+struct catalog *catalog_scan(const char *plugin_path, const struct catalog *former,
+                             struct err *err);
 /* Directories of the path that are missing or cannot be read, a sentence per line; "" when all is
  * well. */
 const char *catalog_problems(const struct catalog *catalog);

@@ -40,7 +40,7 @@ static int scan_plugins(const char *conf, bool needs_config, const struct catalo
     config_destroy(first);
     if (plugin_path == NULL)
         return err_set(err, -ENOMEM, "out of memory");
-    setup->catalog = catalog_scan_again(plugin_path, former, err);
+    setup->catalog = catalog_scan(plugin_path, former, err);
     return setup->catalog != NULL ? 0 : err->code;
 }
 

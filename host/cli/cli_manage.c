@@ -2,7 +2,7 @@
  * Is it well, and what can be asked of it by a word. */
 #include "base/json.h"
 #include "cli/cli_functions.h"
-#include "cli/cli_register.h"
+#include "cli/cli_call.h"
 
 #include <string.h>
 

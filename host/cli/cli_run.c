@@ -31,8 +31,7 @@ struct running {
 
 /* ---- help ---- */
 
-static int print_commands(const struct cli *cli, const char *integration,
-                          const struct json_t *items)
+static int print_commands(const char *integration, const struct json_t *items)
 {
     _buf_ struct buf out = {0};
 
@@ -48,7 +47,6 @@ static int print_commands(const struct cli *cli, const char *integration,
         buf_putc(&out, '\n');
     }
     buf_printf(&out, "\n'tenon %s COMMAND --help' tells more.\n", integration);
-    (void)cli; /* as wide as it is */
     return cli_print(&out);
 }
 
@@ -268,7 +266,7 @@ static int run_listed(struct cli *cli, const char *integration, const struct cli
     if (is_json && (count == 0 || words[0][0] == '-'))
         return cli_print_answer(listed);
     if (count == 0 || is_help(words[0]))
-        return print_commands(cli, integration, items);
+        return print_commands(integration, items);
     const struct json_t *command = find(items, words[0]);
     if (command == NULL && cli_json_count(items) > 0)
         return no_command(integration, items, words[0]);

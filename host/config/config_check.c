@@ -20,7 +20,7 @@ const struct config_schema *config_schema_of(enum config_kind kind)
     return kind == CONFIG_HOST ? &config_schema_host : &config_schema_integration;
 }
 
-const struct config_section *config_section_find(const struct config_schema *schema,
+static const struct config_section *find_section(const struct config_schema *schema,
                                                  const char *name)
 {
     for (size_t i = 0; i < schema->count; i++)
@@ -77,7 +77,7 @@ static void check_sections(struct config *config, struct config_file *file)
 
     for (size_t i = 0; i < file->heading_count; i++) {
         const struct config_item *heading = &file->headings[i];
-        const struct config_section *section = config_section_find(schema, heading->section);
+        const struct config_section *section = find_section(schema, heading->section);
         size_t first = 0;
         while (strcmp(file->headings[first].section, heading->section) != 0)
             first++;
@@ -393,7 +393,7 @@ static void take_items(struct config *config, struct config_file *file, bool plu
 
     for (size_t i = 0; i < file->item_count; i++) {
         const struct config_item *item = &file->items[i];
-        const struct config_section *section = config_section_find(schema, item->section);
+        const struct config_section *section = find_section(schema, item->section);
         if (item->section[0] == '\0' && !plugin_round)
             config_complain(config, file, NULL, item->line, C023,
                             "%s: this key stands before the first [section]", item->key);
@@ -477,7 +477,7 @@ void config_file_check(struct config *config, struct config_file *file, bool is_
     take_items(config, file, false);
     if (file->kind == CONFIG_INTEGRATION && !config->has_failed) {
         learn_plugin(config, file);
-        add_defaults(config, file, config_section_find(schema, "settings"));
+        add_defaults(config, file, find_section(schema, "settings"));
         take_items(config, file, true);
     }
     if (config->has_failed)

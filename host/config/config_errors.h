@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Every complaint of the configuration has a code that stays the same for ever: scripts and the
- * handbook name it. New ones go to the end, none is reused. This is the one list; config_code_name
- * and config_code_meaning read it. */
+ * handbook name it. New ones go to the end, none is reused. This is the one list; what a code
+ * means stands here for whoever adds one, the complaint itself has the particulars. */
 #ifndef CONFIG_ERRORS_H
 #define CONFIG_ERRORS_H
 
@@ -41,7 +41,6 @@
 enum config_code { CONFIG_CODES(CONFIG_CODE_ENUM_) CONFIG_CODE_COUNT };
 #undef CONFIG_CODE_ENUM_
 
-const char *config_code_name(enum config_code code);    /* "C012" */
-const char *config_code_meaning(enum config_code code); /* one line */
+const char *config_code_name(enum config_code code); /* "C012" */
 
 #endif

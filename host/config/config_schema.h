@@ -36,7 +36,5 @@ extern const struct config_schema config_schema_host;
 extern const struct config_schema config_schema_integration;
 
 const struct config_schema *config_schema_of(enum config_kind kind);
-const struct config_section *config_section_find(const struct config_schema *schema,
-                                                 const char *name);
 
 #endif

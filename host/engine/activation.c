@@ -15,7 +15,8 @@ static const char kept_name[] = "activation";
 
 /* ---- the kept text ---- */
 
-void activation_parse(struct str json, struct activation *out)
+/* What put_activation did not give leaves *out as "never switched". */
+static void parse_activation(struct str json, struct activation *out)
 {
     static const char *const names[] = {"active", "by", "at_ms"};
     struct str values[3] = {0};
@@ -34,7 +35,7 @@ void activation_parse(struct str json, struct activation *out)
     (void)snprintf(out->by, sizeof out->by, "%.*s", STR_ARG(buf_str(&by))); /* cut is fine */
 }
 
-void activation_put(const struct activation *activation, struct buf *out)
+static void put_activation(const struct activation *activation, struct buf *out)
 {
     buf_putc(out, '{');
     json_put_raw(out, "active", activation->is_active ? STR("true") : STR("false"));
@@ -95,7 +96,7 @@ static bool take_kept(struct store_query *query, const struct store_row *row)
     struct opening *opening = query->user;
 
     if (str_is(row->name, kept_name))
-        activation_parse(row->data, &opening->activation);
+        parse_activation(row->data, &opening->activation);
     return true;
 }
 
@@ -299,7 +300,7 @@ void engine_activate(struct engine *engine, const char *integration, bool is_act
         (struct activation){.is_set = true, .is_active = is_active, .at_ms = clock_wall_ms()};
     (void)snprintf(switching->activation.by, sizeof switching->activation.by, "%.*s",
                    STR_ARG(by)); /* cut is fine */
-    activation_put(&switching->activation, &switching->value);
+    put_activation(&switching->activation, &switching->value);
     switching->keep = (struct store_keep){
         .op.done = kept,
         .integration = lane->number,

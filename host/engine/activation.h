@@ -19,10 +19,6 @@ struct activation {
     int64_t at_ms; /* wall */
 };
 
-/* As it is kept; anything else than what activation_put gave leaves *out as "never switched". */
-void activation_parse(struct str json, struct activation *out);
-void activation_put(const struct activation *activation, struct buf *out);
-
 /* Asks the store for the lane's number and its switch, then opens the lane or leaves it inactive.
  * The lane is held meanwhile. */
 void activation_open(struct engine *engine, struct lane *lane);

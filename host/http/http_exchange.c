@@ -86,11 +86,6 @@ void http_exchange_set_user(struct http_exchange *exchange, void *user, void (*d
     exchange->destroy_user = destroy;
 }
 
-void *http_exchange_user(const struct http_exchange *exchange)
-{
-    return exchange->user;
-}
-
 static void add_decoded(struct buf *out, struct str text)
 {
     (void)percent_decode(text, PERCENT_PLUS | PERCENT_LENIENT, out); /* which takes any text */

@@ -95,7 +95,6 @@ bool http_exchange_peer_has_group(const struct http_exchange *exchange, gid_t gr
 /* Per-exchange memory of the handler; `destroy` runs when the exchange ends. */
 void http_exchange_set_user(struct http_exchange *exchange, void *user,
                             void (*destroy)(void *user));
-void *http_exchange_user(const struct http_exchange *exchange);
 
 /* `gone` is called once when the peer goes before its reply, which is still to be given. */
 void http_exchange_on_gone(struct http_exchange *exchange, void (*gone)(void *user));

@@ -336,7 +336,6 @@ bool plugin_worker_takes_calls(const struct plugin_worker *worker);
 
 /* plugin_process.c: starts what the worker runs in. 0 or negative with err. */
 int plugin_process_start(struct plugin_worker *worker, struct err *err);
-int plugin_process_page(struct plugin_process *process, int *out_fd, struct err *err);
 void plugin_process_kill(struct plugin_process *process);
 void plugin_process_finish(
     struct plugin_worker *worker); /* closes everything; a live process is killed */
@@ -359,7 +358,6 @@ void plugin_thread_abandon(struct plugin_thread *thread); /* it hangs: it keeps 
 /* plugin_socket.c */
 struct plugin_watch *plugin_watch_create(struct loop *loop, int fd, int events,
                                          void (*fn)(void *user, int events), void *user);
-void plugin_watch_set(struct plugin_watch *watch, int events);
 void plugin_watch_destroy(
     struct plugin_watch *watch); /* NULL allowed; the descriptor may be closed at once */
 void plugin_socket_event(void *worker, int events);

@@ -15,7 +15,7 @@
 
 enum { SOCKET_FD = 3, PAGE_FD = 4, IMAGE_FD = 5 };
 
-int plugin_process_page(struct plugin_process *process, int *out_fd, struct err *err)
+static int make_page(struct plugin_process *process, int *out_fd, struct err *err)
 {
     _close_ int fd = plugin_raise_fd(memfd_create("tenon-page", MFD_CLOEXEC | MFD_ALLOW_SEALING));
 
@@ -126,7 +126,7 @@ static int start_process(struct plugin_worker *worker, int socket, struct err *e
     worker->process.output = plugin_output_create(worker, pipes[0]);
     if (output < 0 || worker->process.output == NULL)
         return err_set(err, -ENOMEM, "no pipe for the worker");
-    if ((status = plugin_process_page(&worker->process, &page, err)) < 0 ||
+    if ((status = make_page(&worker->process, &page, err)) < 0 ||
         (status = spawn(worker, theirs, page, output, err)) < 0)
         return status;
     return watch_process(worker, err);

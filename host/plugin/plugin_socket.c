@@ -19,6 +19,11 @@ static void on_poll(uv_poll_t *poll, int status, int events)
     watch->fn(watch->user, status < 0 ? UV_READABLE : events); /* the read says what is wrong */
 }
 
+static void watch_set(struct plugin_watch *watch, int events)
+{
+    (void)uv_poll_start(&watch->poll, events, on_poll); /* fails on a closing handle only */
+}
+
 struct plugin_watch *plugin_watch_create(struct loop *loop, int fd, int events,
                                          void (*fn)(void *user, int events), void *user)
 {
@@ -33,13 +38,8 @@ struct plugin_watch *plugin_watch_create(struct loop *loop, int fd, int events,
     watch->poll.data = watch;
     watch->fn = fn;
     watch->user = user;
-    plugin_watch_set(watch, events);
+    watch_set(watch, events);
     return watch;
-}
-
-void plugin_watch_set(struct plugin_watch *watch, int events)
-{
-    (void)uv_poll_start(&watch->poll, events, on_poll); /* fails on a closing handle only */
 }
 
 static void on_closed(uv_handle_t *handle)
@@ -80,14 +80,14 @@ void plugin_socket_flush(struct plugin_worker *worker)
         if (errno == EINTR)
             continue;
         if (errno == EAGAIN && process->watch != NULL)
-            plugin_watch_set(process->watch, UV_READABLE | UV_WRITABLE);
+            watch_set(process->watch, UV_READABLE | UV_WRITABLE);
         forget_sent(worker);
         return; /* anything else shows as the end of the connection when it is read */
     }
     worker->out_sent = 0;
     wire_out_clear(&worker->out);
     if (process->watch != NULL)
-        plugin_watch_set(process->watch, UV_READABLE);
+        watch_set(process->watch, UV_READABLE);
 }
 
 /* Frames that are there; false once the worker is no longer one to listen to. */

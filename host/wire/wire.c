@@ -7,7 +7,8 @@ _Static_assert(sizeof(struct wire_header) == WIRE_HEADER_BYTES, "the header has 
 
 enum { FIRST_BYTES = 4096 };
 
-char *wire_out_reserve(struct wire_out *out, size_t more)
+/* Room for `more` bytes behind len, or NULL. */
+static char *reserve(struct wire_out *out, size_t more)
 {
     if (out->failed)
         return NULL;
@@ -32,7 +33,7 @@ char *wire_out_reserve(struct wire_out *out, size_t more)
 
 void wire_out_bytes(struct wire_out *out, const void *bytes, size_t len)
 {
-    char *place = wire_out_reserve(out, len);
+    char *place = reserve(out, len);
 
     if (place == NULL || len == 0)
         return;
@@ -57,7 +58,7 @@ void wire_out_text(struct wire_out *out, tenon_str text)
         return;
     }
     uint32_t len = (uint32_t)text.len;
-    char *place = wire_out_reserve(out, sizeof len + text.len + 1);
+    char *place = reserve(out, sizeof len + text.len + 1);
 
     if (place == NULL)
         return;

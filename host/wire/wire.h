@@ -74,8 +74,6 @@ struct wire_out {
     bool failed;
 };
 
-/* Room for `more` bytes behind len, or NULL. The pointer lives until the next growth. */
-char *wire_out_reserve(struct wire_out *out, size_t more);
 void wire_out_bytes(struct wire_out *out, const void *bytes, size_t len);
 void wire_out_u32(struct wire_out *out, uint32_t value);
 void wire_out_u64(struct wire_out *out, uint64_t value);

@@ -511,7 +511,7 @@ static void catalog_sorts_files(void **state)
                    place->dir);
     run(command);
     (void)snprintf(command, sizeof command, "%s/missing:%s:%s", place->dir, place->dir, place->dir);
-    struct catalog *catalog = catalog_scan(command, &err);
+    struct catalog *catalog = catalog_scan(command, NULL, &err);
     assert_non_null(catalog);
     assert_int_equal(catalog_count(catalog), 4);
     assert_non_null(strstr(catalog_problems(catalog), "/missing': No such file or directory\n"));
@@ -558,7 +558,7 @@ static void one_name_twice(void **state)
                    place->dir);
     run(command);
     (void)snprintf(command, sizeof command, "%s/a:%s/b:%s/c", place->dir, place->dir, place->dir);
-    struct catalog *catalog = catalog_scan(command, &err);
+    struct catalog *catalog = catalog_scan(command, NULL, &err);
     assert_int_equal(catalog_count(catalog), 6);
     size_t refused = 0;
     for (size_t i = 0; i < catalog_count(catalog); i++) {
@@ -585,7 +585,7 @@ static void empty_path(void **state)
     struct err err = {0};
 
     (void)state;
-    struct catalog *catalog = catalog_scan("", &err);
+    struct catalog *catalog = catalog_scan("", NULL, &err);
     assert_int_equal(catalog_count(catalog), 0);
     assert_string_equal(catalog_problems(catalog), "");
     assert_null(catalog_find(catalog, "x", &err));
@@ -602,20 +602,20 @@ static void reading_again_sees_what_changed_at_once(void **state)
 
     build_plugin(place, "again.so", "again", "", "", "");
     path_in(place, "again.so", path);
-    struct catalog *former = catalog_scan(place->dir, &err);
+    struct catalog *former = catalog_scan(place->dir, NULL, &err);
     _close_ int fd = open(path, O_RDWR | O_CLOEXEC);
     struct stat info;
     assert_int_equal(fstat(fd, &info), 0);
     for (int i = 0; i < 20; i++) { /* many within one tick of the file's clock */
         char byte = (char)('a' + i);
         assert_int_equal(pwrite(fd, &byte, 1, info.st_size - 1), 1);
-        struct catalog *next = catalog_scan_again(place->dir, former, &err);
+        struct catalog *next = catalog_scan(place->dir, former, &err);
         assert_string_not_equal(catalog_find_path(next, path)->sha256,
                                 catalog_find_path(former, path)->sha256);
         catalog_destroy(former);
         former = next;
     }
-    struct catalog *same = catalog_scan_again(place->dir, former, &err);
+    struct catalog *same = catalog_scan(place->dir, former, &err);
     assert_string_equal(catalog_find_path(same, path)->sha256,
                         catalog_find_path(former, path)->sha256);
     catalog_destroy(same);
@@ -631,7 +631,7 @@ static void a_file_settles_sooner_when_it_is_whole(void **state)
     build_plugin(place, "whole.so", "whole", "", "", "");
     path_in(place, "cut.so", path);
     assert_int_equal(file_write(path, STR("\177ELF and no more"), 0755, &err), 0);
-    struct catalog *catalog = catalog_scan(place->dir, &err);
+    struct catalog *catalog = catalog_scan(place->dir, NULL, &err);
     const struct catalog_entry *cut = catalog_find_path(catalog, path);
     int64_t at_ms = cut->mtime_ms;
     assert_true(catalog_entry_is_settling(cut, at_ms + CATALOG_SETTLE_MS - 1));

@@ -626,14 +626,13 @@ static void places(void **state)
     assert_non_null(strstr(installed, "/etc/tenon/conf.d"));
 }
 
-static void codes_have_meanings(void **state)
+static void codes_are_counted_from_one(void **state)
 {
     (void)state;
     for (int code = 0; code < CONFIG_CODE_COUNT; code++) {
         char name[16];
         (void)snprintf(name, sizeof name, "C%03d", code + 1);
         assert_string_equal(config_code_name((enum config_code)code), name);
-        assert_true(strlen(config_code_meaning((enum config_code)code)) > 5);
     }
 }
 
@@ -677,7 +676,7 @@ int main(void)
         cmocka_unit_test(sample_in_the_tree_is_current),
         conf_test(show_with_defaults),
         conf_test(places),
-        cmocka_unit_test(codes_have_meanings),
+        cmocka_unit_test(codes_are_counted_from_one),
         conf_test(too_many_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
