@@ -12,12 +12,28 @@ static const struct {
     int status;
     const char *phrase;
 } phrases[] = {
-    {400, "Bad Request"},         {401, "Unauthorized"},         {403, "Forbidden"},
-    {404, "Not Found"},           {405, "Method Not Allowed"},   {409, "Conflict"},
-    {412, "Precondition Failed"}, {413, "Content Too Large"},    {500, "Internal Server Error"},
-    {503, "Service Unavailable"}, {507, "Insufficient Storage"}, {422, "Unprocessable Content"},
-    {429, "Too Many Requests"},   {501, "Not Implemented"},      {502, "Bad Gateway"},
+    {400, "Bad Request"},
+    {401, "Unauthorized"},
+    {403, "Forbidden"},
+    {404, "Not Found"},
+    {405, "Method Not Allowed"},
+    {409, "Conflict"},
+    {412, "Precondition Failed"},
+    {413, "Content Too Large"},
+    {500, "Internal Server Error"},
+    {503, "Service Unavailable"},
+    {507, "Insufficient Storage"},
+    {422, "Unprocessable Content"},
+    {429, "Too Many Requests"},
+    {501, "Not Implemented"},
+    {502, "Bad Gateway"},
     {504, "Gateway Timeout"},
+    {406, "Not Acceptable"},
+    {408, "Request Timeout"},
+    {411, "Length Required"},
+    {415, "Unsupported Media Type"},
+    {426, "Upgrade Required"},
+    {431, "Request Header Fields Too Large"},
 };
 
 /* What the rooms below say, in HTTP's words. */

@@ -177,6 +177,17 @@ def test_unknown_names_are_named(running):
     assert "POST" in running.get("/ingest").headers.get("allow", "")
 
 
+def test_a_problem_has_the_title_of_its_status(running):
+    odd = [
+        (running.get("/ws"), 426, "Upgrade Required"),
+        (running.ask("POST", "/mcp", "{}", content_type="text/plain"), 415,
+         "Unsupported Media Type"),
+        (running.ask("POST", "/mcp", "{}", headers={"Accept": "text/html"}), 406, "Not Acceptable"),
+    ]
+    for answer, status, title in odd:
+        assert (answer.status, answer.json["title"]) == (status, title), answer
+
+
 def test_odd_but_good_input_is_taken_as_it_is(tenon, receiver):
     """Whatever is legal JSON survives unchanged: escapes, big numbers, duplicate keys, an id that
     is a number, odd types."""
