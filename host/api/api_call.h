@@ -51,6 +51,7 @@ bool api_may(const struct api_call *call, enum api_scope scope, struct str integ
 bool api_may_use(const struct api_call *call, const char *integration);
 /* The same, answering the call with a 403 that says what is missing; the call is then gone. */
 bool api_may_or_reply(struct api_call *call, enum api_scope scope, struct str integration);
+bool api_may_use_or_reply(struct api_call *call, const char *integration);
 /* Answers with a refusal of the door, and counts it. */
 void api_refuse(struct api_call *call, enum api_refusal refusal, const char *words);
 /* What calling an action wants: read when it changes nothing, else submit. */

@@ -286,7 +286,7 @@ void api_commands_list(struct api_call *call)
     for (size_t i = 0; i < engine_integration_count(call->engine); i++) {
         struct engine_integration integration;
         engine_integration_at(call->engine, i, &integration);
-        if (api_may(call, API_READ, str_of(integration.name)))
+        if (api_may_use(call, integration.name))
             put_commands(&body, call->engine, integration.name);
     }
     buf_puts(&body, "]}\n");
@@ -299,6 +299,8 @@ void api_integration_commands(struct api_call *call)
     const char *name = buf_str(&call->id).ptr;
     struct buf body = {0};
 
+    if (!api_may_use_or_reply(call, name))
+        return;
     if (!engine_integration_find(call->engine, name, &integration)) {
         api_reply_no_integration(call, name);
         return;

@@ -42,6 +42,12 @@ bool api_may_or_reply(struct api_call *call, enum api_scope scope, struct str in
     return false;
 }
 
+bool api_may_use_or_reply(struct api_call *call, const char *integration)
+{
+    return api_may_use(call, integration) ||
+           api_may_or_reply(call, API_READ, str_of(integration)); /* which says no */
+}
+
 enum api_scope api_action_scope(const struct plugin_action *action)
 {
     return action->is_read_only ? API_READ : API_SUBMIT;

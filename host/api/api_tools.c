@@ -21,6 +21,8 @@ void api_integration_tools(struct api_call *call)
     struct buf body = {0};
     size_t count;
 
+    if (!api_may_use_or_reply(call, name))
+        return;
     if (!engine_integration_find(call->engine, name, &integration)) {
         api_reply_no_integration(call, name);
         return;

@@ -152,6 +152,14 @@ def test_an_action_wants_the_scope_of_its_declaration(tenon):
         status, answer = ask(tenon, "/api/v1/openapi.json", tokens[name])
         assert status == 200 and (add in answer["paths"]) == sees_calc, name
         assert (deed in answer["paths"]) != sees_calc, name
+    # What one may call one may look up, as the client does before it calls.
+    tenon.environment["TENON_TOKEN"] = tokens["submit-deeds"]
+    url = ["--url", "http://127.0.0.1:%d" % tenon.port]
+    assert tenon.cli("call", "deeds.nothing", *url).stdout == "null\n"
+    assert "deeds.nothing" in tenon.cli("action", "list", *url).stdout
+    assert "calc.add" not in tenon.cli("action", "list", *url).stdout
+    run = tenon.cli("call", "calc.add", "a=1", "b=2", *url, check=False)
+    assert run.returncode == 1 and "you have 'submit:deeds'" in run.stderr
     token = make(tenon, "stranger", "submit:elsewhere")
     for path in ("calc/actions/none", "nobody/actions/none"):
         status, answer = ask(tenon, "/api/v1/integrations/" + path, token, "POST", {})
