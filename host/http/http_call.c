@@ -119,6 +119,11 @@ static int explain(const struct http_call *call, CURL *easy, CURLcode result, co
     if (result == CURLE_PEER_FAILED_VERIFICATION || result == CURLE_SSL_CACERT_BADFILE)
         return err_set(err, E_UNREACHABLE, "cannot trust %s: %s; --ca-file names whom to trust",
                        call->url, why);
+    if (call->unix_socket != NULL && os_errno == EACCES)
+        return err_set(err, E_UNREACHABLE,
+                       "cannot talk to tenond at the socket %s: %s; root and the user of tenond "
+                       "may use it, and whom [api] socket_group and socket_users name",
+                       call->unix_socket, why);
     if (call->unix_socket != NULL)
         return err_set(err, E_UNREACHABLE,
                        "cannot talk to tenond at the socket %s: %s; is tenond running?",

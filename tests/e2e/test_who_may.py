@@ -5,13 +5,14 @@ import contextlib
 import http.client
 import json
 import re
+import shutil
 import socket
 import stat
 import subprocess
 import sys
 
 import pytest
-from daemon import PATIENCE, TOP, build_plugin, wait_for
+from daemon import BUILD, PATIENCE, TOP, build_plugin, wait_for
 from live import Live
 
 NOBODY = 65533  # neither root nor anybody whom a test runs as
@@ -418,6 +419,26 @@ def as_another(tenon, method, path, groups=""):
         check=False,
     )
     return run.stderr.strip() if run.returncode != 0 else run.stdout
+
+
+def test_who_may_not_use_the_socket_is_told_so(tenon, needs_root):
+    tenon.folder.chmod(0o755)
+    client = tenon.folder / "tenon"
+    shutil.copy(BUILD / "host/tenon", client)
+    tenon.start()
+    run = subprocess.run(
+        [str(client), "status", "--socket", str(tenon.socket)],
+        user=NOBODY,
+        capture_output=True,
+        text=True,
+        timeout=60 * PATIENCE,
+        check=False,
+    )
+    assert run.returncode == 3
+    assert run.stderr.endswith(
+        "Permission denied; root and the user of tenond may use it, and whom [api] socket_group "
+        "and socket_users name\n"
+    )
 
 
 def test_the_socket_knows_its_users(tenon, needs_root):
