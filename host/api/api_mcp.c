@@ -148,7 +148,8 @@ void api_mcp_get(struct api_call *call)
         api_reply_problem(call, 400, "no_session",
                           "Which session? Mcp-Session-Id is missing; initialize gives one.");
     else
-        (void)api_mcp_listen(mcp, call, session, STR_NONE, true); /* it answers either way */
+        (void)api_mcp_listen(mcp, call, session, STR_NONE,
+                             &(struct mcp_wanted){.tools = true}); /* it answers either way */
 }
 
 void api_mcp_delete(struct api_call *call)

@@ -100,9 +100,19 @@ const char *api_mcp_session_id(const struct mcp_session *session);
 const char *api_mcp_session_version(const struct mcp_session *session);
 void api_mcp_session_end(struct mcp *mcp, struct mcp_session *session);
 
-/* From here on the call is a stream that tells when the tools change. `session` NULL: of a modern
- * client; `id` is then its request's, and `wants_tools` what it asked for. False: answered. */
+/* resources/subscribe: 0, or as api_mcp_watch_add. */
+int api_mcp_session_watch(struct mcp *mcp, struct mcp_session *session, struct str uri,
+                          struct err *err);
+void api_mcp_session_unwatch(struct mcp *mcp, struct mcp_session *session, struct str uri);
+
+struct mcp_wanted {
+    bool tools;
+    struct str resources; /* raw JSON: a list of URIs, or STR_NONE */
+};
+/* From here on the call is a stream that tells when the tools change, and entities that somebody
+ * subscribed to. `session` NULL: of a modern client; `id` is then its request's. False: answered.
+ */
 bool api_mcp_listen(struct mcp *mcp, struct api_call *call, struct mcp_session *session,
-                    struct str id, bool wants_tools);
+                    struct str id, const struct mcp_wanted *wanted);
 
 #endif

@@ -6,7 +6,7 @@
 #include "base/json.h"
 
 enum { MODERN = 1, LEGACY = 2, BOTH = 3 };
-enum { TEXT_BYTES_MAX = 256, LISTS_TTL_MS = 5000 };
+enum { TEXT_BYTES_MAX = 256, URI_BYTES_MAX = 4096, LISTS_TTL_MS = 5000 };
 
 struct mcp_method {
     const char *name;
@@ -24,7 +24,8 @@ static const char instructions[] =
 static void put_capabilities(struct buf *out)
 {
     json_put_raw(out, "capabilities",
-                 STR("{\"tools\":{\"listChanged\":true},\"resources\":{},\"completions\":{}}"));
+                 STR("{\"tools\":{\"listChanged\":true},\"resources\":{\"subscribe\":true},"
+                     "\"completions\":{}}"));
     json_put_member(out, "instructions", str_of(instructions));
 }
 
@@ -98,21 +99,70 @@ static void ping(struct mcp_request *request, struct str params)
     api_mcp_reply(request, &result, -1);
 }
 
+/* As GET /api/v1/entities/{id} asks. */
+static bool may_watch(const struct mcp_request *request)
+{
+    return api_may(api_mcp_call(request), API_READ, STR_NONE);
+}
+
 static void subscribe(struct mcp_request *request, struct str params)
 {
     struct str wanted = json_find(params, "notifications");
     struct str tools = json_find(wanted, "toolsListChanged");
     struct mcp *mcp = api_mcp_of(request);
     _buf_ struct buf id = {0};
+    _buf_ struct buf resources = {0};
 
     if (wanted.len == 0 || json_kind_of(wanted) != JSON_OBJECT) {
         api_mcp_fail(request, MCP_INVALID_PARAMS, "notifications is missing, or no object");
         return;
     }
+    if (may_watch(request))
+        buf_add_str(&resources, json_find(wanted, "resourceSubscriptions"));
+    const struct mcp_wanted all = {
+        .tools = tools.len > 0 && json_kind_of(tools) == JSON_TRUE,
+        .resources = buf_str(&resources),
+    };
     struct api_call *call = api_mcp_post_stream(request, &id);
     if (call != NULL)
-        (void)api_mcp_listen(mcp, call, NULL, buf_str(&id),
-                             tools.len > 0 && json_kind_of(tools) == JSON_TRUE); /* answers it */
+        (void)api_mcp_listen(mcp, call, NULL, buf_str(&id), &all); /* answers it */
+}
+
+/* ---- news of entities, for legacy clients ---- */
+
+static void watch(struct mcp_request *request, struct str params, bool is_on)
+{
+    struct mcp *mcp = api_mcp_of(request);
+    struct buf result = {0};
+    struct err err = {0};
+    _buf_ struct buf uri = {0};
+
+    if (!api_mcp_text(params, "uri", URI_BYTES_MAX, &uri)) {
+        api_mcp_fail(request, MCP_INVALID_PARAMS, "the uri is missing, or no text");
+        return;
+    }
+    if (is_on && !may_watch(request)) {
+        api_mcp_fail(request, MCP_INVALID_PARAMS,
+                     "This wants the scope read everywhere, which you have not.");
+        return;
+    }
+    if (!is_on)
+        api_mcp_session_unwatch(mcp, request->session, buf_str(&uri));
+    else if (api_mcp_session_watch(mcp, request->session, buf_str(&uri), &err) < 0) {
+        api_mcp_fail(request, MCP_INVALID_PARAMS, "%s", err.text);
+        return;
+    }
+    api_mcp_reply(request, &result, -1);
+}
+
+static void watch_on(struct mcp_request *request, struct str params)
+{
+    watch(request, params, true);
+}
+
+static void watch_off(struct mcp_request *request, struct str params)
+{
+    watch(request, params, false);
 }
 
 static const struct mcp_method methods[] = {
@@ -122,6 +172,8 @@ static const struct mcp_method methods[] = {
     {"resources/list", BOTH, api_mcp_resources_list},
     {"resources/templates/list", BOTH, api_mcp_resources_templates},
     {"completion/complete", BOTH, api_mcp_complete},
+    {"resources/subscribe", LEGACY, watch_on},
+    {"resources/unsubscribe", LEGACY, watch_off},
     {"server/discover", MODERN, discover},
     {"subscriptions/listen", MODERN, subscribe},
     {"initialize", LEGACY, initialize},

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What is kept between requests: the sessions of legacy clients, and the streams on which news of
- * the tools go out. News are found by looking: once a second, and only while somebody listens. */
+ * What is kept between requests: the sessions of legacy clients, and the streams on which news go
+ * out. News of the tools are found by looking: once a second, and only while somebody listens; of
+ * entities the hub tells, only while somebody subscribes to one. */
 #include "api/api_mcp.h"
+#include "api/api_mcp_watch.h"
 #include "api/api_stream.h"
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/hex.h"
 #include "base/json.h"
+#include "signals/hub.h"
 
 #include <errno.h>
 #include <sodium.h>
@@ -22,6 +25,7 @@ struct listener {
     struct mcp *mcp;
     struct api_call *call;
     struct mcp_session *session; /* NULL: modern */
+    struct mcp_watches watches;  /* of a modern one; else they are the session's */
     struct buf id;               /* of a modern one's request */
     bool wants_tools;
     bool is_behind; /* a piece of news found no room */
@@ -34,6 +38,7 @@ struct mcp_session {
     char *scopes; /* whose it is; NULL: nobody's */
     int64_t used_ms;
     struct listener *listener; /* NULL: no stream */
+    struct mcp_watches watches;
     struct mcp_session *next;
 };
 
@@ -44,7 +49,8 @@ struct mcp {
     size_t session_count;
     struct listener *listeners;
     struct mcp_post *posts;
-    uint64_t mark; /* of the tools, at the last look */
+    struct hub_listener *hub; /* NULL: nobody subscribes to an entity */
+    uint64_t mark;            /* of the tools, at the last look */
     int64_t alive_ms;
     bool is_looking;
 };
@@ -64,6 +70,52 @@ static void look_later(struct mcp *mcp)
 struct mcp_post **api_mcp_posts(struct mcp *mcp)
 {
     return &mcp->posts;
+}
+
+/* ---- news of entities ---- */
+
+static void on_signal(void *user, const struct hub_signal *told);
+
+static bool is_watched(const struct mcp *mcp)
+{
+    for (const struct mcp_session *one = mcp->sessions; one != NULL; one = one->next)
+        if (one->watches.count > 0)
+            return true;
+    for (const struct listener *one = mcp->listeners; one != NULL; one = one->next)
+        if (one->watches.count > 0)
+            return true;
+    return false;
+}
+
+/* The hub is listened to while somebody wants to know. */
+static void hear_or_not(struct mcp *mcp)
+{
+    static const struct hub_filter entities = {.pattern = {"entity.*", 8}, .sender = {"tenon", 5}};
+    struct hub *hub = engine_hub(mcp->engine);
+
+    if (is_watched(mcp) == (mcp->hub != NULL))
+        return;
+    if (mcp->hub == NULL) {
+        mcp->hub = hub_listen(hub, &entities, on_signal, mcp, NULL); /* no memory: the next tries */
+        return;
+    }
+    hub_leave(mcp->hub);
+    mcp->hub = NULL;
+}
+
+int api_mcp_session_watch(struct mcp *mcp, struct mcp_session *session, struct str uri,
+                          struct err *err)
+{
+    int status = api_mcp_watch_add(&session->watches, uri, err);
+
+    hear_or_not(mcp);
+    return status;
+}
+
+void api_mcp_session_unwatch(struct mcp *mcp, struct mcp_session *session, struct str uri)
+{
+    api_mcp_watch_drop(&session->watches, uri);
+    hear_or_not(mcp);
 }
 
 /* ---- sessions ---- */
@@ -107,8 +159,10 @@ void api_mcp_session_end(struct mcp *mcp, struct mcp_session *session)
         session->listener->session = NULL;
         api_stream_gone(session->listener->call);
     }
+    api_mcp_watch_finish(&session->watches);
     free(session->scopes);
     free(session);
+    hear_or_not(mcp);
 }
 
 /* The one that rested longest makes room. */
@@ -191,12 +245,46 @@ static void tell_tools(struct listener *listener)
     listener->is_behind = listener->wants_tools && tell(listener, "tools/list_changed", "") < 0;
 }
 
+static void tell_entities(struct listener *listener)
+{
+    struct mcp_watches *watches =
+        listener->session != NULL ? &listener->session->watches : &listener->watches;
+    struct mcp_watch *watch;
+
+    while ((watch = api_mcp_watch_due(watches)) != NULL) {
+        _buf_ struct buf params = {0};
+        buf_puts(&params, ",\"uri\":");
+        json_put_string(&params, str_of(watch->uri));
+        if (params.failed || tell(listener, "resources/updated", params.ptr) < 0)
+            return; /* when there is room again */
+        watch->is_due = false;
+    }
+}
+
+static void on_signal(void *user, const struct hub_signal *told)
+{
+    struct mcp *mcp = user;
+    struct str entity = told->signal->entity;
+    struct listener *next;
+
+    if (api_mcp_access(mcp->engine) == MCP_OFF)
+        return;
+    for (struct mcp_session *one = mcp->sessions; one != NULL; one = one->next)
+        (void)api_mcp_watch_note(&one->watches, entity); /* without a stream: when it has one */
+    for (struct listener *one = mcp->listeners; one != NULL; one = next) {
+        next = one->next;
+        (void)api_mcp_watch_note(&one->watches, entity);
+        tell_entities(one);
+    }
+}
+
 static void on_drained(void *user)
 {
     struct listener *listener = user;
 
     if (listener->is_behind)
         tell_tools(listener);
+    tell_entities(listener);
 }
 
 static void on_gone(void *user)
@@ -208,8 +296,11 @@ static void on_gone(void *user)
         listener->next->place = listener->place;
     if (listener->session != NULL)
         listener->session->listener = NULL;
+    struct mcp *mcp = listener->mcp;
+    api_mcp_watch_finish(&listener->watches);
     buf_finish(&listener->id);
     free(listener);
+    hear_or_not(mcp);
 }
 
 static void on_look(void *user)
@@ -244,8 +335,37 @@ static void take_over(struct mcp_session *session)
         api_stream_gone(session->listener->call);
 }
 
+/* What of it was agreed to. What is no entity is left out, and so the client sees. */
+static void acknowledge(struct listener *listener, struct str resources)
+{
+    _buf_ struct buf agreed = {0};
+    struct str value;
+
+    buf_puts(&agreed, ",\"notifications\":{");
+    if (listener->wants_tools)
+        json_put_raw(&agreed, "toolsListChanged", STR("true"));
+    if (resources.len > 0 && json_kind_of(resources) == JSON_ARRAY) {
+        json_put_raw(&agreed, "resourceSubscriptions", STR("["));
+        while (json_next_element(&resources, &value)) {
+            _buf_ struct buf uri = {0};
+            if (json_kind_of(value) != JSON_STRING)
+                continue;
+            json_unquote(value, &uri);
+            if (uri.failed || api_mcp_watch_add(&listener->watches, buf_str(&uri), NULL) < 0)
+                continue;
+            buf_puts(&agreed, agreed.ptr[agreed.len - 1] == '[' ? "" : ",");
+            buf_add_str(&agreed, value);
+        }
+        buf_putc(&agreed, ']');
+    }
+    buf_putc(&agreed, '}');
+    if (!agreed.failed)
+        (void)tell(listener, "subscriptions/acknowledged",
+                   agreed.ptr); /* an empty stream has room */
+}
+
 bool api_mcp_listen(struct mcp *mcp, struct api_call *call, struct mcp_session *session,
-                    struct str id, bool wants_tools)
+                    struct str id, const struct mcp_wanted *wanted)
 {
     static const struct api_stream_events events = {on_drained, on_gone};
     struct listener *listener = calloc(1, sizeof(*listener));
@@ -266,7 +386,7 @@ bool api_mcp_listen(struct mcp *mcp, struct api_call *call, struct mcp_session *
     listener->mcp = mcp;
     listener->call = call;
     listener->session = session;
-    listener->wants_tools = wants_tools;
+    listener->wants_tools = wanted->tools;
     listener->place = &mcp->listeners;
     listener->next = mcp->listeners;
     if (mcp->listeners != NULL)
@@ -274,12 +394,13 @@ bool api_mcp_listen(struct mcp *mcp, struct api_call *call, struct mcp_session *
     else
         mcp->mark = api_mcp_tools_mark(mcp->engine);
     mcp->listeners = listener;
-    if (session != NULL)
+    if (session != NULL) {
         session->listener = listener;
-    else
-        (void)tell(listener, "subscriptions/acknowledged",
-                   wants_tools ? ",\"notifications\":{\"toolsListChanged\":true}"
-                               : ",\"notifications\":{}"); /* an empty stream has room */
+        tell_entities(listener); /* what changed while there was no stream */
+    } else {
+        acknowledge(listener, wanted->resources);
+        hear_or_not(mcp);
+    }
     look_later(mcp);
     return true;
 }
@@ -308,6 +429,7 @@ void api_mcp_destroy(struct mcp *mcp)
         return;
     while (mcp->sessions != NULL)
         api_mcp_session_end(mcp, mcp->sessions);
+    hub_leave(mcp->hub);
     loop_timer_destroy(mcp->timer);
     free(mcp);
 }

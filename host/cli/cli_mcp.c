@@ -228,6 +228,7 @@ int cli_mcp(struct cli *cli)
     buf_finish(&bridge.hello);
     buf_finish(&bridge.session);
     buf_finish(&bridge.version);
+    buf_finish(&bridge.watched);
     buf_finish(&bridge.rest);
     return CLI_DONE;
 }

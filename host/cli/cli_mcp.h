@@ -21,9 +21,11 @@ struct relay {
     bool is_renewal; /* the bridge's own, for a session that the daemon forgot */
     bool is_ready;   /* notifications/initialized */
     bool is_listen;  /* subscriptions/listen: a stream that is opened again */
+    bool is_watch;   /* resources/subscribe or unsubscribe of a legacy client */
+    bool is_own;     /* the bridge's: a subscription said again, its answer is for nobody */
     bool wants_tools;
     bool is_again;              /* of a listen: the client has seen it acknowledged */
-    bool was_told;              /* that the tools may have changed meanwhile */
+    bool was_told;              /* what may have changed meanwhile */
     bool waits;                 /* for a session */
     bool was_renewed;           /* sent under a second session already */
     struct http_calls_one *one; /* NULL: to be sent at `due_ms` */
@@ -37,6 +39,7 @@ struct bridge {
     struct relay *relays;
     struct buf hello;            /* the line of the client's initialize */
     struct buf session, version; /* what it got; empty: none */
+    struct buf watched;          /* URIs as JSON texts, a line each: subscribed to in a session */
     bool is_renewing;
     bool wants_stream;             /* the client is a legacy one, and ready */
     struct http_calls_one *stream; /* NULL: to be opened at stream_ms */

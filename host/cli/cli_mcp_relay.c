@@ -94,18 +94,81 @@ void cli_mcp_relay_renew(struct bridge *bridge)
     bridge->is_renewing = true;
 }
 
-static void tell_tools_changed(struct str subscription)
+/* News of the bridge's own: nobody knows what happened while there was no daemon. `uri` is JSON, or
+ * empty. */
+static void tell(const char *method, struct str uri, struct str subscription)
 {
     _buf_ struct buf message = {0};
 
-    buf_puts(&message, "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/tools/list_changed\"");
+    buf_printf(&message, "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/%s\",\"params\":{",
+               method);
+    if (uri.len > 0)
+        json_put_raw(&message, "uri", uri);
     if (subscription.len > 0) {
-        buf_puts(&message, ",\"params\":{\"_meta\":{\"io.modelcontextprotocol/subscriptionId\":");
-        buf_add_str(&message, subscription);
-        buf_puts(&message, "}}");
+        _buf_ struct buf meta = {0};
+        buf_puts(&meta, "{\"io.modelcontextprotocol/subscriptionId\":");
+        buf_add_str(&meta, subscription);
+        buf_putc(&meta, '}');
+        json_put_raw(&message, "_meta", buf_str(&meta));
     }
-    buf_putc(&message, '}');
+    buf_puts(&message, "}}");
     cli_mcp_print(buf_str(&message));
+}
+
+static void tell_tools_changed(struct str subscription)
+{
+    tell("tools/list_changed", STR_NONE, subscription);
+}
+
+/* ---- what a legacy client subscribed to ---- */
+
+static struct str uri_of(const struct relay *relay)
+{
+    return json_find(json_find(buf_str(&relay->line), "params"), "uri");
+}
+
+/* The daemon agreed to it. */
+static void note_watch(const struct relay *relay)
+{
+    struct buf *watched = &relay->bridge->watched;
+    struct str uri = uri_of(relay);
+    struct str rest = buf_str(watched);
+    struct buf kept = {0};
+    struct str line;
+    bool is_on = str_is(json_find(buf_str(&relay->line), "method"), "\"resources/subscribe\"");
+
+    while (str_next(&rest, '\n', &line))
+        if (line.len > 0 && !str_equals(line, uri)) {
+            buf_add_str(&kept, line);
+            buf_putc(&kept, '\n');
+        }
+    if (is_on) {
+        buf_add_str(&kept, uri);
+        buf_putc(&kept, '\n');
+    }
+    buf_finish(watched);
+    *watched = kept;
+}
+
+/* In a new session, for the client. */
+static void watch_again(struct bridge *bridge)
+{
+    struct str rest = buf_str(&bridge->watched);
+    struct str uri;
+
+    while (str_next(&rest, '\n', &uri)) {
+        _buf_ struct buf message = {0};
+        if (uri.len == 0)
+            continue;
+        buf_printf(&message,
+                   "{\"jsonrpc\":\"2.0\",\"id\":\"tenon\",\"method\":\"resources/subscribe\","
+                   "\"params\":{\"uri\":%.*s}}",
+                   STR_ARG(uri));
+        struct relay *relay = create(bridge, buf_str(&message));
+        if (relay != NULL)
+            relay->is_own = true;
+        tell("resources/updated", uri, STR_NONE);
+    }
 }
 
 static void keep_session(struct relay *relay, const struct http_calls_answer *answer)
@@ -124,6 +187,7 @@ static void keep_session(struct relay *relay, const struct http_calls_answer *an
     bridge->is_renewing = false;
     bridge->stream_ms = 0;
     tell_tools_changed(STR_NONE); /* another daemon may have others */
+    watch_again(bridge);
 }
 
 /* ---- the end of an exchange ---- */
@@ -185,7 +249,9 @@ static void on_answered(struct relay *relay, const struct http_calls_answer *ans
         bridge->is_renewing = false;
     if (relay->is_ready && answer->status == 202)
         bridge->wants_stream = true;
-    if (is_message && !relay->is_renewal)
+    if (relay->is_watch && json_find(answer->body, "result").len > 0)
+        note_watch(relay);
+    if (is_message && !relay->is_renewal && !relay->is_own)
         cli_mcp_print(answer->body);
     else if (!is_message && answer->status >= 300)
         tell_problem(relay, answer);
@@ -219,13 +285,26 @@ static void on_done(void *user, const struct http_calls_answer *answer)
     }
 }
 
+static void tell_missed(const struct relay *relay)
+{
+    struct str params = json_find(buf_str(&relay->line), "params");
+    struct str uris = json_find(json_find(params, "notifications"), "resourceSubscriptions");
+    struct str uri;
+
+    if (relay->wants_tools)
+        tell_tools_changed(buf_str(&relay->id));
+    while (uris.len > 0 && json_next_element(&uris, &uri))
+        if (json_kind_of(uri) == JSON_STRING)
+            tell("resources/updated", uri, buf_str(&relay->id));
+}
+
 static void on_piece(void *user, struct str piece)
 {
     struct relay *relay = user;
 
     /* The client has one acknowledgement already; what may have changed meanwhile it is told. */
-    if (relay->is_again && relay->wants_tools && !relay->was_told)
-        tell_tools_changed(buf_str(&relay->id));
+    if (relay->is_again && !relay->was_told)
+        tell_missed(relay);
     relay->was_told = true;
     cli_mcp_events(&relay->rest, piece,
                    relay->is_again ? "notifications/subscriptions/acknowledged" : NULL);
@@ -379,6 +458,8 @@ void cli_mcp_relay_take(struct bridge *bridge, struct str line)
     relay->is_call = str_is(name, "tools/call");
     relay->is_hello = !relay->is_modern && str_is(name, "initialize");
     relay->is_ready = str_is(name, "notifications/initialized");
+    relay->is_watch = !relay->is_modern && (str_is(name, "resources/subscribe") ||
+                                            str_is(name, "resources/unsubscribe"));
     relay->is_listen = relay->is_modern && str_is(name, "subscriptions/listen");
     relay->wants_tools =
         str_is(json_find(json_find(params, "notifications"), "toolsListChanged"), "true");

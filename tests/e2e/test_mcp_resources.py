@@ -82,3 +82,95 @@ def test_ids_of_resources_are_completed(calc, connect, era, kind):
         client.do("complete", {"ref": {"type": "ref/prompt", "name": "x"}, "argument": {}})
     assert failure.value.code == -32602
     assert client.do("complaints") == []
+
+
+# ---- news ----------------------------------------------------------------------------------------
+
+
+def subscribe(client, era, *uris):
+    if era == "modern":
+        client.do("listen", {"resourceSubscriptions": list(uris)})
+    else:
+        for uri in uris:
+            client.do("subscribeResource", {"uri": uri})
+
+
+def updated(client):
+    news = client.do("news")
+    assert news["method"] == "notifications/resources/updated", news
+    return news["params"]["uri"]
+
+
+@pytest.mark.parametrize("era,kind", KINDS)
+def test_clients_are_told_of_the_entities_they_subscribe_to(calc, connect, era, kind):
+    client = connect(calc, era, kind)
+    assert client.about["capabilities"]["resources"] == {"subscribe": True}
+    odd, new = "tenon://entity/e%2F1%20%C3%BC", "tenon://entity/new"
+    calc.add({"id": "e/1 \u00fc", "n": 1}, {"id": "else", "n": 1})
+    listeners = calc.get("/metrics").body.count(b"tenon_signal_listeners 0\n")
+    assert listeners == 1  # while nobody asks, nothing is looked at
+    subscribe(client, era, odd, new)
+    wait_for(lambda: b"tenon_signal_listeners 1\n" in calc.get("/metrics").body, "it to listen")
+    calc.add({"id": "else", "n": 2})
+    calc.add({"id": "e/1 \u00fc", "n": 2})
+    assert updated(client) == odd
+    calc.add({"id": "new", "n": 1})  # it need not be there yet
+    assert updated(client) == new
+    calc.cli("entity", "delete", "new")
+    assert updated(client) == new
+    if era == "legacy":
+        client.do("unsubscribeResource", {"uri": new})
+        calc.add({"id": "new", "n": 3}, {"id": "e/1 \u00fc", "n": 3})
+        assert updated(client) == odd
+    assert client.do("complaints") == []
+    if (era, kind) == ("legacy", "http"):  # it keeps its session for a while unless it says so
+        client.do("terminate")
+    client.close()
+    wait_for(lambda: b"tenon_signal_listeners 0\n" in calc.get("/metrics").body, "it to stop")
+
+
+@pytest.mark.parametrize("era", ["legacy", "modern"])
+def test_a_subscription_outlives_the_daemon(calc, connect, era):
+    client = connect(calc, era, "stdio")
+    uri, other = "tenon://entity/e-1", "tenon://entity/e-2"
+    calc.add({"id": "e-1", "n": 1})
+    subscribe(client, era, uri, other)
+    if era == "legacy":
+        client.do("unsubscribeResource", {"uri": other})
+    calc.add({"id": "e-1", "n": 2})
+    assert updated(client) == uri
+    calc.kill()
+    calc.start()
+
+    def told():
+        while True:  # the tools may have changed, too, and so may all that was subscribed to
+            news = client.do("news")
+            if news["method"] != "notifications/resources/updated":
+                continue
+            assert era == "modern" or news["params"]["uri"] == uri  # the other was given up
+            if news["params"]["uri"] == uri:
+                return
+
+    told()  # nobody knows what happened meanwhile
+    wait_for(lambda: b"tenon_signal_listeners 1\n" in calc.get("/metrics").body, "it to listen")
+    calc.add({"id": "e-2", "n": 3})
+    calc.add({"id": "e-1", "n": 3})
+    told()
+    assert client.do("complaints") == []
+
+
+def test_what_cannot_be_subscribed_to_is_said(calc, connect):
+    client = connect(calc, "legacy", "http")
+    for uri in ("tenon://why/e-1", "tenon://entity/", "tenon://entity/a/b", "tenon://entity/%zz"):
+        with pytest.raises(Failed, match="only entities"):
+            client.do("subscribeResource", {"uri": uri})
+    client.do("unsubscribeResource", {"uri": "tenon://entity/never"})
+    for n in range(256):
+        client.do("subscribeResource", {"uri": "tenon://entity/%d" % n})
+    client.do("subscribeResource", {"uri": "tenon://entity/7"})  # is there already
+    with pytest.raises(Failed, match="256 resources"):
+        client.do("subscribeResource", {"uri": "tenon://entity/one-more"})
+    token = calc.cli("token", "create", "some", "--scope", "read:calc").stdout.strip()
+    with pytest.raises(Failed, match="read everywhere"):
+        client = connect(calc, "legacy", "http", token)
+        client.do("subscribeResource", {"uri": "tenon://entity/7"})

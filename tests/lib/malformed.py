@@ -101,6 +101,7 @@ BODIES = {
 }
 WORDS = (
     "initialize", "ping", "tools/list", "resources/list", "resources/read", "prompts/list",
+    "resources/subscribe", "resources/unsubscribe", "subscriptions/listen",
     "notifications/initialized", "logging/setLevel", "completion/complete", "test", "sync",
     "search_entities", "submit", "why", "calc_convert", "tenon://entity/evt-1", "read", "manage",
 )

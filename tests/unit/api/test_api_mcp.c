@@ -2,13 +2,16 @@
  * MCP's bytes: JSON-RPC messages, arguments against schemas, and the host's tools as requests. */
 #include "api/api_mcp_host.h"
 #include "api/api_mcp_message.h"
+#include "api/api_mcp_watch.h"
 #include "api/api_routes.h"
 #include "base/json.h"
 #include "base/json_schema.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -220,6 +223,47 @@ static void every_tool_is_a_route(void **state)
     }
 }
 
+static void changes_of_watched_entities_are_told_once(void **state)
+{
+    static const char *const bad[] = {"",
+                                      "tenon://entity/",
+                                      "tenon://entity/a/b",
+                                      "tenon://entity/%2",
+                                      "tenon://entity/a%00b",
+                                      "tenon://why/a",
+                                      "tenon://entity"};
+    struct mcp_watches watches = {0};
+    struct err err = {0};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(api_mcp_watch_add(&watches, str_of(bad[i]), &err), -EINVAL);
+    assert_int_equal(api_mcp_watch_add(&watches, STR("tenon://entity/a%2Fb"), &err), 0);
+    assert_int_equal(api_mcp_watch_add(&watches, STR("tenon://entity/a%2Fb"), &err), 0);
+    assert_int_equal(api_mcp_watch_add(&watches, STR("tenon://entity/c"), &err), 0);
+    assert_int_equal(watches.count, 2);
+    assert_null(api_mcp_watch_due(&watches));
+    assert_false(api_mcp_watch_note(&watches, STR("a%2Fb"))); /* the id, not its form */
+    assert_true(api_mcp_watch_note(&watches, STR("a/b")));
+    assert_true(api_mcp_watch_note(&watches, STR("a/b")));
+    assert_string_equal(api_mcp_watch_due(&watches)->uri, "tenon://entity/a%2Fb");
+    api_mcp_watch_due(&watches)->is_due = false;
+    assert_null(api_mcp_watch_due(&watches));
+    assert_true(api_mcp_watch_note(&watches, STR("c")));
+    api_mcp_watch_drop(&watches, STR("tenon://entity/c"));
+    api_mcp_watch_drop(&watches, STR("tenon://entity/never"));
+    assert_null(api_mcp_watch_due(&watches));
+    assert_int_equal(watches.count, 1);
+    while (watches.count < MCP_WATCHES_MAX) {
+        char uri[40];
+        snprintf(uri, sizeof uri, "tenon://entity/%zu", watches.count);
+        assert_int_equal(api_mcp_watch_add(&watches, str_of(uri), &err), 0);
+    }
+    assert_int_equal(api_mcp_watch_add(&watches, STR("tenon://entity/more"), &err), -ERANGE);
+    api_mcp_watch_finish(&watches);
+    assert_int_equal(watches.count, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -229,6 +273,7 @@ int main(void)
         cmocka_unit_test(schemas_that_cannot_be_checked_are_refused),
         cmocka_unit_test(tools_become_requests),
         cmocka_unit_test(every_tool_is_a_route),
+        cmocka_unit_test(changes_of_watched_entities_are_told_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
