@@ -27,39 +27,73 @@ static void put_hub(struct buf *out, const struct hub *hub)
                      (double)hub_listener_count(hub));
 }
 
-static void put_line(struct buf *out, const char *integration, const char *pattern,
-                     const char *outcome, uint64_t number)
+/* Two subscriptions may differ in the sender alone. */
+static void put_labels(struct buf *out, const char *integration,
+                       const struct subscription_figures *figures)
+{
+    metric_put_label(out, "integration", integration);
+    metric_put_label(out, "pattern", figures->pattern.ptr);
+    if (figures->sender.len > 0)
+        metric_put_label(out, "sender", figures->sender.ptr);
+}
+
+static void put_outcomes(struct buf *out, const char *integration,
+                         const struct subscription_figures *figures)
+{
+    const struct {
+        const char *outcome;
+        uint64_t number;
+    } lines[] = {
+        {"handled", figures->handled},
+        {"failed", figures->failed},
+        {"dropped", figures->dropped},
+        {"parked", figures->parked},
+    };
+
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        _buf_ struct buf labels = {0};
+        put_labels(&labels, integration, figures);
+        metric_put_label(&labels, "outcome", lines[i].outcome);
+        metric_put_line(out, "tenon_subscription_signals_total", buf_str(&labels),
+                        (double)lines[i].number);
+    }
+}
+
+static void put_parked(struct buf *out, const char *integration,
+                       const struct subscription_figures *figures)
 {
     _buf_ struct buf labels = {0};
 
-    metric_put_label(&labels, "integration", integration);
-    metric_put_label(&labels, "pattern", pattern);
-    metric_put_label(&labels, "outcome", outcome);
-    metric_put_line(out, "tenon_subscription_signals_total", buf_str(&labels), (double)number);
+    if (!figures->is_durable)
+        return;
+    put_labels(&labels, integration, figures);
+    metric_put_line(out, "tenon_subscription_parked", buf_str(&labels),
+                    (double)figures->parked_now);
 }
 
-static void put_subscriptions(struct buf *out, const struct engine_integration *integration)
+static void put_each(struct buf *out, const struct engine *engine,
+                     void (*put)(struct buf *out, const char *integration,
+                                 const struct subscription_figures *figures))
 {
+    struct engine_integration integration;
     struct subscription_figures figures;
 
-    for (size_t i = 0; i < subscriber_count(integration->signals); i++) {
-        subscriber_at(integration->signals, i, &figures);
-        put_line(out, integration->name, figures.pattern.ptr, "handled", figures.handled);
-        put_line(out, integration->name, figures.pattern.ptr, "failed", figures.failed);
-        put_line(out, integration->name, figures.pattern.ptr, "dropped", figures.dropped);
-        put_line(out, integration->name, figures.pattern.ptr, "parked", figures.parked);
+    for (size_t i = 0; i < engine_integration_count(engine); i++) {
+        engine_integration_at(engine, i, &integration);
+        for (size_t n = 0; n < subscriber_count(integration.signals); n++) {
+            subscriber_at(integration.signals, n, &figures);
+            put(out, integration.name, &figures);
+        }
     }
 }
 
 void api_put_signal_metrics(struct buf *out, const struct engine *engine)
 {
-    struct engine_integration integration;
-
     put_hub(out, engine_hub(engine));
     metric_put_head(out, "tenon_subscription_signals_total", "counter",
                     "Signals at plugins' subscriptions, by what became of them.");
-    for (size_t i = 0; i < engine_integration_count(engine); i++) {
-        engine_integration_at(engine, i, &integration);
-        put_subscriptions(out, &integration);
-    }
+    put_each(out, engine, put_outcomes);
+    metric_put_head(out, "tenon_subscription_parked", "gauge",
+                    "Signals that wait for somebody to decide: `tenon signal parked`.");
+    put_each(out, engine, put_parked);
 }

@@ -625,5 +625,6 @@ void subscriber_at(const struct subscriber *subscriber, size_t index,
         .parked = one->parked,
         .last_error = one->last_error[0] != '\0' ? one->last_error : NULL,
         .parked_json = subscriber_kept_array(&one->parked_kept),
+        .parked_now = subscriber_kept_count(&one->parked_kept),
     };
 }

@@ -45,6 +45,7 @@ struct subscription_figures {
     uint64_t handled, failed, dropped, parked; /* since start; parked: kept, see below */
     const char *last_error;                    /* NULL: none since start */
     struct str parked_json; /* the parked ones that are kept, a JSON array; empty: none */
+    size_t parked_now;      /* how many those are */
 };
 size_t subscriber_count(const struct subscriber *subscriber); /* NULL: 0 */
 void subscriber_at(const struct subscriber *subscriber, size_t index,

@@ -76,18 +76,27 @@ bool subscriber_kept_next(const struct subscriber_kept *kept, struct str *rest,
     return true;
 }
 
+size_t subscriber_kept_count(const struct subscriber_kept *kept)
+{
+    struct str rest = STR_NONE;
+    struct parked_facts one;
+    size_t count = 0;
+
+    while (subscriber_kept_next(kept, &rest, &one))
+        count++;
+    return count;
+}
+
 /* The array with `object` at its end and without what is of `seq`, as much of its end as fits. */
 static void rebuild(struct subscriber_kept *kept, uint64_t without, struct str object)
 {
     struct buf grown = {0};
     struct parked_facts one;
     size_t bytes = object.len + 2;
-    size_t count = 0;
+    size_t count = subscriber_kept_count(kept) + (object.len > 0);
 
-    for (struct str rest = STR_NONE; subscriber_kept_next(kept, &rest, &one); count++)
+    for (struct str rest = STR_NONE; subscriber_kept_next(kept, &rest, &one);)
         bytes += one.object.len + 1;
-    if (object.len > 0)
-        count++;
     buf_putc(&grown, '[');
     for (struct str rest = STR_NONE; subscriber_kept_next(kept, &rest, &one);) {
         bool is_left_out =

@@ -37,6 +37,7 @@ struct str subscriber_kept_array(const struct subscriber_kept *kept);
 /* The next, oldest first; `*rest` starts as STR_NONE. */
 bool subscriber_kept_next(const struct subscriber_kept *kept, struct str *rest,
                           struct parked_facts *out);
+size_t subscriber_kept_count(const struct subscriber_kept *kept);
 bool subscriber_kept_find(const struct subscriber_kept *kept, uint64_t seq,
                           struct parked_facts *out);
 /* At its end, the oldest dropped when they are too many or too long; writes. */

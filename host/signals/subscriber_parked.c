@@ -70,12 +70,8 @@ static size_t count_parked(const struct subscriber *subscriber)
 {
     size_t count = 0;
 
-    for (size_t i = 0; i < subscriber->count; i++) {
-        struct str rest = STR_NONE;
-        struct parked_facts facts;
-        while (subscriber_kept_next(&subscriber->subscriptions[i].parked_kept, &rest, &facts))
-            count++;
-    }
+    for (size_t i = 0; i < subscriber->count; i++)
+        count += subscriber_kept_count(&subscriber->subscriptions[i].parked_kept);
     return count;
 }
 

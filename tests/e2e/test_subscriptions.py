@@ -3,6 +3,7 @@
 crash and a reload; what fails is tried again and then parked; requests are answered."""
 import json
 import os
+import re
 import signal
 import urllib.error
 import urllib.request
@@ -164,6 +165,12 @@ def parked(hearer, integration="hears"):
     return answer.json["items"]
 
 
+def gauge(hearer):
+    labels = re.escape('{integration="hears",pattern="work.**"}')
+    text = hearer.tenon.get("/metrics").body.decode()
+    return int(re.search("tenon_subscription_parked%s (\\d+)\n" % labels, text)[1])
+
+
 def move(hearer, verb, body):
     path = "/api/v1/integrations/hears/signals/" + verb
     return hearer.tenon.post(path, json.dumps(body))
@@ -193,11 +200,12 @@ def test_a_parked_one_is_given_to_its_handler_again(hearer):
     shown = hearer.subscription("work.**")
     assert shown["parked"][1]["attempts"] == 2 and shown["cursor"] >= second
     # Mended: taken, off the list, and no more there after kill -9.
+    assert gauge(hearer) == 2
     (hearer.place / "heard.told").write_text("")
     answer = move(hearer, "retry", {"all": True})
     assert (answer.status, answer.json) == (200, {"matched": 2, "moved": 2, "not_moved": {}})
     wait_for(lambda: parked(hearer) == [], "both to be taken")
-    assert "parked" not in hearer.subscription("work.**")
+    assert "parked" not in hearer.subscription("work.**") and gauge(hearer) == 0
     assert [line[3] for line in hearer.lines("work") if int(line[2]) == first] == ["1", "2", "3"]
     last = hearer.publish("work.b", "fine")
     hearer.wait_for_seq(last)
