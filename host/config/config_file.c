@@ -5,6 +5,7 @@
 #include "config/config_ini.h"
 
 #include <stdio.h>
+#include <string.h>
 
 bool config_grow(void **array, size_t count, size_t *room, size_t size)
 {
@@ -107,6 +108,17 @@ void config_warn(struct config *config, struct config_file *file, int line, enum
     va_start(args, format);
     add_message(config, file, NULL, line, code, true, format, args);
     va_end(args);
+}
+
+bool config_is_complained(const struct config *config, const struct config_file *file, int line)
+{
+    for (size_t i = 0; i < config->message_count; i++) {
+        const struct config_error *message = &config->messages[i];
+        if (!message->is_warning && message->line == line && line != 0 &&
+            strcmp(message->file, file->path) == 0)
+            return true;
+    }
+    return false;
 }
 
 /* ---- reading ---- */

@@ -70,6 +70,9 @@ void config_complain(struct config *config, struct config_file *file, const char
 void config_warn(struct config *config, struct config_file *file, int line, enum config_code code,
                  const char *format, ...) __attribute__((format(printf, 5, 6)));
 
+/* Is something wrong with this line already? What follows from it need not be said. */
+bool config_is_complained(const struct config *config, const struct config_file *file, int line);
+
 /* Reads text into a file's items. */
 void config_file_read(struct config *config, struct config_file *file, struct str text);
 /* Fills the values with the schema's defaults and, unless the file is of no known kind, holds its

@@ -91,7 +91,8 @@ static void check_needs(struct config *config, struct config_file *file, const c
                             "the sender, or say 'unsigned = yes' if that is meant");
         return;
     }
-    if (is_empty(file, "secret"))
+    if (is_empty(file, "secret") &&
+        !config_is_complained(config, file, value_of(file, "secret")->line))
         config_complain(config, file, NULL, line, C020,
                         "[hook] scheme = %s needs 'secret', for instance secret = ${env:NAME}",
                         scheme);

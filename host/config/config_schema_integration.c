@@ -212,7 +212,8 @@ static void need(struct config *config, struct config_file *file, const char *se
     const struct config_value *chosen = config_value_find(file, section, what);
     const struct config_value *value = config_value_find(file, section, key);
 
-    if (strcmp(chosen->text, choice) != 0 || value->text[0] != '\0')
+    if (strcmp(chosen->text, choice) != 0 || value->text[0] != '\0' ||
+        config_is_complained(config, file, value->line))
         return;
     if (value->option.is_secret)
         config_complain(config, file, NULL, value->line != 0 ? value->line : chosen->line, C020,

@@ -297,6 +297,22 @@ static void every_mistake_is_named(void **state)
     }
 }
 
+/* A secret that is there and refused is not said to be missing as well. */
+static void one_mistake_is_named_once(void **state)
+{
+    static const char *const texts[] = {
+        "[integration]\nplugin = plain\n[auth]\ntype = bearer\ntoken = hunter2\n",
+        "[integration]\nplugin = plain\n[auth]\ntype = bearer\ntoken = ${env:TENON_NOT_SET}\n",
+        "[integration]\nplugin = plain\n[hook]\nscheme = github\nsecret = ${env:TENON_NOT_SET}\n",
+    };
+    struct conf *conf = *state;
+
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        (void)conf_one(conf, texts[i], options);
+        assert_int_equal(config_error_count(conf->config), 1);
+    }
+}
+
 static void host_mistakes_are_named(void **state)
 {
     static const struct complaint host[] = {
@@ -662,6 +678,7 @@ int main(void)
         conf_test(values_are_read),
         conf_test(settings_become_json),
         conf_test(every_mistake_is_named),
+        conf_test(one_mistake_is_named_once),
         conf_test(host_mistakes_are_named),
         conf_test(all_errors_of_all_files_in_order),
         conf_test(unreadable_files_are_told),
