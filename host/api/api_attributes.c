@@ -20,9 +20,7 @@ static void list(struct api_filter *filter)
     struct api_call *call = filter->call;
     struct api_rows *rows = NULL;
 
-    if (call->exchange == NULL)
-        api_reply_problem(call, 503, "stopping", "The daemon is stopping.");
-    else
+    if (!api_reply_if_over(call))
         rows = api_rows_create(call, QUERY_ATTRIBUTES);
     if (rows != NULL) {
         rows->limit = UINT32_MAX; /* few, and each is small */
@@ -111,9 +109,7 @@ static void put_now(struct api_filter *filter)
 {
     struct api_call *call = filter->call;
 
-    if (call->exchange == NULL)
-        api_reply_problem(call, 503, "stopping", "The daemon is stopping.");
-    else
+    if (!api_reply_if_over(call))
         change(filter, str_trim(http_exchange_body(call->exchange)));
     api_filter_destroy(filter);
 }

@@ -76,6 +76,9 @@ void api_reply_problem_with(struct api_call *call, int status, const char *code,
 /* A negative status of a room below as a problem; `err` gives the sentence (NULL or empty: the
  * status' name). */
 void api_reply_error(struct api_call *call, int status, const struct err *err);
+/* True, and answered, when nobody is there any more to answer: then the store may be gone as well,
+ * and a handler whose wait has ended must not begin anything new. */
+bool api_reply_if_over(struct api_call *call);
 /* For a request that never became a call (out of memory). */
 void api_reply_bare(struct http_exchange *exchange, int status, const char *code,
                     const char *detail);

@@ -119,8 +119,11 @@ static void on_done(struct store_op *op)
 
 void api_counts_ask(struct api_call *call, api_counts_fn done)
 {
-    struct counting *counting = calloc(1, sizeof(*counting));
+    struct counting *counting;
 
+    if (api_reply_if_over(call))
+        return;
+    counting = calloc(1, sizeof(*counting));
     if (counting == NULL) {
         api_reply_error(call, -ENOMEM, NULL);
         return;

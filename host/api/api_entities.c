@@ -151,9 +151,7 @@ static void on_type_known(struct store_op *op)
 
     if (op->status < 0 && op->status != E_NOT_FOUND)
         api_reply_error(ask->call, op->status, &op->error);
-    else if (ask->call->exchange == NULL)
-        api_reply_problem(ask->call, 503, "stopping", "The daemon is stopping.");
-    else
+    else if (!api_reply_if_over(ask->call))
         put_now(ask->call, ask->version);
     free(ask);
 }
@@ -345,9 +343,7 @@ static void find_by_key(struct api_filter *filter)
     struct api_call *call = filter->call;
     struct api_rows *rows = NULL;
 
-    if (call->exchange == NULL)
-        api_reply_problem(call, 503, "stopping", "The daemon is stopping.");
-    else
+    if (!api_reply_if_over(call))
         rows = api_rows_create(call, QUERY_KEY);
     if (rows != NULL) {
         (void)http_exchange_argument(call->exchange, "key", &rows->text); /* is there */

@@ -15,6 +15,8 @@ static void on_registered(void *user, int status, const struct err *err)
 {
     struct api_call *call = user;
 
+    if (api_reply_if_over(call))
+        return;
     if (status < 0) {
         api_reply_error(call, status, err);
         return;
@@ -82,6 +84,8 @@ static void on_unregistered(void *user, int status, const struct err *err)
     struct api_call *call = user;
     struct buf body = {0};
 
+    if (api_reply_if_over(call))
+        return;
     if (status == E_NOT_FOUND) {
         api_reply_no_integration(call, buf_str(&call->id).ptr);
         return;

@@ -153,3 +153,11 @@ void api_reply_error(struct api_call *call, int status, const struct err *err)
     reply_problem(call, http_status, code, http_status == 503 ? "Retry-After: 1\r\n" : NULL,
                   str_of(text));
 }
+
+bool api_reply_if_over(struct api_call *call)
+{
+    if (call->exchange != NULL)
+        return false;
+    api_reply_problem(call, 503, "stopping", "The daemon is stopping.");
+    return true;
+}

@@ -69,8 +69,7 @@ static void list_by_query(struct api_filter *filter)
 
 static void list(struct api_filter *filter)
 {
-    if (filter->call->exchange == NULL) {
-        api_reply_problem(filter->call, 503, "stopping", "The daemon is stopping.");
+    if (api_reply_if_over(filter->call)) {
         api_filter_destroy(filter);
     } else if (filter->query.where.len > 0) {
         list_by_query(filter);

@@ -32,6 +32,8 @@ static void on_switched(void *user, int status, const struct err *err)
 {
     struct api_call *call = user;
 
+    if (api_reply_if_over(call))
+        return;
     if (status == E_NOT_FOUND)
         api_reply_no_integration(call, buf_str(&call->id).ptr);
     else if (status == E_REFUSED && has_failed(call))
