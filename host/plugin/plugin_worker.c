@@ -155,11 +155,24 @@ struct plugin_worker *plugin_worker_get(struct plugin_host *host,
     return worker;
 }
 
+/* What was being loaded when it ended; orders of instances have gone with these. */
+static void drop_calls(struct plugin_queue *queue)
+{
+    struct plugin_call *call;
+
+    while ((call = queue->first) != NULL) {
+        queue->first = call->next;
+        free(call);
+    }
+}
+
 void plugin_worker_destroy(struct plugin_worker *worker)
 {
     if (worker == NULL)
         return;
     plugin_ask_forget(worker);
+    drop_calls(&worker->flight);
+    drop_calls(&worker->queue);
     plugin_process_finish(worker);
     plugin_image_close(worker);
     loop_timer_destroy(worker->deadline_timer);

@@ -33,6 +33,13 @@ def waiting(tenon, receiver):
         build_plugin(TOP / ("examples/%s.c" % source), more / (source.split("/")[0] + ".so"))
     for name in ("deeds", "talker", "asker", "hearer"):
         build_plugin(TOP / ("tests/e2e/plugins/%s.c" % name), more / (name + ".so"))
+    slow = tenon.folder / "slow.c"
+    slow.write_text(
+        (TOP / "examples/calculator/calculator.c").read_text().replace('"calculator"', '"slow"')
+        + "#include <unistd.h>\n"
+        + "__attribute__((constructor)) static void load(void) { sleep(90); }\n"
+    )
+    build_plugin(slow, more / "slow.so")
     tenon.host_ini(plugins=[more])
     with open(tenon.conf / "tenon.ini", "a") as ini:
         ini.write("[mcp]\naccess = write\n")
@@ -70,8 +77,9 @@ def waiting(tenon, receiver):
         base % ("webhook", receiver.url("/"))
         + "[select]\ntype = picked\nwhere = %s\n[settings]\npath = /\n" % ENDLESS,
     )
+    tenon.ini("later", "[integration]\nplugin = deeds\nenabled = no\n" + NO_RECORDS)
     tenon.start()
-    names = [path.stem for path in tenon.conf.glob("*.ini") if path.stem != "tenon"]
+    names = [path.stem for path in tenon.conf.glob("*.ini") if path.stem not in ("tenon", "later")]
     for name in names:
         wait_for(lambda: tenon.integration(name)["state"] == "active", name, timeout=60)
     yield tenon
@@ -159,7 +167,17 @@ def wait_all(tenon):
         **{"MCP-Protocol-Version": MODERN, "Mcp-Method": "subscriptions/listen",
            "Accept": "application/json, text/event-stream"},
     )  # fmt: skip
-    wait_for(lambda: under_way(tenon) > 20, "all of them to wait", timeout=30)
+    all.send("POST", "/api/v1/integrations/later/enable")
+    newer = {"name": "newer", "ini": "[integration]\nplugin = deeds\n" + NO_RECORDS}
+    all.send("POST", "/api/v1/integrations/register", newer)
+    all.send("POST", "/api/v1/integrations/r1/deactivate")
+    all.send("POST", "/api/v1/integrations/r1/activate")
+    all.send("POST", "/api/v1/tokens", {"name": "one", "scope": "read"})
+    wait_for(lambda: under_way(tenon) > 22, "all of them to wait", timeout=30)
+    tenon.ini("loads", "[integration]\nplugin = slow\n" + NO_RECORDS)
+    all.send("POST", "/api/v1/reload")
+    for name in ("later", "newer", "loads"):  # which their worker keeps waiting
+        wait_for(lambda: ("%s.ini change=" % name) in tenon.log_text(), name + " to be taken")
     return all
 
 
