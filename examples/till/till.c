@@ -24,7 +24,8 @@ static int32_t on_sale(till *self, const tenon_signal *signal, tenon_err *err)
     int64_t amount = tenon_setting_integer(signal->data, "amount");
     if (amount <= 0)
         return tenon_fail(err, TENON_E_VALIDATION, "a sale has an amount above 0");
-    if (signal->seq <= self->seq)
+    /* Counted already, unless it failed before and comes again behind newer ones. */
+    if (signal->seq <= self->seq && signal->attempt == 1)
         return TENON_OK;
     if (amount >= 1000) {
         int32_t code =
@@ -32,7 +33,8 @@ static int32_t on_sale(till *self, const tenon_signal *signal, tenon_err *err)
         if (code != TENON_OK)
             return code;
     }
-    self->seq = signal->seq;
+    if (signal->seq > self->seq)
+        self->seq = signal->seq;
     self->total += amount;
     self->sales++;
     return TENON_OK;

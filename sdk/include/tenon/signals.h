@@ -56,7 +56,8 @@ typedef struct tenon_signal {
 /* Every signal from the first opening of the integration on, in order, over restarts and crashes:
  * at least once, so an effect that must not happen twice goes by `seq`. One that fails is tried
  * again a few times, then parked, where people see it and may have it come again, behind newer
- * ones. As far back as [store] keep_signals keeps.
+ * ones: a `seq` that is not above the last one tells of a second time only while `attempt` is 1.
+ * As far back as [store] keep_signals keeps.
  * Without this flag: what comes while the integration is active; more than 256 that wait are
  * dropped, and counted; what fails is not tried again. */
 #define TENON_SIGNAL_DURABLE 1u
