@@ -359,12 +359,9 @@ static struct plugin_aside *begin(struct plugin_instance *instance, enum wire_op
                "16 commands and requests of this integration are running, and that is the most");
         goto refused;
     }
-    struct plugin_call *call = plugin_call_make_with(instance, op, name, bytes->len);
-    memcpy(call->selector + strlen(name) + 1, bytes->ptr, bytes->len);
-    call->order_bytes = bytes->len;
+    struct plugin_call *call = plugin_call_make_order(instance, op, name, bytes);
     call->is_once = is_once;
     call->aside = aside;
-    wire_out_finish(bytes);
     plugin_call_submit(call, on_reply, aside, deadline_ms);
     return aside;
 refused:

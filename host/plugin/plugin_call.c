@@ -9,8 +9,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
-struct plugin_call *plugin_call_make_with(struct plugin_instance *instance, enum wire_op op,
-                                          const char *selector, size_t more)
+/* With room for `more` bytes behind the selector's NUL. */
+static struct plugin_call *make_with(struct plugin_instance *instance, enum wire_op op,
+                                     const char *selector, size_t more)
 {
     size_t len = selector != NULL ? strlen(selector) : 0;
     struct plugin_call *call = calloc(1, sizeof *call + len + 1 + more);
@@ -27,7 +28,18 @@ struct plugin_call *plugin_call_make_with(struct plugin_instance *instance, enum
 struct plugin_call *plugin_call_make(struct plugin_instance *instance, enum wire_op op,
                                      const char *selector)
 {
-    return plugin_call_make_with(instance, op, selector, 0);
+    return make_with(instance, op, selector, 0);
+}
+
+struct plugin_call *plugin_call_make_order(struct plugin_instance *instance, enum wire_op op,
+                                           const char *name, struct wire_out *take_order)
+{
+    struct plugin_call *call = make_with(instance, op, name, take_order->len);
+
+    memcpy(call->selector + strlen(name) + 1, take_order->ptr, take_order->len);
+    call->order_bytes = take_order->len;
+    wire_out_finish(take_order);
+    return call;
 }
 
 void plugin_queue_add(struct plugin_queue *queue, struct plugin_call *call)

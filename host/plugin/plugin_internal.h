@@ -229,9 +229,9 @@ void plugin_instance_stop_calls(struct plugin_instance *instance);
 /* plugin_call.c */
 struct plugin_call *plugin_call_make(struct plugin_instance *instance, enum wire_op op,
                                      const char *selector);
-/* The same with room for `more` bytes behind the selector's NUL. */
-struct plugin_call *plugin_call_make_with(struct plugin_instance *instance, enum wire_op op,
-                                          const char *selector, size_t more);
+/* With the order's bytes, which go as they are; they have not failed, and are empty after it. */
+struct plugin_call *plugin_call_make_order(struct plugin_instance *instance, enum wire_op op,
+                                           const char *name, struct wire_out *take_order);
 /* Can this instance take a call? If not, it has been answered. */
 bool plugin_call_is_taken(struct plugin_instance *instance, plugin_reply_fn fn, void *user);
 void plugin_call_submit(struct plugin_call *take_call, plugin_reply_fn fn, void *user,

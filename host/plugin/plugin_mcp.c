@@ -130,10 +130,7 @@ void plugin_tool(struct plugin_instance *instance, struct str name, struct str a
         return;
     }
     snprintf(own_name, sizeof own_name, "%.*s", STR_ARG(name));
-    struct plugin_call *call = plugin_call_make_with(instance, WIRE_TOOL, own_name, bytes.len);
-    memcpy(call->selector + strlen(own_name) + 1, bytes.ptr, bytes.len);
-    call->order_bytes = bytes.len;
+    struct plugin_call *call = plugin_call_make_order(instance, WIRE_TOOL, own_name, &bytes);
     call->is_once = !tool->is_read_only;
-    wire_out_finish(&bytes);
     plugin_call_submit(call, fn, user, 0);
 }

@@ -73,9 +73,5 @@ void plugin_signal(struct plugin_instance *instance, const struct plugin_signal 
         plugin_host_flush_soon(instance->host);
         return;
     }
-    struct plugin_call *call = plugin_call_make_with(instance, WIRE_SIGNAL, "", bytes.len);
-    memcpy(call->selector + 1, bytes.ptr, bytes.len);
-    call->order_bytes = bytes.len;
-    wire_out_finish(&bytes);
-    plugin_call_submit(call, fn, user, 0);
+    plugin_call_submit(plugin_call_make_order(instance, WIRE_SIGNAL, "", &bytes), fn, user, 0);
 }

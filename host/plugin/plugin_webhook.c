@@ -19,9 +19,7 @@ void plugin_webhook(struct plugin_instance *instance, const struct plugin_webhoo
     if (!plugin_call_is_taken(instance, fn, user))
         return;
     wire_put_webhook(&bytes, &order);
-    struct plugin_call *call =
-        bytes.failed ? NULL : plugin_call_make_with(instance, WIRE_WEBHOOK, "", bytes.len);
-    if (call == NULL) {
+    if (bytes.failed) {
         wire_out_finish(&bytes);
         plugin_answer(
             instance->host, instance, fn, user,
@@ -29,8 +27,5 @@ void plugin_webhook(struct plugin_instance *instance, const struct plugin_webhoo
         plugin_host_flush_soon(instance->host);
         return;
     }
-    memcpy(call->selector + 1, bytes.ptr, bytes.len);
-    call->order_bytes = bytes.len;
-    wire_out_finish(&bytes);
-    plugin_call_submit(call, fn, user, 0);
+    plugin_call_submit(plugin_call_make_order(instance, WIRE_WEBHOOK, "", &bytes), fn, user, 0);
 }
