@@ -2,24 +2,12 @@
 #include "api/api_handlers.h"
 #include "base/json.h"
 
-static const char *state_name(enum catalog_state state)
-{
-    switch (state) {
-    case CATALOG_USABLE:
-        return "usable";
-    case CATALOG_REFUSED:
-        return "refused";
-    default:
-        return "foreign";
-    }
-}
-
 static void put_entry(struct buf *out, const struct catalog_entry *entry)
 {
     api_put_comma(out);
     buf_putc(out, '{');
     json_put_member(out, "path", str_of(entry->path));
-    json_put_member(out, "state", str_of(state_name(entry->state)));
+    json_put_member(out, "state", str_of(catalog_state_name(entry->state)));
     api_put_masked(out, "reason", str_of(entry->reason));
     if (entry->note.name[0] != '\0') {
         json_put_member(out, "name", str_of(entry->note.name));

@@ -313,6 +313,14 @@ struct catalog *catalog_scan(const char *plugin_path, const struct catalog *form
     return steal(catalog);
 }
 
+const char *catalog_state_name(enum catalog_state state)
+{
+    static const char *const names[] = {
+        [CATALOG_USABLE] = "usable", [CATALOG_REFUSED] = "refused", [CATALOG_FOREIGN] = "foreign"};
+
+    return names[state];
+}
+
 const char *catalog_path(const struct catalog *catalog)
 {
     return catalog->path;

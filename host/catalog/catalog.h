@@ -54,6 +54,7 @@ int plugin_note_judge(const struct plugin_note *note, struct err *err);
 int plugin_trust_open(const char *path, int *out_fd, struct err *err);
 
 enum catalog_state { CATALOG_USABLE, CATALOG_REFUSED, CATALOG_FOREIGN };
+const char *catalog_state_name(enum catalog_state state); /* "usable" */
 
 /* One file of the plugin path. */
 struct catalog_entry {

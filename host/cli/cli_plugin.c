@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/cli_plugin.h"
-
 #include "base/json.h"
 #include "cli/cli_call.h"
 #include "cli/cli_functions.h"
@@ -8,24 +6,12 @@
 
 #include <string.h>
 
-const char *cli_plugin_state_name(enum catalog_state state)
-{
-    switch (state) {
-    case CATALOG_USABLE:
-        return "usable";
-    case CATALOG_REFUSED:
-        return "refused";
-    default:
-        return "foreign";
-    }
-}
-
 /* The same members as the daemon's list, so that both ways look alike. */
 static void put_entry(struct buf *out, const struct catalog_entry *entry)
 {
     buf_puts(out, out->ptr[out->len - 1] == '[' ? "{" : ",{");
     json_put_member(out, "path", str_of(entry->path));
-    json_put_member(out, "state", str_of(cli_plugin_state_name(entry->state)));
+    json_put_member(out, "state", str_of(catalog_state_name(entry->state)));
     if (entry->reason != NULL)
         json_put_member(out, "reason", str_of(entry->reason));
     if (entry->note.name[0] != '\0') {

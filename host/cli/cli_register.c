@@ -49,7 +49,9 @@ static bool has_been(const struct cli *cli, size_t first, size_t i, struct str s
     return false;
 }
 
-int cli_register_put_sections(const struct cli *cli, size_t first, struct buf *out)
+/* The arguments from `first` on, each SECTION.KEY=VALUE, as the members of an object of sections;
+ * nothing behind the '=' is null. CLI_DONE, or CLI_USAGE with the sentence printed. */
+static int put_sections(const struct cli *cli, size_t first, struct buf *out)
 {
     struct str section;
     struct str other;
@@ -78,18 +80,24 @@ int cli_register_put_sections(const struct cli *cli, size_t first, struct buf *o
 
 /* ---- commands ---- */
 
-int cli_register_print_state(const struct json_t *json)
+void cli_register_put_state(struct buf *out, const struct json_t *json)
 {
-    _buf_ struct buf out = {0};
     const char *words = cli_json_text(json, "words");
 
-    cli_text_put(&out, str_of(cli_json_text(json, "name")));
-    buf_puts(&out, " is ");
-    cli_text_put(&out, str_of(cli_json_text(json, "state")));
+    cli_text_put(out, str_of(cli_json_text(json, "name")));
+    buf_puts(out, " is ");
+    cli_text_put(out, str_of(cli_json_text(json, "state")));
     if (words[0] != '\0') {
-        buf_puts(&out, ": ");
-        cli_text_put(&out, str_of(words));
+        buf_puts(out, ": ");
+        cli_text_put(out, str_of(words));
     }
+}
+
+static int print_state(const struct json_t *json)
+{
+    _buf_ struct buf out = {0};
+
+    cli_register_put_state(&out, json);
     buf_puts(&out, " (");
     cli_text_put(&out, str_of(cli_json_text(json, "file")));
     buf_puts(&out, ")\n");
@@ -114,7 +122,7 @@ static int put_file(const struct cli *cli, struct buf *body)
     if (plugin == NULL)
         return cli_fail(CLI_USAGE, "from what? Give an ini, '-' and pipe it in, or --plugin PLUGIN "
                                    "and SECTION.KEY=VALUE...");
-    code = cli_register_put_sections(cli, 1, &sections);
+    code = put_sections(cli, 1, &sections);
     buf_puts(body, ",\"sections\":{\"integration\":{\"plugin\":");
     json_put_string(body, str_of(plugin));
     buf_puts(body, "}");
@@ -141,7 +149,7 @@ int cli_integration_add(struct cli *cli)
     code = cli_call(cli, "POST", STR("/api/v1/integrations/register"), buf_str(&body), &answer);
     if (code != CLI_DONE)
         return code;
-    return cli->is_json ? cli_print_answer(&answer) : cli_register_print_state(answer.json);
+    return cli->is_json ? cli_print_answer(&answer) : print_state(answer.json);
 }
 
 int cli_integration_set(struct cli *cli)
@@ -154,13 +162,13 @@ int cli_integration_set(struct cli *cli)
     cli_path_put(&path, cli_argument(cli, 0));
     buf_puts(&path, "/manage");
     buf_puts(&body, "{\"operation\":\"update\",\"sections\":{");
-    int code = cli_register_put_sections(cli, 1, &body);
+    int code = put_sections(cli, 1, &body);
     buf_puts(&body, "}}");
     if (code == CLI_DONE)
         code = cli_call(cli, "POST", buf_str(&path), buf_str(&body), &answer);
     if (code != CLI_DONE)
         return code;
-    return cli->is_json ? cli_print_answer(&answer) : cli_register_print_state(answer.json);
+    return cli->is_json ? cli_print_answer(&answer) : print_state(answer.json);
 }
 
 int cli_integration_remove(struct cli *cli)

@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "cli/cli_call.h"
 #include "cli/cli_functions.h"
+#include "cli/cli_register.h"
 
 #include <pwd.h>
 
@@ -18,15 +19,8 @@ static void put_who(struct buf *out)
 static int print_state(const struct json_t *json)
 {
     _buf_ struct buf out = {0};
-    const char *words = cli_json_text(json, "words");
 
-    cli_text_put(&out, str_of(cli_json_text(json, "name")));
-    buf_puts(&out, " is ");
-    cli_text_put(&out, str_of(cli_json_text(json, "state")));
-    if (words[0] != '\0') {
-        buf_puts(&out, ": ");
-        cli_text_put(&out, str_of(words));
-    }
+    cli_register_put_state(&out, json);
     if (cli_json_number(json, "in_flight") > 0)
         buf_printf(&out, " (%lld still in flight)", (long long)cli_json_number(json, "in_flight"));
     buf_putc(&out, '\n');
