@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Calling actions. The answer is {"result": ...}, or a problem whose code is the error class. */
 #include "api/api_handlers.h"
+#include "api/api_items.h"
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "rules/judge.h"
@@ -104,33 +105,10 @@ static void put_actions(struct buf *out, const struct engine *engine, const char
 
 void api_actions_list(struct api_call *call)
 {
-    struct buf body = {0};
-
-    buf_puts(&body, "{\"items\":[");
-    for (size_t i = 0; i < engine_integration_count(call->engine); i++) {
-        struct engine_integration integration;
-        engine_integration_at(call->engine, i, &integration);
-        if (api_may_use(call, integration.name))
-            put_actions(&body, call->engine, integration.name);
-    }
-    buf_puts(&body, "]}\n");
-    api_reply_json(call, 200, &body);
+    api_items_of_all(call, put_actions);
 }
 
 void api_integration_actions(struct api_call *call)
 {
-    struct engine_integration integration;
-    const char *name = buf_str(&call->id).ptr;
-    struct buf body = {0};
-
-    if (!api_may_use_or_reply(call, name))
-        return;
-    if (!engine_integration_find(call->engine, name, &integration)) {
-        api_reply_no_integration(call, name);
-        return;
-    }
-    buf_puts(&body, "{\"items\":[");
-    put_actions(&body, call->engine, name);
-    buf_puts(&body, "]}\n");
-    api_reply_json(call, 200, &body);
+    api_items_of_one(call, put_actions);
 }

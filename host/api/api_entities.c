@@ -14,17 +14,6 @@
 
 /* ---- taking in ---- */
 
-static void put_ids(struct buf *out, const struct intake_result *result)
-{
-    buf_puts(out, ",\"ids\":[");
-    for (size_t i = 0; i < result->count; i++) {
-        if (i > 0)
-            buf_putc(out, ',');
-        json_put_string(out, result->entities[i].id);
-    }
-    buf_putc(out, ']');
-}
-
 static void on_taken_in(void *user, const struct intake_result *result)
 {
     struct api_call *call = user;
@@ -36,12 +25,9 @@ static void on_taken_in(void *user, const struct intake_result *result)
     }
     (void)buf_reserve(&body, 120); /* failing shows when bytes are added */
     buf_putc(&body, '{');
-    json_put_int(&body, "received", (int64_t)result->count);
-    json_put_int(&body, "created", (int64_t)result->created);
-    json_put_int(&body, "updated", (int64_t)result->updated);
-    json_put_int(&body, "unchanged", (int64_t)result->unchanged);
-    if (result->count == 1 || (call->exchange != NULL && api_argument_is_set(call, "ids")))
-        put_ids(&body, result);
+    bool with_ids =
+        result->count == 1 || (call->exchange != NULL && api_argument_is_set(call, "ids"));
+    intake_result_put(result, with_ids, &body);
     if (result->count == 1)
         json_put_int(&body, "version", (int64_t)result->results[0].version);
     buf_puts(&body, "}\n");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tools for language models that plugins bring by tenon.mcp/1. MCP asks these routes. */
 #include "api/api_handlers.h"
+#include "api/api_items.h"
 #include "api/api_mcp_message.h"
 #include "base/cleanup.h"
 #include "base/json.h"
@@ -14,35 +15,28 @@ static void put_text(struct buf *out, const char *name, struct str text)
         json_put_member(out, name, text);
 }
 
+static void put_tools(struct buf *out, const struct engine *engine, const char *integration)
+{
+    size_t count;
+    const struct plugin_tool *tools = engine_tools(engine, integration, &count);
+
+    for (size_t i = 0; i < count; i++) {
+        api_put_comma(out);
+        buf_putc(out, '{');
+        json_put_member(out, "integration", str_of(integration));
+        json_put_member(out, "name", tools[i].name);
+        put_text(out, "title", tools[i].title);
+        put_text(out, "description", tools[i].description);
+        api_put_bool(out, "read_only", tools[i].is_read_only);
+        api_put_bool(out, "destructive", tools[i].is_destructive);
+        json_put_raw(out, "schema", tools[i].schema);
+        buf_putc(out, '}');
+    }
+}
+
 void api_integration_tools(struct api_call *call)
 {
-    struct engine_integration integration;
-    const char *name = buf_str(&call->id).ptr;
-    struct buf body = {0};
-    size_t count;
-
-    if (!api_may_use_or_reply(call, name))
-        return;
-    if (!engine_integration_find(call->engine, name, &integration)) {
-        api_reply_no_integration(call, name);
-        return;
-    }
-    const struct plugin_tool *tools = engine_tools(call->engine, name, &count);
-    buf_puts(&body, "{\"items\":[");
-    for (size_t i = 0; i < count; i++) {
-        api_put_comma(&body);
-        buf_putc(&body, '{');
-        json_put_member(&body, "integration", str_of(name));
-        json_put_member(&body, "name", tools[i].name);
-        put_text(&body, "title", tools[i].title);
-        put_text(&body, "description", tools[i].description);
-        api_put_bool(&body, "read_only", tools[i].is_read_only);
-        api_put_bool(&body, "destructive", tools[i].is_destructive);
-        json_put_raw(&body, "schema", tools[i].schema);
-        buf_putc(&body, '}');
-    }
-    buf_puts(&body, "]}\n");
-    api_reply_json(call, 200, &body);
+    api_items_of_one(call, put_tools);
 }
 
 /* The worker put it together, but whoever runs there can write anything. */

@@ -406,3 +406,20 @@ void intake_delete(struct engine *engine, struct str id, struct intake_source so
     intake->put.count = 1;
     put(steal(intake));
 }
+
+void intake_result_put(const struct intake_result *result, bool with_ids, struct buf *out)
+{
+    json_put_int(out, "received", (int64_t)result->count);
+    json_put_int(out, "created", (int64_t)result->created);
+    json_put_int(out, "updated", (int64_t)result->updated);
+    json_put_int(out, "unchanged", (int64_t)result->unchanged);
+    if (!with_ids)
+        return;
+    buf_puts(out, ",\"ids\":[");
+    for (size_t i = 0; i < result->count; i++) {
+        if (i > 0)
+            buf_putc(out, ',');
+        json_put_string(out, result->entities[i].id);
+    }
+    buf_putc(out, ']');
+}

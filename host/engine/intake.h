@@ -25,6 +25,9 @@ struct intake_result {
     size_t created, updated, unchanged;
     bool is_duplicate; /* of intake_put_delivery */
 };
+/* Its counts as members of an object, for REST and for plugins alike: received, created, updated,
+ * unchanged, and `ids` when they are wanted. */
+void intake_result_put(const struct intake_result *result, bool with_ids, struct buf *out);
 typedef void (*intake_done_fn)(void *user, const struct intake_result *result);
 
 /* A record is an entity's data as it is. Its id is its own top-level "id" (a string or a number),

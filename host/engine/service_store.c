@@ -74,17 +74,6 @@ bool service_store_number(struct plugin_ask *ask, size_t index, uint64_t most, u
 
 /* ---- changes of entities ---- */
 
-static void put_ids(struct buf *out, const struct intake_result *result)
-{
-    buf_puts(out, ",\"ids\":[");
-    for (size_t i = 0; i < result->count; i++) {
-        if (i > 0)
-            buf_putc(out, ',');
-        json_put_string(out, result->entities[i].id);
-    }
-    buf_putc(out, ']');
-}
-
 static const char *const by_turns =
     "integrations have changed this entity by turns, each within a minute of the other, too often: "
     "it would go on for ever, so nothing is stored";
@@ -105,11 +94,7 @@ static void on_added(void *user, const struct intake_result *result)
         }
     }
     buf_putc(&json, '{');
-    json_put_int(&json, "received", (int64_t)result->count);
-    json_put_int(&json, "created", (int64_t)result->created);
-    json_put_int(&json, "updated", (int64_t)result->updated);
-    json_put_int(&json, "unchanged", (int64_t)result->unchanged);
-    put_ids(&json, result);
+    intake_result_put(result, true, &json);
     buf_putc(&json, '}');
     service_store_answer(ask, &json);
 }
