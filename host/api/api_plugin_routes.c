@@ -312,6 +312,22 @@ static struct str rest_of(struct str path)
     return (struct str){path.ptr + at, path.len - at};
 }
 
+/* A page there links to what lies beside it, which a browser looks for behind the last slash. */
+static void reply_with_slash(struct api_call *call, struct str path, struct str query)
+{
+    _buf_ struct buf header = {0};
+    struct buf body = {0};
+
+    buf_printf(&header, "Location: %.*s/", STR_ARG(path));
+    if (query.len > 0)
+        buf_printf(&header, "?%.*s", STR_ARG(query));
+    buf_puts(&header, "\r\n");
+    if (header.failed)
+        api_reply_error(call, -ENOMEM, NULL);
+    else
+        api_reply(call, 301, "text/plain", header.ptr, &body);
+}
+
 void api_plugin_route(struct api_call *call)
 {
     struct engine_integration integration;
@@ -340,6 +356,10 @@ void api_plugin_route(struct api_call *call)
         return;
     if (route == NULL) {
         reply_without(call, path, &allowed, &integration, count);
+        return;
+    }
+    if (below.len == 0 && (str_is(serve.method, "GET") || str_is(serve.method, "HEAD"))) {
+        reply_with_slash(call, path, serve.query);
         return;
     }
     if (!decode(&serve, &parameters)) {

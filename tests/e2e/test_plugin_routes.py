@@ -53,6 +53,17 @@ def test_a_request_arrives_whole(serving):
     assert int(answer.headers["content-length"]) == len(answer.body)
 
 
+def test_a_page_at_the_root_finds_what_lies_beside_it(serving):
+    # Its links are relative: without the slash a browser would look for them one level up.
+    root = "/api/v1/integrations/routes/routes"
+    assert b"fetch('count'" in serving.ask("GET", root + "/").body
+    for method in ("GET", "HEAD"):
+        answer = serving.ask(method, root + "?a=b")
+        assert (answer.status, answer.headers["location"]) == (301, root + "/?a=b")
+    assert serving.ask("GET", ROUTES).status == 404  # it has nothing there
+    assert serving.ask("POST", root).status == 405
+
+
 def test_parameters_of_the_path(serving):
     for path, parameters in [
         ("/two/a%2Fb/and/%C3%BC", "[a/b] [ü]"),
