@@ -161,17 +161,6 @@ static void put_with_old_type(struct api_call *call, uint64_t version)
     store_query(engine_store(call->engine), &ask->query);
 }
 
-static bool has_own_type(struct str data)
-{
-    static const char *const names[] = {"type"};
-    struct str type = STR_NONE;
-
-    data = str_trim(data);
-    return json_check(data, NULL) < 0 /* the intake says what is wrong */ ||
-           (json_pick(data, names, 1, &type) >= 0 && type.len > 0 &&
-            json_kind_of(type) == JSON_STRING);
-}
-
 /* What If-Match or version= asks for; 0: any. */
 static bool wanted_version(struct api_call *call, uint64_t *out)
 {
@@ -184,7 +173,7 @@ void api_entity_put(struct api_call *call)
 
     if (!wanted_version(call, &version))
         return;
-    if (type_argument(call).len > 0 || has_own_type(http_exchange_body(call->exchange)))
+    if (type_argument(call).len > 0 || intake_has_type(http_exchange_body(call->exchange)))
         put_now(call, version);
     else
         put_with_old_type(call, version);

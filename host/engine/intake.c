@@ -423,3 +423,10 @@ void intake_result_put(const struct intake_result *result, bool with_ids, struct
     }
     buf_putc(out, ']');
 }
+
+bool intake_has_type(struct str record)
+{
+    struct str type = json_find(record, "type");
+
+    return json_check(record, NULL) < 0 || (type.len > 0 && json_kind_of(type) == JSON_STRING);
+}

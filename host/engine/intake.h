@@ -67,4 +67,8 @@ enum {
     INTAKE_RECORDS_MAX = 100000
 };
 
+/* Does the record say its type, so that an entity's former one need not be asked for? Also true of
+ * what is no JSON: the intake says what is wrong with it. */
+bool intake_has_type(struct str record);
+
 #endif

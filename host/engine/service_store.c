@@ -225,17 +225,6 @@ static void on_type_known(struct store_op *op)
     free(put);
 }
 
-static bool has_own_type(struct str data)
-{
-    static const char *const names[] = {"type"};
-    struct str type = STR_NONE;
-
-    data = str_trim(data);
-    return json_check(data, NULL) < 0 /* the intake says what is wrong */ ||
-           (json_pick(data, names, 1, &type) >= 0 && type.len > 0 &&
-            json_kind_of(type) == JSON_STRING);
-}
-
 static void put_whole(struct engine *engine, struct lane *lane, struct plugin_ask *ask)
 {
     const struct plugin_question *question = plugin_ask_question(ask);
@@ -253,7 +242,7 @@ static void put_whole(struct engine *engine, struct lane *lane, struct plugin_as
     put->source = source_of(lane);
     put->if_version = if_version;
     buf_add_str(&put->type, question->texts[1]);
-    if (put->type.len > 0 || has_own_type(question->texts[2])) {
+    if (put->type.len > 0 || intake_has_type(question->texts[2])) {
         put_now(put);
         return;
     }
