@@ -74,6 +74,8 @@ int cli_option_number(const struct cli *cli, const char *name, int64_t min, int6
 /* Help, from the rows. `prefix` "" is everything, "entity" the group, a whole command's words all
  * about it. */
 void cli_help(const char *prefix, struct buf *out);
+/* The same broken where it would pass the terminal's width (0: no limit). */
+void cli_help_fit(struct str help, size_t width, struct buf *out);
 bool cli_help_has(const char *prefix);
 
 /* What every command says: one sentence on stderr behind "tenon: ", and the exit code. */

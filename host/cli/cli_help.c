@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Help is the rows, printed. */
 #include "cli/cli.h"
+#include "cli/cli_text.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -94,6 +95,19 @@ void cli_help(const char *prefix, struct buf *out)
     buf_puts(out, "\n'tenon COMMAND --help' tells more. Exit codes: 0 done, 1 refused or failed, 2 "
                   "usage, 3 daemon not "
                   "reachable.\n");
+}
+
+void cli_help_fit(struct str help, size_t width, struct buf *out)
+{
+    struct str line;
+
+    while (str_next(&help, '\n', &line)) {
+        size_t indent = 0; /* where its last column begins */
+        for (size_t i = 0; i + 1 < line.len; i++)
+            if (line.ptr[i] == ' ' && line.ptr[i + 1] == ' ')
+                indent = i + 2;
+        cli_text_put_wrapped(out, line, indent, width);
+    }
 }
 
 int cli_fail(enum cli_exit code, const char *format, ...)

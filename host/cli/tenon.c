@@ -37,6 +37,7 @@ static bool wants_colour(void)
 static int print_help(const struct cli *cli)
 {
     _buf_ struct buf prefix = {0};
+    _buf_ struct buf help = {0};
     _buf_ struct buf out = {0};
 
     if (cli->command != NULL)
@@ -46,8 +47,9 @@ static int print_help(const struct cli *cli)
     const char *words = prefix.len > 0 ? prefix.ptr : "";
     if (!cli_help_has(words))
         return cli_fail(CLI_USAGE, "there is no command '%s'; 'tenon --help' lists them", words);
-    cli_help(words, &out);
-    if (fputs(out.ptr, stdout) == EOF || fflush(stdout) != 0)
+    cli_help(words, &help);
+    cli_help_fit(buf_str(&help), cli->width, &out);
+    if (fputs(buf_str(&out).ptr, stdout) == EOF || fflush(stdout) != 0)
         return CLI_REFUSED;
     return CLI_DONE;
 }
@@ -55,10 +57,12 @@ static int print_help(const struct cli *cli)
 /* A group alone: what it has, on stderr, since nothing was done. */
 static int incomplete(const struct cli *cli)
 {
+    _buf_ struct buf help = {0};
     _buf_ struct buf out = {0};
 
-    cli_help(cli->argument_count > 0 ? cli->arguments[0] : "", &out);
-    (void)fputs(out.ptr, stderr); /* nobody else to tell */
+    cli_help(cli->argument_count > 0 ? cli->arguments[0] : "", &help);
+    cli_help_fit(buf_str(&help), cli->width, &out);
+    (void)fputs(buf_str(&out).ptr, stderr); /* nobody else to tell */
     return CLI_USAGE;
 }
 

@@ -156,6 +156,17 @@ def test_programs_explain_themselves():
         assert run.returncode == 2 and "nonsense" in run.stderr, program
 
 
+@pytest.mark.parametrize("words", [["--help"], ["entity"], ["tap", "--help"], ["help", "signal"]])
+def test_help_fits_the_terminal(tenon, words):
+    tenon.environment["COLUMNS"] = "60"
+    run = tenon.cli(*words, check=False)
+    text = run.stdout + run.stderr
+    assert max(len(line) for line in text.splitlines()) <= 60
+    del tenon.environment["COLUMNS"]
+    run = tenon.cli(*words, check=False)
+    assert text.split() == (run.stdout + run.stderr).split()  # nothing of it is lost
+
+
 def test_daemon_not_reachable_is_status_3(tenon):
     run = tenon.cli("status", check=False)
     assert run.returncode == 3, run
