@@ -308,8 +308,8 @@ const struct cli_command cli_commands[] = {
      "are kept."},
     {"signal retry", "INTEGRATION [SEQ...]", signal_move_options, CLI_ONLINE, cli_signal_retry,
      "Give parked signals to their handler again",
-     "Before what comes next, so out of order. One that is taken goes off the list; one that fails "
-     "again is parked anew.\n"
+     "Before what comes next, so out of order, and once. One that is taken goes off the list; one "
+     "that fails is parked anew.\n"
      "Exit code 1 when one that was named is not parked, or what it said has gone from the store."},
     {"signal discard", "INTEGRATION [SEQ...]", signal_move_options, CLI_ONLINE, cli_signal_discard,
      "Give parked signals up", "They go off the list, for good."},

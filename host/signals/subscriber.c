@@ -169,7 +169,8 @@ static void on_timer(void *user)
 
 static bool is_final(const struct subscription *one, const struct plugin_reply *reply)
 {
-    return reply->error_class == TENON_E_VALIDATION || reply->error_class == TENON_E_PERMANENT ||
+    return one->in_hand->is_parked /* once: what comes waits behind it */ ||
+           reply->error_class == TENON_E_VALIDATION || reply->error_class == TENON_E_PERMANENT ||
            reply->error_class == TENON_E_UNSUPPORTED || one->deaths >= DEATHS_MAX ||
            retry_is_exhausted(&policy, one->attempt);
 }

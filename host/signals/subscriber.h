@@ -81,7 +81,8 @@ typedef void (*parked_fn)(void *user, const struct parked_result *result);
 bool subscriber_is_under_way(const struct subscriber *subscriber, size_t index, uint64_t seq);
 
 /* Gives them to their handler again, before what comes: out of order, then. One stays on the list
- * until it is handled; one that fails again is parked anew. */
+ * until it is handled. Each is tried once, as what comes waits behind it; one that fails is parked
+ * anew. */
 void subscriber_retry(struct subscriber *subscriber, const struct parked_choice *choice,
                       parked_fn done, void *user);
 /* Takes them off the list; durable when done is told. */

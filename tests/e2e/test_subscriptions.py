@@ -178,7 +178,7 @@ def move(hearer, verb, body):
 
 def park(hearer, *data):
     seqs = [hearer.publish("work.a", one) for one in data]
-    wait_for(lambda: {one["seq"] for one in parked(hearer)} >= set(seqs), "them to be parked")
+    wait_for(lambda: {one["seq"] for one in parked(hearer)} >= set(seqs), "parking", timeout=60)
     return seqs
 
 
@@ -215,6 +215,16 @@ def test_a_parked_one_is_given_to_its_handler_again(hearer):
     hearer.wait()
     assert parked(hearer) == []
     assert tenon.cli("signal", "retry", "hears", "--all").stdout == "nothing is parked\n"
+
+
+def test_what_fails_again_holds_up_what_comes_but_once(hearer):
+    seqs = park(hearer, "never", "never")
+    before = len(hearer.lines("work"))
+    assert move(hearer, "retry", {"all": True}).json["moved"] == 2
+    last = hearer.publish("work.b", "fine")
+    hearer.wait_for_seq(last)
+    assert [int(line[2]) for line in hearer.lines("work")[before:]] == [*seqs, last]
+    assert [(one["seq"], one["attempts"]) for one in parked(hearer)] == [(n, 6) for n in seqs]
 
 
 def test_a_crash_while_it_is_tried_again_loses_none(hearer):
@@ -289,7 +299,7 @@ def test_only_who_manages_it_moves_what_it_parked(hearer):
 
 def test_what_cannot_be_moved_says_why(hearer):
     tenon = hearer.tenon
-    (seq,) = park(hearer, "never")
+    (seq,) = park(hearer, "hang")
     assert move(hearer, "retry", {"all": True}).json["moved"] == 1
     wait_for(lambda: parked(hearer)[0]["under_way"], "its next try")
     for verb in ("retry", "discard"):
