@@ -118,7 +118,8 @@ static void on_op(struct store_op *op)
 static void wait_for_puts(void)
 {
     waits_for_puts = true;
-    loop_run(loop);
+    while (under_way > 0)
+        loop_run(loop);
     waits_for_puts = false;
 }
 
@@ -130,6 +131,7 @@ static void put_many(size_t count)
     static struct store_put put;
     static size_t next;
 
+    wait_for_puts(); /* what was put may be heard of before it is done with */
     for (size_t i = 0; i < count; i++) {
         snprintf(ids[i], sizeof(ids[i]), "e%zu", next++);
         entities[i] =
