@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- *   finding --where "now" is--> reading <--heard of more--> idle
- *                                  |
- *                                  +--rows--> giving --taken--> reading
- *                                                |  ^
- *                                         refused|  |follow_resume
- *                                                v  |
- *                                               held
+ *   finding --where "now" is--> ordering --> reading <--heard of more--> idle
+ *                                               |
+ *                                               +--rows--> giving --taken--> reading
+ *                                                             |  ^
+ *                                                      refused|  |follow_resume
+ *                                                             v  |
+ *                                                            held
  */
 #include "signals/follow.h"
 
@@ -25,7 +25,10 @@ enum {
 };
 
 struct follow {
-    struct store_query query; /* first: a query is its follow */
+    union { /* first: an op is its follow */
+        struct store_query query;
+        struct store_publish order;
+    };
     struct hub *hub;
     struct hub_listener *listener;
     struct loop_timer *timer;
@@ -231,8 +234,8 @@ static void begin(struct follow *follow)
         work(follow);
 }
 
-/* Now is the last number, unless a commit came between the start and this look at it. */
-static void on_found(struct store_op *op)
+/* Now is the last number, unless a commit came between the start and the look at it. */
+static void on_ordered(struct store_op *op)
 {
     struct follow *follow = (struct follow *)op;
 
@@ -244,12 +247,26 @@ static void on_found(struct store_op *op)
     follow->cursor = follow->last;
     if (follow->heard_first != 0 && follow->heard_first <= follow->cursor)
         follow->cursor = follow->heard_first - 1;
-    if (op->status < 0)
-        log_warn("cannot look for the last signal, follows what is heard of from here on",
-                 F_ERR(&op->error));
     follow->last = follow->cursor;
     follow->has_more = follow->heard_first != 0;
     begin(follow);
+}
+
+/* The look met what was committed and not heard of yet. Writes are told of in their order: behind
+ * one of nothing, all that the look met has been heard of. Whether that one is done says nothing;
+ * a full disk refuses it, and then there was nothing to hear. */
+static void on_found(struct store_op *op)
+{
+    struct follow *follow = (struct follow *)op;
+
+    if (op->status < 0 && op->status != E_STOPPED)
+        log_warn("cannot look for the last signal, follows what is heard of from here on",
+                 F_ERR(&op->error));
+    follow->order = (struct store_publish){.op.done = on_ordered};
+    if (follow->is_stopped || follow->hub->store == NULL)
+        on_ordered(&follow->order.op);
+    else
+        store_publish(follow->hub->store, &follow->order);
 }
 
 static void find_now(struct follow *follow)
