@@ -46,10 +46,17 @@ def wait_for(ask, what, timeout=20.0, every=0.02):
         time.sleep(every)
 
 
+GIVEN_PORTS = set()
+
+
 def free_port():
-    """Below those that the system gives out by itself: nobody gets it before it is listened at."""
+    """Below those that the system gives out by itself, and none twice: nobody gets it before it is
+    listened at."""
     while True:
         port = random.randrange(10000, 32000)
+        if port in GIVEN_PORTS:
+            continue
+        GIVEN_PORTS.add(port)
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
