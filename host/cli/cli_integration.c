@@ -248,7 +248,8 @@ int cli_integration_show(struct cli *cli)
     put_limits(&out, cli_json_member(json, "limits"));
     buf_printf(&out, "%-14s", "backlog");
     cli_text_put_count(&out, cli_json_number(json, "backlog"));
-    buf_puts(&out, " entities not looked at yet");
+    buf_puts(&out, cli_json_number(json, "backlog") == 1 ? " entity not looked at yet"
+                                                         : " entities not looked at yet");
     if (cli_json_text(json, "backlog_since")[0] != '\0') {
         buf_puts(&out, ", the first changed ");
         cli_text_put_when(&out, cli_json_text(json, "backlog_since"), clock_wall_ms());

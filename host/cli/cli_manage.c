@@ -67,9 +67,16 @@ int cli_integration_health(struct cli *cli)
         const struct json_t *health = cli_json_member(item, "health");
         const char *words = cli_json_text(item, "words");
         bool is_well = cli_json_is_true(item, "healthy");
+        bool is_off = !is_well && !cli_json_is_true(item, "enabled"); /* on purpose */
 
         cli_table_add_text(table, cli_json_text(item, "name"));
-        cli_table_add(table, is_well ? STR("yes") : STR("no"), is_well ? COLOR_GOOD : COLOR_BAD);
+        cli_table_add(table,
+                      str_of(is_well  ? "yes"
+                             : is_off ? "-"
+                                      : "no"),
+                      is_well  ? COLOR_GOOD
+                      : is_off ? COLOR_DIM
+                               : COLOR_BAD);
         cli_table_add(table, str_of(state), cli_color_of_state(state));
         cli_table_add_text(table, health != NULL ? cli_json_text(health, "status") : "");
         cli_table_add_text(

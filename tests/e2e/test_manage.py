@@ -116,5 +116,10 @@ def test_health_on_the_command_line(tenon, receiver):
     assert "hook" in run.stdout and "yes" in run.stdout
     tenon.webhook("broken", receiver.url("/"), more="[retrry]\n")
     tenon.cli("reload", check=False)
+    tenon.ini("off", "[integration]\nplugin = webhook\nenabled = no\n")
+    tenon.cli("reload", check=False)
     run = tenon.cli("integration", "health", check=False)
     assert run.returncode == 1 and "retrry" in run.stdout
+    # What is off on purpose is neither well nor ill.
+    well = {row.split()[0]: row.split()[1:3] for row in run.stdout.splitlines()}
+    assert well["off"] == ["-", "disabled"] and well["broken"][0] == "no"
