@@ -23,6 +23,18 @@ def listed(tenon):
     return run.stdout + run.stderr
 
 
+def test_a_directory_that_is_not_there_is_told_of_and_hinders_nobody(tenon, plugins):
+    build_plugin(SENDER, plugins / "sender.so")
+    tenon.host_ini(plugins=[tenon.folder / "plugin", plugins])  # a slip of the pen
+    told = "plugin directory '%s/plugin': No such file or directory" % tenon.folder
+    for command in (("plugin", "list", "--offline"), ("config", "check")):
+        run = tenon.cli(*command)
+        assert told in run.stderr and told not in run.stdout
+    assert "sender" in tenon.cli("plugin", "list", "--offline").stdout
+    tenon.start()
+    wait_for(lambda: "path=%s/plugin " % tenon.folder in tenon.log.read_text(), "a warning")
+
+
 def test_a_constructor_does_not_run_for_looking(tenon, plugins):
     trace = tenon.folder / "ran"
     path = build_plugin(SENDER, plugins / "early.so", 'NAME="early"', 'CONSTRUCTOR="%s"' % trace)
