@@ -179,6 +179,8 @@ int plugin_action_take(struct plugin_instance *instance, const struct wire_in *i
     if (instance->actions != NULL && len == instance->action_bytes_len &&
         memcmp(in->at, instance->action_bytes, len) == 0)
         return 0;
+    if (len > PLUGIN_DECLARED_BYTES_MAX)
+        return err_set(err, E_SYNTAX, "the integration's actions are larger than 4 MiB");
     char *bytes = malloc(len + 1);
     if (bytes == NULL)
         return err_set(err, -ENOMEM, "no memory for the integration's actions");

@@ -388,8 +388,14 @@ static void on_facts(struct plugin_worker *worker, struct plugin_call *call, str
 {
     struct wire_facts facts;
     size_t len = in->rest;
-    char *bytes = malloc(len + 1);
 
+    if (len > PLUGIN_DECLARED_BYTES_MAX) {
+        leave_flight(worker, call);
+        free(call);
+        plugin_worker_refused(worker, "what the plugin declares is larger than 4 MiB");
+        return;
+    }
+    char *bytes = malloc(len + 1);
     if (bytes != NULL && len > 0)
         memcpy(bytes, in->at, len);
     struct wire_in own = {bytes, len, bytes == NULL};

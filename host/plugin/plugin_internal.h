@@ -26,6 +26,7 @@ enum {
     PLUGIN_CLOSE_MS = 5000,
     PLUGIN_CRASHES_KEPT = 32,
     PLUGIN_IMAGE_PATH_MAX = 32,
+    PLUGIN_DECLARED_BYTES_MAX = 4 << 20, /* it is kept, and shown in every list */
 };
 
 struct plugin_call;

@@ -154,3 +154,23 @@ def test_a_jq_program_that_never_ends_costs_its_own_record(tenon, receiver, make
         timeout=60,
     )
     assert tenon.submissions(integration="bad", state="failed")[0]["entity"] == "evil-1"
+
+
+def test_what_it_declares_is_bounded(tenon):
+    """It is kept for good, and shown to whoever lists actions."""
+    talk = "static char talk[5 << 20];\n__attribute__((constructor)) static void fill(void)\n"
+    talk += "{\n    memset(talk, 'x', sizeof talk - 1);\n}\n"
+    source = (TOP / "examples/calculator/calculator.c").read_text()
+    assert '"Adds two whole numbers."' in source
+    head, actions, rest = source.partition("static const tenon_action")
+    assert actions, "the table of actions"
+    grown = tenon.folder / "calculator.c"
+    rest = rest.replace('"Adds two whole numbers."', "talk")
+    grown.write_text("#include <string.h>\n" + head + talk + actions + rest)
+    build_plugin(grown, tenon.folder / "more/calculator.so")
+    tenon.host_ini(plugins=[tenon.folder / "more"])
+    tenon.ini("calc", "[integration]\nplugin = calculator\n[select]\nselector = none\n")
+    tenon.start()
+    wait_for(lambda: tenon.integration("calc")["state"] == "failed", "it to be refused")
+    assert "4 MiB" in tenon.integration("calc")["words"]
+    assert tenon.stop() == 0
