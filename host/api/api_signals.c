@@ -34,16 +34,7 @@ void api_put_signal(struct buf *out, const struct store_signal *signal)
 
 static void put_row(struct buf *out, const struct store_row *row)
 {
-    const struct store_signal signal = {
-        .name = row->name,
-        .sender = row->sender,
-        .entity = row->id,
-        .type = row->type,
-        .data = row->data,
-        .seq = row->seq,
-        .version = row->version,
-        .at_ms = row->created_ms,
-    };
+    const struct store_signal signal = hub_signal_of(row);
 
     api_put_signal(out, &signal);
 }

@@ -67,18 +67,12 @@ static bool copy_row(struct follow *follow, const struct store_row *row)
 {
     struct store_signal *signal = &follow->signals[follow->count];
 
-    *signal = (struct store_signal){
-        .kind = SIGNAL_OWN, /* nobody asks again which it is */
-        .name = arena_copy(&follow->arena, row->name),
-        .sender = arena_copy(&follow->arena, row->sender),
-        .entity = arena_copy(&follow->arena, row->id),
-        .type = arena_copy(&follow->arena, row->type),
-        .data = arena_copy(&follow->arena, row->data),
-        .seq = row->seq,
-        .version = row->version,
-        .at_ms = row->created_ms,
-        .hops = row->hops,
-    };
+    *signal = hub_signal_of(row);
+    signal->name = arena_copy(&follow->arena, row->name);
+    signal->sender = arena_copy(&follow->arena, row->sender);
+    signal->entity = arena_copy(&follow->arena, row->id);
+    signal->type = arena_copy(&follow->arena, row->type);
+    signal->data = arena_copy(&follow->arena, row->data);
     follow->bytes += row->data.len;
     follow->count++;
     return signal->name.ptr != NULL && signal->sender.ptr != NULL && signal->entity.ptr != NULL &&

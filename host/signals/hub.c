@@ -229,6 +229,22 @@ void hub_spread(struct hub *hub, const struct hub_signal *signal)
     sweep(hub);
 }
 
+struct store_signal hub_signal_of(const struct store_row *row)
+{
+    return (struct store_signal){
+        .kind = SIGNAL_OWN,
+        .name = row->name,
+        .sender = row->sender,
+        .entity = row->id,
+        .type = row->type,
+        .data = row->data,
+        .seq = row->seq,
+        .version = row->version,
+        .at_ms = row->created_ms,
+        .hops = row->hops,
+    };
+}
+
 /* ---- publishing ---- */
 
 struct publishing {

@@ -42,6 +42,9 @@ struct hub_signal {
     uint64_t request; /* for hub_reply; 0: nobody waits for an answer */
     int64_t timeout_ms;
 };
+/* The row of a signal that was asked of the store; its texts are the row's. Nobody asks again which
+ * kind it is: SIGNAL_OWN. [any] */
+struct store_signal hub_signal_of(const struct store_row *row);
 /* Borrowed for the call. May leave, listen, publish, ask and reply from within. */
 typedef void (*hub_signal_fn)(void *user, const struct hub_signal *signal);
 

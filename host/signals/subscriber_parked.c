@@ -143,18 +143,7 @@ static void end(struct parked_move *move)
 static bool on_row(struct store_query *query, const struct store_row *row)
 {
     struct parked_move *move = (struct parked_move *)query;
-    const struct store_signal signal = {
-        .kind = SIGNAL_OWN, /* nobody asks again which it is */
-        .name = row->name,
-        .sender = row->sender,
-        .entity = row->id,
-        .type = row->type,
-        .data = row->data,
-        .seq = row->seq,
-        .version = row->version,
-        .at_ms = row->created_ms,
-        .hops = row->hops,
-    };
+    const struct store_signal signal = hub_signal_of(row);
 
     if (row->seq != move->wanted[move->at].seq)
         return false;
