@@ -521,7 +521,8 @@ def test_a_successor_waits_until_the_former_one_let_go(tenon, plugins):
             ini(number)
             assert reload(tenon)["keep.ini"]["change"] == "replaced"
     wait_for(lambda: tenon.integration("keep")["backlog"] == 0, "the rest")
-    wait_for(lambda: set(tenon.integration("keep")["submissions"]) == {"succeeded"}, "its verdicts")
+    over = {"succeeded", "superseded"}  # some versions were overtaken while they waited
+    wait_for(lambda: set(tenon.integration("keep")["submissions"]) <= over, "its verdicts")
     assert "held by another" not in tenon.log_text()
 
 
