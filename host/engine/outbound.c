@@ -443,3 +443,15 @@ int outbound_keep(struct outbound *out, struct arena *arena, struct err *err)
     }
     return status;
 }
+
+struct http_request outbound_request(const struct outbound *out)
+{
+    return (struct http_request){
+        .method = out->method,
+        .url = out->url,
+        .headers = out->headers,
+        .header_count = out->header_count,
+        .body_parts = out->body_parts,
+        .body_part_count = out->body_part_count,
+    };
+}

@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "config/config.h"
+#include "http/http_client.h"
 #include "plugin/plugin.h"
 
 /* What the ini says of requests, read once. Owned texts; secrets among them. */
@@ -33,5 +34,7 @@ int outbound_build(const struct outbound_rules *rules, const struct plugin_reque
 
 /* For a request that may outlive them: all of *out lives in `arena` then. -ENOMEM. */
 int outbound_keep(struct outbound *out, struct arena *arena, struct err *err);
+/* A fresh request that borrows all of *out; whoever sends it adds the rest. */
+struct http_request outbound_request(const struct outbound *out);
 
 #endif

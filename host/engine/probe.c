@@ -144,14 +144,9 @@ static void ask_http(struct probe *probe)
         finish(probe, false, err.text);
         return;
     }
-    probe->http = (struct http_request){
-        .method = out.method,
-        .url = out.url,
-        .headers = out.headers,
-        .header_count = out.header_count,
-        .done = answered,
-        .user = probe,
-    };
+    probe->http = outbound_request(&out);
+    probe->http.done = answered;
+    probe->http.user = probe;
     http_client_send(probe->destination, &probe->http);
 }
 

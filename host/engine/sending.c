@@ -210,19 +210,12 @@ static struct sending *prepare_sending(struct delivery *delivery, struct plugin_
     if (sending->line.ptr != NULL)
         (void)secret_mask_in_place((char *)(uintptr_t)sending->line.ptr,
                                    sending->line.len); /* masked or not: both fine */
-    sending->http = (struct http_request){
-        .method = out.method,
-        .url = out.url,
-        .headers = out.headers,
-        .header_count = out.header_count,
-        .body_parts = out.body_parts,
-        .body_part_count = out.body_part_count,
-        .keep_headers = has_judge(batch->lane, is_lookup),
-        .is_once = batch->lane->has_asked && !is_lookup,
-        .start_by_ms = start_by_ms(batch),
-        .done = sending_done,
-        .user = sending,
-    };
+    sending->http = outbound_request(&out);
+    sending->http.keep_headers = has_judge(batch->lane, is_lookup);
+    sending->http.is_once = batch->lane->has_asked && !is_lookup;
+    sending->http.start_by_ms = start_by_ms(batch);
+    sending->http.done = sending_done;
+    sending->http.user = sending;
     return sending;
 }
 

@@ -72,19 +72,12 @@ static int build(struct exchange *exchange, const struct plugin_question *questi
         return -1;
     if (outbound_keep(&out, arena, err) < 0) /* the question may go before it is sent */
         return -1;
-    exchange->http = (struct http_request){
-        .method = out.method,
-        .url = out.url,
-        .headers = out.headers,
-        .header_count = out.header_count,
-        .body_parts = out.body_parts,
-        .body_part_count = out.body_part_count,
-        .keep_headers = true,
-        .is_once = true,
-        .start_by_ms = clock_due_ms() + question->timeout_ms,
-        .done = done,
-        .user = exchange,
-    };
+    exchange->http = outbound_request(&out);
+    exchange->http.keep_headers = true;
+    exchange->http.is_once = true;
+    exchange->http.start_by_ms = clock_due_ms() + question->timeout_ms;
+    exchange->http.done = done;
+    exchange->http.user = exchange;
     return 0;
 }
 
