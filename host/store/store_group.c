@@ -97,7 +97,8 @@ static int run_write(const struct store_group *group, struct store_op *op, struc
     return err_set(err, -EINVAL, "the store has no write of kind %d", op->kind);
 }
 
-void op_reset(struct store_op *op)
+/* As it was before it was run; what it holds is freed. */
+static void op_reset(struct store_op *op)
 {
     op->status = 0;
     if (op->kind == OP_PUT) {

@@ -32,8 +32,6 @@ void op_queue_add(struct op_queue *queue, struct store_op *op);
 struct store_op *op_queue_take(struct op_queue *queue); /* NULL: empty */
 void op_queue_append(struct op_queue *queue, struct op_queue *more);
 uint64_t op_weight(const struct store_op *op); /* how many writes it stands for in a group */
-/* As it was before it was run; what it holds is freed. */
-void op_reset(struct store_op *op);
 
 struct store_group {
     const struct store_backend *backend;

@@ -21,7 +21,7 @@ enum {
     BUSY_MS = 5000,      /* only against foreign tools that read along */
 };
 
-int store_sqlite_status(struct store_sqlite_db *handle)
+static int status_of(const struct store_sqlite_db *handle)
 {
     int system_errno = sqlite3_system_errno(handle->db);
 
@@ -54,7 +54,7 @@ int store_sqlite_status(struct store_sqlite_db *handle)
 
 int store_sqlite_fail(struct store_sqlite_db *handle, const char *doing, struct err *err)
 {
-    int status = store_sqlite_status(handle);
+    int status = status_of(handle);
     int system_errno = sqlite3_system_errno(handle->db);
     const char *why = "";
 

@@ -39,7 +39,6 @@ enum store_sqlite_statement {
     S_NEXT_DUE,
     S_SUBMISSION_ADD,
     S_SUBMISSION_LOAD,
-    S_SUBMISSION_TAKE,
     S_SUBMISSION_MOVE,
     S_SUBMISSION_FLAG,
     S_SUBMISSION_BLOCKED,
@@ -218,7 +217,6 @@ struct store_sqlite_writer {
 };
 
 /* ---- store_sqlite.c: handles and statements ---- */
-int store_sqlite_status(struct store_sqlite_db *handle);
 /* Words for what SQLite refused, with the file; returns the status. */
 int store_sqlite_fail(struct store_sqlite_db *handle, const char *doing, struct err *err);
 /* The same on the writer's side: the transaction is spoiled with it. */
