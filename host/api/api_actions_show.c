@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What is declared of actions: as lists show it, and as OpenAPI describes it. */
 #include "api/api_handlers.h"
+#include "api/api_items.h"
 #include "api/api_schemas.h"
 #include "base/json.h"
 
@@ -169,17 +170,16 @@ static void put_path(struct buf *out, const char *integration, const struct plug
                   "\"#/components/schemas/Problem\"}}}}}}}");
 }
 
+static void put_paths(struct buf *out, const struct engine *engine, const char *integration)
+{
+    size_t count;
+    const struct plugin_action *actions = engine_actions(engine, integration, &count);
+
+    for (size_t i = 0; i < count; i++)
+        put_path(out, integration, &actions[i]);
+}
+
 void api_put_action_paths(struct buf *out, const struct api_call *call)
 {
-    for (size_t i = 0; i < engine_integration_count(call->engine); i++) {
-        struct engine_integration integration;
-        size_t count;
-        engine_integration_at(call->engine, i, &integration);
-        if (!api_may_use(call, integration.name))
-            continue;
-        const struct plugin_action *actions =
-            engine_actions(call->engine, integration.name, &count);
-        for (size_t n = 0; n < count; n++)
-            put_path(out, integration.name, &actions[n]);
-    }
+    api_put_items(out, call, put_paths);
 }

@@ -3,17 +3,22 @@
 
 #include "api/api_handlers.h"
 
+void api_put_items(struct buf *out, const struct api_call *call, api_put_items_fn put)
+{
+    for (size_t i = 0; i < engine_integration_count(call->engine); i++) {
+        struct engine_integration integration;
+        engine_integration_at(call->engine, i, &integration);
+        if (api_may_use(call, integration.name))
+            put(out, call->engine, integration.name);
+    }
+}
+
 void api_items_of_all(struct api_call *call, api_put_items_fn put)
 {
     struct buf body = {0};
 
     buf_puts(&body, "{\"items\":[");
-    for (size_t i = 0; i < engine_integration_count(call->engine); i++) {
-        struct engine_integration integration;
-        engine_integration_at(call->engine, i, &integration);
-        if (api_may_use(call, integration.name))
-            put(&body, call->engine, integration.name);
-    }
+    api_put_items(&body, call, put);
     buf_puts(&body, "]}\n");
     api_reply_json(call, 200, &body);
 }

@@ -9,7 +9,9 @@
 typedef void (*api_put_items_fn)(struct buf *out, const struct engine *engine,
                                  const char *integration);
 
-/* Of every integration that the caller may use. */
+/* Those of every integration that the caller may use, one behind the other. */
+void api_put_items(struct buf *out, const struct api_call *call, api_put_items_fn put);
+/* The call's answer: the same as a list. */
 void api_items_of_all(struct api_call *call, api_put_items_fn put);
 /* Of the one in the path, which the caller may use; else the call is refused. */
 void api_items_of_one(struct api_call *call, api_put_items_fn put);

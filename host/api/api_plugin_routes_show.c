@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What is declared of plugins' routes: as an integration shows it, and as OpenAPI describes it. */
 #include "api/api_handlers.h"
+#include "api/api_items.h"
 #include "api/api_schemas.h"
 #include "base/cleanup.h"
 #include "base/json.h"
@@ -89,9 +90,11 @@ static void put_operation(struct buf *out, const char *integration,
         STR_ARG(route->response_schema.len > 0 ? route->response_schema : STR("{}")));
 }
 
-static void put_paths(struct buf *out, const char *integration, const struct plugin_route *routes,
-                      size_t count)
+static void put_paths(struct buf *out, const struct engine *engine, const char *integration)
 {
+    size_t count;
+    const struct plugin_route *routes = engine_routes(engine, integration, &count);
+
     for (size_t i = 0; i < count; i++) {
         _buf_ struct buf path = {0};
         bool is_first = true;
@@ -116,13 +119,5 @@ static void put_paths(struct buf *out, const char *integration, const struct plu
 
 void api_put_plugin_route_paths(struct buf *out, const struct api_call *call)
 {
-    for (size_t i = 0; i < engine_integration_count(call->engine); i++) {
-        struct engine_integration integration;
-        size_t count;
-        engine_integration_at(call->engine, i, &integration);
-        if (!api_may_use(call, integration.name))
-            continue;
-        const struct plugin_route *routes = engine_routes(call->engine, integration.name, &count);
-        put_paths(out, integration.name, routes, count);
-    }
+    api_put_items(out, call, put_paths);
 }
