@@ -2,51 +2,37 @@
  * Listening to signals live, over a stream: a first line with the cursor, then a line a signal. Who
  * breaks off asks again with after=SEQ of the last line and has missed nothing. */
 #include "api/api_handlers.h"
-#include "api/api_stream.h"
+#include "api/api_lines.h"
 #include "base/json.h"
-#include "base/loop.h"
 #include "signals/follow.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
 struct listening {
-    struct api_call *call; /* gone already when on_gone runs */
+    struct api_lines lines;
     struct follow *follow;
-    struct loop_timer *ender; /* a stream cannot end from within the follow */
-    uint64_t left;            /* lines wanted yet; UINT64_MAX: all */
-    struct buf line;
 };
 
-static void listening_destroy(struct listening *listening)
-{
-    follow_stop(listening->follow);
-    loop_timer_destroy(listening->ender);
-    buf_finish(&listening->line);
-    free(listening);
-}
-
-static void on_gone(void *user)
-{
-    listening_destroy(user);
-}
-
-static bool send_line(struct listening *listening)
-{
-    buf_puts(&listening->line, "}\n");
-    return !listening->line.failed &&
-           api_stream_send(listening->call, buf_str(&listening->line)) == 0;
-}
-
-/* The first line always fits: nothing was sent before. */
-static void on_began(void *user, uint64_t cursor)
+static void listening_destroy(void *user)
 {
     struct listening *listening = user;
 
-    buf_clear(&listening->line);
-    buf_putc(&listening->line, '{');
-    json_put_int(&listening->line, "cursor", (int64_t)cursor);
-    (void)send_line(listening);
+    follow_stop(listening->follow);
+    api_lines_finish(&listening->lines);
+    free(listening);
+}
+
+static void on_began(void *user, uint64_t cursor)
+{
+    struct listening *listening = user;
+    struct buf *line = &listening->lines.line;
+
+    buf_clear(line);
+    buf_putc(line, '{');
+    json_put_int(line, "cursor", (int64_t)cursor);
+    buf_putc(line, '}');
+    (void)api_lines_send(&listening->lines); /* the first */
 }
 
 static void on_drained(void *user)
@@ -56,21 +42,13 @@ static void on_drained(void *user)
     follow_resume(listening->follow);
 }
 
-static void on_end(void *user)
-{
-    struct listening *listening = user;
-
-    api_stream_end(listening->call);
-    listening_destroy(listening);
-}
-
 static bool on_signal(void *user, const struct hub_signal *heard)
 {
     struct listening *listening = user;
-    struct buf *line = &listening->line;
+    struct buf *line = &listening->lines.line;
 
-    if (listening->left == 0)
-        return false; /* about to end */
+    if (api_lines_is_full(&listening->lines))
+        return false;
     buf_clear(line);
     buf_putc(line, '{');
     api_put_signal(line, heard->signal);
@@ -78,29 +56,22 @@ static bool on_signal(void *user, const struct hub_signal *heard)
         json_put_int(line, "request", (int64_t)heard->request);
         json_put_int(line, "timeout_ms", heard->timeout_ms);
     }
-    if (!send_line(listening))
-        return false;
-    if (listening->left != UINT64_MAX && --listening->left == 0)
-        loop_timer_set(listening->ender, 0);
-    return true;
+    buf_putc(line, '}');
+    return api_lines_send_one(&listening->lines);
 }
 
 static void start(struct api_call *call, const struct follow_settings *settings, uint64_t limit)
 {
-    static const struct api_stream_events stream = {on_drained, on_gone};
+    static const struct api_stream_events stream = {on_drained, listening_destroy};
     static const struct follow_events events = {on_signal, on_began, NULL};
     struct listening *listening = calloc(1, sizeof(*listening));
     struct err err = {0};
 
     (void)err_set(&err, -ENOMEM, "no memory to listen");
-    if (listening != NULL) {
-        listening->call = call;
-        listening->left = limit > 0 ? limit : UINT64_MAX;
-        listening->ender = loop_timer_create(engine_rooms(call->engine)->loop, on_end, listening);
-        if (listening->ender != NULL)
-            listening->follow =
-                follow_start(engine_hub(call->engine), settings, &events, listening, &err);
-    }
+    if (listening != NULL &&
+        api_lines_init(&listening->lines, call, limit, listening_destroy, listening))
+        listening->follow =
+            follow_start(engine_hub(call->engine), settings, &events, listening, &err);
     if (listening == NULL || listening->follow == NULL) {
         if (listening != NULL)
             listening_destroy(listening);

@@ -1,32 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Following an integration's records live, over a stream. */
 #include "api/api_handlers.h"
-#include "api/api_stream.h"
-#include "base/loop.h"
+#include "api/api_lines.h"
 #include "engine/tap.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
 struct tapping {
-    struct api_call *call; /* gone already when on_gone runs */
+    struct api_lines lines;
     struct tap_listener *listener;
-    struct loop_timer *ender; /* a stream cannot end from within the tap */
-    uint64_t left;            /* lines wanted yet; UINT64_MAX: all */
-    struct buf line;
 };
 
-static void tapping_destroy(struct tapping *tapping)
+static void tapping_destroy(void *user)
 {
-    tap_leave(tapping->listener);
-    loop_timer_destroy(tapping->ender);
-    buf_finish(&tapping->line);
-    free(tapping);
-}
+    struct tapping *tapping = user;
 
-static void on_gone(void *user)
-{
-    tapping_destroy(user);
+    tap_leave(tapping->listener);
+    api_lines_finish(&tapping->lines);
+    free(tapping);
 }
 
 static void on_drained(void *user)
@@ -36,28 +28,15 @@ static void on_drained(void *user)
     tap_resume(tapping->listener);
 }
 
-static void on_end(void *user)
-{
-    struct tapping *tapping = user;
-
-    api_stream_end(tapping->call);
-    tapping_destroy(tapping);
-}
-
 static bool on_line(void *user, struct str line)
 {
     struct tapping *tapping = user;
 
-    if (tapping->left == 0)
-        return true; /* about to end */
-    buf_clear(&tapping->line);
-    buf_add_str(&tapping->line, line);
-    buf_putc(&tapping->line, '\n');
-    if (tapping->line.failed || api_stream_send(tapping->call, buf_str(&tapping->line)) < 0)
-        return false;
-    if (tapping->left != UINT64_MAX && --tapping->left == 0)
-        loop_timer_set(tapping->ender, 0);
-    return true;
+    if (api_lines_is_full(&tapping->lines))
+        return true;
+    buf_clear(&tapping->lines.line);
+    buf_add_str(&tapping->lines.line, line);
+    return api_lines_send_one(&tapping->lines);
 }
 
 /* "request,answer" */
@@ -90,16 +69,12 @@ static bool read_stages(struct api_call *call, unsigned *out)
 static void start(struct api_call *call, struct tap *tap, const struct tap_filter *filter,
                   uint64_t limit)
 {
-    static const struct api_stream_events events = {on_drained, on_gone};
+    static const struct api_stream_events events = {on_drained, tapping_destroy};
     struct tapping *tapping = calloc(1, sizeof(*tapping));
 
-    if (tapping != NULL) {
-        tapping->call = call;
-        tapping->left = limit > 0 ? limit : UINT64_MAX;
-        tapping->ender = loop_timer_create(engine_rooms(call->engine)->loop, on_end, tapping);
+    if (tapping != NULL && api_lines_init(&tapping->lines, call, limit, tapping_destroy, tapping))
         tapping->listener = tap_listen(tap, filter, on_line, tapping);
-    }
-    if (tapping == NULL || tapping->ender == NULL || tapping->listener == NULL) {
+    if (tapping == NULL || tapping->listener == NULL) {
         if (tapping != NULL)
             tapping_destroy(tapping);
         api_reply_error(call, -ENOMEM, NULL);
