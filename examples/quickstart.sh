@@ -26,14 +26,16 @@ half=$((total / 2))
 work=$(mktemp -d "${TMPDIR:-/tmp}/tenon-quickstart.XXXXXX")
 daemon=""
 receiver=""
+interrupted=130
 
 finish() {
     local status=$?
-    trap - EXIT INT TERM
+    trap - EXIT
+    trap '' INT TERM # whoever is impatient leaves nothing behind either
     for pid in $daemon $receiver; do
         kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null || true
     done
-    if [ $status != 0 ]; then
+    if [ $status != 0 ] && [ $status != $interrupted ]; then
         echo
         echo "quickstart: it did not work; the last lines of tenond's log:" >&2
         tail -n 20 "$work/tenond.log" >&2 2>/dev/null || true
@@ -44,7 +46,7 @@ finish() {
     exit $status
 }
 trap finish EXIT
-trap 'exit 130' INT TERM
+trap 'exit $interrupted' INT TERM
 
 step() {
     if [ -t 1 ]; then printf '\n\033[1m%s\033[0m\n' "$*"; else printf '\n%s\n' "$*"; fi
@@ -218,6 +220,7 @@ if [ $stay = yes ]; then
     step "Staying. In another terminal:"
     echo "  export PATH=$prefix/bin:\$PATH TENON_CONF=$TENON_CONF"
     echo "  curl http://127.0.0.1:$port/__stats        and /__break, /__mend"
+    trap 'exit 0' INT TERM
     echo "Ctrl-C ends it."
     wait $daemon
 fi
