@@ -127,6 +127,7 @@ static void configure_library(void)
      * on the way. Refused when SQLite is in use already, and then merely slower. */
     (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     (void)sqlite3_initialize();
+    (void)store_sqlite_log_register(); /* without it no handle opens, and says so */
 }
 
 static int handle_open(struct store_sqlite_db *handle, const char *path, int64_t cache_bytes,
@@ -141,7 +142,7 @@ static int handle_open(struct store_sqlite_db *handle, const char *path, int64_t
         return err_set(err, -ENOMEM, "no memory for the store");
     if (sqlite3_open_v2(path, &handle->db,
                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
-                        NULL) != SQLITE_OK)
+                        STORE_SQLITE_LOG_VFS) != SQLITE_OK)
         return store_sqlite_fail(handle, "cannot be opened", err);
     (void)sqlite3_extended_result_codes(handle->db, 1);
     (void)sqlite3_busy_timeout(handle->db, BUSY_MS);

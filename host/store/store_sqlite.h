@@ -233,6 +233,10 @@ int store_sqlite_exec(struct store_sqlite_db *handle, const char *sql, const cha
 void store_sqlite_bind_text(sqlite3_stmt *statement, int index, struct str text); /* empty: NULL */
 struct str store_sqlite_column(sqlite3_stmt *statement, int index);
 
+/* ---- store_sqlite_log.c: the VFS that writes the log a commit at a time ---- */
+#define STORE_SQLITE_LOG_VFS "tenon"
+int store_sqlite_log_register(void); /* once, behind sqlite3_initialize(); SQLite's code */
+
 /* ---- store_sqlite_schema.c ---- */
 int store_sqlite_migrate(struct store_sqlite_db *handle, struct err *err);
 
