@@ -161,9 +161,12 @@ static int refuse(struct http_connection *connection, int status, const char *de
 {
     if (connection->exchange == NULL) {
         /* What came is not a request; a made-up one carries the answer. */
-        struct http_exchange *exchange =
-            http_exchange_create(connection, STR("GET / HTTP/1.0\r\n\r\n"));
+        const struct str text = STR("GET / HTTP/1.0\r\n\r\n");
+        struct http_head head;
+        struct http_exchange *exchange = NULL;
 
+        if (http_head_parse(text, &head) > 0)
+            exchange = http_exchange_create(connection, text, &head);
         if (exchange == NULL)
             return -1;
         adopt(connection, exchange);
@@ -243,7 +246,7 @@ static int read_head(struct http_connection *connection, struct str *bytes)
         return refuse_malformed(connection, -len, explain(-len));
     if (len == 0)
         return 0;
-    exchange = http_exchange_create(connection, (struct str){bytes->ptr, (size_t)len});
+    exchange = http_exchange_create(connection, (struct str){bytes->ptr, (size_t)len}, &head);
     if (exchange == NULL)
         return -1;
     bytes->ptr += len;

@@ -14,17 +14,20 @@ enum {
     HEAD_BYTES = 180,         /* what most replies' heads fit in */
 };
 
-struct http_exchange *http_exchange_create(struct http_connection *connection, struct str head)
+struct http_exchange *http_exchange_create(struct http_connection *connection, struct str text,
+                                           const struct http_head *head)
 {
     struct http_exchange *exchange = calloc(1, sizeof(*exchange));
 
     if (exchange == NULL)
         return NULL;
-    buf_add_str(&exchange->text, head);
-    if (exchange->text.failed || http_head_parse(buf_str(&exchange->text), &exchange->parsed) < 0) {
+    buf_add_str(&exchange->text, text);
+    if (exchange->text.failed) {
         http_exchange_destroy(exchange);
         return NULL;
     }
+    exchange->parsed = *head;
+    http_head_move(&exchange->parsed, text.ptr, exchange->text.ptr);
     exchange->connection = connection;
     exchange->is_head = str_is(exchange->parsed.method, "HEAD");
     exchange->must_close = exchange->parsed.must_close;
@@ -138,7 +141,7 @@ struct http_exchange *http_exchange_within(const char *method, struct str target
     /* The whole of it is the head: a line break in the target would leave a rest. */
     if (head.failed || http_head_parse(buf_str(&head), &parsed) != (int)head.len)
         return NULL;
-    struct http_exchange *exchange = http_exchange_create(NULL, buf_str(&head));
+    struct http_exchange *exchange = http_exchange_create(NULL, buf_str(&head), &parsed);
     if (exchange == NULL)
         return NULL;
     exchange->is_local = true;

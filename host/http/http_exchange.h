@@ -43,8 +43,9 @@ struct http_exchange {
     void (*gone)(void *user); /* NULL: nobody wants to know, or it was told */
 };
 
-/* Copies the head, which is well-formed. NULL: no memory. */
-struct http_exchange *http_exchange_create(struct http_connection *connection, struct str head);
+/* Copies the text, which `head` was parsed from. NULL: no memory. */
+struct http_exchange *http_exchange_create(struct http_connection *connection, struct str text,
+                                           const struct http_head *head);
 void http_exchange_destroy(struct http_exchange *exchange);
 /* A problem document as the reply. */
 void http_exchange_refuse(struct http_exchange *exchange, int status, const char *detail);

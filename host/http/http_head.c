@@ -179,6 +179,20 @@ int http_head_parse(struct str bytes, struct http_head *out)
     return (int)(stop + 4 - bytes.ptr);
 }
 
+static void move(struct str *text, const char *from, const char *to)
+{
+    if (text->ptr != NULL)
+        text->ptr = to + (text->ptr - from);
+}
+
+void http_head_move(struct http_head *head, const char *from, const char *to)
+{
+    move(&head->method, from, to);
+    move(&head->path, from, to);
+    move(&head->query, from, to);
+    move(&head->headers, from, to);
+}
+
 struct str http_head_header(struct str headers, const char *lower_case_name)
 {
     size_t name_len = strlen(lower_case_name);

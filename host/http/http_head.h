@@ -27,6 +27,8 @@ struct http_head {
 /* The head's length with the empty line; 0: more bytes are needed; negative: the status to answer
  * with, as -400. */
 int http_head_parse(struct str bytes, struct http_head *out);
+/* Of a copy of the bytes that it was parsed from. */
+void http_head_move(struct http_head *head, const char *from, const char *to);
 /* The first header of this name; STR_NONE when absent. */
 struct str http_head_header(struct str headers, const char *lower_case_name);
 
