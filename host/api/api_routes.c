@@ -178,10 +178,10 @@ static bool path_matches(const char *pattern, struct str path, struct str *out_i
     const char *end = path.ptr + path.len;
 
     while (*pattern != '\0') {
-        if (strcmp(pattern, "/...") == 0) /* all below, and the place itself */
+        if (pattern[0] == '/' && pattern[1] == '.') /* "/...": all below, and the place itself */
             return at == end || *at == '/';
-        bool is_name = strncmp(pattern, "{name}", 6) == 0;
-        if (is_name || strncmp(pattern, "{id}", 4) == 0) {
+        if (*pattern == '{') {
+            bool is_name = pattern[1] == 'n'; /* "{name}", or else "{id}" */
             const char *start = at;
             while (at < end && *at != '/')
                 at++;
