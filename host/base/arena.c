@@ -52,6 +52,26 @@ struct str arena_copy(struct arena *arena, struct str text)
     return (struct str){place, text.len};
 }
 
+struct str arena_join(struct arena *arena, const struct str *parts, size_t count)
+{
+    size_t len = 0;
+    char *place;
+    char *at;
+
+    for (size_t i = 0; i < count; i++)
+        len += parts[i].len;
+    place = at = take_raw(arena, len + 1);
+    if (place == NULL)
+        return STR_NONE;
+    for (size_t i = 0; i < count; i++) {
+        if (parts[i].len > 0)
+            memcpy(at, parts[i].ptr, parts[i].len);
+        at += parts[i].len;
+    }
+    *at = '\0';
+    return (struct str){place, len};
+}
+
 struct str arena_printf(struct arena *arena, const char *format, ...)
 {
     va_list args;

@@ -6,6 +6,8 @@
 
 #include "base/str.h"
 
+#include <strings.h>
+
 /* See also wire/wire_aside.c, whose room sees nothing of this one. */
 static inline bool http_token_has(char c)
 {
@@ -20,6 +22,17 @@ static inline bool http_token_is(struct str text)
         if (!http_token_has(text.ptr[i]))
             return false;
     return text.len > 0;
+}
+
+/* Is the line a header of this name? */
+static inline bool http_token_leads(const char *line, const char *lower_case_name)
+{
+    size_t len;
+
+    if ((line[0] | 0x20) != lower_case_name[0])
+        return false; /* the common case */
+    len = strlen(lower_case_name);
+    return strncasecmp(line, lower_case_name, len) == 0 && line[len] == ':';
 }
 
 #endif

@@ -167,7 +167,8 @@ static const char *scan_word(struct json_scan *scan, const char *at, const char 
 static bool name_is(struct str raw, bool is_escaped, const char *name)
 {
     if (!is_escaped)
-        return strncmp(name, raw.ptr + 1, raw.len - 2) == 0 && name[raw.len - 2] == '\0';
+        return (name[0] == raw.ptr[1] || raw.len == 2) && /* most are done here */
+               strncmp(name, raw.ptr + 1, raw.len - 2) == 0 && name[raw.len - 2] == '\0';
 
     _buf_ struct buf plain = {0};
     json_unquote(raw, &plain);

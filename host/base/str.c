@@ -88,6 +88,18 @@ bool str_list_has(struct str list, char separator, struct str wanted)
     return false;
 }
 
+struct str str_of_u64(uint64_t number, char space[24])
+{
+    char *end = space + 24;
+    char *at = end;
+
+    do {
+        *--at = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    return (struct str){at, (size_t)(end - at)};
+}
+
 int str_to_i64(struct str s, int64_t *out)
 {
     bool is_negative = s.len > 0 && s.ptr[0] == '-';

@@ -54,6 +54,7 @@ bool str_list_has(struct str list, char separator, struct str wanted);
 /* Whole text to number; 0, -EINVAL or -ERANGE. */
 int str_to_i64(struct str s, int64_t *out);
 int str_to_double(struct str s, double *out);
+struct str str_of_u64(uint64_t number, char space[24]); /* decimal, in `space` */
 /* The candidate nearest to `word` by edit distance, or NULL when none is near enough to be a guess.
  */
 const char *str_nearest(const char *word, const char *const *candidates, size_t count);

@@ -68,17 +68,11 @@ void buf_putc(struct buf *buf, char c)
 
 void buf_put_int(struct buf *buf, int64_t number)
 {
-    char digits[24];
-    char *at = digits + sizeof(digits);
-    uint64_t left = number < 0 ? -(uint64_t)number : (uint64_t)number;
+    char space[24];
 
-    do {
-        *--at = (char)('0' + left % 10);
-        left /= 10;
-    } while (left > 0);
     if (number < 0)
-        *--at = '-';
-    buf_add(buf, at, (size_t)(digits + sizeof(digits) - at));
+        buf_putc(buf, '-');
+    buf_add_str(buf, str_of_u64(number < 0 ? -(uint64_t)number : (uint64_t)number, space));
 }
 
 void buf_printf(struct buf *buf, const char *format, ...)

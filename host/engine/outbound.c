@@ -225,8 +225,12 @@ static int build_url(const struct outbound_rules *rules, struct str url, struct 
         if (url.len == 0)
             built = (struct str){rules->base_url, strlen(rules->base_url)};
         else
-            built = arena_printf(arena, "%s%s%.*s", rules->base_url,
-                                 url.ptr[0] == '/' || url.ptr[0] == '?' ? "" : "/", STR_ARG(url));
+            built =
+                arena_join(arena,
+                           (const struct str[]){
+                               str_of(rules->base_url),
+                               url.ptr[0] == '/' || url.ptr[0] == '?' ? STR("") : STR("/"), url},
+                           3);
     }
     if (built.ptr == NULL)
         return err_set(err, -ENOMEM, "out of memory");
@@ -239,17 +243,10 @@ struct header_list {
     size_t count;
 };
 
-static bool header_is(const char *line, const char *name)
-{
-    size_t len = strlen(name);
-
-    return strncasecmp(line, name, len) == 0 && line[len] == ':';
-}
-
 static bool has_header(const struct header_list *list, const char *name)
 {
     for (size_t i = 0; i < list->count; i++)
-        if (header_is(list->lines[i], name))
+        if (http_token_leads(list->lines[i], name))
             return true;
     return false;
 }
@@ -280,7 +277,7 @@ static int add_plugin_headers(struct str text, struct header_list *list, struct 
         if (copy.ptr == NULL)
             return err_set(err, -ENOMEM, "out of memory");
         for (size_t i = 0; i < sizeof own / sizeof *own; i++)
-            if (header_is(copy.ptr, own[i]))
+            if (http_token_leads(copy.ptr, own[i]))
                 return err_set(err, E_REFUSED,
                                "the plugin set the header '%s', which the host sets itself",
                                own[i]);
@@ -345,7 +342,12 @@ static int build_headers(const struct outbound_rules *rules, const struct plugin
     for (size_t i = 0; i < rules->fixed_count; i++)
         list.lines[list.count++] = rules->fixed[i];
     if (key != NULL && rules->idempotency_name[0] != '\0')
-        status = add_line(&list, arena_printf(arena, "%s: %s", rules->idempotency_name, key), err);
+        status = add_line(&list,
+                          arena_join(arena,
+                                     (const struct str[]){str_of(rules->idempotency_name),
+                                                          STR(": "), str_of(key)},
+                                     3),
+                          err);
     if (status == 0 && key != NULL && rules->signing_key.len > 0)
         status = sign(rules, key, out, &list, arena, err);
     out->headers = list.lines;

@@ -4,11 +4,11 @@
  * an idle connection is noticed without asking. */
 #include "http/http_plain.h"
 
+#include "base/http_token.h"
 #include "http/http_answer.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <strings.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -110,21 +110,14 @@ static bool split_url(const char *url, struct str *out_authority, const char **o
 /* Headers that say how the request is framed or where it goes are libcurl's affair. */
 static bool is_special(const char *line)
 {
-    static const char *const special[] = {
-        "host:", "content-length:", "transfer-encoding:", "expect:",    "connection:",
-        "te:",   "upgrade:",        "trailer:",           "keep-alive:"};
+    static const char *const special[] = {"host",    "content-length", "transfer-encoding",
+                                          "expect",  "connection",     "te",
+                                          "upgrade", "trailer",        "keep-alive"};
 
-    if (strchr("hHcCtTeEuUkK", line[0]) == NULL)
-        return false; /* the common case, and the calls are dear beside all else */
     for (size_t i = 0; i < sizeof(special) / sizeof(special[0]); i++)
-        if (strncasecmp(line, special[i], strlen(special[i])) == 0)
+        if (http_token_leads(line, special[i]))
             return true;
     return false;
-}
-
-static bool header_is(const char *line, const char *name_and_colon)
-{
-    return strncasecmp(line, name_and_colon, strlen(name_and_colon)) == 0;
 }
 
 /* The caller's lines as they are, and what libcurl would add. A line without a value takes away
@@ -140,10 +133,8 @@ static bool put_headers(struct buf *head, const struct http_request *request)
 
         if (colon == NULL || colon == line || is_special(line))
             return false;
-        if (line[0] == 'U' || line[0] == 'u')
-            has_agent |= header_is(line, "user-agent:");
-        else if (line[0] == 'A' || line[0] == 'a')
-            has_accept |= header_is(line, "accept:");
+        has_agent |= http_token_leads(line, "user-agent");
+        has_accept |= http_token_leads(line, "accept");
         if (colon[1 + strspn(colon + 1, " \t")] == '\0')
             continue;
         buf_puts(head, line);

@@ -182,21 +182,18 @@ void store_rules_rewind(struct store_by_hand *by_hand, const struct store_enqueu
 void store_rules_key(const char uuid[33], struct str integration, struct str entity,
                      uint64_t version, uint32_t salt, char out[33])
 {
-    char digits[24];
-    char salt_digits[12];
-    int len = snprintf(digits, sizeof(digits), "%" PRIu64, version);
-    int salt_len = snprintf(salt_digits, sizeof(salt_digits), "%" PRIu32, salt);
+    char space[24];
+    char salt_space[24];
     const struct str parts[] = {
-        {uuid, 32}, integration, entity, {digits, (size_t)len}, {salt_digits, (size_t)salt_len}};
+        {uuid, 32}, integration, entity, str_of_u64(version, space), str_of_u64(salt, salt_space)};
 
     digest_key(parts, salt > 0 ? 5 : 4, out);
 }
 
 void store_rules_delivery_key(const struct store_delivery *delivery, char out[33])
 {
-    char digits[12];
-    int len = snprintf(digits, sizeof(digits), "%" PRIu32, delivery->integration);
-    const struct str parts[] = {{digits, (size_t)len}, delivery->id};
+    char space[24];
+    const struct str parts[] = {str_of_u64(delivery->integration, space), delivery->id};
 
     digest_key(parts, 2, out);
 }

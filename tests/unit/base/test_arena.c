@@ -61,6 +61,21 @@ static void texts_are_copied_and_end_with_nul(void **state)
     arena_finish(&arena);
 }
 
+static void parts_are_joined(void **state)
+{
+    struct arena arena = {0};
+
+    (void)state;
+    struct str joined =
+        arena_join(&arena, (const struct str[]){STR("POST"), STR_NONE, STR(" "), STR("/x")}, 4);
+    assert_str(joined, "POST /x");
+    assert_int_equal(joined.ptr[joined.len], '\0');
+    joined = arena_join(&arena, NULL, 0);
+    assert_non_null(joined.ptr);
+    assert_str(joined, "");
+    arena_finish(&arena);
+}
+
 /* Short ones are formatted once, long ones are measured first: the bound is at 256. */
 static void formats_texts_of_every_length(void **state)
 {
@@ -85,6 +100,7 @@ int main(void)
         cmocka_unit_test(pieces_are_zeroed_aligned_and_apart),
         cmocka_unit_test(a_piece_may_be_larger_than_a_block),
         cmocka_unit_test(texts_are_copied_and_end_with_nul),
+        cmocka_unit_test(parts_are_joined),
         cmocka_unit_test(formats_texts_of_every_length),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

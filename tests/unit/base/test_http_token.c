@@ -30,11 +30,24 @@ static void a_token_is_never_empty(void **state)
     assert_true(http_token_is((struct str){"ab:", 2}));
 }
 
+static void a_header_is_known_by_its_whole_name(void **state)
+{
+    (void)state;
+    assert_true(http_token_leads("Content-Type: text/plain", "content-type"));
+    assert_true(http_token_leads("te:", "te"));
+    assert_false(http_token_leads("test: 1", "te"));
+    assert_false(http_token_leads("te", "te"));
+    assert_false(http_token_leads("", "te"));
+    assert_false(http_token_leads("Host: x", "te"));
+    assert_false(http_token_leads("content-type : x", "content-type"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_token_has_all_but_delimiters),
         cmocka_unit_test(a_token_is_never_empty),
+        cmocka_unit_test(a_header_is_known_by_its_whole_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
