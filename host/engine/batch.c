@@ -294,15 +294,11 @@ static unsigned steps_of(const struct lane *lane, enum stage stage)
     return steps | PLUGIN_STEP_TRANSFORM | PLUGIN_STEP_PREPARE;
 }
 
-/* Ends those whose lease could run out under the call, and the request behind it: they go back
- * unused and another claim takes them, before somebody else does while they are on the wire. */
-static bool is_out_of_lease(const struct batch *batch)
+/* Behind that the lease could run out under a call, or under the request behind it. */
+static int64_t start_by_ms(const struct lane *lane, const struct store_claim *claim)
 {
-    const struct config_file *file = batch->lane->file;
-    int64_t takes_ms = config_integer(file, "integration", "call_timeout") +
-                       config_integer(file, "integration", "timeout");
-
-    return clock_due_ms() + takes_ms > batch->claim.lease_until_ms;
+    return claim->lease_until_ms - config_integer(lane->file, "integration", "call_timeout") -
+           config_integer(lane->file, "integration", "timeout");
 }
 
 static void call_range(struct batch *batch, struct range range)
@@ -313,7 +309,9 @@ static void call_range(struct batch *batch, struct range range)
     struct plugin_record *records = arena_take(&batch->arena, range.count * sizeof *records);
     struct plugin_batch call;
 
-    if (delivery == NULL || records == NULL || is_out_of_lease(batch) ||
+    /* Those of a lease that runs out go back unused and another claim takes them, before somebody
+     * else does while they are on the wire. */
+    if (delivery == NULL || records == NULL || clock_due_ms() > batch->start_by_ms ||
         (!is_jq && lane->facts.has_submit && lane_gate_is_shut(&lane->gate, clock_due_ms()))) {
         release(batch, range.indexes, range.count);
         return;
@@ -425,6 +423,7 @@ int batch_start(struct lane *lane, struct store_claim *claim)
     batch->pass = lane->pass;
     lane->pass = (struct lane_gate_pass){0};
     batch->claim = *claim;
+    batch->start_by_ms = start_by_ms(lane, claim);
     *claim = (struct store_claim){.op = claim->op, .next_due_ms = claim->next_due_ms};
     for (uint32_t i = 0; i < batch->count; i++) {
         const struct store_claimed *from = &batch->claim.records[i];

@@ -33,6 +33,7 @@ struct batch {
     struct lane *lane;
     struct batch *next, **link;
     struct store_claim claim; /* owns the records' texts */
+    int64_t start_by_ms;      /* what is begun later could outlive the lease */
     struct lane_gate_pass pass;
     struct plugin_record *records;
     struct str *keys;

@@ -169,16 +169,6 @@ static void refuse_request(struct delivery *delivery, const struct plugin_reques
     }
 }
 
-/* After that it could still be on the wire, or with the plugin's judge, when its lease ends and
- * somebody else takes it. */
-static int64_t start_by_ms(const struct batch *batch)
-{
-    const struct config_file *file = batch->lane->file;
-
-    return batch->claim.lease_until_ms - config_integer(file, "integration", "timeout") -
-           config_integer(file, "integration", "call_timeout");
-}
-
 static struct sending *prepare_sending(struct delivery *delivery, struct plugin_reply *reply,
                                        const struct plugin_request *request, struct err *err)
 {
@@ -206,14 +196,16 @@ static struct sending *prepare_sending(struct delivery *delivery, struct plugin_
     sending->batch = batch;
     sending->records = records;
     sending->record_count = request->record_count;
-    sending->line = arena_printf(arena, "%s %s", out.method, out.url);
+    sending->line =
+        arena_join(arena, (const struct str[]){str_of(out.method), STR(" "), str_of(out.url)}, 3);
     if (sending->line.ptr != NULL)
         (void)secret_mask_in_place((char *)(uintptr_t)sending->line.ptr,
                                    sending->line.len); /* masked or not: both fine */
     sending->http = outbound_request(&out);
     sending->http.keep_headers = has_judge(batch->lane, is_lookup);
     sending->http.is_once = batch->lane->has_asked && !is_lookup;
-    sending->http.start_by_ms = start_by_ms(batch);
+    sending->http.start_by_ms = batch->start_by_ms; /* later it could still be on the wire, or with
+                                                       the plugin's judge, when the lease ends */
     sending->http.done = sending_done;
     sending->http.user = sending;
     return sending;
