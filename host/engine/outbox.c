@@ -11,6 +11,7 @@ enum {
     ENOUGH = 256, /* verdicts that are worth a commit of their own */
     WRITE_AGAIN_MS = 1000,
     KEEP_OUTCOMES = 1024,
+    LOOK_BACK = 32, /* so far a verdict overtakes those that came before it */
 };
 
 static void write_done(struct store_op *op);
@@ -56,6 +57,20 @@ static struct str keep(struct arena *texts, struct str text)
     return text.len > 0 ? arena_copy(texts, text) : STR_NONE;
 }
 
+/* In about the order of submissions, as verdicts come in another: a store that appends what it
+ * writes has less to move then. Those of one submission stay in their own. */
+static struct store_outcome *place_of(struct outbox_side *side, uint64_t submission)
+{
+    size_t least = side->count > LOOK_BACK ? side->count - LOOK_BACK : 0;
+    size_t at = side->count++;
+
+    while (at > least && side->outcomes[at - 1].submission > submission) {
+        side->outcomes[at] = side->outcomes[at - 1];
+        at--;
+    }
+    return &side->outcomes[at];
+}
+
 void outbox_add(struct outbox *outbox, const struct store_outcome *outcome)
 {
     struct outbox_side *side = &outbox->filling;
@@ -74,7 +89,7 @@ void outbox_add(struct outbox *outbox, const struct store_outcome *outcome)
         side->outcomes = more;
         side->room = room;
     }
-    place = &side->outcomes[side->count++];
+    place = place_of(side, outcome->submission);
     *place = *outcome;
     place->reason = keep(&side->texts, outcome->reason);
     place->request = keep(&side->texts, outcome->request);
