@@ -49,6 +49,8 @@ enum {
     FLAG_WAS_BLOCKED =
         8,             /* discarded while it stood behind what is in flight: look below it, too */
     FLAG_TRIMMED = 16, /* retention removed attempts and a reason; never cleared */
+    FLAG_ROOM = 32     /* means nothing, but takes a byte; see record_delivered in
+                          store_sqlite_record.c */
 };
 
 /* Beside them stands the error class of the last attempt, so that a list by class looks at rows

@@ -57,7 +57,7 @@ static int take_new(struct run *run, const struct present *entity,
         .version = entity->version,
         .state = SUBMISSION_NONE,
         .attempts = 1,
-        .flags = look->has_succeeded ? FLAG_DELIVERED : 0,
+        .flags = FLAG_ROOM | (look->has_succeeded ? FLAG_DELIVERED : 0),
     };
 
     if (!submission_step(&row.state, EVENT_CLAIMED))

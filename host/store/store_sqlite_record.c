@@ -53,15 +53,20 @@ static int keep_key(struct store_sqlite_writer *writer, const struct store_sqlit
 }
 
 /* The common case in one statement: born by the walk, first attempt, delivered, nobody waiting
- * behind it. *out_is_done stays false when it is another case. */
+ * behind it. *out_is_done stays false when it is another case.
+ *
+ * SQLite stores 0 and 1 without a byte of their own, so a row would grow from `in_flight` (1) to
+ * `succeeded` (2). Its page was filled to the last byte by the rows behind it, and would be split
+ * for that. So the row is born with FLAG_ROOM, whose byte the state gets. */
 static int record_delivered(struct store_sqlite_writer *writer,
                             struct store_sqlite_integration *integration,
                             const struct store_outcome *outcome, bool *out_is_done, struct err *err)
 {
     sqlite3_stmt *done = store_sqlite_use(
         &writer->handle, S_SUBMISSION_DONE,
-        "UPDATE submissions SET state = ?5, changed_ms = ?4 WHERE num = ?1 AND state = 1"
-        " AND attempts = ?2 AND integration = ?3 AND due_ms IS NULL AND flags & 1 = 0");
+        "UPDATE submissions SET state = ?5, changed_ms = ?4, flags = flags & ~32 WHERE num = ?1"
+        " AND state = 1 AND attempts = ?2 AND integration = ?3 AND due_ms IS NULL"
+        " AND flags & 1 = 0");
 
     enum submission_state state = SUBMISSION_IN_FLIGHT;
 

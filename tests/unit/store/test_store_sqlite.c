@@ -463,6 +463,29 @@ static void deliver_many(struct fixture *f)
     }
 }
 
+/* What was in flight and is delivered takes the room that it had: the pages, filled to the last
+ * byte, are not split for it. The last page is still being filled. */
+static void test_a_verdict_makes_no_row_larger(void **state)
+{
+    struct fixture *f = *state;
+    sqlite3 *db;
+    sqlite3_stmt *unused;
+
+    deliver_many(f);
+    assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db,
+                                        "SELECT count(*), max(unused) FROM (SELECT unused FROM"
+                                        " dbstat WHERE name = 'submissions' AND pagetype = 'leaf'"
+                                        " ORDER BY pageno DESC LIMIT -1 OFFSET 1)",
+                                        -1, &unused, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_step(unused), SQLITE_ROW);
+    assert_true(sqlite3_column_int(unused, 0) > 5);
+    assert_in_range(sqlite3_column_int(unused, 1), 0, 40); /* of 8192: less than two rows */
+    assert_int_equal(sqlite3_finalize(unused), SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
 static void test_what_is_removed_makes_the_file_smaller(void **state)
 {
     struct fixture *f = *state;
@@ -618,6 +641,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_kept_texts_outlive_the_daemon, fixture_setup,
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(test_memory_is_bounded_by_the_cache, fixture_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_a_verdict_makes_no_row_larger, fixture_setup,
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(test_what_is_removed_makes_the_file_smaller, fixture_setup,
                                         fixture_teardown),
