@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/store_gather.h"
 
-enum { PRODUCERS_LEAST = 4 };
+enum { PRODUCERS_LEAST = 4, SHARE = 3 };
 
 void store_gather_add(struct store_gather *gather, uint64_t puts, uint64_t writes)
 {
@@ -32,6 +32,6 @@ bool store_gather_start(struct store_gather *gather)
 
 bool store_gather_is_enough(const struct store_gather *gather)
 {
-    return !gather->is_on || gather->puts >= gather->expected ||
+    return !gather->is_on || gather->puts * SHARE >= gather->expected ||
            gather->writes >= STORE_GATHER_WRITES;
 }

@@ -300,6 +300,8 @@ static int set_up_writer(struct store_sqlite_writer *writer, bool is_sync_full, 
         status = store_sqlite_exec(handle, pragmas, "cannot be opened", err);
     if (status == 0)
         status = store_sqlite_migrate(handle, err);
+    if (status == 0)
+        status = store_sqlite_number(handle, "PRAGMA page_size", &writer->page_bytes, err);
     if (status < 0)
         return status;
     (void)sqlite3_wal_hook(handle->db, on_wal,
@@ -422,9 +424,11 @@ static bool sqlite_is_spoiled(void *writer)
     return ((struct store_sqlite_writer *)writer)->is_spoiled;
 }
 
-static int64_t sqlite_wal_bytes(void *writer)
+static int64_t sqlite_wal_bytes(void *pointer)
 {
-    return ((struct store_sqlite_writer *)writer)->wal_pages * STORE_SQLITE_PAGE_BYTES;
+    const struct store_sqlite_writer *writer = pointer;
+
+    return writer->wal_pages * writer->page_bytes;
 }
 
 const struct store_backend sqlite_backend = {

@@ -94,7 +94,6 @@ enum store_sqlite_statement {
     S_DELIVERY_FIND,
     S_DELIVERY_ADD,
     S_DELIVERY_CLEAN,
-    S_PAGE_SIZE,
     S_PAGE_COUNT,
     S_FREE_COUNT,
     S_STATEMENTS
@@ -173,9 +172,10 @@ struct store_sqlite_type {
 enum { TYPE_SLOTS = 2 * STORE_TYPES_MAX };
 
 enum {
-    STORE_SQLITE_PAGE_BYTES = 8192, /* larger ones are fewer to look up and to write, and waste more
-                                       of each */
-    STORE_SQLITE_CHECKPOINT_PAGES = 2000 /* 16 MB of log: a page rewritten meanwhile is copied once
+    /* Of a new store. A commit writes the last page of some ten trees anew, however little comes to
+     * each: larger ones would be fewer to look up, and cost more than that. */
+    STORE_SQLITE_PAGE_BYTES = 4096,
+    STORE_SQLITE_CHECKPOINT_PAGES = 4000 /* 16 MB of log: a page rewritten meanwhile is copied once
                                           */
 };
 
@@ -187,7 +187,7 @@ struct store_sqlite_writer {
     bool is_sync_full;
     bool is_spoiled;
     bool must_reload; /* the cache could not be read back after a rollback */
-    int64_t wal_pages;
+    int64_t wal_pages, page_bytes;
     int64_t checkpoint_pages; /* at so many the log is folded in */
     int64_t
         now_ms; /* wall time of the write under way, for stamps; clock_due_ms says what is due */
@@ -238,6 +238,9 @@ struct str store_sqlite_column(sqlite3_stmt *statement, int index);
 int store_sqlite_log_register(void); /* once, behind sqlite3_initialize(); SQLite's code */
 
 /* ---- store_sqlite_schema.c ---- */
+/* What a question with one answer says. */
+int store_sqlite_number(struct store_sqlite_db *handle, const char *sql, int64_t *out,
+                        struct err *err);
 int store_sqlite_migrate(struct store_sqlite_db *handle, struct err *err);
 
 /* ---- store_sqlite_cache.c: what the writer keeps in memory ---- */

@@ -380,7 +380,7 @@ static int64_t pragma_number(struct store_sqlite_writer *writer, enum store_sqli
 void store_sqlite_space(void *pointer, struct store_space *out)
 {
     struct store_sqlite_writer *writer = pointer;
-    int64_t page_bytes = pragma_number(writer, S_PAGE_SIZE, "PRAGMA page_size");
+    int64_t page_bytes = writer->page_bytes;
 
     out->bytes = pragma_number(writer, S_PAGE_COUNT, "PRAGMA page_count") * page_bytes;
     out->free_bytes = pragma_number(writer, S_FREE_COUNT, "PRAGMA freelist_count") * page_bytes;

@@ -66,7 +66,7 @@ int store_sqlite_reserve(void *pointer, bool must_take, struct err *err)
         return 0;
     int status = take(path, bytes, err);
     if (status == 0) { /* folding the log in needs as much room as it has pages */
-        int64_t pages = bytes / 2 / STORE_SQLITE_PAGE_BYTES;
+        int64_t pages = bytes / 2 / writer->page_bytes;
         if (pages < STORE_SQLITE_CHECKPOINT_PAGES)
             writer->checkpoint_pages = pages > CHECKPOINT_LEAST ? pages : CHECKPOINT_LEAST;
     }

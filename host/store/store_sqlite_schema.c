@@ -111,8 +111,8 @@ static const char *const steps[] = {
 
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
 
-static int pragma_number(struct store_sqlite_db *handle, const char *sql, int64_t *out,
-                         struct err *err)
+int store_sqlite_number(struct store_sqlite_db *handle, const char *sql, int64_t *out,
+                        struct err *err)
 {
     sqlite3_stmt *statement = NULL;
     int code = sqlite3_prepare_v2(handle->db, sql, -1, &statement, NULL);
@@ -151,12 +151,12 @@ int store_sqlite_migrate(struct store_sqlite_db *handle, struct err *err)
     int64_t application = 0;
     int64_t version = 0;
     int64_t tables = 0;
-    int status = pragma_number(handle, "PRAGMA application_id", &application, err);
+    int status = store_sqlite_number(handle, "PRAGMA application_id", &application, err);
 
     if (status == 0)
-        status = pragma_number(handle, "PRAGMA user_version", &version, err);
+        status = store_sqlite_number(handle, "PRAGMA user_version", &version, err);
     if (status == 0)
-        status = pragma_number(handle, "SELECT count(*) FROM sqlite_schema", &tables, err);
+        status = store_sqlite_number(handle, "SELECT count(*) FROM sqlite_schema", &tables, err);
     if (status < 0)
         return status;
     if (application != APPLICATION_ID && (tables > 0 || version > 0))

@@ -106,7 +106,7 @@ static sqlite3 *open_at(const char *path, const char *vfs)
 
     assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, vfs),
                      SQLITE_OK);
-    run_well(db, "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA cache_size = 8;"
+    run_well(db, "PRAGMA page_size = 4096; PRAGMA journal_mode = WAL; PRAGMA cache_size = 8;"
                  "PRAGMA wal_autocheckpoint = 200");
     return db;
 }
