@@ -117,7 +117,7 @@ class Daemon:
                 str(self.port),
                 str(sink_port),
             ],
-            start_new_session=True,
+            process_group=0,  # not a session: see README.md
         )
 
     def __enter__(self):
