@@ -338,6 +338,7 @@ struct store_sqlite_met {
     uint64_t number;
     uint64_t version;
     int64_t created_ms, updated_ms;
+    int64_t hash; /* of the id; also when there is none */
     struct store_origin origin;
     bool is_deleted;
     bool is_same; /* as what is put: type and bytes */

@@ -33,7 +33,7 @@ static void bind_origin(sqlite3_stmt *statement, int index, struct store_origin 
 
 /* The id is not there yet. */
 static int insert_entity(struct store_sqlite_writer *writer, const struct store_entity *entity,
-                         uint32_t type, int64_t now_ms, struct err *err)
+                         uint32_t type, int64_t hash, int64_t now_ms, struct err *err)
 {
     sqlite3_stmt *add =
         store_sqlite_use(&writer->handle, S_ENTITY_ADD,
@@ -48,7 +48,7 @@ static int insert_entity(struct store_sqlite_writer *writer, const struct store_
     store_sqlite_bind_text(add, 5, entity->id);
     (void)sqlite3_bind_text64(add, 6, entity->data.ptr != NULL ? entity->data.ptr : "",
                               entity->data.len, SQLITE_STATIC, SQLITE_UTF8);
-    (void)sqlite3_bind_int64(add, 7, store_rules_hash(writer->handle.uuid, entity->id));
+    (void)sqlite3_bind_int64(add, 7, hash);
     store_sqlite_bind_text(add, 8, entity->trace);
     (void)sqlite3_bind_int64(add, 9, (int64_t)writer->life.floor + 1);
     bind_origin(add, 10, (struct store_origin){entity->origin, entity->origin != 0});
@@ -70,8 +70,9 @@ int store_sqlite_find_entity(struct store_sqlite_writer *writer, const struct st
         "SELECT num, version, created_ms, deleted, type, data, updated_ms, origin FROM entities"
         " WHERE id_hash = ?2 AND id = ?1");
 
+    out->hash = store_rules_hash(writer->handle.uuid, entity->id);
     store_sqlite_bind_text(find, 1, entity->id);
-    (void)sqlite3_bind_int64(find, 2, store_rules_hash(writer->handle.uuid, entity->id));
+    (void)sqlite3_bind_int64(find, 2, out->hash);
     int code = find != NULL ? sqlite3_step(find) : SQLITE_ERROR;
     int status = code == SQLITE_ROW ? 1 : 0;
     if (code == SQLITE_ROW) {
@@ -153,7 +154,7 @@ static int put_one(struct store_sqlite_writer *writer, const struct store_entity
         status = store_sqlite_find_entity(writer, entity, type, &found, err);
     if (status == 0 && may_create) {
         *result = (struct store_put_result){PUT_CREATED, writer->life.floor + 1};
-        return insert_entity(writer, entity, type, now_ms, err);
+        return insert_entity(writer, entity, type, found.hash, now_ms, err);
     }
     if (status < 0)
         return status;
