@@ -84,12 +84,21 @@ void json_put_string(struct buf *out, struct str text)
 {
     const char *at = str_or_empty(text).ptr;
     const char *end = at + text.len;
+    const char *stop = json_plain_run(at, end);
 
     if (!buf_reserve(out, text.len + 2))
         return;
+    if (stop == end) { /* most texts are done here */
+        char *to = out->ptr + out->len;
+
+        *to = '"';
+        memcpy(to + 1, at, text.len);
+        memcpy(to + 1 + text.len, "\"", 2);
+        out->len += text.len + 2;
+        return;
+    }
     buf_putc(out, '"');
-    while (at < end) {
-        const char *stop = json_plain_run(at, end);
+    for (; at < end; stop = json_plain_run(at, end)) {
         buf_add(out, at, (size_t)(stop - at));
         at = stop;
         if (at == end)
