@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/store_gather.h"
 
-enum { PRODUCERS_LEAST = 4, SHARE = 3 };
+enum { PRODUCERS_LEAST = 4, SHARE = 6 };
 
 void store_gather_add(struct store_gather *gather, uint64_t puts, uint64_t writes)
 {

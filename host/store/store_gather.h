@@ -2,7 +2,7 @@
  * How long the writer waits for company. Producers that put little at a time come back as soon as
  * they are answered, and a commit costs about the same for one of them as for ten. So the writer
  * gives those whom it has just answered a moment to come again. It does not wait for all of them: a
- * third is worth a commit, and while that waits for the disk, the others come and are parsed. One
+ * sixth is worth a commit, and while that waits for the disk, the others come and are parsed. One
  * producer, or few, or large puts wait for nobody. No thread and no clock of its own; the caller
  * locks. */
 #ifndef STORE_GATHER_H

@@ -28,7 +28,7 @@ static void test_one_producer_never_waits(void **state)
     }
 }
 
-static void test_a_third_of_them_is_enough(void **state)
+static void test_a_sixth_of_them_is_enough(void **state)
 {
     struct store_gather gather = {0};
 
@@ -36,13 +36,15 @@ static void test_a_third_of_them_is_enough(void **state)
     store_gather_add(&gather, 10, 10);
     assert_false(store_gather_start(&gather)); /* nothing is known yet */
     commit(&gather, 2);
-    assert_true(store_gather_start(&gather)); /* for twelve */
-    store_gather_add(&gather, 1, 1);
+    assert_false(store_gather_start(&gather)); /* twelve are expected, two are there */
+    commit(&gather, 0);
+    store_gather_add(&gather, 20, 20);
+    commit(&gather, 0);
+    store_gather_add(&gather, 3, 3);
+    assert_true(store_gather_start(&gather)); /* of twenty */
     assert_false(store_gather_is_enough(&gather));
     store_gather_add(&gather, 1, 1);
     assert_true(store_gather_is_enough(&gather));
-    commit(&gather, 8);
-    assert_false(store_gather_start(&gather)); /* more than that came meanwhile */
 }
 
 static void test_large_puts_wait_for_nobody(void **state)
@@ -81,7 +83,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_producer_never_waits),
-        cmocka_unit_test(test_a_third_of_them_is_enough),
+        cmocka_unit_test(test_a_sixth_of_them_is_enough),
         cmocka_unit_test(test_large_puts_wait_for_nobody),
         cmocka_unit_test(test_who_stays_away_is_soon_forgotten),
     };
