@@ -31,7 +31,7 @@ static const char store_rows[] =
                  "full: what was acknowledged survives a power cut. normal: it survives a crash of "
                  "tenond, and is faster.")
     TENON_OPTION("cache", "size", "1MB..64GB", "4MB", "", "Memory for the store's own cache.")
-    TENON_OPTION("reserve", "size", "0..1GB", "16MB", "",
+    TENON_OPTION("reserve", "size", "0..1GB", "32MB", "",
                  "Room kept free beside the store, at most an eighth of its disk: when the disk "
                  "is full intake is refused, and deliveries go on in this room. 0: none.")
     TENON_OPTION("keep_succeeded", "duration", "0..36500d", "30d", "",

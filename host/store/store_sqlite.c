@@ -17,8 +17,6 @@ enum {
     CACHE_BYTES_DEFAULT = 2 << 20,
     READER_CACHE_MIN = 256 << 10,
     WAL_KEEP_BYTES = 32 << 20, /* what a burst left behind is given back */
-    READER_WAIT_MS = 20, /* how long a checkpoint that starts the log anew waits for readers */
-    BUSY_MS = 5000,      /* only against foreign tools that read along */
 };
 
 static int status_of(const struct store_sqlite_db *handle)
@@ -130,8 +128,8 @@ static void configure_library(void)
     (void)store_sqlite_log_register(); /* without it no handle opens, and says so */
 }
 
-static int handle_open(struct store_sqlite_db *handle, const char *path, int64_t cache_bytes,
-                       struct err *err)
+int store_sqlite_open(struct store_sqlite_db *handle, const char *path, int64_t cache_bytes,
+                      struct err *err)
 {
     char pragmas[320];
 
@@ -145,7 +143,7 @@ static int handle_open(struct store_sqlite_db *handle, const char *path, int64_t
                         STORE_SQLITE_LOG_VFS) != SQLITE_OK)
         return store_sqlite_fail(handle, "cannot be opened", err);
     (void)sqlite3_extended_result_codes(handle->db, 1);
-    (void)sqlite3_busy_timeout(handle->db, BUSY_MS);
+    (void)sqlite3_busy_timeout(handle->db, STORE_SQLITE_BUSY_MS);
     snprintf(pragmas, sizeof(pragmas),
              "PRAGMA page_size = %d; PRAGMA automatic_index = 0; PRAGMA cache_size = -%d; PRAGMA "
              "mmap_size = 0; PRAGMA "
@@ -155,7 +153,7 @@ static int handle_open(struct store_sqlite_db *handle, const char *path, int64_t
     return store_sqlite_exec(handle, pragmas, "cannot be set up", err);
 }
 
-static void handle_close(struct store_sqlite_db *handle)
+void store_sqlite_close(struct store_sqlite_db *handle)
 {
     for (size_t i = 0; i < S_STATEMENTS; i++)
         (void)sqlite3_finalize(handle->kept[i]); /* repeats an old error */
@@ -228,50 +226,13 @@ static int prepare_place(const char *path, int *out_lock_fd, struct err *err)
     return 0;
 }
 
-/* Copies the log into the file, as far as no reader needs the old pages. */
-static int fold(struct store_sqlite_writer *writer, int how)
-{
-    int pages = 0;
-    int folded = 0;
-    int code = sqlite3_wal_checkpoint_v2(writer->handle.db, NULL, how, &pages, &folded);
-
-    if (folded < pages) {
-        if (writer->held_since_us == 0)
-            writer->held_since_us = clock_mono_us();
-    } else if (code == SQLITE_OK) {
-        writer->held_since_us = 0;
-        writer->checkpoint_ms = clock_wall_ms();
-    }
-    return code;
-}
-
-/* After each commit: the log's length is watched here, and folded back when long enough. */
+/* After each commit, with the log's length. */
 static int on_wal(void *user, sqlite3 *db, const char *name, int pages)
 {
-    struct store_sqlite_writer *writer = user;
-
     (void)db;
     (void)name;
-    writer->wal_pages = pages;
-    if (pages >= writer->checkpoint_pages)
-        (void)fold(writer, SQLITE_CHECKPOINT_PASSIVE); /* tried again next time */
+    store_sqlite_checkpoint_watch(user, pages);
     return SQLITE_OK;
-}
-
-/* Without a reader in the way the next write would start the log anew by itself; readers that take
- * turns can put that off forever. */
-static int sqlite_checkpoint(void *pointer, struct err *err)
-{
-    struct store_sqlite_writer *writer = pointer;
-
-    (void)sqlite3_busy_timeout(writer->handle.db, READER_WAIT_MS);
-    int code = fold(writer, SQLITE_CHECKPOINT_TRUNCATE);
-    (void)sqlite3_busy_timeout(writer->handle.db, BUSY_MS);
-    if (code == SQLITE_OK) {
-        writer->wal_pages = 0;
-        return 0;
-    }
-    return store_sqlite_fail(&writer->handle, "cannot fold its log in", err);
 }
 
 static void sql_wanted(sqlite3_context *context, int count, sqlite3_value **values)
@@ -316,8 +277,9 @@ static void sqlite_close(void *pointer)
 {
     struct store_sqlite_writer *writer = pointer;
 
+    store_sqlite_checkpointer_finish(&writer->checkpointer);
     store_sqlite_cache_finish(writer);
-    handle_close(&writer->handle);
+    store_sqlite_close(&writer->handle);
     if (writer->lock_fd >= 0)
         (void)close(writer->lock_fd); /* releases the lock; nothing was written behind SQLite */
     free(writer);
@@ -335,13 +297,14 @@ static int sqlite_open(const struct store_settings *settings, const char *place,
     writer->lock_fd = -1;
     writer->is_sync_full = settings->is_sync_full;
     writer->reserve_bytes = settings->reserve_bytes;
-    writer->checkpoint_pages = STORE_SQLITE_CHECKPOINT_PAGES;
+    writer->log_pages_max = STORE_SQLITE_LOG_PAGES_MAX;
+    store_sqlite_checkpointer_init(&writer->checkpointer);
     writer->cache_bytes = settings->cache_bytes > 0 ? settings->cache_bytes : CACHE_BYTES_DEFAULT;
     int status = digest_init() < 0 ? err_set(err, -EIO, "libsodium does not start") : 0;
     if (status == 0)
         status = prepare_place(place, &writer->lock_fd, err);
     if (status == 0)
-        status = handle_open(&writer->handle, place, writer->cache_bytes, err);
+        status = store_sqlite_open(&writer->handle, place, writer->cache_bytes, err);
     if (status == 0)
         status = set_up_writer(writer, settings->is_sync_full, err);
     if (status < 0) {
@@ -354,7 +317,7 @@ static int sqlite_open(const struct store_settings *settings, const char *place,
 
 static void sqlite_close_reader(void *pointer)
 {
-    handle_close(pointer);
+    store_sqlite_close(pointer);
     free(pointer);
 }
 
@@ -367,8 +330,9 @@ static int sqlite_open_reader(void *pointer, void **out_reader, struct err *err)
     if (reader == NULL)
         return err_set(err, -ENOMEM, "no memory for the store");
     memcpy(reader->uuid, writer->handle.uuid, sizeof(reader->uuid));
-    int status = handle_open(reader, writer->handle.path,
-                             cache_bytes > READER_CACHE_MIN ? cache_bytes : READER_CACHE_MIN, err);
+    int status =
+        store_sqlite_open(reader, writer->handle.path,
+                          cache_bytes > READER_CACHE_MIN ? cache_bytes : READER_CACHE_MIN, err);
     if (status == 0)
         status = store_sqlite_exec(reader, "PRAGMA query_only = 1", "cannot be set up", err);
     if (status < 0) {
@@ -455,7 +419,7 @@ const struct store_backend sqlite_backend = {
     .recover = store_sqlite_recover,
     .clean = store_sqlite_clean,
     .shrink = store_sqlite_shrink,
-    .checkpoint = sqlite_checkpoint,
+    .checkpoint = store_sqlite_checkpoint,
     .space = store_sqlite_space,
     .reserve = store_sqlite_reserve,
     .check = store_sqlite_check,

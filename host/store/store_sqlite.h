@@ -7,6 +7,7 @@
 #include "store/store_backend.h"
 #include "store/store_rules.h"
 
+#include <pthread.h>
 #include <sqlite3.h>
 
 /* Prepared once, when first used, and kept; the text stands where it is used. */
@@ -175,8 +176,21 @@ enum {
     /* Of a new store. A commit writes the last page of some ten trees anew, however little comes to
      * each: larger ones would be fewer to look up, and cost more than that. */
     STORE_SQLITE_PAGE_BYTES = 4096,
-    STORE_SQLITE_CHECKPOINT_PAGES = 4000 /* 16 MB of log: a page rewritten meanwhile is copied once
-                                          */
+    STORE_SQLITE_LOG_PAGES_MAX = 4096, /* a page rewritten meanwhile is folded in once */
+    STORE_SQLITE_BUSY_MS = 5000        /* only against foreign tools that read along */
+};
+
+/* Its own thread and handle, made when the log first grows long. */
+struct store_sqlite_checkpointer {
+    struct store_sqlite_db handle;
+    pthread_t thread;
+    bool is_started, is_refused; /* the writer's */
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool is_asked; /* these under lock; a round is due or under way */
+    bool is_closing;
+    int64_t folded_pages; /* of the log, by the last round; 0: none yet */
+    int64_t complete_ms;  /* wall time of the last one that left nothing */
 };
 
 struct store_sqlite_writer {
@@ -188,11 +202,11 @@ struct store_sqlite_writer {
     bool is_spoiled;
     bool must_reload; /* the cache could not be read back after a rollback */
     int64_t wal_pages, page_bytes;
-    int64_t checkpoint_pages; /* at so many the log is folded in */
+    int64_t log_pages_max; /* longer only while a reader holds it */
+    struct store_sqlite_checkpointer checkpointer;
     int64_t
         now_ms; /* wall time of the write under way, for stamps; clock_due_ms says what is due */
     int64_t held_since_us; /* a checkpoint could not fold all of the log in; 0: it could */
-    int64_t checkpoint_ms;
     struct store_sqlite_requests requests;
     struct store_sqlite_lane *lanes;
     size_t lane_count;
@@ -217,6 +231,9 @@ struct store_sqlite_writer {
 };
 
 /* ---- store_sqlite.c: handles and statements ---- */
+int store_sqlite_open(struct store_sqlite_db *handle, const char *path, int64_t cache_bytes,
+                      struct err *err); /* to be closed also when it fails */
+void store_sqlite_close(struct store_sqlite_db *handle);
 /* Words for what SQLite refused, with the file; returns the status. */
 int store_sqlite_fail(struct store_sqlite_db *handle, const char *doing, struct err *err);
 /* The same on the writer's side: the transaction is spoiled with it. */
@@ -236,6 +253,14 @@ struct str store_sqlite_column(sqlite3_stmt *statement, int index);
 /* ---- store_sqlite_log.c: the VFS that writes the log a commit at a time ---- */
 #define STORE_SQLITE_LOG_VFS "tenon"
 int store_sqlite_log_register(void); /* once, behind sqlite3_initialize(); SQLite's code */
+
+/* ---- store_sqlite_checkpoint.c: the log is folded into the file ---- */
+void store_sqlite_checkpointer_init(struct store_sqlite_checkpointer *own);
+void store_sqlite_checkpointer_finish(struct store_sqlite_checkpointer *own);
+/* After each commit: the log has so many pages. */
+void store_sqlite_checkpoint_watch(struct store_sqlite_writer *writer, int64_t pages);
+int store_sqlite_checkpoint(void *writer, struct err *err); /* all of it; the log starts anew */
+int64_t store_sqlite_checkpoint_ms(struct store_sqlite_writer *writer);
 
 /* ---- store_sqlite_schema.c ---- */
 /* What a question with one answer says. */

@@ -387,7 +387,7 @@ void store_sqlite_space(void *pointer, struct store_space *out)
     out->page_bytes = page_bytes;
     out->wal_bytes = writer->wal_pages * page_bytes;
     out->held_since_us = writer->held_since_us;
-    out->checkpoint_ms = writer->checkpoint_ms;
+    out->checkpoint_ms = store_sqlite_checkpoint_ms(writer);
 }
 
 /* Moves pages from the end of the file into free places, and cuts the end off. */

@@ -13,9 +13,9 @@
 #include <unistd.h>
 
 enum {
-    SHARE = 8,             /* of the whole disk at most: a small one is not for us alone */
-    CHECKPOINT_LEAST = 16, /* pages */
-    ROOM_LEAST = 1 << 20   /* or half of that share: with less it would be full again at once */
+    SHARE = 8,            /* of the whole disk at most: a small one is not for us alone */
+    LOG_PAGES_LEAST = 16, /* of which the half begins to be folded in */
+    ROOM_LEAST = 1 << 20  /* or half of that share: with less it would be full again at once */
 };
 
 /* The reserve is there already, or there is room for it and some more. */
@@ -67,8 +67,8 @@ int store_sqlite_reserve(void *pointer, bool must_take, struct err *err)
     int status = take(path, bytes, err);
     if (status == 0) { /* folding the log in needs as much room as it has pages */
         int64_t pages = bytes / 2 / writer->page_bytes;
-        if (pages < STORE_SQLITE_CHECKPOINT_PAGES)
-            writer->checkpoint_pages = pages > CHECKPOINT_LEAST ? pages : CHECKPOINT_LEAST;
+        if (pages < STORE_SQLITE_LOG_PAGES_MAX)
+            writer->log_pages_max = pages > LOG_PAGES_LEAST ? pages : LOG_PAGES_LEAST;
     }
     return status;
 }
