@@ -12,7 +12,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-#include <sys/resource.h>
 #include <unistd.h>
 
 enum {
@@ -39,8 +38,7 @@ static void *checkpointer_main(void *argument)
 {
     struct store_sqlite_checkpointer *own = argument;
 
-    (void)setpriority(PRIO_PROCESS, (id_t)gettid(),
-                      NICE); /* of this thread; merely slower without */
+    (void)nice(NICE); /* on Linux, of this thread alone */
     pthread_mutex_lock(&own->lock);
     while (!own->is_closing) {
         if (!own->is_asked) {
