@@ -277,7 +277,7 @@ static void sqlite_close(void *pointer)
 {
     struct store_sqlite_writer *writer = pointer;
 
-    store_sqlite_checkpointer_finish(&writer->checkpointer);
+    store_sqlite_checkpointer_finish(writer);
     store_sqlite_cache_finish(writer);
     store_sqlite_close(&writer->handle);
     if (writer->lock_fd >= 0)

@@ -187,7 +187,8 @@ struct store_sqlite_checkpointer {
     bool is_started, is_refused; /* the writer's */
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    bool is_asked; /* these under lock; a round is due or under way */
+    bool is_asked;   /* these under lock; a round is due or under way */
+    bool has_failed; /* to sync: the log is kept as it is */
     bool is_closing;
     int64_t folded_pages; /* of the log, by the last round; 0: none yet */
     int64_t complete_ms;  /* wall time of the last one that left nothing */
@@ -256,7 +257,7 @@ int store_sqlite_log_register(void); /* once, behind sqlite3_initialize(); SQLit
 
 /* ---- store_sqlite_checkpoint.c: the log is folded into the file ---- */
 void store_sqlite_checkpointer_init(struct store_sqlite_checkpointer *own);
-void store_sqlite_checkpointer_finish(struct store_sqlite_checkpointer *own);
+void store_sqlite_checkpointer_finish(struct store_sqlite_writer *writer); /* its handle is open */
 /* After each commit: the log has so many pages. */
 void store_sqlite_checkpoint_watch(struct store_sqlite_writer *writer, int64_t pages);
 int store_sqlite_checkpoint(void *writer, struct err *err); /* all of it; the log starts anew */

@@ -22,16 +22,29 @@ enum {
     READER_WAIT_MS = 20, /* how long a checkpoint that starts the log anew waits for readers */
 };
 
+/* Of a sync that failed Linux tells each descriptor once, and takes the pages for written. SQLite
+ * would succeed at the next try and start the log anew, though the log alone has what was lost. So
+ * nothing is folded in any more: who opens the store next folds in all of it. */
+static void see_sync(struct store_sqlite_checkpointer *own, int code)
+{
+    if (code != SQLITE_IOERR_FSYNC && code != SQLITE_IOERR_DIR_FSYNC)
+        return;
+    if (!own->has_failed)
+        log_error("the store's disk failed: its log is kept, and grows, until tenond is started "
+                  "anew; see that the disk is sound");
+    own->has_failed = true;
+}
+
 /* SQLite syncs the file only when the log is folded in whole, and the writer would wait for all
- * that was written by then. An error is told to each open descriptor, so the writer meets it, too.
- */
-static void sync_file(struct store_sqlite_db *handle)
+ * that was written by then. */
+static int sync_file(struct store_sqlite_db *handle)
 {
     sqlite3_file *file = NULL;
 
     (void)sqlite3_file_control(handle->db, NULL, SQLITE_FCNTL_FILE_POINTER, &file);
-    if (file != NULL && file->pMethods != NULL)
-        (void)file->pMethods->xSync(file, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY);
+    if (file == NULL || file->pMethods == NULL)
+        return SQLITE_OK;
+    return file->pMethods->xSync(file, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY);
 }
 
 static void *checkpointer_main(void *argument)
@@ -50,8 +63,10 @@ static void *checkpointer_main(void *argument)
         int folded = 0;
         int code = sqlite3_wal_checkpoint_v2(own->handle.db, NULL, SQLITE_CHECKPOINT_PASSIVE,
                                              &pages, &folded);
-        sync_file(&own->handle);
+        if (code == SQLITE_OK)
+            code = sync_file(&own->handle);
         pthread_mutex_lock(&own->lock);
+        see_sync(own, code);
         own->folded_pages = code == SQLITE_OK ? folded : 0; /* the writer meets what is wrong */
         if (code == SQLITE_OK && folded == pages)
             own->complete_ms = clock_wall_ms();
@@ -93,8 +108,10 @@ void store_sqlite_checkpointer_init(struct store_sqlite_checkpointer *own)
     pthread_cond_init(&own->changed, NULL);
 }
 
-void store_sqlite_checkpointer_finish(struct store_sqlite_checkpointer *own)
+void store_sqlite_checkpointer_finish(struct store_sqlite_writer *writer)
 {
+    struct store_sqlite_checkpointer *own = &writer->checkpointer;
+
     pthread_mutex_lock(&own->lock);
     own->is_closing = true;
     pthread_cond_signal(&own->changed);
@@ -103,14 +120,18 @@ void store_sqlite_checkpointer_finish(struct store_sqlite_checkpointer *own)
         (void)pthread_join(own->thread, NULL); /* it is ours, and joined once */
         store_sqlite_close(&own->handle);
     }
+    if (own->has_failed) /* which else folds in what is left, and removes the log */
+        (void)sqlite3_db_config(writer->handle.db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     pthread_cond_destroy(&own->changed);
     pthread_mutex_destroy(&own->lock);
 }
 
-static void wait_locked(struct store_sqlite_checkpointer *own)
+/* Until the thread is at rest. False: nothing may be folded in any more. */
+static bool wait_locked(struct store_sqlite_checkpointer *own)
 {
     while (own->is_asked)
         pthread_cond_wait(&own->changed, &own->lock);
+    return !own->has_failed;
 }
 
 /* Copies the log into the file, as far as no reader needs the old pages. */
@@ -126,42 +147,42 @@ static int fold(struct store_sqlite_writer *writer, int how)
             writer->held_since_us = clock_mono_us();
     } else if (code == SQLITE_OK) {
         writer->held_since_us = 0;
-        pthread_mutex_lock(&own->lock);
-        own->complete_ms = clock_wall_ms();
-        pthread_mutex_unlock(&own->lock);
     }
+    pthread_mutex_lock(&own->lock);
+    see_sync(own, code);
+    if (code == SQLITE_OK && folded == pages)
+        own->complete_ms = clock_wall_ms();
+    pthread_mutex_unlock(&own->lock);
     return code;
 }
 
-/* False: the rest is the writer's, and the thread is at rest. */
-static bool leave_to_thread(struct store_sqlite_writer *writer, int64_t pages)
+/* True: the rest is the writer's, and the thread is at rest. */
+static bool is_up_to_writer(struct store_sqlite_writer *writer, int64_t pages)
 {
     struct store_sqlite_checkpointer *own = &writer->checkpointer;
     int64_t little = writer->log_pages_max / BEGINS_AT / REST;
-    bool is_left = true;
+    bool has_thread = start(own, writer->handle.path);
+    bool is_up = false;
 
-    if (!start(own, writer->handle.path))
-        return false;
     pthread_mutex_lock(&own->lock);
-    if (pages >= writer->log_pages_max) {
-        wait_locked(own);
-        is_left = false;
-    } else if (!own->is_asked) {
+    if (!has_thread || pages >= writer->log_pages_max) {
+        is_up = wait_locked(own);
+    } else if (!own->is_asked && !own->has_failed) {
         int64_t rest = pages - own->folded_pages; /* below 0: that was a log before this one */
-        is_left = rest < 0 || rest > little;
-        own->is_asked = is_left;
+        is_up = rest >= 0 && rest <= little;
+        own->is_asked = !is_up;
         pthread_cond_signal(&own->changed);
     }
-    if (!is_left)
+    if (is_up)
         own->folded_pages = 0; /* the next log's */
     pthread_mutex_unlock(&own->lock);
-    return is_left;
+    return is_up;
 }
 
 void store_sqlite_checkpoint_watch(struct store_sqlite_writer *writer, int64_t pages)
 {
     writer->wal_pages = pages;
-    if (pages >= writer->log_pages_max / BEGINS_AT && !leave_to_thread(writer, pages))
+    if (pages >= writer->log_pages_max / BEGINS_AT && is_up_to_writer(writer, pages))
         (void)fold(writer, SQLITE_CHECKPOINT_PASSIVE); /* tried again next time */
 }
 
@@ -173,9 +194,14 @@ int store_sqlite_checkpoint(void *pointer, struct err *err)
     struct store_sqlite_checkpointer *own = &writer->checkpointer;
 
     pthread_mutex_lock(&own->lock);
-    wait_locked(own);
+    bool may_fold = wait_locked(own);
     own->folded_pages = 0;
     pthread_mutex_unlock(&own->lock);
+    if (!may_fold)
+        return err_set(err, -EIO,
+                       "store %s: its disk failed, so its log is kept until tenond is "
+                       "started anew",
+                       writer->handle.path);
     (void)sqlite3_busy_timeout(writer->handle.db, READER_WAIT_MS);
     int code = fold(writer, SQLITE_CHECKPOINT_TRUNCATE);
     (void)sqlite3_busy_timeout(writer->handle.db, STORE_SQLITE_BUSY_MS);

@@ -6,10 +6,12 @@
 #include <setjmp.h>
 #include <sqlite3.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -21,12 +23,62 @@ enum {
     DATA_BYTES = 2000,
 };
 
+/* ---- the disk: SQLite's own VFS, but syncs of the store's file can fail ---- */
+
+static struct {
+    sqlite3_vfs vfs;
+    sqlite3_vfs *system;
+    sqlite3_io_methods watched;
+    const sqlite3_io_methods *methods; /* the system's */
+    atomic_int fail_next;              /* so many syncs fail */
+} disk;
+
+static int disk_sync(sqlite3_file *file, int flags)
+{
+    if (atomic_load(&disk.fail_next) > 0) {
+        atomic_fetch_sub(&disk.fail_next, 1);
+        return SQLITE_IOERR_FSYNC;
+    }
+    return disk.methods->xSync(file, flags);
+}
+
+static int disk_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags,
+                     int *out_flags)
+{
+    int code = disk.system->xOpen(disk.system, name, file, flags, out_flags);
+
+    (void)vfs;
+    if (code != SQLITE_OK || (flags & SQLITE_OPEN_MAIN_DB) == 0)
+        return code;
+    if (disk.methods == NULL) { /* of all such files the same */
+        disk.methods = file->pMethods;
+        disk.watched = *file->pMethods;
+        disk.watched.xSync = disk_sync;
+    }
+    file->pMethods = &disk.watched;
+    return code;
+}
+
+/* Before the first store is opened. */
+static int disk_setup(void **state)
+{
+    (void)state;
+    disk.system = sqlite3_vfs_find(NULL);
+    disk.vfs = *disk.system;
+    disk.vfs.zName = "disk";
+    disk.vfs.xOpen = disk_open;
+    return sqlite3_vfs_register(&disk.vfs, 1) == SQLITE_OK ? 0 : -1;
+}
+
+/* ---- a store ---- */
+
 static void open_with_reserve(struct fixture *f)
 {
     const struct store_settings settings = {
         .url = f->url, .is_sync_full = true, .reserve_bytes = RESERVE_BYTES};
 
-    store_close(f->store);
+    if (f->store != NULL)
+        store_close(f->store);
     f->store = store_open(&settings, f->loop, &f->err);
     if (f->store == NULL)
         fail_msg("%s", f->err.text);
@@ -104,6 +156,35 @@ static void test_it_may_be_closed_at_any_moment(void **state)
     assert_stored(f, 360);
 }
 
+static int64_t size_of_log(const struct fixture *f)
+{
+    char path[128];
+    struct stat found;
+
+    snprintf(path, sizeof(path), "%s-wal", f->path);
+    return stat(path, &found) == 0 ? (int64_t)found.st_size : 0;
+}
+
+/* What it should have made durable may be lost, and a second sync would not tell. */
+static void test_after_a_sync_that_failed_the_log_is_kept(void **state)
+{
+    struct fixture *f = *state;
+
+    open_with_reserve(f);
+    put_range(f, 0, 10);
+    atomic_store(&disk.fail_next, 1);
+    assert_true(put_range(f, 10, 400) > 2 * LOG_MAX_BYTES);
+    assert_int_equal(atomic_load(&disk.fail_next), 0);
+    store_close(f->store);
+    f->store = NULL;
+    assert_true(size_of_log(f) > 2 * LOG_MAX_BYTES);
+    open_with_reserve(f);
+    assert_stored(f, 400);
+    put_range(f, 400, 410);
+    assert_in_range(put_range(f, 410, 700), LOG_MAX_BYTES / 2, LOG_MAX_BYTES + COMMIT_MAX_BYTES);
+    assert_stored(f, 700);
+}
+
 /* As the limit it leaves what is open, and no more. */
 static rlim_t lowest_free_descriptor(void)
 {
@@ -137,8 +218,10 @@ int main(void)
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(test_it_may_be_closed_at_any_moment, fixture_setup,
                                         fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_after_a_sync_that_failed_the_log_is_kept,
+                                        fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_without_a_handle_the_writer_does_it, fixture_setup,
                                         fixture_teardown),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, disk_setup, NULL);
 }
