@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The log is folded into the file beside the commits: it stays short, whoever does it, and
  * whatever stands in the way. */
+#include "disk_vfs.h"
 #include "store_fixture.h"
 
 #include <setjmp.h>
@@ -23,51 +24,31 @@ enum {
     DATA_BYTES = 2000,
 };
 
-/* ---- the disk: SQLite's own VFS, but syncs of the store's file can fail ---- */
+/* ---- the disk: syncs of the store's file can fail ---- */
 
-static struct {
-    sqlite3_vfs vfs;
-    sqlite3_vfs *system;
-    sqlite3_io_methods watched;
-    const sqlite3_io_methods *methods; /* the system's */
-    atomic_int fail_next;              /* so many syncs fail */
-} disk;
+static void replace_sync(sqlite3_io_methods *methods);
+
+static struct disk disk = {.kind = SQLITE_OPEN_MAIN_DB, .replace = replace_sync};
+static atomic_int fail_next; /* so many syncs fail */
 
 static int disk_sync(sqlite3_file *file, int flags)
 {
-    if (atomic_load(&disk.fail_next) > 0) {
-        atomic_fetch_sub(&disk.fail_next, 1);
+    if (atomic_load(&fail_next) > 0) {
+        atomic_fetch_sub(&fail_next, 1);
         return SQLITE_IOERR_FSYNC;
     }
     return disk.methods->xSync(file, flags);
 }
 
-static int disk_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags,
-                     int *out_flags)
+static void replace_sync(sqlite3_io_methods *methods)
 {
-    int code = disk.system->xOpen(disk.system, name, file, flags, out_flags);
-
-    (void)vfs;
-    if (code != SQLITE_OK || (flags & SQLITE_OPEN_MAIN_DB) == 0)
-        return code;
-    if (disk.methods == NULL) { /* of all such files the same */
-        disk.methods = file->pMethods;
-        disk.watched = *file->pMethods;
-        disk.watched.xSync = disk_sync;
-    }
-    file->pMethods = &disk.watched;
-    return code;
+    methods->xSync = disk_sync;
 }
 
-/* Before the first store is opened. */
 static int disk_setup(void **state)
 {
     (void)state;
-    disk.system = sqlite3_vfs_find(NULL);
-    disk.vfs = *disk.system;
-    disk.vfs.zName = "disk";
-    disk.vfs.xOpen = disk_open;
-    return sqlite3_vfs_register(&disk.vfs, 1) == SQLITE_OK ? 0 : -1;
+    return disk_register(&disk) == SQLITE_OK ? 0 : -1;
 }
 
 /* ---- a store ---- */
@@ -172,9 +153,9 @@ static void test_after_a_sync_that_failed_the_log_is_kept(void **state)
 
     open_with_reserve(f);
     put_range(f, 0, 10);
-    atomic_store(&disk.fail_next, 1);
+    atomic_store(&fail_next, 1);
     assert_true(put_range(f, 10, 400) > 2 * LOG_MAX_BYTES);
-    assert_int_equal(atomic_load(&disk.fail_next), 0);
+    assert_int_equal(atomic_load(&fail_next), 0);
     store_close(f->store);
     f->store = NULL;
     assert_true(size_of_log(f) > 2 * LOG_MAX_BYTES);

@@ -3,6 +3,8 @@
  * What a power cut would leave is looked at in a copy of the files, opened by SQLite's own VFS. */
 #include "store/store_sqlite.h"
 
+#include "disk_vfs.h"
+
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,13 +14,12 @@
 
 #include <cmocka.h>
 
-/* ---- the disk: SQLite's own VFS, but its logs are watched ---- */
+/* ---- the disk: its logs are watched ---- */
 
+static void replace_writing(sqlite3_io_methods *methods);
+
+static struct disk system_disk = {.kind = SQLITE_OPEN_WAL, .replace = replace_writing};
 static struct {
-    sqlite3_vfs vfs;
-    sqlite3_vfs *system;
-    sqlite3_io_methods watched;
-    const sqlite3_io_methods *methods; /* the system's, of a log */
     unsigned writes, syncs;
     bool is_synced;     /* the last that came was a sync */
     unsigned fail_next; /* so many writes fail */
@@ -32,40 +33,26 @@ static int disk_write(sqlite3_file *file, const void *bytes, int count, sqlite3_
         return SQLITE_FULL;
     }
     disk.writes++;
-    return disk.methods->xWrite(file, bytes, count, at);
+    return system_disk.methods->xWrite(file, bytes, count, at);
 }
 
 static int disk_sync(sqlite3_file *file, int flags)
 {
     disk.is_synced = true;
     disk.syncs++;
-    return disk.methods->xSync(file, flags);
+    return system_disk.methods->xSync(file, flags);
 }
 
-static int disk_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags,
-                     int *out_flags)
+static void replace_writing(sqlite3_io_methods *methods)
 {
-    int code = disk.system->xOpen(disk.system, name, file, flags, out_flags);
-
-    (void)vfs;
-    if (code == SQLITE_OK && (flags & SQLITE_OPEN_WAL) != 0) {
-        disk.methods = file->pMethods;
-        disk.watched = *file->pMethods;
-        disk.watched.xWrite = disk_write;
-        disk.watched.xSync = disk_sync;
-        file->pMethods = &disk.watched;
-    }
-    return code;
+    methods->xWrite = disk_write;
+    methods->xSync = disk_sync;
 }
 
 static int disk_setup(void **state)
 {
     (void)state;
-    disk.system = sqlite3_vfs_find(NULL);
-    disk.vfs = *disk.system;
-    disk.vfs.zName = "disk";
-    disk.vfs.xOpen = disk_open;
-    if (sqlite3_vfs_register(&disk.vfs, 1) != SQLITE_OK)
+    if (disk_register(&system_disk) != SQLITE_OK)
         return -1;
     return store_sqlite_log_register() == SQLITE_OK ? 0 : -1;
 }
@@ -151,7 +138,7 @@ static void assert_survives(const struct base *base, int rows, int round)
              path, base->path, path);
     assert_int_equal(system(command), 0);
     sqlite3 *copy;
-    assert_int_equal(sqlite3_open_v2(path, &copy, SQLITE_OPEN_READWRITE, disk.system->zName),
+    assert_int_equal(sqlite3_open_v2(path, &copy, SQLITE_OPEN_READWRITE, system_disk.system->zName),
                      SQLITE_OK);
     snprintf(sql, sizeof(sql), "SELECT count(*) FROM rows WHERE round = %d", round);
     assert_int_equal(number_of(copy, sql), rows);
