@@ -25,8 +25,11 @@ enum {
 /* Of a sync that failed Linux tells each descriptor once, and takes the pages for written. SQLite
  * would succeed at the next try and start the log anew, though the log alone has what was lost. So
  * nothing is folded in any more: who opens the store next folds in all of it. */
-static void see_sync(struct store_sqlite_checkpointer *own, int code)
+static void see_round_locked(struct store_sqlite_checkpointer *own, int code, int64_t pages,
+                             int64_t folded)
 {
+    if (code == SQLITE_OK && folded == pages)
+        own->complete_ms = clock_wall_ms();
     if (code != SQLITE_IOERR_FSYNC && code != SQLITE_IOERR_DIR_FSYNC)
         return;
     if (!own->has_failed)
@@ -66,10 +69,8 @@ static void *checkpointer_main(void *argument)
         if (code == SQLITE_OK)
             code = sync_file(&own->handle);
         pthread_mutex_lock(&own->lock);
-        see_sync(own, code);
+        see_round_locked(own, code, pages, folded);
         own->folded_pages = code == SQLITE_OK ? folded : 0; /* the writer meets what is wrong */
-        if (code == SQLITE_OK && folded == pages)
-            own->complete_ms = clock_wall_ms();
         own->is_asked = false;
         pthread_cond_signal(&own->changed);
     }
@@ -149,9 +150,7 @@ static int fold(struct store_sqlite_writer *writer, int how)
         writer->held_since_us = 0;
     }
     pthread_mutex_lock(&own->lock);
-    see_sync(own, code);
-    if (code == SQLITE_OK && folded == pages)
-        own->complete_ms = clock_wall_ms();
+    see_round_locked(own, code, pages, folded);
     pthread_mutex_unlock(&own->lock);
     return code;
 }
