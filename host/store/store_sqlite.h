@@ -121,9 +121,9 @@ struct store_sqlite_lease {
 /* The one that grows; see store_sqlite_span.c. */
 struct store_sqlite_span {
     uint64_t first, last;
+    uint64_t written_last; /* of its row; 0: it has none yet */
     int64_t born_ms;
     uint32_t integration; /* 0: there is none yet */
-    bool is_changed;
 };
 
 struct store_sqlite_integration {

@@ -293,10 +293,13 @@ static int load_request(struct store_sqlite_writer *writer, sqlite3_stmt *row, s
 
 static int load_span(struct store_sqlite_writer *writer, sqlite3_stmt *row, struct err *err)
 {
+    uint64_t last = (uint64_t)sqlite3_column_int64(row, 1);
+
     (void)err;
     writer->span = (struct store_sqlite_span){
         .first = (uint64_t)sqlite3_column_int64(row, 0),
-        .last = (uint64_t)sqlite3_column_int64(row, 1),
+        .last = last < writer->life.submission ? last : writer->life.submission,
+        .written_last = last,
         .integration = (uint32_t)sqlite3_column_int64(row, 2),
         .born_ms = sqlite3_column_int64(row, 3),
     };
