@@ -340,7 +340,8 @@ static int claim_walk(struct run *run, struct err *err)
     uint64_t last = run->writer->life.seq;
     bool is_by_hand = integration->by_hand_end > integration->cursor;
     enum store_walk walk = is_by_hand ? integration->by_hand : run->claim->walk;
-    uint64_t from;
+    uint64_t from = integration->cursor + 1;
+    int status = 0;
 
     if (walk == WALK_NONE || integration->cursor >= last)
         return 0;
@@ -348,7 +349,8 @@ static int claim_walk(struct run *run, struct err *err)
         run->claim->has_more = true;
         return 0;
     }
-    int status = walk_from(run, &from, err);
+    if (last - integration->cursor > STORE_WALK_MAX)
+        status = walk_from(run, &from, err);
     if (status < 0)
         return status;
     uint64_t end = from == 0 ? last : from + STORE_WALK_MAX - 1;

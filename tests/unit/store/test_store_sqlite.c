@@ -624,6 +624,26 @@ static void test_a_reader_that_holds_the_log_is_seen(void **state)
     assert_int_equal(sqlite3_close(foreign), SQLITE_OK);
 }
 
+/* More numbers than a claim's window holds, all but the last one without an entity. */
+static void test_a_walk_jumps_over_numbers_that_updates_left_empty(void **state)
+{
+    struct fixture *fixture = *state;
+    struct store_entity *versions = calloc(STORE_WALK_MAX + 2, sizeof(*versions));
+    struct store_put_result *results = calloc(STORE_WALK_MAX + 2, sizeof(*results));
+
+    assert_non_null(versions);
+    assert_non_null(results);
+    for (int i = 0; i < STORE_WALK_MAX + 2; i++)
+        versions[i] = (struct store_entity){.id = STR("a"),
+                                            .type = STR("event"),
+                                            .data = i % 2 == 0 ? STR("{}") : STR("{\"n\":1}")};
+    assert_int_equal(put_many(fixture, versions, STORE_WALK_MAX + 2, results), 0);
+    take_one(fixture, WALK_CHANGED, "a", STORE_WALK_MAX + 2);
+    assert_false(fixture->has_more);
+    free(results);
+    free(versions);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -652,6 +672,8 @@ int main(void)
                                         fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_a_reader_that_holds_the_log_is_seen, fixture_setup,
                                         fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_a_walk_jumps_over_numbers_that_updates_left_empty,
+                                        fixture_setup, fixture_teardown),
         cmocka_unit_test(test_death_loses_nothing_acknowledged),
         cmocka_unit_test(test_a_full_disk_half_stores_nothing),
     };
