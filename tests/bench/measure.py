@@ -10,6 +10,11 @@ import time
 TICK_S = 1.0 / os.sysconf("SC_CLK_TCK")
 
 
+def stolen_s():
+    """Processor time that this machine was not given, as a guest of another, since it started."""
+    return int(pathlib.Path("/proc/stat").read_text().split("\n", 1)[0].split()[8]) * TICK_S
+
+
 def tree(pid):
     """pid and everything below it."""
     parents = {}

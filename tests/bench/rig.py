@@ -9,6 +9,7 @@ import signal
 import socket
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 import urllib.request
@@ -19,6 +20,9 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 SOURCES = pathlib.Path(os.environ.get("BENCH_PROGRAMS", TOP.parent / "shared/bench"))
 PROGRAMS = TOP / "build-bench"
 BARE = TOP / "tests/bench/http/curl_bare.c"
+
+# Ended from outside, what was started is ended, too.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
 
 def free_port():
