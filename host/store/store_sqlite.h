@@ -133,8 +133,6 @@ struct store_sqlite_integration {
     uint64_t by_hand_end; /* the walk set back by hand goes so far; 0: there is none */
     enum store_walk by_hand;
     uint64_t entity_max; /* of no later entity is there a submission; mostly they come in order */
-    int64_t due_ms;      /* the earliest of what waits or is in flight again; 0: there is none */
-    bool is_due_known;   /* due_ms is right; else the index is asked */
     bool is_changed;
     bool is_counted; /* some delta is not 0 */
     int64_t deltas[SUBMISSION_STATES];
@@ -338,12 +336,7 @@ int store_sqlite_submission_lost(struct store_sqlite_writer *writer,
 int store_sqlite_lease_lost(struct store_sqlite_writer *writer, size_t index,
                             enum submission_event event, int64_t now_ms, uint64_t *count,
                             struct err *err);
-/* Makes integration->due_ms right. */
-int store_sqlite_first_due(struct store_sqlite_writer *writer,
-                           struct store_sqlite_integration *integration, struct err *err);
-/* When the integration has something to do without being told: what waits, or a lease's end. */
-int store_sqlite_next_due(struct store_sqlite_writer *writer,
-                          struct store_sqlite_integration *integration, int64_t *out,
+int store_sqlite_next_due(struct store_sqlite_writer *writer, uint32_t integration, int64_t *out,
                           struct err *err);
 
 /* ---- store_sqlite_query.c ---- */

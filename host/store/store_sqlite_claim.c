@@ -198,11 +198,9 @@ static int claim_due(struct run *run, struct err *err)
         " FROM submissions s INDEXED BY submissions_due CROSS JOIN entities e ON e.num = s.entity"
         " WHERE s.due_ms IS NOT NULL AND s.integration = ?1 AND s.due_ms <= ?2 ORDER BY s.due_ms");
     int code = SQLITE_ERROR;
-    int status = store_sqlite_first_due(run->writer, run->integration, err);
+    int status = 0;
     int looked = 0;
 
-    if (status < 0 || run->integration->due_ms == 0 || run->integration->due_ms > run->now_ms)
-        return status;
     (void)sqlite3_bind_int64(due, 1, run->integration->number);
     (void)sqlite3_bind_int64(due, 2, run->now_ms);
     while (status == 0 && due != NULL && (code = sqlite3_step(due)) == SQLITE_ROW) {
@@ -229,9 +227,8 @@ static int claim_due(struct run *run, struct err *err)
     return status;
 }
 
-/* The first number in the walk's index behind the cursor; 0: none. Where there is more than a
- * window to walk, the claim's window starts there, so that numbers which updates left empty are
- * jumped over. */
+/* The first number in the walk's index behind the cursor; 0: none. The claim's window starts there,
+ * so that numbers which updates left empty are jumped over. */
 static int walk_from(struct run *run, uint64_t *out, struct err *err)
 {
     sqlite3_stmt *from =
@@ -398,6 +395,6 @@ int store_sqlite_claim(void *pointer, struct store_claim *claim, struct err *err
     if (status == 0 && run.born.outstanding > 0)
         status = store_sqlite_lease_add(writer, &run.born, err);
     if (status == 0)
-        status = store_sqlite_next_due(writer, run.integration, &claim->next_due_ms, err);
+        status = store_sqlite_next_due(writer, claim->integration, &claim->next_due_ms, err);
     return status;
 }

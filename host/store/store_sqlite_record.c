@@ -111,8 +111,8 @@ static int find_blocked(struct store_sqlite_writer *writer,
     return 0;
 }
 
-static int wake(struct store_sqlite_writer *writer, struct store_sqlite_integration *integration,
-                uint64_t number, int64_t due_ms, uint32_t flags, struct err *err)
+static int wake(struct store_sqlite_writer *writer, uint64_t number, int64_t due_ms, uint32_t flags,
+                struct err *err)
 {
     sqlite3_stmt *up =
         store_sqlite_use(&writer->handle, S_SUBMISSION_WAKE,
@@ -121,16 +121,13 @@ static int wake(struct store_sqlite_writer *writer, struct store_sqlite_integrat
     (void)sqlite3_bind_int64(up, 1, (int64_t)number);
     (void)sqlite3_bind_int64(up, 2, due_ms);
     (void)sqlite3_bind_int64(up, 3, flags);
-    integration->is_due_known = false;
     return store_sqlite_run(writer, up, "cannot wake a submission", err);
 }
 
 /* A newer version waits behind `row`, whose new state is decided: the newer is due when this one
  * ends, or in its place when it would be tried again. */
-static int settle_newer(struct store_sqlite_writer *writer,
-                        struct store_sqlite_integration *integration,
-                        struct store_sqlite_submission *row, struct str *reason, char space[48],
-                        int64_t now_ms, struct err *err)
+static int settle_newer(struct store_sqlite_writer *writer, struct store_sqlite_submission *row,
+                        struct str *reason, char space[48], int64_t now_ms, struct err *err)
 {
     uint64_t newer;
     uint64_t version = 0;
@@ -146,7 +143,7 @@ static int settle_newer(struct store_sqlite_writer *writer,
         row->has_due = false;
         *reason = store_text_superseded(version, space);
     }
-    return wake(writer, integration, newer, due_ms, flags, err);
+    return wake(writer, newer, due_ms, flags, err);
 }
 
 static int record_move(struct store_sqlite_writer *writer,
@@ -175,7 +172,7 @@ static int record_move(struct store_sqlite_writer *writer,
     if (outcome->is_attempt && outcome->event != EVENT_RELEASED)
         row->flags = flags_with_class(row->flags, outcome->error_class);
     if ((row->flags & FLAG_NEWER_WAITS) != 0)
-        status = settle_newer(writer, integration, row, &reason, space, now_ms, err);
+        status = settle_newer(writer, row, &reason, space, now_ms, err);
     if (status == 0)
         status = store_sqlite_submission_move(writer, integration, row, from, reason, err);
     if (status == 0 && is_walk_born)
@@ -225,8 +222,9 @@ int store_sqlite_record(void *pointer, struct store_record *record, struct err *
     status = store_rules_check_record(record, err);
     for (size_t i = 0; i < record->count && status == 0; i++)
         status = record_one(writer, integration, &record->outcomes[i], now_ms, err);
-    return status < 0 ? status
-                      : store_sqlite_next_due(writer, integration, &record->next_due_ms, err);
+    return status < 0
+               ? status
+               : store_sqlite_next_due(writer, record->integration, &record->next_due_ms, err);
 }
 
 int store_sqlite_find_asked(struct store_sqlite_writer *writer, struct str id,

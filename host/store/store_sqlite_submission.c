@@ -53,7 +53,6 @@ int store_sqlite_submission_add(struct store_sqlite_writer *writer,
 
     if (row->entity > integration->entity_max)
         integration->entity_max = row->entity;
-    integration->is_due_known &= !row->has_due;
 
     (void)sqlite3_bind_int64(add, 1, (int64_t)number);
     (void)sqlite3_bind_int64(add, 2, integration->number);
@@ -95,7 +94,6 @@ int store_sqlite_submission_move(struct store_sqlite_writer *writer,
     store_sqlite_bind_text(move, 7, reason);
     (void)sqlite3_bind_int64(move, 8, writer->now_ms);
     (void)sqlite3_bind_int64(move, 9, row->salt);
-    integration->is_due_known = false;
     store_sqlite_count(integration, from, row->state);
     int status = store_sqlite_run(writer, move, "cannot change a submission", err);
     return status < 0 || submission_is_live(row->state)
@@ -247,37 +245,26 @@ int store_sqlite_lease_lost(struct store_sqlite_writer *writer, size_t index,
     return status < 0 ? status : store_sqlite_lease_drop(writer, index, err);
 }
 
-int store_sqlite_first_due(struct store_sqlite_writer *writer,
-                           struct store_sqlite_integration *integration, struct err *err)
+int store_sqlite_next_due(struct store_sqlite_writer *writer, uint32_t integration, int64_t *out,
+                          struct err *err)
 {
     sqlite3_stmt *next =
         store_sqlite_use(&writer->handle, S_NEXT_DUE,
                          "SELECT due_ms FROM submissions INDEXED BY submissions_due"
                          " WHERE due_ms IS NOT NULL AND integration = ?1 ORDER BY due_ms LIMIT 1");
 
-    if (integration->is_due_known)
-        return 0;
-    (void)sqlite3_bind_int64(next, 1, integration->number);
+    *out = 0;
+    (void)sqlite3_bind_int64(next, 1, integration);
     int code = next != NULL ? sqlite3_step(next) : SQLITE_ERROR;
-    integration->due_ms = code == SQLITE_ROW ? sqlite3_column_int64(next, 0) : 0;
+    if (code == SQLITE_ROW)
+        *out = sqlite3_column_int64(next, 0);
     (void)sqlite3_reset(next); /* repeats the step's code */
     if (code != SQLITE_ROW && code != SQLITE_DONE)
         return store_sqlite_spoil(writer, "cannot look for what is due", err);
-    integration->is_due_known = true;
-    return 0;
-}
-
-int store_sqlite_next_due(struct store_sqlite_writer *writer,
-                          struct store_sqlite_integration *integration, int64_t *out,
-                          struct err *err)
-{
-    int status = store_sqlite_first_due(writer, integration, err);
-
-    *out = integration->due_ms;
-    for (size_t i = 0; i < writer->lease_count && status == 0; i++) {
+    for (size_t i = 0; i < writer->lease_count; i++) {
         const struct store_sqlite_lease *lease = &writer->leases[i];
-        if (lease->integration == integration->number && (*out == 0 || lease->until_ms < *out))
+        if (lease->integration == integration && (*out == 0 || lease->until_ms < *out))
             *out = lease->until_ms;
     }
-    return status;
+    return 0;
 }
