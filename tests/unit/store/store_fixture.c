@@ -5,6 +5,7 @@
 #include "base/digest.h"
 
 #include <setjmp.h>
+#include <sqlite3.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -337,4 +338,27 @@ uint64_t count_of(struct fixture *fixture, enum submission_state state)
             count = rows[i].row.count;
     assert_int_equal(count, counted);
     return count;
+}
+
+void fixture_sql(const char *path, const char *sql)
+{
+    sqlite3 *db;
+
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+int64_t fixture_number(const char *path, const char *sql)
+{
+    sqlite3 *db;
+    sqlite3_stmt *question;
+
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &question, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(question), SQLITE_ROW);
+    int64_t number = sqlite3_column_int64(question, 0);
+    assert_int_equal(sqlite3_finalize(question), SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    return number;
 }

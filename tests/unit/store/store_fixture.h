@@ -63,5 +63,9 @@ size_t ask(struct fixture *fixture, struct store_query query, const struct kept_
 struct kept_row ask_submission(struct fixture *fixture, uint64_t number);
 uint64_t count_of(struct fixture *fixture,
                   enum submission_state state); /* checked against the rows themselves */
+/* Behind the store's back, on a handle of its own. */
+void fixture_sql(const char *path, const char *sql);
+int64_t fixture_number(const char *path,
+                       const char *sql); /* what a question with one answer says */
 
 #endif

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
-#include <sqlite3.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,15 +14,6 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-
-static void run_sql(const char *path, const char *sql)
-{
-    sqlite3 *db;
-
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_close(db), SQLITE_OK);
-}
 
 static int back_up(struct fixture *f, const char *path, int64_t *out_bytes)
 {
@@ -42,7 +32,7 @@ static void assert_problem(struct fixture *f, const char *damage, const char *wo
 {
     struct store_job job = {.op.done = fixture_stop, .work = JOB_CHECK};
 
-    run_sql(f->path, damage);
+    fixture_sql(f->path, damage);
     store_job(f->store, &job);
     fixture_wait(f, &job.op);
     assert_int_equal(job.op.status, 0);
@@ -50,7 +40,7 @@ static void assert_problem(struct fixture *f, const char *damage, const char *wo
     if (strstr(job.problems.ptr, words) == NULL)
         fail_msg("'%s' is not in: %s", words, job.problems.ptr);
     buf_finish(&job.problems);
-    run_sql(f->path, mend);
+    fixture_sql(f->path, mend);
 }
 
 static void test_check_finds_what_does_not_hold(void **state)

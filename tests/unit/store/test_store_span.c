@@ -3,28 +3,10 @@
  * of its own integration. */
 #include "store_fixture.h"
 
-#include "store/store_rules.h"
-
 #include <setjmp.h>
-#include <sqlite3.h>
 #include <stdarg.h>
 
 #include <cmocka.h>
-
-static int64_t number(struct fixture *f, const char *sql)
-{
-    sqlite3 *db;
-    sqlite3_stmt *statement;
-
-    assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &statement, NULL), SQLITE_OK);
-    int code = sqlite3_step(statement);
-    int64_t found = code == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
-    assert_true(code == SQLITE_ROW || code == SQLITE_DONE);
-    assert_int_equal(sqlite3_finalize(statement), SQLITE_OK);
-    assert_int_equal(sqlite3_close(db), SQLITE_OK);
-    return found;
-}
 
 /* Nothing is wrong, no number stands in two of them, and the list by integration is exact. */
 static void assert_whole(struct fixture *f, uint32_t integration, size_t submissions)
@@ -36,8 +18,9 @@ static void assert_whole(struct fixture *f, uint32_t integration, size_t submiss
     assert_int_equal(job.op.status, 0);
     if (job.problem_count > 0)
         fail_msg("%s", job.problems.ptr);
-    assert_int_equal(number(f, "SELECT count(*) FROM spans a JOIN spans b ON b.first > a.first"
-                               " AND b.first <= a.last"),
+    assert_int_equal(fixture_number(f->path,
+                                    "SELECT count(*) FROM spans a JOIN spans b ON b.first > a.first"
+                                    " AND b.first <= a.last"),
                      0);
     assert_int_equal(
         ask(f, (struct store_query){.query = QUERY_SUBMISSIONS, .integration = integration}, NULL),
@@ -60,7 +43,7 @@ static void test_one_that_grows_is_one_row_over_lives(void **state)
     put_and_take(f, "c");
     fixture_reopen(f);
     put_and_take(f, "d");
-    assert_int_equal(number(f, "SELECT count(*) FROM spans"), 1);
+    assert_int_equal(fixture_number(f->path, "SELECT count(*) FROM spans"), 1);
     assert_whole(f, f->integration, 4);
 }
 
@@ -80,7 +63,7 @@ static void test_another_integrations_number_ends_it(void **state)
     f->integration = other;
     take_one(f, WALK_CHANGED, "b", 1);
     take_one(f, WALK_CHANGED, "c", 1);
-    assert_int_equal(number(f, "SELECT count(*) FROM spans"), 4);
+    assert_int_equal(fixture_number(f->path, "SELECT count(*) FROM spans"), 4);
     assert_whole(f, hook, 3);
     assert_whole(f, other, 3);
 }
@@ -93,10 +76,10 @@ static void test_a_row_that_ends_where_its_numbers_do_grows(void **state)
     put_and_take(f, "a");
     store_close(f->store);
     f->store = NULL;
-    number(f, "UPDATE spans SET last = first");
+    fixture_sql(f->path, "UPDATE spans SET last = first");
     fixture_reopen(f);
     put_and_take(f, "b");
-    assert_int_equal(number(f, "SELECT count(*) FROM spans"), 1);
+    assert_int_equal(fixture_number(f->path, "SELECT count(*) FROM spans"), 1);
     assert_whole(f, f->integration, 2);
 }
 

@@ -23,15 +23,6 @@
 
 #include <cmocka.h>
 
-static void run_sql(const char *path, const char *sql)
-{
-    sqlite3 *db;
-
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_close(db), SQLITE_OK);
-}
-
 /* Opening fails, and the sentence holds these words. */
 static void assert_refused(struct fixture *f, int status, const char *words, const char *more_words)
 {
@@ -95,9 +86,9 @@ static void test_foreign_files_are_refused(void **state)
 
     store_close(f->store);
     f->store = NULL;
-    run_sql(f->path, "PRAGMA user_version = 99");
+    fixture_sql(f->path, "PRAGMA user_version = 99");
     assert_refused(f, E_REFUSED, "schema version 99", "knows up to");
-    run_sql(f->path, "PRAGMA user_version = 1; PRAGMA application_id = 7");
+    fixture_sql(f->path, "PRAGMA user_version = 1; PRAGMA application_id = 7");
     assert_refused(f, E_REFUSED, f->path, "another program");
 
     int fd = open(f->path, O_WRONLY | O_TRUNC);
