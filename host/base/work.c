@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/work.h"
 
-#include <signal.h>
+#include "base/thread.h"
+
 #include <stddef.h>
 #include <string.h>
 
@@ -24,18 +25,13 @@ static void *thread_main(void *user)
 
 int work_start(struct work *work, struct loop *loop, struct err *err)
 {
-    sigset_t all;
-    sigset_t before;
     int status;
 
     work->message.fn = ended;
     work->loop = loop;
     work->is_joined = false;
-    sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before); /* signals belong to the loop's thread */
-    status = pthread_create(&work->thread, NULL, thread_main, work);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return status == 0 ? 0 : err_set(err, -status, "cannot start a thread: %s", strerror(status));
+    status = thread_start(&work->thread, thread_main, work);
+    return status == 0 ? 0 : err_set(err, status, "cannot start a thread: %s", strerror(-status));
 }
 
 void work_wait(struct work *work)

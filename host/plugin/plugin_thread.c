@@ -3,10 +3,10 @@
  * connection. */
 #include "plugin/plugin_internal.h"
 
+#include "base/thread.h"
 #include "call/call.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -33,7 +33,6 @@ static void *thread_main(void *user)
 int plugin_thread_start(struct plugin_worker *worker, int take_fd, struct err *err)
 {
     struct plugin_thread *thread = calloc(1, sizeof *thread);
-    sigset_t all, before;
     int status;
 
     if (thread == NULL) {
@@ -47,14 +46,11 @@ int plugin_thread_start(struct plugin_worker *worker, int take_fd, struct err *e
         return status;
     }
     thread->fd = take_fd;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before); /* signals belong to the loop's thread */
-    status = pthread_create(&thread->pthread, NULL, thread_main, thread);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (status != 0) {
+    status = thread_start(&thread->pthread, thread_main, thread);
+    if (status < 0) {
         close(take_fd);
         free(thread);
-        return err_set(err, -status, "no thread for the plugin: %s", strerror(status));
+        return err_set(err, status, "no thread for the plugin: %s", strerror(-status));
     }
     worker->process.thread = thread;
     worker->process.page = NULL;
