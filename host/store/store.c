@@ -13,8 +13,12 @@
 #include "store/store_watch.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
-enum { GROUP_MAX_DEFAULT = 4096 };
+enum {
+    GROUP_MAX_DEFAULT = 4096,
+    AWAITED_US = 20000, /* so long after a commit for several producers the next is likely */
+};
 
 /* What goes to the loop. It outlives the store when one is still under way at store_close. */
 struct delivery {
@@ -43,6 +47,8 @@ struct store {
     uint64_t new_weight, new_puts;
     struct loop_task hand_over;
     struct store_watcher watcher; /* the loop's, too */
+
+    _Atomic int64_t awaited_until_us; /* by clock_mono_us; the writer's, read by any thread */
 
     pthread_mutex_t lock;
     pthread_cond_t has_writes;
@@ -167,6 +173,9 @@ static void commit_group(struct store *store, struct op_queue *group, uint64_t w
     store->figures.wal_bytes = wal_bytes;
     store->figures.is_full = store->group.is_full;
     store_gather_end(&store->gather); /* before the answers, which bring the next */
+    if (store_gather_leaves_gaps(&store->gather))
+        atomic_store_explicit(&store->awaited_until_us, started_us + took_us + AWAITED_US,
+                              memory_order_relaxed);
     pthread_mutex_unlock(&store->lock);
     finish_ops(store, group);
 }
@@ -592,6 +601,11 @@ void store_query(struct store *store, struct store_query *query)
 {
     query->next = 0;
     submit(store, &query->op, OP_QUERY);
+}
+
+bool store_is_awaited(const struct store *store)
+{
+    return clock_mono_us() < atomic_load_explicit(&store->awaited_until_us, memory_order_relaxed);
 }
 
 void store_figures(struct store *store, struct store_figures *out)

@@ -507,5 +507,8 @@ struct store_figures {
     bool is_full; /* the disk is: intake is refused until there is room */
 };
 void store_figures(struct store *store, struct store_figures *out);
+/* Several producers wait for their commits, or did a moment ago, and leave time between them: what
+ * keeps nobody waiting does well to let them go first. On any thread. */
+bool store_is_awaited(const struct store *store);
 
 #endif

@@ -21,6 +21,7 @@ struct store_gather {
     uint64_t puts, writes; /* in the queue */
     uint64_t taken;        /* puts of the commit under way */
     uint64_t expected;     /* puts: those that wait behind a commit, and those that it answers */
+    uint64_t recent;       /* eight times `expected`, as it was of late */
     bool is_on;            /* the writer waits */
 };
 
@@ -28,6 +29,10 @@ void store_gather_add(struct store_gather *gather, uint64_t puts, uint64_t write
 void store_gather_take(struct store_gather *gather); /* the queue is taken, and the wait over */
 /* The commit is done, its answers not yet given. */
 void store_gather_end(struct store_gather *gather);
+/* So many producers wait that letting them go first pays, and not so many that they keep the
+ * processor busy by themselves: while their commits wait for the disk there is time for all else.
+ */
+bool store_gather_leaves_gaps(const struct store_gather *gather);
 /* There is something to write, and it is worth waiting for more. */
 bool store_gather_start(struct store_gather *gather);
 /* The writer need not wait (any longer). */

@@ -112,21 +112,19 @@ static void note_put(struct store_op *op)
         loop_stop(counted->fixture->loop);
 }
 
-static void test_writes_keep_order_and_fail_alone(void **state)
+/* Asked for in one round of the loop. Every eighth is refused on its own account, and spoils it for
+ * nobody else. */
+static const struct counted_put *put_64(struct fixture *f)
 {
-    struct fixture *f = *state;
     static struct counted_put puts[64];
     static char ids[64][8];
     static struct store_entity entities[64];
     static struct store_put_result results[64];
-    struct store_figures before;
-    struct store_figures after;
-    size_t order = 0;
+    static size_t order;
 
-    store_figures(f->store, &before);
+    order = 0;
     for (size_t i = 0; i < 64; i++) {
         snprintf(ids[i], sizeof(ids[i]), "e%zu", i);
-        /* Every eighth is refused on its own account, and spoils it for nobody else. */
         entities[i] = (struct store_entity){
             str_of(ids[i]), i % 8 == 7 ? STR_NONE : STR("event"), STR("{}"), false, 0, STR_NONE, 0};
         puts[i] = (struct counted_put){
@@ -141,6 +139,17 @@ static void test_writes_keep_order_and_fail_alone(void **state)
     for (size_t i = 0; i < 64; i++)
         store_put(f->store, &puts[i].put);
     loop_run(f->loop);
+    return puts;
+}
+
+static void test_writes_keep_order_and_fail_alone(void **state)
+{
+    struct fixture *f = *state;
+    struct store_figures before;
+    struct store_figures after;
+
+    store_figures(f->store, &before);
+    const struct counted_put *puts = put_64(f);
     store_figures(f->store, &after);
     for (size_t i = 0; i < 64; i++) {
         assert_int_equal(puts[i].at, i + 1);
@@ -149,6 +158,22 @@ static void test_writes_keep_order_and_fail_alone(void **state)
     assert_int_equal(after.writes - before.writes, 64);
     assert_true(after.commits > before.commits);
     assert_int_equal(ask(f, (struct store_query){.query = QUERY_ENTITIES}, NULL), 56);
+}
+
+static void test_several_producers_are_awaited_and_one_is_not(void **state)
+{
+    struct fixture *f = *state;
+
+    for (int i = 0; i < 20; i++)
+        put(f, "alone", "{}");
+    assert_false(store_is_awaited(f->store));
+    for (int i = 0; i < 4; i++)
+        (void)put_64(f);
+    assert_true(store_is_awaited(f->store));
+    fixture_at(NOW_MS + 19);
+    assert_true(store_is_awaited(f->store));
+    fixture_at(NOW_MS + 20);
+    assert_false(store_is_awaited(f->store));
 }
 
 static void test_relationships(void **state)
@@ -358,6 +383,7 @@ int main(void)
         CASE(test_put_heeds_if_version),
         CASE(test_put_is_all_or_none),
         CASE(test_writes_keep_order_and_fail_alone),
+        CASE(test_several_producers_are_awaited_and_one_is_not),
         CASE(test_relationships),
         CASE(test_queries_filter_and_page),
         CASE(test_keeps_texts_by_integration_and_name),

@@ -61,6 +61,30 @@ static void test_large_puts_wait_for_nobody(void **state)
     assert_false(store_gather_start(&gather));
 }
 
+/* What holds after twenty commits of half of them each, while the other half waits. */
+static bool leaves_gaps(struct store_gather *gather, uint64_t producers)
+{
+    for (int i = 0; i < 20; i++)
+        commit(gather, producers / 2);
+    return store_gather_leaves_gaps(gather);
+}
+
+static void test_few_producers_leave_gaps_and_many_do_not(void **state)
+{
+    struct store_gather gather = {0};
+
+    (void)state;
+    assert_false(leaves_gaps(&gather, 2));
+    assert_false(leaves_gaps(&gather, 6));
+    assert_true(leaves_gaps(&gather, 16));
+    assert_true(leaves_gaps(&gather, 40));
+    assert_false(leaves_gaps(&gather, 160));
+    commit(&gather, 8);
+    assert_false(store_gather_leaves_gaps(&gather)); /* it is no matter of one commit */
+    assert_true(leaves_gaps(&gather, 16));
+    assert_false(leaves_gaps(&gather, 0)); /* they stay away */
+}
+
 static void test_who_stays_away_is_soon_forgotten(void **state)
 {
     struct store_gather gather = {0};
@@ -85,6 +109,7 @@ int main(void)
         cmocka_unit_test(test_one_producer_never_waits),
         cmocka_unit_test(test_a_sixth_of_them_is_enough),
         cmocka_unit_test(test_large_puts_wait_for_nobody),
+        cmocka_unit_test(test_few_producers_leave_gaps_and_many_do_not),
         cmocka_unit_test(test_who_stays_away_is_soon_forgotten),
     };
 
