@@ -13,6 +13,7 @@
 enum { THREADS_MAX = 2 };
 
 struct http_client {
+    struct http_precedence precedence;
     struct http_thread *threads[THREADS_MAX];
     size_t thread_count;
     size_t next; /* the thread for the next destination that has one alone */
@@ -28,7 +29,8 @@ struct http_destination {
     size_t next;       /* takes the next request */
 };
 
-struct http_client *http_client_create(struct loop *loop, struct err *err)
+struct http_client *http_client_create(struct loop *loop, const struct http_precedence *precedence,
+                                       struct err *err)
 {
     struct http_client *client = calloc(1, sizeof *client);
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -38,8 +40,10 @@ struct http_client *http_client_create(struct loop *loop, struct err *err)
         (void)err_set(err, -ENOMEM, "no memory for the HTTP client");
         return NULL;
     }
+    if (precedence != NULL)
+        client->precedence = *precedence;
     while (client->thread_count < most) {
-        struct http_thread *thread = http_thread_create(loop, err);
+        struct http_thread *thread = http_thread_create(loop, &client->precedence, err);
 
         if (thread == NULL) {
             http_client_destroy(client);

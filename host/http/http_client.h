@@ -15,6 +15,13 @@
 struct http_client;
 struct http_destination;
 
+/* What is sent steps back behind whoever is awaited: meanwhile the client's threads have a tenth of
+ * an ordinary thread's share of a core that both want, and all of one that is free. */
+struct http_precedence {
+    bool (*is_awaited)(const void *user); /* on any thread, often; NULL: never */
+    const void *user;
+};
+
 struct http_destination_settings {
     int max_connections; /* at once; further requests wait in order. About 16 is best */
     int not_reached_max; /* see http_client_send; 0: 5 */
@@ -71,7 +78,10 @@ struct http_request {
     void *slot;                /* the client's */
 };
 
-struct http_client *http_client_create(struct loop *loop, struct err *err);
+/* `precedence` is copied; NULL: it steps back behind nobody. What it asks must answer until
+ * http_client_stop returns. */
+struct http_client *http_client_create(struct loop *loop, const struct http_precedence *precedence,
+                                       struct err *err);
 /* Ends the thread: requests under way end HTTP_NO_ANSWER, waiting and later ones
  * HTTP_REFUSED_LOCALLY; the done() of all runs before this returns. Destinations can still be
  * released. [loop] */

@@ -5,10 +5,10 @@
  * finished -> [loop] done() */
 #include "http/http_thread.h"
 
+#include "base/clock.h"
 #include "http/http_thread_inner.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -62,19 +62,12 @@ static void init_curl(void)
     curl_ready = curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
-/* The thread takes no signals: SIGPIPE would come from writes inside the TLS library. */
-static int start_thread(struct http_thread *thread)
+/* [http thread] */
+static bool steps_back(void *user)
 {
-    sigset_t all;
-    sigset_t before;
-    int status;
+    const struct http_precedence *precedence = ((struct http_thread *)user)->precedence;
 
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    status = pthread_create(&thread->id, NULL, http_thread_run, thread);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    thread->has_thread = status == 0;
-    return -status;
+    return precedence->is_awaited != NULL && precedence->is_awaited(precedence->user);
 }
 
 static bool open_events(struct http_thread *thread)
@@ -87,10 +80,10 @@ static bool open_events(struct http_thread *thread)
            epoll_ctl(thread->epoll, EPOLL_CTL_ADD, thread->wake, &event) == 0;
 }
 
-struct http_thread *http_thread_create(struct loop *loop, struct err *err)
+struct http_thread *http_thread_create(struct loop *loop, const struct http_precedence *precedence,
+                                       struct err *err)
 {
     struct http_thread *thread;
-    int status;
 
     pthread_once(&curl_once, init_curl);
     if (curl_ready != CURLE_OK) {
@@ -103,6 +96,8 @@ struct http_thread *http_thread_create(struct loop *loop, struct err *err)
         return NULL;
     }
     thread->loop = loop;
+    thread->precedence = precedence;
+    thread->swept_us = clock_mono_us();
     thread->epoll = thread->wake = -1;
     pthread_mutex_init(&thread->lock, NULL);
     http_queue_init(&thread->finished);
@@ -117,13 +112,15 @@ struct http_thread *http_thread_create(struct loop *loop, struct err *err)
     thread->news->thread = thread;
     thread->news->message.fn = on_news;
     curl_multi_setopt(thread->multi, CURLMOPT_MAXCONNECTS, (long)IDLE_CONNECTIONS_MAX);
-    status = start_thread(thread);
-    if (status < 0) {
-        err_set(err, status, "cannot start the HTTP client's thread: %s", strerror(-status));
-        http_thread_destroy(thread);
-        return NULL;
-    }
-    return thread;
+    thread->turns = turns_start(&(struct turns_job){.name = "the HTTP client",
+                                                    .round = http_thread_round,
+                                                    .steps_back = steps_back,
+                                                    .user = thread},
+                                err);
+    if (thread->turns != NULL)
+        return thread;
+    http_thread_destroy(thread);
+    return NULL;
 }
 
 struct http_share *http_share_create(struct http_thread *thread,
@@ -256,7 +253,8 @@ static void stop_thread(struct http_thread *thread)
     thread->is_stopping = true;
     pthread_mutex_unlock(&thread->lock);
     wake_thread(thread);
-    pthread_join(thread->id, NULL);
+    turns_stop(thread->turns);
+    thread->turns = NULL;
 }
 
 /* The thread is gone, so all of it is ours. */
@@ -280,9 +278,8 @@ static void give_up_all(struct http_thread *thread)
 
 void http_thread_stop(struct http_thread *thread)
 {
-    if (thread->has_thread)
+    if (thread->turns != NULL)
         stop_thread(thread);
-    thread->has_thread = false;
     give_up_all(thread);
     while (thread->finished.first != NULL) {
         bool has_news = thread->has_news;

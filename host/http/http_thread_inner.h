@@ -4,6 +4,7 @@
 #ifndef HTTP_THREAD_INNER_H
 #define HTTP_THREAD_INNER_H
 
+#include "base/turns.h"
 #include "http/http_queue.h"
 #include "http/http_thread.h"
 #include "http/http_transfer.h"
@@ -47,11 +48,11 @@ struct news {
 
 struct http_thread {
     struct loop *loop;
+    const struct http_precedence *precedence;
     CURLM *multi;
     int epoll;
-    int wake; /* an eventfd in `epoll`, whose data is NULL */
-    pthread_t id;
-    bool has_thread;
+    int wake;            /* an eventfd in `epoll`, whose data is NULL */
+    struct turns *turns; /* run the thread; NULL: it has ended */
     struct news *news;
 
     pthread_mutex_t lock;
@@ -72,8 +73,8 @@ struct http_thread {
     bool must_sweep; /* a share was released */
 };
 
-/* [http thread] until is_stopping is seen. */
-void *http_thread_run(void *thread);
+/* [http thread] What came, what ended, and a wait for more. False: is_stopping was seen. */
+bool http_thread_round(void *thread);
 /* Off the list and gone. [http thread], or the loop once the thread has ended. */
 void http_share_forget(struct http_share *share);
 void http_share_free(struct http_share *share); /* NULL allowed */

@@ -395,26 +395,25 @@ static bool fall_asleep(struct http_thread *thread)
     return is_quiet;
 }
 
-void *http_thread_run(void *user)
+bool http_thread_round(void *user)
 {
     struct http_thread *thread = user;
 
-    thread->swept_us = clock_mono_us();
-    while (take_inboxes(thread)) {
-        if (thread->easy_count > 0) {
-            int running;
+    if (!take_inboxes(thread))
+        return false;
+    if (thread->easy_count > 0) {
+        int running;
 
-            curl_multi_perform(thread->multi, &running);
-            follow_scouts(thread);
-            collect_done(thread);
-        }
-        if (thread->deadline_us != 0 && clock_mono_us() >= thread->deadline_us)
-            end_late_ones(thread);
-        report_done(thread);
-        if (thread->must_sweep || (thread->slotted != NULL &&
-                                   clock_mono_us() - thread->swept_us > SWEEP_MS * INT64_C(1000)))
-            sweep(thread);
-        wait_for_events(thread, fall_asleep(thread) ? patience_ms(thread) : 0);
+        curl_multi_perform(thread->multi, &running);
+        follow_scouts(thread);
+        collect_done(thread);
     }
-    return NULL;
+    if (thread->deadline_us != 0 && clock_mono_us() >= thread->deadline_us)
+        end_late_ones(thread);
+    report_done(thread);
+    if (thread->must_sweep ||
+        (thread->slotted != NULL && clock_mono_us() - thread->swept_us > SWEEP_MS * INT64_C(1000)))
+        sweep(thread);
+    wait_for_events(thread, fall_asleep(thread) ? patience_ms(thread) : 0);
+    return true;
 }

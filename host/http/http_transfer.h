@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * One transfer of the client at a time: a reused easy handle, a connection in clear beside it
  * (http_plain.h), the request on one of them, and what became of it. Used by http_thread.c alone,
- * on its thread alone. Knows no queue. */
+ * on [http thread] alone. Knows no queue. */
 #ifndef HTTP_TRANSFER_H
 #define HTTP_TRANSFER_H
 

@@ -162,6 +162,13 @@ static void raise_file_limit(void)
     (void)setrlimit(RLIMIT_NOFILE, &limit); /* then it stays as it is */
 }
 
+/* Producers wait for the answer to what they sent; a delivery keeps nobody waiting. What plugins
+ * ask of others over HTTP goes the same way, and steps back with it. */
+static bool is_store_awaited(const void *store)
+{
+    return store_is_awaited(store);
+}
+
 static int open_ground(struct daemon *daemon, struct err *err)
 {
     const struct config_file *host = config_host(daemon->settings.setup.config);
@@ -180,7 +187,11 @@ static int open_ground(struct daemon *daemon, struct err *err)
     daemon->store = store_open(&store, daemon->loop, err);
     if (daemon->store == NULL)
         return err->code;
-    daemon->http = http_client_create(daemon->loop, err);
+    const struct http_precedence precedence = {
+        .is_awaited = is_store_awaited,
+        .user = daemon->store,
+    };
+    daemon->http = http_client_create(daemon->loop, &precedence, err);
     return daemon->http != NULL ? 0 : err->code;
 }
 

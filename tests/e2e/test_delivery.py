@@ -2,8 +2,11 @@
 """A record gets to its destination as it should: whole, transformed, in order, once; and `why`
 tells all of it."""
 import json
+import os
+import pathlib
+import signal
 
-from daemon import TOP, wait_for
+from daemon import TOP, UnixConnection, wait_for
 
 
 def taken(receiver, count):
@@ -140,6 +143,41 @@ def test_many_records_each_exactly_once(tenon, receiver):
     taken(receiver, 3000)
     stats = receiver.stats()
     assert (stats["unique"], stats["duplicates"], stats["refused"]) == (3000, 0, 0)
+
+
+def priorities(pid):
+    """The nice values of a process's threads."""
+    threads = pathlib.Path("/proc/%d/task" % pid).glob("*/stat")
+    return {int(stat.read_text().rpartition(")")[2].split()[16]) for stat in threads}
+
+
+def test_deliveries_step_back_while_producers_wait(tenon, receiver):
+    tenon.webhook("hooks", receiver.url("/in"))
+    tenon.start()
+    tenon.add({"id": "alone"})
+    taken(receiver, 1)
+    pid = tenon.process.pid
+    usual = os.getpriority(os.PRIO_PROCESS, pid)
+    assert priorities(pid) == {usual}
+    sent = ["alone"]
+
+    def several_come():
+        producers = [UnixConnection(str(tenon.socket), 60) for _ in range(48)]
+        os.kill(pid, signal.SIGSTOP)  # so that it finds all of them at once
+        for producer in producers:
+            sent.append("one-%d" % len(sent))
+            producer.request("POST", "/ingest?type=event", json.dumps({"id": sent[-1]}))
+        os.kill(pid, signal.SIGCONT)
+        for producer in producers:
+            assert producer.getresponse().status < 300
+            producer.close()
+        log = (tenon.state / "tenon.db-wal").stat().st_size
+        assert log < 4 << 20, "folding in the log steps back, too, and begins at 8 MB"
+        return max(priorities(pid)) > usual
+
+    wait_for(several_come, "a thread that steps back")
+    taken(receiver, len(sent))
+    assert sorted(json.loads(one["body"])["id"] for one in receiver.exchanges) == sorted(sent)
 
 
 def test_batches_carry_each_record_once(tenon, receiver):

@@ -77,7 +77,7 @@ int main(int argc, char **argv)
     target = argv[1];
     lines = lines_open(argv[2]);
     loop = loop_create(&err);
-    client = loop != NULL ? http_client_create(loop, &err) : NULL;
+    client = loop != NULL ? http_client_create(loop, NULL, &err) : NULL;
     destination = client != NULL ? http_destination_create(client, &settings, &err) : NULL;
     if (destination == NULL) {
         fprintf(stderr, "%s\n", err.text);

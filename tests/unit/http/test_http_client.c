@@ -89,7 +89,7 @@ static int set_up(void **state)
     scene->reads_request = true;
     scene->serves = 1;
     scene->loop = loop_create(&err);
-    scene->client = http_client_create(scene->loop, &err);
+    scene->client = http_client_create(scene->loop, NULL, &err);
     assert_non_null(scene->client);
     scene->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
