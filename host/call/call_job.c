@@ -68,13 +68,15 @@ static struct call_job *find_open_locked(struct call_server *server,
     return NULL;
 }
 
+/* Every record has an outcome afterwards, whatever came: the host kills a worker whose answer
+ * leaves one out. */
 static void apply_verdicts(struct call_batch *batch, const tenon_verdict *verdicts, size_t count)
 {
-    if (verdicts == NULL || count == 0 ||
-        verdicts[0].struct_size < offsetof(tenon_verdict, message))
-        return;
+    if (verdicts == NULL ||
+        (count > 0 && verdicts[0].struct_size < offsetof(tenon_verdict, message)))
+        count = 0;
     const char *base = (const char *)verdicts;
-    size_t stride = verdicts[0].struct_size;
+    size_t stride = count > 0 ? verdicts[0].struct_size : 0;
 
     if (count > batch->count)
         count = batch->count;

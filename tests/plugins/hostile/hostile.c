@@ -351,7 +351,8 @@ static int32_t submit(void *self, const tenon_batch *batch, tenon_verdicts *out,
         own->has_thread = pthread_create(&own->thread, NULL, complete_all, own) == 0;
         return TENON_PENDING;
     }
-    if (is_at(own, "never") || is_at(own, "late"))
+    if (is_at(own, "never") || is_at(own, "late") || is_at(own, "wordless") ||
+        is_at(own, "stunted"))
         return TENON_PENDING;
     if (is_at(own, "within")) {
         (void)complete_all(own);
@@ -365,8 +366,22 @@ static int32_t submit(void *self, const tenon_batch *batch, tenon_verdicts *out,
     return TENON_OK;
 }
 
+/* Ends the job that submit() left: without verdicts, or with one too small to be read. */
+static void complete_wordless(const struct hostile *own)
+{
+    tenon_verdict verdict = tenon_verdict_init(0, TENON_ACCEPTED);
+
+    verdict.struct_size = offsetof(tenon_verdict, verdict);
+    if (is_at(own, "stunted"))
+        (void)own->host->complete(own->host, own->job, &verdict, 1);
+    else
+        (void)own->host->complete(own->host, own->job, NULL, 0);
+}
+
 static int32_t test(void *self, tenon_err *err)
 {
+    if (is_at(self, "wordless") || is_at(self, "stunted"))
+        complete_wordless(self);
     if (is_at(self, "test"))
         misbehave("abort");
     if (is_at(self, "slow_test"))

@@ -197,6 +197,38 @@ static void a_job_never_completed_is_given_up_and_the_worker_lives(void **state)
     plugin_instance_close(instance);
 }
 
+/* The job is completed in test(), which runs when submit() has left it pending. */
+static void a_job_completed_without_a_verdict_leaves_records_unsure(void **state)
+{
+    static const char *const ways[] = {"wordless", "stunted"};
+    struct fixture *fixture = *state;
+    struct plugin_health before, after;
+
+    for (size_t i = 0; i < 2; i++) {
+        struct answer answer;
+        struct plugin_instance *instance =
+            fixture_open(fixture, "hostile", ways[i], ways[i], &answer);
+        struct answer tested = {.fixture = fixture};
+        plugin_instance_health(instance, &before);
+        size_t count = fixture_records(fixture, "fine fine");
+        fixture_deliver_start(instance, fixture->records, count, PLUGIN_STEP_SUBMIT, &answer);
+        plugin_test(instance, fixture_on_reply, &tested);
+        fixture_wait(fixture, &answer.count, 1);
+        fixture_wait(fixture, &tested.count, 1);
+        if (answer.status != PLUGIN_OK || tested.status != PLUGIN_OK)
+            fail_msg("%s: %s, %s", ways[i], answer.words, tested.words);
+        for (size_t j = 0; j < count; j++) {
+            assert_int_equal(answer.reply->outcomes[j].kind, OUTCOME_UNSURE);
+            assert_true(str_is(answer.reply->outcomes[j].message, "completed without a verdict"));
+        }
+        fixture_release(&answer);
+        fixture_release(&tested);
+        plugin_instance_health(instance, &after);
+        assert_int_equal(before.pid, after.pid);
+        plugin_instance_close(instance);
+    }
+}
+
 static void a_completion_after_destroy_is_nobodys(void **state)
 {
     struct fixture *fixture = *state;
@@ -376,6 +408,7 @@ int main(void)
         BOTH(submits),
         BOTH(wrong_verdict_indexes_leave_records_unsure),
         BOTH(a_job_never_completed_is_given_up_and_the_worker_lives),
+        BOTH(a_job_completed_without_a_verdict_leaves_records_unsure),
         BOTH(a_completion_after_destroy_is_nobodys),
         BOTH(logs_are_passed_on),
         BOTH(a_failed_open_says_which_callback),
