@@ -97,7 +97,8 @@ static void run_transform(struct call_thread *thread, struct call_instance *inst
     batch->step = WIRE_IN_TRANSFORMER;
     for (uint32_t i = 0; i < batch->live_count; i++) {
         tenon_err err = call_err();
-        size_t room = BATCH_PAYLOADS_MAX - payloads->len;
+        /* The NUL behind a payload that just fitted goes beyond. */
+        size_t room = payloads->len < BATCH_PAYLOADS_MAX ? BATCH_PAYLOADS_MAX - payloads->len : 0;
         struct call_sink sink;
 
         call_sink_init(&sink, payloads, room < WIRE_PAYLOAD_MAX ? room : WIRE_PAYLOAD_MAX);

@@ -244,6 +244,20 @@ static int32_t select_even(void *self, const tenon_record *record, tenon_sink *r
 static const tenon_selector selectors[] = {
     TENON_SELECTOR("even", "Records of even version.", select_even)};
 
+/* A payload of as many bytes as the data says. */
+static int32_t write_sized(const tenon_record *record, tenon_sink *out)
+{
+    static const char block[1 << 20];
+    int32_t status = TENON_OK;
+
+    for (size_t left = strtoul(record->data.ptr, NULL, 10); left > 0 && status == TENON_OK;) {
+        size_t len = left < sizeof block ? left : sizeof block;
+        status = out->write(out, block, len);
+        left -= len;
+    }
+    return status;
+}
+
 static int32_t transform(void *self, const tenon_record *record, tenon_sink *out, tenon_err *err)
 {
     struct hostile *own = self;
@@ -257,6 +271,8 @@ static int32_t transform(void *self, const tenon_record *record, tenon_sink *out
         return tenon_fail(err, TENON_E_VALIDATION, "no venue");
     if (tenon_equals(record->type, "odd_status"))
         return 77;
+    if (tenon_equals(record->type, "sized"))
+        return write_sized(record, out);
     if (tenon_equals(record->type, "huge")) {
         static const char block[1 << 20];
         while (out->write(out, block, sizeof block) == TENON_OK)

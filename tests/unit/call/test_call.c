@@ -247,6 +247,67 @@ static void a_batch_that_lies_about_its_count_is_refused(void **state)
     assert_int_equal(stop(served), 0);
 }
 
+/* Has payloads of these sizes made, and gives the outcomes. */
+static void transform_sized(struct served *served, const size_t *sizes, uint32_t count,
+                            struct wire_outcome *out)
+{
+    struct wire_out order = {0};
+    size_t begin = wire_out_begin(&order, WIRE_DELIVER, 4, 1);
+
+    wire_put_deliver(&order, &(struct wire_deliver){WIRE_STEP_TRANSFORM, tenon_text(""), count});
+    for (uint32_t i = 0; i < count; i++) {
+        char size[24];
+        snprintf(size, sizeof size, "%zu", sizes[i]);
+        tenon_record record = {.struct_size = sizeof record,
+                               .attempt = 1,
+                               .id = tenon_text("evt-1"),
+                               .type = tenon_text("sized"),
+                               .key = tenon_text("key"),
+                               .data = tenon_text(size)};
+        wire_put_record(&order, &record);
+    }
+    send_frame(served, &order, begin);
+    struct wire_in in = next_frame(served, WIRE_OUTCOMES);
+    assert_int_equal(wire_in_u32(&in), count);
+    for (uint32_t i = 0; i < count; i++)
+        assert_int_equal(wire_get_outcome(&in, &out[i]), 0);
+}
+
+/* A NUL is kept behind each payload: the one behind what just fits must not lift the limit. */
+static void payloads_of_a_batch_are_bounded_together(void **state)
+{
+    enum { MOST = 16 << 20, LEFT = MOST - 2 }; /* two NULs */
+    static const struct {
+        size_t third;
+        uint8_t kinds[2]; /* the third's and the fourth's */
+    } cases[] = {
+        {LEFT - 2, {WIRE_GOES_ON, WIRE_GOES_ON}},
+        {LEFT - 1, {WIRE_GOES_ON, WIRE_RETRY}},
+        {LEFT, {WIRE_GOES_ON, WIRE_RETRY}},
+        {LEFT + 1, {WIRE_RETRY, WIRE_GOES_ON}},
+    };
+    struct served *served = start(NULL);
+
+    (void)state;
+    (void)next_frame(served, WIRE_GREETING);
+    load(served, "hostile", "hostile", SETTINGS);
+    (void)next_frame(served, WIRE_FACTS);
+    create(served, 1, "{\"at\":\"none\"}");
+    assert_int_equal(next_status(served).code, TENON_OK);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const size_t sizes[] = {MOST, MOST, cases[i].third, 1};
+        struct wire_outcome outcomes[4];
+        transform_sized(served, sizes, 4, outcomes);
+        assert_int_equal(outcomes[1].kind, WIRE_GOES_ON);
+        for (int j = 0; j < 2; j++) {
+            assert_int_equal(outcomes[2 + j].kind, cases[i].kinds[j]);
+            if (cases[i].kinds[j] == WIRE_RETRY)
+                assert_non_null(strstr(outcomes[2 + j].message.ptr, "passed 48 MiB"));
+        }
+    }
+    assert_int_equal(stop(served), 0);
+}
+
 static void order_action(const struct served *served, const struct wire_action *action)
 {
     struct wire_out out = {0};
@@ -321,6 +382,7 @@ int main(void)
         cmocka_unit_test(refusals_of_a_file_are_sentences),
         cmocka_unit_test(nothing_is_opened_unconfined),
         cmocka_unit_test(a_batch_that_lies_about_its_count_is_refused),
+        cmocka_unit_test(payloads_of_a_batch_are_bounded_together),
         cmocka_unit_test(an_action_gets_its_arguments_and_no_others),
         cmocka_unit_test(bytes_that_are_no_frames_end_the_serving),
     };
