@@ -157,16 +157,17 @@ static int32_t file_open(struct archive *self, struct file *file, tenon_err *err
     file->fd = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0640);
     if (file->fd < 0)
         return fail_errno(err, "open", path);
-    if (fstat(file->fd, &st) != 0 || !S_ISREG(st.st_mode)) {
-        file_close(file);
-        return tenon_failf(err, TENON_E_CONNECTION,
-                           "%.300s is not a regular file; choose another `file`", path);
-    }
     if (flock(file->fd, LOCK_EX | LOCK_NB) != 0) {
         file_close(file);
         return tenon_failf(
             err, TENON_E_CONNECTION,
             "%.300s is being written by another integration; give each its own `file`", path);
+    }
+    /* Under the lock: until then another writer may still end the line that is cut below. */
+    if (fstat(file->fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+        file_close(file);
+        return tenon_failf(err, TENON_E_CONNECTION,
+                           "%.300s is not a regular file; choose another `file`", path);
     }
     file->device = st.st_dev;
     file->inode = st.st_ino;

@@ -9,8 +9,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -19,6 +21,21 @@ static const tenon_plugin *plugin;
 static struct fake_host host;
 static struct fake_verdicts verdicts;
 static char directory[] = "/tmp/tenon-archive-XXXXXX";
+
+static void (*before_lock)(void); /* once */
+
+/* Being the program's, this one goes before the C library's, for the plugin too: what another
+ * writer does at the last moment before the lock is done in here. No timing could bring that about.
+ */
+__attribute__((visibility("default"))) int flock(int fd, int operation)
+{
+    void (*act)(void) = before_lock;
+
+    before_lock = NULL;
+    if (act != NULL)
+        act();
+    return (int)syscall(SYS_flock, fd, operation);
+}
 
 static void *create(const char *file, int rotate_size, int rotate_keep, const char *wrap)
 {
@@ -246,6 +263,31 @@ static void two_writers_do_not_share_a_file(void **state)
     plugin->destroy(two);
 }
 
+static int other_writer = -1;
+
+static void end_line_and_unlock(void)
+{
+    assert_int_equal(write(other_writer, "1}\n", 3), 3);
+    close(other_writer);
+}
+
+/* What the last writer added before it let go was accepted, and is no torn line. */
+static void keeps_what_was_written_until_the_lock(void **state)
+{
+    tenon_record record = fake_record("x", "{}");
+    void *self = create("handed_over", 0, 0, "data");
+
+    (void)state;
+    put("handed_over", "{\"n\":");
+    other_writer = open(path_of("handed_over"), O_WRONLY | O_APPEND | O_CLOEXEC);
+    assert_int_equal(flock(other_writer, LOCK_EX), 0);
+    before_lock = end_line_and_unlock;
+    submit_accepted(self, &record, 1);
+    assert_null(before_lock);
+    assert_string_equal(contents("handed_over"), "{\"n\":1}\n{}\n");
+    plugin->destroy(self);
+}
+
 static void does_not_write_through_a_link(void **state)
 {
     tenon_record record = fake_record("x", "{}");
@@ -316,6 +358,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(cuts_a_torn_line),
         cmocka_unit_test(a_full_disk_leaves_whole_lines),
         cmocka_unit_test(two_writers_do_not_share_a_file),
+        cmocka_unit_test(keeps_what_was_written_until_the_lock),
         cmocka_unit_test(does_not_write_through_a_link),
         cmocka_unit_test(tells_a_missing_directory),
         cmocka_unit_test(says_what_is_wrong_with_settings),
