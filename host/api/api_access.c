@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/api_access.h"
 
+#include "base/authority.h"
 #include "base/cleanup.h"
 #include "base/digest.h"
 #include "config/config.h"
 
-#include <arpa/inet.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdlib.h>
@@ -114,7 +114,7 @@ static int rules_read(struct rules *rules, const struct api_access_settings *set
     if (settings->socket_scope != NULL && api_scope_check(str_of(settings->socket_scope), err) < 0)
         return err_prefix(err, "[api] socket_scope: ");
     rules->is_loopback =
-        settings->listen == NULL || api_access_is_loopback(str_of(settings->listen));
+        settings->listen == NULL || authority_is_loopback(str_of(settings->listen));
     rules->has_token = settings->token != NULL && settings->token[0] != '\0';
     if (rules->has_token)
         digest_sha256(str_of(settings->token), rules->token_hash);
@@ -217,76 +217,13 @@ const char *api_peer_name(const struct api_peer *peer)
 
 /* ---- hosts and origins ---- */
 
-/* "[::1]:80" is "[::1]". */
-static struct str host_of(struct str host_and_port)
-{
-    const char *end = host_and_port.ptr;
-
-    if (host_and_port.len == 0)
-        return host_and_port;
-    end = memchr(host_and_port.ptr, host_and_port.ptr[0] == '[' ? ']' : ':', host_and_port.len);
-    if (end == NULL)
-        return host_and_port;
-    return (struct str){host_and_port.ptr,
-                        (size_t)(end - host_and_port.ptr) + (host_and_port.ptr[0] == '[' ? 1 : 0)};
-}
-
-/* What stands behind the host is a port or nothing. */
-static bool has_host(struct str host_and_port, struct str *out_host)
-{
-    struct str host = host_of(host_and_port);
-    int64_t port;
-
-    *out_host = host;
-    if (host.len == host_and_port.len)
-        return host.len > 0;
-    return host.len > 0 && host.ptr[host.len] == ':' &&
-           str_to_i64((struct str){host.ptr + host.len + 1, host_and_port.len - host.len - 1},
-                      &port) == 0;
-}
-
-static bool is_same_name(struct str one, struct str other)
-{
-    return one.len == other.len && strncasecmp(one.ptr, other.ptr, one.len) == 0;
-}
-
-bool api_access_is_address(struct str host_and_port)
-{
-    struct str host;
-    struct in6_addr address;
-    char text[INET6_ADDRSTRLEN];
-    int family = AF_INET;
-
-    if (!has_host(host_and_port, &host))
-        return false;
-    if (host.ptr[0] == '[' && host.ptr[host.len - 1] == ']') {
-        host = (struct str){host.ptr + 1, host.len - 2};
-        family = AF_INET6;
-    }
-    if (host.len == 0 || host.len >= sizeof(text))
-        return false;
-    memcpy(text, host.ptr, host.len);
-    text[host.len] = '\0';
-    return inet_pton(family, text, &address) == 1;
-}
-
-bool api_access_is_loopback(struct str host_and_port)
-{
-    struct str host;
-
-    if (!has_host(host_and_port, &host))
-        return false;
-    return is_same_name(host, STR("localhost")) || is_same_name(host, STR("[::1]")) ||
-           (str_starts_with(host, "127.") && api_access_is_address(host));
-}
-
 static bool list_has(const char *list, struct str wanted)
 {
     struct str rest = str_of(list);
     struct str item;
 
     while (config_list_next(&rest, &item))
-        if (is_same_name(item, wanted))
+        if (authority_is_same_host(item, wanted))
             return true;
     return false;
 }
@@ -298,9 +235,9 @@ static bool is_our_host(const struct rules *rules, struct str host_and_port, boo
 {
     struct str host;
 
-    return api_access_is_loopback(host_and_port) ||
-           (has_token && api_access_is_address(host_and_port)) ||
-           (has_host(host_and_port, &host) && list_has(rules->hosts, host));
+    return authority_is_loopback(host_and_port) ||
+           (has_token && authority_is_address(host_and_port)) ||
+           (authority_host(host_and_port, &host) && list_has(rules->hosts, host));
 }
 
 /* From one of our own pages, or one that was named. */
@@ -312,7 +249,7 @@ static bool is_our_origin(const struct rules *rules, struct str origin, struct s
 
     return list_has(rules->origins, origin) ||
            (scheme > 0 &&
-            is_same_name((struct str){origin.ptr + scheme, origin.len - scheme}, host));
+            authority_is_same_host((struct str){origin.ptr + scheme, origin.len - scheme}, host));
 }
 
 static enum api_refusal check_pages(const struct rules *rules, struct http_exchange *exchange,

@@ -70,7 +70,4 @@ void api_access_socket(const struct api_access *access, unsigned *out_mode, int 
 enum api_refusal api_access_check(struct api_access *access, struct http_exchange *exchange,
                                   enum api_scope scope, struct api_peer *out, struct err *err);
 
-bool api_access_is_loopback(struct str host_and_port); /* "127.0.0.1:80", "[::1]", "localhost" */
-bool api_access_is_address(struct str host_and_port);  /* no name, so no DNS was asked for it */
-
 #endif

@@ -3,6 +3,7 @@
  * file or the environment, never from an argument, which everybody here could read. */
 #include "cli/cli_target.h"
 
+#include "base/authority.h"
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "config/config.h"
@@ -76,15 +77,9 @@ static int read_token(struct cli *cli, struct err *err)
 /* A token in clear is everybody's on the way. */
 static bool is_on_this_machine(const char *url)
 {
-    static const char *const starts[] = {"http://127.", "http://localhost", "http://[::1]"};
+    const char *authority = url + strlen("http://");
 
-    for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
-        size_t len = strlen(starts[i]);
-        if (strncmp(url, starts[i], len) == 0 &&
-            (i == 0 || url[len] == '\0' || url[len] == ':' || url[len] == '/'))
-            return strchr(url, '@') == NULL;
-    }
-    return false;
+    return authority_is_loopback((struct str){authority, strcspn(authority, "/?#")});
 }
 
 static int take_url(struct cli *cli, const char *url, struct err *err)

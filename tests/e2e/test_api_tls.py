@@ -281,8 +281,9 @@ def test_the_client_talks_to_it_with_a_token(served, authority, receiver):
     served.environment = {"TENON_TOKEN": token}
     answer = served.cli("status", "--url", url, check=False)
     assert answer.returncode == 3 and "--ca-file names whom to trust" in answer.stderr
-    answer = served.cli("status", "--url", "http://192.0.2.1:80", check=False)
-    assert answer.returncode == 2 and "could be read on its way: use https://" in answer.stderr
+    for far in ("192.0.2.1:80", "127.example.com", "127.0.0.1.example.com:80", "localhost@x"):
+        answer = served.cli("status", "--url", "http://" + far, check=False)
+        assert answer.returncode == 2 and "could be read on its way: use https" in answer.stderr
     for arguments, words in (
         (["--url", url, "--socket", "/x"], "which of them?"),
         (["--url", "ftp://x"], "is not a URL such as"),
