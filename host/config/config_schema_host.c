@@ -2,7 +2,12 @@
  * tenon.ini. */
 #include "config/config_schema.h"
 
+#include "base/authority.h"
+
 #include <tenon/tenon.h>
+
+#include <netdb.h>
+#include <stdio.h>
 
 /* clang-format off */
 static const char host_rows[] =
@@ -125,6 +130,25 @@ static const struct config_section sections[] = {
     {"log", SECTION_ROWS, "The daemon's log.", log_rows},
 };
 
+/* As whoever listens reads it (http_listen.c): DNS is not asked, its answer may change. */
+static bool can_be_listened_at(struct str address)
+{
+    const struct addrinfo hints = {.ai_flags = AI_NUMERICHOST};
+    bool is_bracketed = address.len > 2 && address.ptr[0] == '[';
+    struct addrinfo *found = NULL;
+    char text[80];
+
+    if (is_bracketed)
+        address = (struct str){address.ptr + 1, address.len - 2};
+    if (address.len == 0 || address.len >= sizeof(text))
+        return false;
+    (void)snprintf(text, sizeof(text), "%.*s", STR_ARG(address)); /* fits */
+    if (getaddrinfo(text, NULL, &hints, &found) != 0)
+        return false;
+    freeaddrinfo(found);
+    return true;
+}
+
 static void check_listen(struct config *config, struct config_file *file)
 {
     const struct config_value *value = config_value_find(file, "api", "listen");
@@ -142,8 +166,12 @@ static void check_listen(struct config *config, struct config_file *file)
                         value->text);
         return;
     }
-    bool is_loopback = str_is(address, "localhost") || str_is(address, "[::1]") ||
-                       str_starts_with(address, "127.");
+    bool is_loopback = authority_is_loopback(text);
+    if (!is_loopback && !can_be_listened_at(address))
+        config_complain(config, file, NULL, value->line, C012,
+                        "[api] listen: '%.*s' is not a numeric address; 127.0.0.1 is this machine, "
+                        "0.0.0.0 all of its networks",
+                        STR_ARG(address));
     const char *without = config_value_find(file, "api", "without_token")->text;
     if (!is_loopback && without[0] != '\0' && strcmp(without, "none") != 0)
         config_complain(config, file, NULL, config_value_find(file, "api", "without_token")->line,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "http/http_listen.h"
 
+#include "base/authority.h"
 #include "base/cleanup.h"
 #include "base/str.h"
 
@@ -26,6 +27,8 @@ static int split_address(const char *text, char **out_host, int *out_port, struc
     if (host.len == 0 || str_to_i64(str_of(colon + 1), &port) < 0 || port < 0 || port > 65535)
         return err_set(err, -EINVAL, "'%s' is not an address such as 127.0.0.1:8642 or [::1]:8642",
                        text);
+    if (authority_is_same_host(host, STR("localhost"))) /* the one name that needs no DNS */
+        host = STR("127.0.0.1");
     *out_host = str_dup(host);
     *out_port = (int)port;
     return *out_host != NULL ? 0 : err_set(err, -ENOMEM, "no memory to listen at %s", text);

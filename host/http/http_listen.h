@@ -6,7 +6,8 @@
 
 #include "base/err.h"
 
-/* `address`: "127.0.0.1:8642" or "[::1]:8642"; port 0 takes any. 0 or a negative status. */
+/* `address`: "127.0.0.1:8642", "[::1]:8642" or "localhost:8642", which is 127.0.0.1; port 0 takes
+ * any. 0 or a negative status. */
 int http_listen_tcp(const char *address, int *out_fd, int *out_port, struct err *err);
 /* A socket file that nobody answers at is replaced. The new one has `mode` (0: 0600), and `gid`
  * where that lets a group in and it is not -1. */
