@@ -182,8 +182,16 @@ int api_access_configure(struct api_access *access, const struct api_access_sett
                          bool *out_is_changed, struct err *err)
 {
     struct rules rules;
+    int status = rules_read(&rules, settings, err);
 
-    if (rules_read(&rules, settings, err) < 0) {
+    /* What is open stays open until a restart, whatever `listen` says by now. */
+    rules.is_loopback = access->rules.is_loopback;
+    if (status == 0 && !rules.is_loopback && rules.without_token != NULL &&
+        rules.without_token[0] != '\0')
+        status = err_set(err, -EINVAL,
+                         "[api] without_token: until tenond is restarted the port is open to other "
+                         "machines, and every request there needs a token");
+    if (status < 0) {
         rules_finish(&rules);
         return -EINVAL;
     }

@@ -56,8 +56,9 @@ const char *api_peer_name(const struct api_peer *peer);
 struct api_access *api_access_create(struct loop *loop, const struct api_access_settings *settings,
                                      struct err *err);
 void api_access_destroy(struct api_access *access); /* NULL allowed */
-/* Other settings from now on; where the tokens are stays. On failure all stays as it was. What was
- * said to be allowed without a token of the set is then void if *out_is_changed. */
+/* Other settings from now on. Where the tokens are stays, and so does the port's socket: whether it
+ * is on loopback is what it was at the start. On failure all stays as it was. What was said to be
+ * allowed without a token of the set is then void if *out_is_changed. */
 int api_access_configure(struct api_access *access, const struct api_access_settings *settings,
                          bool *out_is_changed, struct err *err);
 struct api_token_set *api_access_tokens(struct api_access *access);

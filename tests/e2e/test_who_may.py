@@ -359,6 +359,29 @@ def test_beyond_this_machine_every_request_needs_a_token(tenon):
     )
 
 
+@pytest.mark.parametrize("edit", ["moved", "gone", "without_token"])
+def test_an_open_port_stays_closed_until_the_restart(tenon, edit):
+    """What listens goes on listening where it did, whatever `listen` says by now."""
+    ini = tenon.conf / "tenon.ini"
+    here = "listen = 127.0.0.1:%d\n" % tenon.port
+    before = ini.read_text()
+    assert here in before
+    ini.write_text(before.replace("127.0.0.1", "0.0.0.0"))
+    tenon.start()
+    assert ask(tenon, "/api/v1/status")[0] == 401
+    if edit == "without_token":
+        here += "without_token = read\n"
+    ini.write_text(before.replace("listen = 127.0.0.1:%d\n" % tenon.port, here * (edit != "gone")))
+    answer = tenon.cli("reload", check=False)
+    assert ask(tenon, "/api/v1/status")[0] == 401
+    if edit == "without_token":
+        assert "until tenond is restarted the port is open to other machines" in answer.stdout
+    tenon.stop()
+    tenon.start()
+    if edit != "gone":
+        assert ask(tenon, "/api/v1/status")[0] == 200
+
+
 def test_web_pages_get_nowhere(two):
     def status(token=None, path="/api/v1/status", **headers):
         headers = {name.replace("_", "-"): value for name, value in headers.items()}
