@@ -44,6 +44,8 @@ static const struct {
     {"store", "keep_skipped", apply_retention},
     {"store", "keep_superseded", apply_retention},
     {"store", "keep_signals", apply_retention},
+    {"store", "keep_entities", apply_retention},
+    {"mcp", "access", NULL},
     {"log", NULL, apply_log},
 };
 

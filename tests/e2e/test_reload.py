@@ -3,6 +3,7 @@
 nothing is lost, versions of an entity arrive in order, and what did not change notices nothing."""
 import json
 import os
+import re
 import shutil
 import signal
 import threading
@@ -331,9 +332,18 @@ def test_watch_can_be_turned_off_and_sighup_looks(tenon, receiver):
     assert items["hook.ini"]["change"] == "removed"
 
 
+AGES = ["keep_succeeded", "keep_failed", "keep_skipped", "keep_superseded", "keep_signals",
+        "keep_entities"]  # fmt: skip
+
+
 def test_settings_of_tenon_ini_change_live_or_say_so(tenon, receiver):
     tenon.host_ini(host="watch = no\n")
     tenon.start()
+    ages = "".join("%s = 3d\n" % name for name in AGES)
+    tenon.host_ini(host="watch = no\n", store=ages + "\n[mcp]\naccess = off\n")
+    reload(tenon)
+    told = re.findall(r'msg="setting changed(.*?)".* key=(\w+)', tenon.log_text())
+    assert sorted(told) == [("", name) for name in sorted([*AGES, "access"])]
     tenon.host_ini(host="watch = no\n", log="level = warn\n", store="cache = 8MB\n")
     items = reload(tenon)
     assert items["tenon.ini"]["change"] == "replaced"
