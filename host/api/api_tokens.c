@@ -84,21 +84,17 @@ void api_tokens_list(struct api_call *call)
 /* "90d" from now, or a time. 0 for an empty text. */
 static int read_expiry(struct str text, int64_t *out_ms, struct err *err)
 {
-    int64_t now_ms = clock_wall_ms();
-    int64_t for_ms;
-
     *out_ms = 0;
     if (text.len == 0)
         return 0;
-    if (clock_parse_duration(text, &for_ms) == 0 && for_ms > 0)
-        *out_ms = now_ms + for_ms;
-    else if (clock_parse(text, out_ms) < 0)
+    if (clock_parse_coming(text, out_ms) < 0)
         return err_set(err, E_USAGE,
                        "expires: '%.60s' is not a duration such as 90d, nor a time such as "
                        "2027-01-31",
                        text.ptr);
-    return *out_ms > now_ms ? 0
-                            : err_set(err, E_USAGE, "expires: '%.60s' is over already", text.ptr);
+    return *out_ms > clock_wall_ms()
+               ? 0
+               : err_set(err, E_USAGE, "expires: '%.60s' is over already", text.ptr);
 }
 
 static const char *const members[] = {"name", "scope", "expires"};

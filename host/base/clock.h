@@ -31,6 +31,8 @@ int clock_parse_http(struct str text, int64_t *out_wall_ms);
 int clock_parse_duration(struct str text, int64_t *out_ms);
 /* A time as clock_parse has it, or how long ago: "2h" is two hours before now. 0 or -EINVAL. */
 int clock_parse_past(struct str text, int64_t *out_wall_ms);
+/* The same ahead: "90d" is that long from now, the end of year 9999 at most. */
+int clock_parse_coming(struct str text, int64_t *out_wall_ms);
 /* "100/s", "6000/m", "5/10s": so many (1 to a billion) per time (1 ms to 365 days). 0 or -EINVAL.
  */
 int clock_parse_rate(struct str text, int64_t *out_amount, int64_t *out_per_ms);

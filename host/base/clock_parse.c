@@ -243,6 +243,19 @@ int clock_parse_past(struct str text, int64_t *out_wall_ms)
     return 0;
 }
 
+int clock_parse_coming(struct str text, int64_t *out_wall_ms)
+{
+    int64_t now_ms = clock_wall_ms();
+    int64_t in_ms;
+
+    if (clock_parse(text, out_wall_ms) == 0)
+        return 0;
+    if (clock_parse_duration(text, &in_ms) < 0)
+        return -EINVAL;
+    *out_wall_ms = in_ms < CLOCK_WALL_MS_MAX - now_ms ? now_ms + in_ms : CLOCK_WALL_MS_MAX;
+    return 0;
+}
+
 int clock_parse_rate(struct str text, int64_t *out_amount, int64_t *out_per_ms)
 {
     const int64_t most_ms = 365 * CLOCK_MS_PER_DAY;

@@ -146,6 +146,12 @@ static void times_and_how_long_ago(void **state)
     assert_refused(clock_parse_past, "");
     assert_refused(clock_parse_past, "-2h");
     assert_refused(clock_parse_past, "yesterday");
+    assert_time(clock_parse_coming, "2h", INT64_C(1000007200000));
+    assert_time(clock_parse_coming, "2026-11-21", INT64_C(1795219200000));
+    assert_time(clock_parse_coming, "106751991167d", INT64_C(253402300799999));
+    assert_time(clock_parse_coming, "9223372036854775807", INT64_C(253402300799999));
+    assert_refused(clock_parse_coming, "");
+    assert_refused(clock_parse_coming, "-2h");
     clock_freeze(-1, -1);
 }
 
