@@ -71,11 +71,8 @@ const struct mcp_host_tool api_mcp_host_tools[] = {
                FLAG("dry_run", "Only show what would be sent for the entity"), "\"integration\""),
      "POST", "/api/v1/integrations/{integration}/trigger", "", "*", API_SUBMIT, true, false, false},
     {"tenon_retry_submissions", "Retry submissions",
-     "Try an integration's submissions again: those of a state (failed), of an entity, or by "
-     "number.",
-     ARGUMENTS("\"numbers\":{\"type\":\"array\",\"minItems\":1,\"maxItems\":1000,\"items\":"
-               "{\"type\":\"integer\",\"minimum\":1},\"description\":\"Only these\"},"
-               TEXT("integration", "Those of this integration") ","
+     "Try an integration's submissions again: those of a state (failed), or of an entity.",
+     ARGUMENTS(TEXT("integration", "Those of this integration") ","
                TEXT("entity", "Those of this entity") "," STATE ","
                FLAG("dry_run", "Only count them"), "\"integration\""),
      "POST", "/api/v1/submissions/retry", "", "*", API_MANAGE, true, false, false},

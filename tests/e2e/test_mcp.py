@@ -160,6 +160,29 @@ def test_arguments_are_held_against_the_schema(acting):
         assert words in result["structuredContent"]["detail"], result
 
 
+# Of an argument: a value that is fine anywhere it is offered.
+ARGUMENTS = {
+    "after": 0, "class": "timeout", "dry_run": False, "entities": [{"id": "e-1"}], "entity": "e-1",
+    "field": "title", "id": "e-1", "integration": "calc", "key": "k", "limit": 1, "number": 1,
+    "rendered": True, "selector": "all", "since": "2026-01-01", "state": "failed", "text": "one",
+    "type": "event", "until": "2026-01-01", "value": "one", "where": ".title",
+}  # fmt: skip
+
+
+def test_whatever_a_tool_of_the_host_offers_is_taken(acting):
+    acting.add({"id": "e-1", "title": "one"})
+    bare = Bare(acting)
+    for tool in bare.ask("tools/list").json["result"]["tools"]:
+        if tool["name"] not in READ_ONLY | MUTATING:
+            continue
+        schema = tool["inputSchema"]
+        needed = {name: ARGUMENTS[name] for name in schema.get("required", [])}
+        for name in schema["properties"]:
+            result = bare.call(tool["name"], **{**needed, name: ARGUMENTS[name]})
+            code = result.get("structuredContent", {}).get("code")
+            assert code not in ("bad_request", "validation"), (tool["name"], name, result)
+
+
 # ---- what the operator allows --------------------------------------------------------------------
 
 
