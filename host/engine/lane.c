@@ -123,8 +123,10 @@ void lane_look(struct lane *lane)
         wait_for_due(lane);
         return;
     }
-    if (room < least)
-        return; /* lane_written looks again */
+    if (room < least) {
+        lane->is_drained = false; /* lane_leaving looks again */
+        return;
+    }
     chunk = lane_gate_reserve(&lane->gate, chunk, lane->facts.has_submit, now, &lane->pass);
     if (chunk == 0) {
         wait_for_due(lane);

@@ -74,7 +74,7 @@ struct lane {
     struct store_claim claim;
     struct lane_gate_pass pass; /* of the claim */
     bool is_claiming, must_look_again;
-    bool is_drained;    /* the last claim found the end of the walk */
+    bool is_drained;    /* the last claim found the end of the walk, and nothing came since */
     uint32_t in_flight; /* records claimed and not yet written down */
     struct batch *batches;
     struct sending *judge_first, *judge_last; /* answers that wait for the plugin's judge */

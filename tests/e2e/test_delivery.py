@@ -180,6 +180,29 @@ def test_deliveries_step_back_while_producers_wait(tenon, receiver):
     assert sorted(json.loads(one["body"])["id"] for one in receiver.exchanges) == sorted(sent)
 
 
+def test_who_comes_while_a_slow_destination_is_busy_is_next(tenon, receiver):
+    """Until the first answers nobody knows how slow it is, and more is in hand than it gets through
+    soon. Who comes then is not looked for until there is room, and not forgotten either."""
+    late_is_in = []
+
+    def answer(_):
+        # Those that come first are held for a second, those behind them until the late one is in.
+        held_s = 1 if receiver.counters["requests"] <= 16 else None
+        receiver.lock.wait_for(lambda: late_is_in, held_s)
+        return 200, {}, b"{}"
+
+    receiver.answer = answer
+    tenon.webhook("hooks", receiver.url("/in"))
+    tenon.start()
+    tenon.add(*({"id": "e-%d" % number} for number in range(190)))
+    wait_for(lambda: receiver.stats()["requests"] > 16, "the first answers")
+    tenon.add({"id": "late"})
+    with receiver.lock:
+        late_is_in.append(True)
+        receiver.lock.notify_all()
+    taken(receiver, 191)
+
+
 def test_batches_carry_each_record_once(tenon, receiver):
     receiver.break_it(count=5)  # so that there is something to gather
     tenon.webhook("hooks", receiver.url("/in"), settings="batch = 50\nformat = ndjson\n")
