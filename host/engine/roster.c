@@ -126,6 +126,15 @@ void roster_wait(struct lane *lane, struct lane_waiter *waiter)
     lane->waiters = waiter;
 }
 
+/* A plugin that sends by itself may hold a file or a place in a queue that is not for two. */
+static bool is_submitted_by_former(const struct roster *roster, const char *name)
+{
+    for (const struct lane *lane = roster->draining; lane != NULL; lane = lane->next)
+        if (lane->facts.has_submit && strcmp(lane->name, name) == 0)
+            return true;
+    return false;
+}
+
 int roster_add(struct roster *roster, struct lane *lane)
 {
     struct lane *former = roster_find(roster, lane->name);
@@ -145,6 +154,7 @@ int roster_add(struct roster *roster, struct lane *lane)
         destroy(lane);
         return -ENOMEM;
     }
+    lane->waits_for_former = is_submitted_by_former(roster, lane->name);
     for (; at > 0 && strcmp(roster->lanes[at - 1]->name, lane->name) > 0; at--)
         roster->lanes[at] = roster->lanes[at - 1];
     roster->lanes[at] = lane;
@@ -202,19 +212,9 @@ static void follow(struct roster *roster, size_t at)
     roster->lanes[at] = next;
     lane_inherit(next, lane);
     drain(roster, lane);
-    /* A plugin that sends by itself may hold a file or a place in a queue that is not for two. */
-    next->waits_for_former = lane->facts.has_submit && next->facts.has_submit;
+    next->waits_for_former = next->facts.has_submit && is_submitted_by_former(roster, next->name);
     lane_look(next);
     settled(next, next->state == LANE_FAILED ? next->words : NULL);
-}
-
-static bool is_draining(const struct roster *roster, const char *name)
-{
-    const struct lane *lane = roster->draining;
-
-    while (lane != NULL && strcmp(lane->name, name) != 0)
-        lane = lane->next;
-    return lane != NULL;
 }
 
 /* Two that hear the same signals at once would hear them twice, and tread on one cursor. */
@@ -247,7 +247,7 @@ static void sweep(struct roster *roster)
         if (heir != NULL)
             lane_take_figures(heir, lane);
         destroy(lane);
-        if (heir != NULL && heir->waits_for_former && !is_draining(roster, heir->name)) {
+        if (heir != NULL && heir->waits_for_former && !is_submitted_by_former(roster, heir->name)) {
             heir->waits_for_former = false;
             lane_look(heir);
         }

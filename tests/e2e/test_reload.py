@@ -519,8 +519,9 @@ def test_a_plugin_that_holds_a_file_hands_it_over(tenon):
     assert "another integration" not in tenon.log_text()
 
 
-def test_a_successor_waits_until_the_former_one_let_go(tenon, plugins):
-    """Also where each integration has a thread of its own, and the former one is slow to end."""
+@pytest.mark.parametrize("how", ["changed", "switched", "removed"])
+def test_a_successor_waits_until_the_former_one_let_go(tenon, plugins, how):
+    """Also when there was none in between, and where each integration has a thread of its own, and the former one is slow to end."""
     build_plugin(TOP / "tests/e2e/plugins/holder.c", plugins / "holder.so")
     tenon.host_ini(plugins=[plugins], host="watch = no\n")
 
@@ -540,8 +541,16 @@ def test_a_successor_waits_until_the_former_one_let_go(tenon, plugins):
         for number in range(1, 4):
             seen = delivered()
             wait_for(lambda seen=seen: delivered() > seen, "it to take records")
+            if how == "switched":
+                tenon.cli("integration", "deactivate", "keep")
+                tenon.cli("integration", "activate", "keep")
+                continue
+            if how == "removed":
+                (tenon.conf / "keep.ini").unlink()
+                assert reload(tenon)["keep.ini"]["change"] == "removed"
             ini(number)
-            assert reload(tenon)["keep.ini"]["change"] == "replaced"
+            change = "added" if how == "removed" else "replaced"
+            assert reload(tenon)["keep.ini"]["change"] == change
     wait_for(lambda: tenon.integration("keep")["backlog"] == 0, "the rest")
     over = {"succeeded", "superseded"}  # some versions were overtaken while they waited
     wait_for(lambda: set(tenon.integration("keep")["submissions"]) <= over, "its verdicts")

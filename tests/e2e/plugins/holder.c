@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Sends by itself, over something that one integration holds at a time and is slow to give back. */
+ * Sends by itself, slowly, over something that one integration holds at a time and is slow to give
+ * back. */
 #include <tenon/tenon.h>
 
 #include <stdlib.h>
@@ -39,6 +40,7 @@ static int32_t submit(void *self, const tenon_batch *batch, tenon_verdicts *out,
                                      __ATOMIC_SEQ_CST) &&
         holder != self)
         return tenon_fail(err, TENON_E_CONNECTION, "it is held by another");
+    usleep(SLOW_US);
     for (uint32_t i = 0; i < batch->count; i++) {
         tenon_verdict verdict = tenon_verdict_init(i, TENON_ACCEPTED);
 
