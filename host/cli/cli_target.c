@@ -29,10 +29,12 @@ static int socket_of_configuration(struct cli *cli, struct err *err)
                        "which socket? There is no configuration in %s; give --socket PATH, "
                        "TENON_SOCKET, --conf DIR or --url URL",
                        dir);
-    state = config_state_dir(config_host(config), NULL);
+    state = config_state_dir(config_host(config), NULL, err);
     if (state != NULL)
         socket = config_socket_path(config_host(config), state);
     config_destroy(config);
+    if (state == NULL)
+        return err_prefix(err, "which socket? Give --socket PATH, TENON_SOCKET or --url URL; ");
     buf_puts(&cli->socket, socket != NULL ? socket : "");
     return socket == NULL || cli->socket.failed ? err_set(err, -ENOMEM, "out of memory") : 0;
 }

@@ -39,23 +39,34 @@ static char *systemd_state(const char *list)
     return str_next(&rest, ':', &first) ? str_dup(first) : NULL;
 }
 
-char *config_state_dir(const struct config_file *host, const char *given)
+char *config_state_dir(const struct config_file *host, const char *given, struct err *err)
 {
     const char *configured = config_text(host, "host", "state");
+    char *state;
 
     if (given == NULL)
         given = from_env("TENON_STATE");
     if (given == NULL && configured[0] != '\0')
         given = configured;
-    if (given != NULL)
-        return strdup(given);
-    if (from_env("STATE_DIRECTORY") != NULL)
-        return systemd_state(from_env("STATE_DIRECTORY"));
-    if (geteuid() == 0)
-        return strdup("/var/lib/tenon");
-    if (from_env("XDG_STATE_HOME") != NULL)
-        return file_join(from_env("XDG_STATE_HOME"), "tenon");
-    return from_env("HOME") != NULL ? file_join(from_env("HOME"), ".local/state/tenon") : NULL;
+    if (given != NULL) {
+        state = strdup(given);
+    } else if (from_env("STATE_DIRECTORY") != NULL) {
+        state = systemd_state(from_env("STATE_DIRECTORY"));
+    } else if (geteuid() == 0) {
+        state = strdup("/var/lib/tenon");
+    } else if (from_env("XDG_STATE_HOME") != NULL) {
+        state = file_join(from_env("XDG_STATE_HOME"), "tenon");
+    } else if (from_env("HOME") != NULL) {
+        state = file_join(from_env("HOME"), ".local/state/tenon");
+    } else {
+        (void)err_set(err, E_NOT_FOUND,
+                      "where is the state? HOME is not set: say [host] state in tenon.ini, or "
+                      "TENON_STATE");
+        return NULL;
+    }
+    if (state == NULL)
+        (void)err_set(err, -ENOMEM, "out of memory");
+    return state;
 }
 
 char *config_store_url(const struct config_file *host, const char *state_dir)

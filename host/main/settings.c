@@ -8,11 +8,11 @@ static int read_paths(struct settings *settings, const char *state, struct err *
 {
     const struct config_file *host = config_host(settings->setup.config);
 
-    settings->state_dir = config_state_dir(host, state);
-    if (settings->state_dir != NULL) {
-        settings->store_url = config_store_url(host, settings->state_dir);
-        settings->socket = config_socket_path(host, settings->state_dir);
-    }
+    settings->state_dir = config_state_dir(host, state, err);
+    if (settings->state_dir == NULL)
+        return -ENOENT;
+    settings->store_url = config_store_url(host, settings->state_dir);
+    settings->socket = config_socket_path(host, settings->state_dir);
     if (settings->store_url == NULL || settings->socket == NULL)
         return err_set(err, -ENOMEM, "out of memory");
     return 0;

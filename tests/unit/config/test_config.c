@@ -599,49 +599,6 @@ static void show_with_defaults(void **state)
     assert_no_messages(conf);
 }
 
-static void places(void **state)
-{
-    struct conf *conf = *state;
-
-    unsetenv("TENON_STATE");
-    setenv("STATE_DIRECTORY", "/var/lib/one:/var/lib/two", 1);
-    conf_load(conf, NULL);
-    const struct config_file *host = config_host(conf->config);
-    _free_ char *given = config_state_dir(host, "/given");
-    assert_string_equal(given, "/given");
-    _free_ char *systemd = config_state_dir(host, NULL);
-    assert_string_equal(systemd, "/var/lib/one");
-    setenv("TENON_STATE", "/from/env", 1);
-    _free_ char *from_env = config_state_dir(host, NULL);
-    assert_string_equal(from_env, "/from/env");
-    _free_ char *url = config_store_url(host, "/s");
-    assert_string_equal(url, "sqlite:/s/tenon.db");
-    _free_ char *socket = config_socket_path(host, "/s");
-    assert_string_equal(socket, "/s/tenon.sock");
-    unsetenv("TENON_STATE");
-    unsetenv("STATE_DIRECTORY");
-    (void)conf_write(conf, "tenon.ini",
-                     "[host]\nstate = /ini\n[store]\nurl = memory:\n[api]\nsocket = /a.sock\n",
-                     0644);
-    conf_load(conf, NULL);
-    assert_no_messages(conf);
-    host = config_host(conf->config);
-    _free_ char *from_ini = config_state_dir(host, NULL);
-    assert_string_equal(from_ini, "/ini");
-    _free_ char *other_url = config_store_url(host, "/s");
-    assert_string_equal(other_url, "memory:");
-    _free_ char *other_socket = config_socket_path(host, "/s");
-    assert_string_equal(other_socket, "/a.sock");
-    setenv("TENON_CONF", "/env/conf.d", 1);
-    _free_ char *dir = config_dir(NULL);
-    assert_string_equal(dir, "/env/conf.d");
-    _free_ char *given_dir = config_dir("/mine");
-    assert_string_equal(given_dir, "/mine");
-    unsetenv("TENON_CONF");
-    _free_ char *installed = config_dir(NULL);
-    assert_non_null(strstr(installed, "/etc/tenon/conf.d"));
-}
-
 static void codes_are_counted_from_one(void **state)
 {
     (void)state;
@@ -692,7 +649,6 @@ int main(void)
         conf_test(example_defaults_are_values),
         cmocka_unit_test(sample_in_the_tree_is_current),
         conf_test(show_with_defaults),
-        conf_test(places),
         cmocka_unit_test(codes_are_counted_from_one),
         conf_test(too_many_files),
     };
