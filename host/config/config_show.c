@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "base/json.h"
+#include "base/secret.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -16,10 +17,14 @@ static const char mask[] = "********";
 
 /* ---- config show ---- */
 
-/* A value as it would be written: a plain `${` doubled, further lines indented. */
-static void put_value(struct buf *out, const char *text)
+/* A value as it would be written: a plain `${` doubled, further lines indented. A secret that
+ * stands in it is masked, though nothing says that the key may hold one. */
+static void put_value(struct buf *out, const char *value)
 {
-    for (; *text != '\0'; text++) {
+    _buf_ struct buf masked = {0};
+
+    secret_mask(str_of(value), &masked);
+    for (const char *text = masked.len > 0 ? masked.ptr : ""; *text != '\0'; text++) {
         if (text[0] == '$' && text[1] == '{')
             buf_putc(out, '$');
         buf_putc(out, *text);

@@ -15,7 +15,7 @@ void options_help(void)
         "\n"
         "  --conf DIR    where tenon.ini and the integrations are (else TENON_CONF, else the "
         "installed one)\n"
-        "  --state DIR   where the store and the socket are (else [host] state of tenon.ini)\n"
+        "  --state DIR   where the store and the socket are (else TENON_STATE, else [host] state)\n"
         "  --safe        open no integration and run no plugin; `tenon integration activate "
         "NAME` opens one\n"
         "  --check       check the whole configuration, print what is wrong, start nothing\n"

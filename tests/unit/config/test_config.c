@@ -412,7 +412,8 @@ static void references_lead_to_values(void **state)
         text, sizeof text,
         "[integration]\nplugin = plain\nbase_url = "
         "https://${env:TENON_TEST_HOST}/$${x}\n[auth]\ntype = basic\n"
-        "username = ${file:%s}\npassword = ${cred:cred}\n[headers]\nX-Key = Key ${cred:cred}\n",
+        "username = ${file:%s}\npassword = ${cred:cred}\n[headers]\nX-Key = Key ${cred:cred}\n"
+        "[metadata]\nlink = /?key=${cred:cred}\n",
         path);
     const struct config_file *file = conf_one(conf, text, options);
     assert_no_messages(conf);
@@ -427,6 +428,7 @@ static void references_lead_to_values(void **state)
     assert_null(strstr(shown.ptr, "opensesame"));
     assert_non_null(strstr(shown.ptr, "password = ********\n"));
     assert_non_null(strstr(shown.ptr, "X-Key = ********\n"));
+    assert_non_null(strstr(shown.ptr, "link = /?key=********\n"));
     assert_non_null(strstr(shown.ptr, "base_url = https://example.com/$${x}\n"));
     assert_null(strstr(shown.ptr, "max_attempts"));
     unsetenv("CREDENTIALS_DIRECTORY");
