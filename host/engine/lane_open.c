@@ -324,6 +324,14 @@ static void tell_activated(const struct lane *lane)
         hub_tell(lane->rooms->hub, "integration.activated", buf_str(&data));
 }
 
+/* Every record would fail for good, one by one. */
+static bool has_nowhere_to_go(const struct lane *lane)
+{
+    return (lane->facts.has_prepare || lane->facts.has_submitter) && lane->walk != WALK_NONE &&
+           config_text(lane->file, "integration", "base_url")[0] == '\0' &&
+           config_text(lane->file, "integration", "allow_hosts")[0] == '\0';
+}
+
 static void became_open(struct lane *lane)
 {
     if (lane->state != LANE_STARTING || !lane->is_plugin_open || !lane->is_gate_open ||
@@ -347,6 +355,11 @@ static void became_open(struct lane *lane)
             lane_fail(lane, words);
             return;
         }
+    }
+    if (has_nowhere_to_go(lane)) {
+        lane_fail(lane, "no destination: set [integration] base_url to where requests go, or "
+                        "allow_hosts to those that the plugin names");
+        return;
     }
     /* A plugin's selector of a built-in's name refines what the built-in finds. */
     for (size_t i = 0; i < lane->facts.selector_count; i++)

@@ -69,6 +69,18 @@ def test_a_bad_file_does_not_keep_its_neighbour_from_work(tenon, receiver):
         assert "bad.ini:3" in tenon.log_text()
 
 
+def test_an_integration_with_nowhere_to_go_does_not_start(tenon, receiver):
+    """Else each record would be parked for good, for want of one line."""
+    tenon.ini("hooks", "[integration]\nplugin = webhook\n")
+    tenon.start(wait=False)
+    wait_for(lambda: tenon.log_text().count("integration not started"), "its refusal")
+    tenon.add({"id": "evt-1"})
+    shown = tenon.integration("hooks")
+    assert shown["state"] == "failed" and "set [integration] base_url" in shown["words"], shown
+    tenon.webhook("hooks", receiver.url("/in"))
+    wait_for(lambda: receiver.stats()["records"] == 1, "what came before the mending")
+
+
 GARBAGE = {
     "zeros": b"\0" * 5000,
     "random": bytes(range(256)) * 40,
