@@ -34,6 +34,9 @@
 #ifndef SYS_mount_setattr
 #define SYS_mount_setattr 442
 #endif
+#ifndef PR_SCHED_CORE
+#define PR_SCHED_CORE 62
+#endif
 
 static const int never[] = {
 #ifdef SYS_fork
@@ -49,6 +52,7 @@ static const int never[] = {
     SYS_tkill,
     SYS_rt_sigqueueinfo,
     SYS_rt_tgsigqueueinfo,
+    SYS_pidfd_open, /* of children alone it is of use, and there are none */
     SYS_pidfd_send_signal,
     SYS_pidfd_getfd,
     SYS_process_madvise,
@@ -112,6 +116,7 @@ static const int never[] = {
     SYS_iopl,
     SYS_ioperm,
     SYS_modify_ldt,
+    SYS_uselib,
 #endif
 };
 
@@ -120,14 +125,17 @@ static const int only_with_net[] = {
 };
 
 struct filter {
-    struct sock_filter lines[512];
+    struct sock_filter lines[1024];
     unsigned short len;
+    bool is_cut;
 };
 
 static void add(struct filter *filter, uint16_t code, uint32_t k, uint8_t if_true, uint8_t if_false)
 {
     if (filter->len < sizeof filter->lines / sizeof *filter->lines)
         filter->lines[filter->len++] = (struct sock_filter){code, if_true, if_false, k};
+    else
+        filter->is_cut = true;
 }
 
 static void load_number(struct filter *filter)
@@ -135,11 +143,18 @@ static void load_number(struct filter *filter)
     add(filter, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr), 0, 0);
 }
 
-/* The low half of an argument: the first, on little-endian machines, which all of ours are. */
+/* The low half of an argument: the first, on little-endian machines, which all of ours are. It is
+ * all of a number, for the kernel drops the rest of an int as well, and half of a pointer. */
 static void load_argument(struct filter *filter, unsigned index)
 {
     add(filter, BPF_LD | BPF_W | BPF_ABS,
         (uint32_t)(offsetof(struct seccomp_data, args) + index * 8), 0, 0);
+}
+
+static void load_high_half(struct filter *filter, unsigned index)
+{
+    add(filter, BPF_LD | BPF_W | BPF_ABS,
+        (uint32_t)(offsetof(struct seccomp_data, args) + index * 8 + 4), 0, 0);
 }
 
 static void answer(struct filter *filter, uint32_t action)
@@ -153,12 +168,31 @@ static void deny(struct filter *filter, int number, int with)
     answer(filter, SECCOMP_RET_ERRNO | (uint32_t)with);
 }
 
-/* Denied unless argument `index` is `value`. */
+static void deny_all(struct filter *filter, const int *numbers, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        deny(filter, numbers[i], EPERM);
+}
+
+/* Denied unless argument `index`, an int, is `value`. */
 static void deny_unless(struct filter *filter, int number, unsigned index, uint32_t value)
 {
     add(filter, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)number, 0, 4);
     load_argument(filter, index);
     add(filter, BPF_JMP | BPF_JEQ | BPF_K, value, 1, 0);
+    answer(filter, SECCOMP_RET_ERRNO | EPERM);
+    load_number(filter);
+}
+
+/* Denied unless argument `index` is NULL. A low half of zeros is no NULL: a mapping can be had at
+ * 0x100000000. */
+static void deny_unless_null(struct filter *filter, int number, unsigned index)
+{
+    add(filter, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)number, 0, 6);
+    load_argument(filter, index);
+    add(filter, BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 2);
+    load_high_half(filter, index);
+    add(filter, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0);
     answer(filter, SECCOMP_RET_ERRNO | EPERM);
     load_number(filter);
 }
@@ -172,13 +206,14 @@ static void deny_if(struct filter *filter, int number, unsigned index, uint32_t 
     load_number(filter);
 }
 
-/* Denied when all bits of `mask` are set in argument `index`. */
-static void deny_mask(struct filter *filter, int number, unsigned index, uint32_t mask)
+/* Denied when the bits `mask` of argument `index` are `value`. */
+static void deny_masked(struct filter *filter, int number, unsigned index, uint32_t mask,
+                        uint32_t value)
 {
     add(filter, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)number, 0, 5);
     load_argument(filter, index);
     add(filter, BPF_ALU | BPF_AND | BPF_K, mask, 0, 0);
-    add(filter, BPF_JMP | BPF_JEQ | BPF_K, mask, 0, 1);
+    add(filter, BPF_JMP | BPF_JEQ | BPF_K, value, 0, 1);
     answer(filter, SECCOMP_RET_ERRNO | EPERM);
     load_number(filter);
 }
@@ -193,6 +228,27 @@ static void deny_processes(struct filter *filter)
     load_number(filter);
     /* Its flags are in memory, where a filter cannot look; ENOSYS has libc take clone. */
     deny(filter, SYS_clone3, ENOSYS);
+}
+
+/* What is fine with some arguments and reaches others' processes with the rest. */
+static void deny_by_argument(struct filter *filter)
+{
+    uint32_t own = (uint32_t)getpid();
+
+    deny_unless(filter, SYS_kill, 0, own);
+    deny_unless(filter, SYS_tgkill, 0, own);
+    deny_unless(filter, SYS_sched_setaffinity, 0, 0);
+    deny_unless_null(filter, SYS_prlimit64, 2); /* reading is fine */
+    deny_if(filter, SYS_prctl, 0, PR_SET_PDEATHSIG);
+    deny_if(filter, SYS_prctl, 0, PR_SET_DUMPABLE);
+    deny_if(filter, SYS_prctl, 0, PR_SET_MM);
+    deny_if(filter, SYS_prctl, 0, PR_SCHED_CORE); /* says with whom another may share a core */
+    deny_if(filter, SYS_fcntl, 1, F_SETOWN);      /* would have the kernel send the signal */
+    deny_if(filter, SYS_fcntl, 1, F_SETOWN_EX);
+    deny_if(filter, SYS_ioctl, 1, 0x5412); /* TIOCSTI: types into a terminal */
+    deny_if(filter, SYS_ioctl, 1, 0x541c); /* TIOCLINUX: pastes into one */
+    deny_if(filter, SYS_ioctl, 1, 0x8901); /* FIOSETOWN */
+    deny_if(filter, SYS_ioctl, 1, 0x8902); /* SIOCSPGRP */
 }
 
 static void check_arch(struct filter *filter)
@@ -212,6 +268,8 @@ static int install(struct filter *filter)
 {
     struct sock_fprog program = {filter->len, filter->lines};
 
+    if (filter->is_cut)
+        return -E2BIG;
     /* A constructor may have started threads: the filter is for all of them. */
     long status =
         syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program);
@@ -221,25 +279,13 @@ static int install(struct filter *filter)
 int confine_calls(bool allow_net, struct confine_words *seen, char words[CALL_WORDS_MAX])
 {
     struct filter filter = {.len = 0};
-    uint32_t own = (uint32_t)getpid();
 
     check_arch(&filter);
     deny_processes(&filter);
-    for (size_t i = 0; i < sizeof never / sizeof *never; i++)
-        deny(&filter, never[i], EPERM);
-    for (size_t i = 0; !allow_net && i < sizeof only_with_net / sizeof *only_with_net; i++)
-        deny(&filter, only_with_net[i], EPERM);
-    deny_unless(&filter, SYS_kill, 0, own);
-    deny_unless(&filter, SYS_tgkill, 0, own);
-    deny_unless(&filter, SYS_prlimit64, 2, 0); /* reading is fine */
-    deny_if(&filter, SYS_prctl, 0, PR_SET_PDEATHSIG);
-    deny_if(&filter, SYS_prctl, 0, PR_SET_DUMPABLE);
-    deny_if(&filter, SYS_prctl, 0, PR_SET_MM);
-    deny_if(&filter, SYS_fcntl, 1, F_SETOWN); /* would have the kernel send the signal */
-    deny_if(&filter, SYS_fcntl, 1, F_SETOWN_EX);
-    deny_if(&filter, SYS_ioctl, 1, 0x5412); /* TIOCSTI: types into a terminal */
-    deny_if(&filter, SYS_ioctl, 1, 0x8901); /* FIOSETOWN */
-    deny_if(&filter, SYS_ioctl, 1, 0x8902); /* SIOCSPGRP */
+    deny_all(&filter, never, sizeof never / sizeof *never);
+    if (!allow_net)
+        deny_all(&filter, only_with_net, sizeof only_with_net / sizeof *only_with_net);
+    deny_by_argument(&filter);
     answer(&filter, SECCOMP_RET_ALLOW);
     int status = install(&filter);
     if (status == -ENOSYS || status == -EINVAL) {
@@ -261,9 +307,9 @@ int confine_code(void)
     struct filter filter = {.len = 0};
 
     check_arch(&filter);
-    deny_mask(&filter, SYS_mmap, 2, PROT_WRITE | PROT_EXEC);
-    deny_mask(&filter, SYS_mprotect, 2, PROT_EXEC);
-    deny_mask(&filter, SYS_pkey_mprotect, 2, PROT_EXEC);
+    deny_masked(&filter, SYS_mmap, 2, PROT_WRITE | PROT_EXEC, PROT_WRITE | PROT_EXEC);
+    deny_masked(&filter, SYS_mprotect, 2, PROT_EXEC, PROT_EXEC);
+    deny_masked(&filter, SYS_pkey_mprotect, 2, PROT_EXEC, PROT_EXEC);
     answer(&filter, SECCOMP_RET_ALLOW);
     return install(&filter);
 }

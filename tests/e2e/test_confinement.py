@@ -51,6 +51,29 @@ def test_a_worker_cannot_do_what_it_was_not_granted(report):
         assert report["read outside"] != "ok" and report["write outside"] != "ok", report
 
 
+# Where the worker has tenond's uid, nothing else keeps these from tenond: neither the rights of
+# files nor Landlock.
+OF_THE_SAME_UID = (
+    "limit parent",
+    "limit parent from afar",
+    "limit parent from below",
+    "pin parent",
+    "pin nobody",
+    "slow parent",
+)
+
+
+def test_a_worker_of_the_daemons_uid_cannot_touch_what_is_the_daemons(report):
+    assert {what: report[what] for what in OF_THE_SAME_UID} == dict.fromkeys(
+        OF_THE_SAME_UID, "EPERM"
+    )
+
+
+def test_what_plugins_need_is_left(report):
+    for what in ("pin self",):
+        assert report[what] == "ok", "%s: %r" % (what, report)
+
+
 def test_a_worker_has_only_its_own_descriptors_and_environment(report):
     assert len(report["descriptors"]) <= 6, report["descriptors"]
     assert "A_SECRET_OF_THE_DAEMON" not in report["environment"]

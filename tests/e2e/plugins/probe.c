@@ -6,13 +6,17 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -76,6 +80,90 @@ static int32_t create(const tenon_host *host, tenon_str integration, tenon_str s
     return TENON_OK;
 }
 
+/* ---- tenond, whose uid may be the worker's: all without effect where they can be done ---- */
+
+static int limit_parent(const struct probe *probe)
+{
+    struct rlimit none = {0, 0};
+    (void)probe;
+    return syscall(SYS_prlimit64, getppid(), RLIMIT_CORE, &none, NULL) == 0;
+}
+
+/* With the limits at one of some addresses, of which half is zeros: NULL to whom looks at that. */
+static int limit_parent_from(uintptr_t address, uintptr_t end)
+{
+    struct rlimit *none = MAP_FAILED;
+    for (; none == MAP_FAILED && address < end; address <<= 1)
+        none = mmap((void *)address, 4096, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+    if (none == MAP_FAILED)
+        return 0;
+    *none = (struct rlimit){0, 0};
+    int could = syscall(SYS_prlimit64, getppid(), RLIMIT_CORE, none, NULL) == 0;
+    int saved = errno;
+    munmap(none, 4096);
+    errno = saved;
+    return could;
+}
+
+static int limit_parent_from_afar(const struct probe *probe)
+{
+    (void)probe;
+    return limit_parent_from(1ULL << 32, 1ULL << 47);
+}
+
+static int limit_parent_from_below(const struct probe *probe)
+{
+    (void)probe;
+    return limit_parent_from(1 << 20, 1ULL << 31);
+}
+
+static int pin(pid_t pid)
+{
+    cpu_set_t all;
+    return sched_getaffinity(pid, sizeof all, &all) == 0 &&
+           sched_setaffinity(pid, sizeof all, &all) == 0;
+}
+
+static int pin_parent(const struct probe *probe)
+{
+    (void)probe;
+    return pin(getppid());
+}
+
+/* Of the parent a kernel says EPERM by itself when it has rights that the worker lacks. */
+static int pin_nobody(const struct probe *probe)
+{
+    cpu_set_t all = {0};
+    (void)probe;
+    return sched_setaffinity(INT_MAX, sizeof all, &all) == 0;
+}
+
+static int pin_self(const struct probe *probe)
+{
+    (void)probe;
+    return pin(0);
+}
+
+static int slow_parent(const struct probe *probe)
+{
+    (void)probe;
+    return setpriority(PRIO_PROCESS, (id_t)getppid(), 0) == 0;
+}
+
+static const struct {
+    const char *what;
+    int (*could)(const struct probe *probe);
+} tries[] = {
+    {"limit parent", limit_parent},
+    {"limit parent from afar", limit_parent_from_afar},
+    {"limit parent from below", limit_parent_from_below},
+    {"pin parent", pin_parent},
+    {"pin nobody", pin_nobody},
+    {"slow parent", slow_parent},
+    {"pin self", pin_self},
+};
+
 static void list_descriptors(tenon_sink *out)
 {
     char line[64];
@@ -122,6 +210,8 @@ static int32_t transform(void *self, const tenon_record *record, tenon_sink *out
     say(out, "fork", child > 0);
     execl("/bin/true", "true", (char *)NULL);
     say(out, "exec", 0);
+    for (size_t i = 0; i < sizeof tries / sizeof *tries; i++)
+        say(out, tries[i].what, tries[i].could(probe));
     list_descriptors(out);
     list_environment(out);
     return tenon_puts(out, "}");

@@ -8,13 +8,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -108,6 +111,10 @@ static int try_forbidden(const char *what)
                       -1, 0) == MAP_FAILED
                      ? -1
                      : 0;
+    else if (strcmp(what, "limit_parent") == 0) /* its low half is that of NULL */
+        result = (int)syscall(SYS_prlimit64, getppid(), RLIMIT_CORE, 1ULL << 32, NULL);
+    else if (strcmp(what, "pin_nobody") == 0) /* who is not there */
+        result = (int)syscall(SYS_sched_setaffinity, INT_MAX, 0, NULL);
     else
         return -1;
     return result < 0 ? errno : 0;
