@@ -7,6 +7,8 @@
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
+#include <linux/fs.h>
+#include <linux/fsverity.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <sys/mman.h>
@@ -33,6 +35,24 @@
 #endif
 #ifndef SYS_mount_setattr
 #define SYS_mount_setattr 442
+#endif
+#ifndef SYS_quotactl_fd
+#define SYS_quotactl_fd 443
+#endif
+#ifndef SYS_fchmodat2
+#define SYS_fchmodat2 452
+#endif
+#ifndef SYS_setxattrat
+#define SYS_setxattrat 463
+#endif
+#ifndef SYS_removexattrat
+#define SYS_removexattrat 466
+#endif
+#ifndef SYS_open_tree_attr
+#define SYS_open_tree_attr 467
+#endif
+#ifndef SYS_file_setattr
+#define SYS_file_setattr 469
 #endif
 #ifndef PR_SCHED_CORE
 #define PR_SCHED_CORE 62
@@ -65,11 +85,13 @@ static const int never[] = {
     SYS_fsmount,
     SYS_fspick,
     SYS_open_tree,
+    SYS_open_tree_attr,
     SYS_move_mount,
     SYS_mount_setattr,
     SYS_swapon,
     SYS_swapoff,
     SYS_quotactl,
+    SYS_quotactl_fd,
     SYS_unshare,
     SYS_setns,
     SYS_bpf,
@@ -118,6 +140,22 @@ static const int never[] = {
     SYS_modify_ldt,
     SYS_uselib,
 #endif
+};
+
+/* Who owns a file may do these to it without a right to write it, and Landlock does not look: where
+ * the worker has tenond's uid, tenond's files are its own. By a descriptor as by a path, as one
+ * that only reads is enough. truncate() Landlock knows since its third version only; ftruncate()
+ * wants a descriptor that writes, and those it counts. flock() and the locks of fcntl() stay: they
+ * want a file that could be opened, and what tenond locks could not. */
+static const int only_by_owners[] = {
+#ifdef SYS_chmod
+    SYS_chmod,        SYS_chown,         SYS_lchown,       SYS_utime,       SYS_utimes,
+    SYS_futimesat,
+#endif
+    SYS_fchmod,       SYS_fchmodat,      SYS_fchmodat2,    SYS_fchown,      SYS_fchownat,
+    SYS_utimensat,    SYS_setxattr, /* an ACL is one: the same as chmod */
+    SYS_lsetxattr,    SYS_fsetxattr,     SYS_setxattrat,   SYS_removexattr, SYS_lremovexattr,
+    SYS_fremovexattr, SYS_removexattrat, SYS_file_setattr, SYS_truncate,
 };
 
 static const int only_with_net[] = {
@@ -230,7 +268,19 @@ static void deny_processes(struct filter *filter)
     deny(filter, SYS_clone3, ENOSYS);
 }
 
-/* What is fine with some arguments and reaches others' processes with the rest. */
+enum { ACCESS_BITS = 3 }; /* O_ACCMODE, which has more bits in some libc */
+
+/* Two ways to open a file that Landlock counts as neither reading nor writing. With both access
+ * bits it is open for nothing, which Landlock lets through everywhere, and good for a lease that
+ * has tenond wait. Reading with O_TRUNC empties it, which Landlock knows since its third version.
+ */
+static void deny_odd_opens(struct filter *filter, int number, unsigned index)
+{
+    deny_masked(filter, number, index, ACCESS_BITS, ACCESS_BITS);
+    deny_masked(filter, number, index, ACCESS_BITS | O_TRUNC, O_RDONLY | O_TRUNC);
+}
+
+/* What is fine with some arguments and reaches others' processes or files with the rest. */
 static void deny_by_argument(struct filter *filter)
 {
     uint32_t own = (uint32_t)getpid();
@@ -243,12 +293,21 @@ static void deny_by_argument(struct filter *filter)
     deny_if(filter, SYS_prctl, 0, PR_SET_DUMPABLE);
     deny_if(filter, SYS_prctl, 0, PR_SET_MM);
     deny_if(filter, SYS_prctl, 0, PR_SCHED_CORE); /* says with whom another may share a core */
-    deny_if(filter, SYS_fcntl, 1, F_SETOWN);      /* would have the kernel send the signal */
+#ifdef SYS_open
+    deny_odd_opens(filter, SYS_open, 1);
+#endif
+    deny_odd_opens(filter, SYS_openat, 2);
+    deny(filter, SYS_openat2, ENOSYS);       /* its flags are in memory; libc takes openat */
+    deny_if(filter, SYS_fcntl, 1, F_SETOWN); /* would have the kernel send the signal */
     deny_if(filter, SYS_fcntl, 1, F_SETOWN_EX);
-    deny_if(filter, SYS_ioctl, 1, 0x5412); /* TIOCSTI: types into a terminal */
-    deny_if(filter, SYS_ioctl, 1, 0x541c); /* TIOCLINUX: pastes into one */
-    deny_if(filter, SYS_ioctl, 1, 0x8901); /* FIOSETOWN */
-    deny_if(filter, SYS_ioctl, 1, 0x8902); /* SIOCSPGRP */
+    deny_if(filter, SYS_fcntl, 1, F_SETLEASE);      /* others wait for it when they open the file */
+    deny_if(filter, SYS_ioctl, 1, 0x5412);          /* TIOCSTI: types into a terminal */
+    deny_if(filter, SYS_ioctl, 1, 0x541c);          /* TIOCLINUX: pastes into one */
+    deny_if(filter, SYS_ioctl, 1, 0x8901);          /* FIOSETOWN */
+    deny_if(filter, SYS_ioctl, 1, 0x8902);          /* SIOCSPGRP */
+    deny_if(filter, SYS_ioctl, 1, FS_IOC_SETFLAGS); /* as only_by_owners */
+    deny_if(filter, SYS_ioctl, 1, FS_IOC_FSSETXATTR);
+    deny_if(filter, SYS_ioctl, 1, FS_IOC_ENABLE_VERITY); /* nobody could write it again */
 }
 
 static void check_arch(struct filter *filter)
@@ -283,6 +342,7 @@ int confine_calls(bool allow_net, struct confine_words *seen, char words[CALL_WO
     check_arch(&filter);
     deny_processes(&filter);
     deny_all(&filter, never, sizeof never / sizeof *never);
+    deny_all(&filter, only_by_owners, sizeof only_by_owners / sizeof *only_by_owners);
     if (!allow_net)
         deny_all(&filter, only_with_net, sizeof only_with_net / sizeof *only_with_net);
     deny_by_argument(&filter);

@@ -23,11 +23,14 @@ def report(tenon, receiver):
     other.mkdir()
     private = tenon.folder / "private"
     private.write_text("nobody's business")
+    private.chmod(0o600)
+    readable = plugins / "readable"
+    readable.write_text("beside the plugin")
     tenon.ini(
         "probe",
         "[integration]\nplugin = probe\nbase_url = %s\nallow_paths = %s %s\n%s"
-        "[settings]\noutside = %s\ninside = %s\n"
-        % (receiver.url(), other, allowed, QUICK_RETRY, private, allowed / "file"),
+        "[settings]\noutside = %s\nreadable = %s\ninside = %s\n"
+        % (receiver.url(), other, allowed, QUICK_RETRY, private, readable, allowed / "file"),
     )
     tenon.start()
     tenon.add({"id": "evt-1"})
@@ -60,17 +63,35 @@ OF_THE_SAME_UID = (
     "pin parent",
     "pin nobody",
     "slow parent",
+    "chmod outside",
+    "fchmodat2 outside",
+    "chown outside",
+    "attribute outside",
+    "no attribute outside",
+    "file_setattr outside",
+    "touch outside",
+    "truncate outside",
+    "open for nothing",
+    "empty readable",
+    "chmod readable",
+    "chown readable",
+    "touch readable",
+    "lease readable",
+    "mark readable",
 )
 
 
-def test_a_worker_of_the_daemons_uid_cannot_touch_what_is_the_daemons(report):
+def test_a_worker_of_the_daemons_uid_cannot_touch_what_is_the_daemons(report, tenon):
     assert {what: report[what] for what in OF_THE_SAME_UID} == dict.fromkeys(
         OF_THE_SAME_UID, "EPERM"
     )
+    private = tenon.folder / "private"
+    assert private.stat().st_mode & 0o777 == 0o600
+    assert private.read_text() == "nobody's business"
 
 
 def test_what_plugins_need_is_left(report):
-    for what in ("pin self",):
+    for what in ("pin self", "cut inside", "lock inside"):
         assert report[what] == "ok", "%s: %r" % (what, report)
 
 

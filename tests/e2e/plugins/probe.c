@@ -7,23 +7,33 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/fs.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
-TENON_SETTINGS(TENON_OPTION("outside", "path", "", "", "required",
-                            "a file that it should not read or write")
-                   TENON_OPTION("inside", "path", "", "", "required", "a file that it may write"));
+/* The same by every architecture; not every header has them. */
+enum { CALL_FCHMODAT2 = 452, CALL_FILE_SETATTR = 469 };
+
+TENON_SETTINGS(
+    TENON_OPTION("outside", "path", "", "", "required", "a file that it should not read or write")
+        TENON_OPTION("readable", "path", "", "", "required",
+                     "a file that it may read and not write")
+            TENON_OPTION("inside", "path", "", "", "required", "a file that it may write"));
 
 extern char **environ;
 
@@ -66,7 +76,7 @@ static void setting(const char *settings, const char *name, char *out, size_t si
 }
 
 struct probe {
-    char outside[512], inside[512];
+    char outside[512], readable[512], inside[512];
 };
 
 static int32_t create(const tenon_host *host, tenon_str integration, tenon_str settings,
@@ -75,6 +85,7 @@ static int32_t create(const tenon_host *host, tenon_str integration, tenon_str s
     static struct probe probe;
     (void)host, (void)integration, (void)err;
     setting(settings.ptr, "\"outside\"", probe.outside, sizeof probe.outside);
+    setting(settings.ptr, "\"readable\"", probe.readable, sizeof probe.readable);
     setting(settings.ptr, "\"inside\"", probe.inside, sizeof probe.inside);
     *out_self = &probe;
     return TENON_OK;
@@ -151,6 +162,125 @@ static int slow_parent(const struct probe *probe)
     return setpriority(PRIO_PROCESS, (id_t)getppid(), 0) == 0;
 }
 
+/* ---- what their owner may do to files without writing them ---- */
+
+static int by_descriptor(const char *path, int flags, int (*change)(int fd))
+{
+    int fd = open(path, flags, 0600);
+    if (fd < 0)
+        return 0;
+    int could = change(fd) >= 0;
+    int saved = errno;
+    close(fd);
+    errno = saved;
+    return could;
+}
+
+static int open_up(int fd)
+{
+    return fchmod(fd, 0666);
+}
+static int give_away(int fd)
+{
+    return fchown(fd, getuid(), (gid_t)-1);
+}
+static int touch(int fd)
+{
+    return futimens(fd, NULL);
+}
+static int lease(int fd)
+{
+    int status = fcntl(fd, F_SETLEASE, F_RDLCK);
+    if (status == 0)
+        (void)fcntl(fd, F_SETLEASE, F_UNLCK);
+    return status;
+}
+static int mark(int fd)
+{
+    int flags = FS_NODUMP_FL;
+    return ioctl(fd, FS_IOC_SETFLAGS, &flags);
+}
+static int cut(int fd)
+{
+    return ftruncate(fd, 0);
+}
+static int lock(int fd)
+{
+    return flock(fd, LOCK_EX | LOCK_NB);
+}
+
+static int chmod_outside(const struct probe *probe)
+{
+    return chmod(probe->outside, 0666) == 0;
+}
+static int fchmodat2_outside(const struct probe *probe)
+{
+    return syscall(CALL_FCHMODAT2, AT_FDCWD, probe->outside, 0666, 0) == 0;
+}
+static int chown_outside(const struct probe *probe)
+{
+    return chown(probe->outside, getuid(), (gid_t)-1) == 0;
+}
+static int attribute_outside(const struct probe *probe)
+{
+    return setxattr(probe->outside, "user.probe", "x", 1, 0) == 0;
+}
+static int no_attribute_outside(const struct probe *probe)
+{
+    return removexattr(probe->outside, "user.probe") == 0;
+}
+static int file_setattr_outside(const struct probe *probe)
+{
+    char attributes[24] = {0};
+    return syscall(CALL_FILE_SETATTR, AT_FDCWD, probe->outside, attributes, sizeof attributes, 0) ==
+           0;
+}
+static int touch_outside(const struct probe *probe)
+{
+    return utimensat(AT_FDCWD, probe->outside, NULL, 0) == 0;
+}
+static int truncate_outside(const struct probe *probe)
+{
+    return truncate(probe->outside, 0) == 0;
+}
+static int empty_readable(const struct probe *probe)
+{
+    return try_open(probe->readable, O_RDONLY | O_TRUNC);
+}
+/* Neither for reading nor for writing: Landlock lets it through. */
+static int open_for_nothing(const struct probe *probe)
+{
+    return try_open(probe->outside, O_ACCMODE);
+}
+static int chmod_readable(const struct probe *probe)
+{
+    return by_descriptor(probe->readable, O_RDONLY, open_up);
+}
+static int chown_readable(const struct probe *probe)
+{
+    return by_descriptor(probe->readable, O_RDONLY, give_away);
+}
+static int touch_readable(const struct probe *probe)
+{
+    return by_descriptor(probe->readable, O_RDONLY, touch);
+}
+static int lease_readable(const struct probe *probe)
+{
+    return by_descriptor(probe->readable, O_RDONLY, lease);
+}
+static int mark_readable(const struct probe *probe)
+{
+    return by_descriptor(probe->readable, O_RDONLY, mark);
+}
+static int cut_inside(const struct probe *probe)
+{
+    return by_descriptor(probe->inside, O_WRONLY | O_CREAT | O_TRUNC, cut);
+}
+static int lock_inside(const struct probe *probe)
+{
+    return by_descriptor(probe->inside, O_RDWR | O_CREAT, lock);
+}
+
 static const struct {
     const char *what;
     int (*could)(const struct probe *probe);
@@ -161,7 +291,24 @@ static const struct {
     {"pin parent", pin_parent},
     {"pin nobody", pin_nobody},
     {"slow parent", slow_parent},
+    {"chmod outside", chmod_outside},
+    {"fchmodat2 outside", fchmodat2_outside},
+    {"chown outside", chown_outside},
+    {"attribute outside", attribute_outside},
+    {"no attribute outside", no_attribute_outside},
+    {"file_setattr outside", file_setattr_outside},
+    {"touch outside", touch_outside},
+    {"truncate outside", truncate_outside},
+    {"open for nothing", open_for_nothing},
+    {"empty readable", empty_readable},
+    {"chmod readable", chmod_readable},
+    {"chown readable", chown_readable},
+    {"touch readable", touch_readable},
+    {"lease readable", lease_readable},
+    {"mark readable", mark_readable},
     {"pin self", pin_self},
+    {"cut inside", cut_inside},
+    {"lock inside", lock_inside},
 };
 
 static void list_descriptors(tenon_sink *out)

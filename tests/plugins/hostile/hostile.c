@@ -17,6 +17,7 @@
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -111,6 +112,10 @@ static int try_forbidden(const char *what)
                       -1, 0) == MAP_FAILED
                      ? -1
                      : 0;
+    else if (strcmp(what, "chmod") == 0)
+        result = chmod("/nonexistent/tenon", 0600);
+    else if (strcmp(what, "open_for_nothing") == 0)
+        result = open("/nonexistent/tenon", O_ACCMODE);
     else if (strcmp(what, "limit_parent") == 0) /* its low half is that of NULL */
         result = (int)syscall(SYS_prlimit64, getppid(), RLIMIT_CORE, 1ULL << 32, NULL);
     else if (strcmp(what, "pin_nobody") == 0) /* who is not there */

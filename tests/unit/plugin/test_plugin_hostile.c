@@ -133,6 +133,7 @@ static void forbidden_things_fail_and_say_so(void **state)
         {"home", "{\"errno\":13}"},        {"create", "{\"errno\":13}"},
         {"kill_parent", "{\"errno\":1}"},  {"ptrace", "{\"errno\":1}"},
         {"exec", "{\"errno\":1}"},         {"new_code", "{\"errno\":1}"},
+        {"chmod", "{\"errno\":1}"},        {"open_for_nothing", "{\"errno\":1}"},
         {"limit_parent", "{\"errno\":1}"}, {"pin_nobody", "{\"errno\":1}"},
     };
     struct answer answer;
