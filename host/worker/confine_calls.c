@@ -39,6 +39,9 @@
 #ifndef SYS_quotactl_fd
 #define SYS_quotactl_fd 443
 #endif
+#ifndef SYS_memfd_secret
+#define SYS_memfd_secret 447
+#endif
 #ifndef SYS_fchmodat2
 #define SYS_fchmodat2 452
 #endif
@@ -158,8 +161,17 @@ static const int only_by_owners[] = {
     SYS_fremovexattr, SYS_removexattrat, SYS_file_setattr, SYS_truncate,
 };
 
+/* Memory that no limit of the process counts. Most of it outlives the worker, some can be had
+ * executable, and names in it are heard by others of the same uid. */
+static const int memory_elsewhere[] = {
+    SYS_memfd_create, SYS_memfd_secret, SYS_shmget,  SYS_shmat,      SYS_shmctl, SYS_shmdt,
+    SYS_semget,       SYS_semop,        SYS_semctl,  SYS_semtimedop, SYS_msgget, SYS_msgsnd,
+    SYS_msgrcv,       SYS_msgctl,       SYS_mq_open, SYS_mq_unlink,
+};
+
+/* socketpair() too: a pair of datagram sockets can each send to any other socket with a path. */
 static const int only_with_net[] = {
-    SYS_socket, SYS_connect, SYS_bind, SYS_listen, SYS_accept, SYS_accept4,
+    SYS_socket, SYS_socketpair, SYS_connect, SYS_bind, SYS_listen, SYS_accept, SYS_accept4,
 };
 
 struct filter {
@@ -343,6 +355,7 @@ int confine_calls(bool allow_net, struct confine_words *seen, char words[CALL_WO
     deny_processes(&filter);
     deny_all(&filter, never, sizeof never / sizeof *never);
     deny_all(&filter, only_by_owners, sizeof only_by_owners / sizeof *only_by_owners);
+    deny_all(&filter, memory_elsewhere, sizeof memory_elsewhere / sizeof *memory_elsewhere);
     if (!allow_net)
         deny_all(&filter, only_with_net, sizeof only_with_net / sizeof *only_with_net);
     deny_by_argument(&filter);

@@ -79,6 +79,15 @@ OF_THE_SAME_UID = (
     "lease readable",
     "mark readable",
 )
+OUT_OF_THE_LIMITS = (
+    "shared memory",
+    "semaphores",
+    "messages",
+    "message queue",
+    "memory file",
+    "secret memory",
+    "socket pair",
+)
 
 
 def test_a_worker_of_the_daemons_uid_cannot_touch_what_is_the_daemons(report, tenon):
@@ -88,6 +97,12 @@ def test_a_worker_of_the_daemons_uid_cannot_touch_what_is_the_daemons(report, te
     private = tenon.folder / "private"
     assert private.stat().st_mode & 0o777 == 0o600
     assert private.read_text() == "nobody's business"
+
+
+def test_a_worker_has_no_memory_out_of_its_limit_and_no_datagrams(report):
+    assert {what: report[what] for what in OUT_OF_THE_LIMITS} == dict.fromkeys(
+        OUT_OF_THE_LIMITS, "EPERM"
+    )
 
 
 def test_what_plugins_need_is_left(report):

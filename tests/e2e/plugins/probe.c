@@ -15,9 +15,13 @@
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
+#include <sys/ipc.h>
 #include <sys/mman.h>
+#include <sys/msg.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/sem.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -27,7 +31,7 @@
 #include <unistd.h>
 
 /* The same by every architecture; not every header has them. */
-enum { CALL_FCHMODAT2 = 452, CALL_FILE_SETATTR = 469 };
+enum { CALL_MEMFD_SECRET = 447, CALL_FCHMODAT2 = 452, CALL_FILE_SETATTR = 469 };
 
 TENON_SETTINGS(
     TENON_OPTION("outside", "path", "", "", "required", "a file that it should not read or write")
@@ -281,6 +285,61 @@ static int lock_inside(const struct probe *probe)
     return by_descriptor(probe->inside, O_RDWR | O_CREAT, lock);
 }
 
+/* ---- memory that no limit counts, and ways to others ---- */
+
+static int shared_memory(const struct probe *probe)
+{
+    int id = shmget(IPC_PRIVATE, 4096, 0600);
+    (void)probe;
+    if (id >= 0)
+        (void)shmctl(id, IPC_RMID, NULL);
+    return id >= 0;
+}
+static int semaphores(const struct probe *probe)
+{
+    int id = semget(IPC_PRIVATE, 1, 0600);
+    (void)probe;
+    if (id >= 0)
+        (void)semctl(id, 0, IPC_RMID);
+    return id >= 0;
+}
+static int messages(const struct probe *probe)
+{
+    int id = msgget(IPC_PRIVATE, 0600);
+    (void)probe;
+    if (id >= 0)
+        (void)msgctl(id, IPC_RMID, NULL);
+    return id >= 0;
+}
+static int message_queue(const struct probe *probe)
+{
+    long fd = syscall(SYS_mq_open, "tenon-probe", O_RDWR | O_CREAT, 0600, NULL);
+    (void)probe;
+    if (fd < 0)
+        return 0;
+    close((int)fd);
+    return syscall(SYS_mq_unlink, "tenon-probe") == 0;
+}
+static int memory_file(const struct probe *probe)
+{
+    int fd = memfd_create("probe", 0);
+    (void)probe;
+    return fd >= 0 && close(fd) == 0;
+}
+static int secret_memory(const struct probe *probe)
+{
+    long fd = syscall(CALL_MEMFD_SECRET, 0);
+    (void)probe;
+    return fd >= 0 && close((int)fd) == 0;
+}
+static int socket_pair(const struct probe *probe)
+{
+    int sockets[2];
+    (void)probe;
+    return socketpair(AF_UNIX, SOCK_DGRAM, 0, sockets) == 0 && close(sockets[0]) == 0 &&
+           close(sockets[1]) == 0;
+}
+
 static const struct {
     const char *what;
     int (*could)(const struct probe *probe);
@@ -306,6 +365,13 @@ static const struct {
     {"touch readable", touch_readable},
     {"lease readable", lease_readable},
     {"mark readable", mark_readable},
+    {"shared memory", shared_memory},
+    {"semaphores", semaphores},
+    {"messages", messages},
+    {"message queue", message_queue},
+    {"memory file", memory_file},
+    {"secret memory", secret_memory},
+    {"socket pair", socket_pair},
     {"pin self", pin_self},
     {"cut inside", cut_inside},
     {"lock inside", lock_inside},

@@ -16,6 +16,7 @@
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -120,6 +121,10 @@ static int try_forbidden(const char *what)
         result = (int)syscall(SYS_prlimit64, getppid(), RLIMIT_CORE, 1ULL << 32, NULL);
     else if (strcmp(what, "pin_nobody") == 0) /* who is not there */
         result = (int)syscall(SYS_sched_setaffinity, INT_MAX, 0, NULL);
+    else if (strcmp(what, "shared_memory") == 0)
+        result = shmget(IPC_PRIVATE, 0, 0); /* no size: nothing stays where it can be done */
+    else if (strcmp(what, "memory_file") == 0)
+        result = memfd_create("hostile", 0);
     else
         return -1;
     return result < 0 ? errno : 0;

@@ -128,13 +128,14 @@ static void forbidden_things_fail_and_say_so(void **state)
     static const struct {
         const char *type, *payload;
     } tries[] = {
-        {"fork", "{\"errno\":1}"},         {"socket", "{\"errno\":1}"},
-        {"unix_socket", "{\"errno\":1}"},  {"shadow", "{\"errno\":13}"},
-        {"home", "{\"errno\":13}"},        {"create", "{\"errno\":13}"},
-        {"kill_parent", "{\"errno\":1}"},  {"ptrace", "{\"errno\":1}"},
-        {"exec", "{\"errno\":1}"},         {"new_code", "{\"errno\":1}"},
-        {"chmod", "{\"errno\":1}"},        {"open_for_nothing", "{\"errno\":1}"},
-        {"limit_parent", "{\"errno\":1}"}, {"pin_nobody", "{\"errno\":1}"},
+        {"fork", "{\"errno\":1}"},          {"socket", "{\"errno\":1}"},
+        {"unix_socket", "{\"errno\":1}"},   {"shadow", "{\"errno\":13}"},
+        {"home", "{\"errno\":13}"},         {"create", "{\"errno\":13}"},
+        {"kill_parent", "{\"errno\":1}"},   {"ptrace", "{\"errno\":1}"},
+        {"exec", "{\"errno\":1}"},          {"new_code", "{\"errno\":1}"},
+        {"chmod", "{\"errno\":1}"},         {"open_for_nothing", "{\"errno\":1}"},
+        {"limit_parent", "{\"errno\":1}"},  {"pin_nobody", "{\"errno\":1}"},
+        {"shared_memory", "{\"errno\":1}"}, {"memory_file", "{\"errno\":1}"},
     };
     struct answer answer;
     struct plugin_instance *instance = fixture_open(*state, "hostile", "bad", "none", &answer);
