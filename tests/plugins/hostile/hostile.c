@@ -130,6 +130,25 @@ static int try_forbidden(const char *what)
     return result < 0 ? errno : 0;
 }
 
+#ifdef __x86_64__
+/* The kernel's other ways in, by which a call has another number: what a filter of numbers must not
+ * let pass. */
+static void call_as_x32(void)
+{
+    enum { X32 = 0x40000000 };
+
+    (void)syscall(X32 | SYS_getpid);
+}
+
+static void call_as_i386(void)
+{
+    enum { I386_GETPID = 20 };
+    int result = I386_GETPID;
+
+    __asm__ volatile("int $0x80" : "+a"(result) : : "memory", "r8", "r9", "r10", "r11");
+}
+#endif
+
 static void misbehave(const char *what)
 {
     volatile int *nowhere = NULL;
@@ -149,6 +168,12 @@ static void misbehave(const char *what)
         (void)raise(SIGTRAP);
     else if (strcmp(what, "abort") == 0)
         abort();
+#ifdef __x86_64__
+    else if (strcmp(what, "x32") == 0)
+        call_as_x32();
+    else if (strcmp(what, "i386") == 0)
+        call_as_i386();
+#endif
     else if (strcmp(what, "garbage") == 0)
         write_everywhere();
     else if (strcmp(what, "allocate") == 0)

@@ -32,6 +32,11 @@ static const struct mishap mishaps[] = {
      "exited with status 0 in transform, integration bad, record evt-2 (2 of 3)", 1},
     {"loop", "transform", DELIVER, PLUGIN_TIMED_OUT,
      "no answer within 300 ms in transform, integration bad, record evt-2 (2 of 3)", 1},
+#ifdef __x86_64__
+    {"x32", "transform", DELIVER, PLUGIN_DIED, "worker died: signal 31 (SIGSYS) in transform", 1},
+    /* SIGSEGV where the kernel was built without it */
+    {"i386", "transform", DELIVER, PLUGIN_DIED, "worker died: signal ", 1},
+#endif
     {"allocate", "transform", DELIVER, PLUGIN_DIED, "signal 11 (SIGSEGV) in transform", 1},
     {"garbage", "transform", DELIVER, PLUGIN_GARBLED,
      "worker killed: it sent bytes that are not the worker protocol in", ANYWHERE},
