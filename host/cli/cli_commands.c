@@ -346,8 +346,7 @@ const struct cli_command cli_commands[] = {
     {"store backup", "FILE", NULL, CLI_ONLINE, cli_store_backup,
      "Copy the store as it is now into a new file",
      "Deliveries go on meanwhile. The copy is a store of its own, readable by its owner alone: to "
-     "use it, stop tenond\nand put it in the place of the store's file, without the old -wal and "
-     "-shm files beside it."},
+     "use it, stop tenond\nand put it in the place of the store's file."},
     {"config check", "", NULL, CLI_OFFLINE, cli_config_check,
      "Check all files of the configuration",
      "Shows every error of every file. Exit code 1 when there is one. Runs no plugin: what one has "

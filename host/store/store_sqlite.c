@@ -218,7 +218,7 @@ static int prepare_place(const char *path, int *out_lock_fd, struct err *err)
     struct stat found;
     if (stat(path, &found) == 0)
         return S_ISREG(found.st_mode)
-                   ? 0
+                   ? store_sqlite_drop_foreign_log(path, err)
                    : err_set(err, -EINVAL, "store %s is not a regular file", path);
     _close_ int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)

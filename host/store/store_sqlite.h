@@ -419,6 +419,8 @@ void store_sqlite_space(void *writer, struct store_space *out);
 /* ---- store_sqlite_check.c, store_sqlite_backup.c ---- */
 int store_sqlite_check(void *reader, struct store_job *job, struct err *err);
 int store_sqlite_backup(void *reader, struct store_job *job, struct err *err);
+/* Before it is opened: what lies beside a backup that was put at `path` is not its own. */
+int store_sqlite_drop_foreign_log(const char *path, struct err *err);
 
 /* ---- store_sqlite_reserve.c ---- */
 int store_sqlite_reserve(void *writer, bool must_take, struct err *err);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A copy of one commit, made while others go on. It gets its name when it is whole and on the disk;
- * what broke off leaves nothing behind. */
+ * what broke off leaves nothing behind. It says of itself that it has no log, which a store in use
+ * never does: so the log of the store in whose place it is put is told from its own. */
 #include "store/store_sqlite.h"
 
 #include "base/cleanup.h"
+#include "base/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -60,6 +62,51 @@ static int copy(struct store_sqlite_db *reader, const char *part, struct store_j
     return status;
 }
 
+/* As the copied page has it, the copy had a log. */
+static int leave_no_log(const char *part, struct store_job *job, struct err *err)
+{
+    sqlite3 *target = NULL;
+    int status = 0;
+
+    if (sqlite3_open_v2(part, &target, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) !=
+            SQLITE_OK ||
+        sqlite3_exec(target, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL) != SQLITE_OK)
+        status = err_set(err, -EIO, "backup %s: %s", job->path, sqlite3_errmsg(target));
+    (void)sqlite3_close(target); /* nothing is under way there */
+    return status;
+}
+
+/* Byte 18 of the file says which version writes it: 2 has a log (www.sqlite.org/fileformat2.html,
+ * 1.3). It is set, and on the disk, before the log gets its first page. */
+static bool says_it_has_no_log(const char *path)
+{
+    _close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+    unsigned char head[19];
+
+    return fd >= 0 && pread(fd, head, sizeof(head), 0) == (ssize_t)sizeof(head) &&
+           memcmp(head, "SQLite format 3", 16) == 0 && head[18] == 1;
+}
+
+int store_sqlite_drop_foreign_log(const char *path, struct err *err)
+{
+    static const char *const endings[] = {"-wal", "-shm"};
+
+    if (!says_it_has_no_log(path))
+        return 0;
+    for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
+        char log[4200];
+
+        if (snprintf(log, sizeof(log), "%s%s", path, endings[i]) >= (int)sizeof(log))
+            return err_set(err, -ENAMETOOLONG, "store %s: the path is too long", path);
+        if (unlink(log) == 0)
+            log_warn("removed what another store had left beside this copy", F_STR("file", log));
+        else if (errno != ENOENT)
+            return err_set(err, -errno, "store %s: %s is another store's and cannot be removed: %s",
+                           path, log, strerror(errno));
+    }
+    return 0;
+}
+
 static int sync_directory(const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -109,6 +156,8 @@ int store_sqlite_backup(void *pointer, struct store_job *job, struct err *err)
                        strerror(errno),
                        errno == EEXIST ? ": left by one that broke off; remove it" : "");
     int status = copy(pointer, part, job, err);
+    if (status == 0)
+        status = leave_no_log(part, job, err);
     if (status == 0)
         status = publish(fd, part, job, err);
     (void)unlink(part); /* the copy has its name by now, or is of no use */

@@ -83,6 +83,33 @@ def test_a_backup_made_under_load_is_a_store(tenon, receiver):
     assert tenon.cli("store", "check").stdout == "the store is in order\n"
 
 
+def test_a_backup_takes_the_place_of_a_store_that_was_killed(tenon):
+    """What that store had in its log is not played into the copy."""
+    tenon.start()
+    tenon.add({"id": "evt-early"})
+    copy = tenon.folder / "copy.db"
+    tenon.cli("store", "backup", copy)
+    for start in range(0, 3000, 500):
+        tenon.add(*({"id": "evt-%d" % number} for number in range(start, start + 500)))
+    tenon.kill()
+    store = tenon.state / "tenon.db"
+    assert store.with_name("tenon.db-wal").stat().st_size > 0
+    store.write_bytes(copy.read_bytes())
+
+    tenon.start()
+    dropped = "removed what another store had left beside this copy"
+    assert tenon.log_text().count(dropped) == 2, "the log and its index"
+    assert tenon.cli("store", "check").stdout == "the store is in order\n"
+    assert tenon.get("/api/v1/entities/evt-early").status == 200
+    assert tenon.get("/api/v1/entities/evt-2999").status == 404
+    # From here on it is a store with a log of its own, which a kill leaves behind, too.
+    tenon.add({"id": "evt-later"})
+    tenon.kill()
+    tenon.start()
+    assert tenon.get("/api/v1/entities/evt-later").status == 200
+    assert tenon.log_text().count(dropped) == 2
+
+
 def test_a_backup_is_not_for_the_network(tenon):
     tenon.start()
     connection = http.client.HTTPConnection("127.0.0.1", tenon.port, timeout=20)
