@@ -279,6 +279,27 @@ void http_exchange_refuse(struct http_exchange *exchange, int status, const char
     http_exchange_reply(exchange, status, "application/problem+json", NULL, &body);
 }
 
+/* A peer that reads on and is never quite done would have us keep all that it ever got. What is
+ * sent goes when it is the larger part, so a byte is moved once at most for one that was sent. Here
+ * and not where it is written: who looks at how far a peer got there counts on reply_sent only
+ * growing.
+ */
+bool http_exchange_reserve(struct http_exchange *exchange, size_t more)
+{
+    struct buf *reply = &exchange->reply;
+    size_t waiting = reply->len - exchange->reply_sent;
+
+    if (exchange->reply_sent > waiting) {
+        memmove(reply->ptr, reply->ptr + exchange->reply_sent, waiting + 1); /* and the NUL */
+        reply->len = waiting;
+        exchange->reply_sent = 0;
+    }
+    if (buf_reserve(reply, more))
+        return true;
+    reply->failed = false; /* what waits is whole: this piece alone is missing */
+    return false;
+}
+
 bool http_exchange_has_rest(const struct http_exchange *exchange)
 {
     return exchange->head_sent < exchange->head.len || exchange->reply_sent < exchange->reply.len;

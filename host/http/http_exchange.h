@@ -51,6 +51,9 @@ void http_exchange_destroy(struct http_exchange *exchange);
 void http_exchange_refuse(struct http_exchange *exchange, int status, const char *detail);
 /* "HTTP/1.1 200 OK" and the content type, as the reply's first lines. */
 void http_exchange_put_head(struct http_exchange *exchange, int status, const char *content_type);
+/* Room in the reply for `more` bytes; what adds to one that is being written asks here first, so
+ * that it keeps no more than about twice what waits. False: no memory, and what waits is whole. */
+bool http_exchange_reserve(struct http_exchange *exchange, size_t more);
 bool http_exchange_has_rest(const struct http_exchange *exchange); /* not written yet */
 /* Writes what the connection's socket takes. -1: drop the connection; 0: more later; 1: all is
  * written. Of a stream that goes on, 0 with nothing left. */

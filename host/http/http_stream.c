@@ -41,10 +41,8 @@ int http_stream_send(struct http_exchange *exchange, struct str bytes)
         exchange->is_choked = true;
         return -EAGAIN;
     }
-    if (!buf_reserve(&exchange->reply, bytes.len + CHUNK_FRAME_BYTES)) {
-        exchange->reply.failed = false; /* what waits is whole: this piece alone is missing */
+    if (!http_exchange_reserve(exchange, bytes.len + CHUNK_FRAME_BYTES))
         return -ENOMEM;
-    }
     if (!exchange->parsed.is_http10)
         buf_printf(&exchange->reply, "%zx\r\n", bytes.len);
     buf_add_str(&exchange->reply, bytes);

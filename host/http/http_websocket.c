@@ -148,10 +148,8 @@ static void write_soon(const struct http_exchange *exchange)
 
 static int put_frame(struct http_exchange *exchange, enum http_frame_kind kind, struct str payload)
 {
-    if (!buf_reserve(&exchange->reply, payload.len + HTTP_FRAME_HEAD_MAX)) {
-        exchange->reply.failed = false; /* what waits is whole: this one alone is missing */
+    if (!http_exchange_reserve(exchange, payload.len + HTTP_FRAME_HEAD_MAX))
         return -ENOMEM;
-    }
     http_frame_put(&exchange->reply, kind, payload);
     write_soon(exchange);
     return 0;
@@ -177,9 +175,9 @@ void http_websocket_close(struct http_exchange *exchange, int code, const char *
         return;
     exchange->is_ended = true;
     exchange->must_close = true;
-    if (buf_reserve(&exchange->reply, HTTP_FRAME_CONTROL_MAX + HTTP_FRAME_HEAD_MAX))
+    /* Without memory it is closed without a word. */
+    if (http_exchange_reserve(exchange, HTTP_FRAME_CONTROL_MAX + HTTP_FRAME_HEAD_MAX))
         http_frame_put_close(&exchange->reply, code, str_of(reason));
-    exchange->reply.failed = false; /* then it is closed without a word */
     write_soon(exchange);
 }
 
