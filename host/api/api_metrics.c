@@ -416,7 +416,7 @@ static void put_process(struct buf *out, const struct api *api)
         buf_printf(out, "tenon_api_answers_total{class=\"%dxx\"} %llu\n", i,
                    (unsigned long long)figures->answers[i]);
     put_refused(out, figures, &http);
-    metric_put_plain(out, "tenon_api_connections", "gauge", "Connections that are open.",
+    metric_put_plain(out, "tenon_api_connections", "gauge", "Connections that are served.",
                      http.connections);
     metric_put_plain(out, "tenon_api_requests_under_way", "gauge", "Requests being answered.",
                      (double)figures->under_way);

@@ -394,6 +394,15 @@ static void forget_ready(struct http_connection *connection)
     connection->is_ready = false;
 }
 
+/* Where it is counted. */
+static int *count_of(const struct http_connection *connection)
+{
+    struct http_server *server = connection->server;
+
+    return connection->is_turned_away ? &server->turned_away_counts[connection->is_local]
+                                      : &server->connection_counts[connection->is_local];
+}
+
 static void free_handle(uv_handle_t *handle)
 {
     free(handle);
@@ -405,7 +414,7 @@ void http_connection_close(struct http_connection *connection)
     struct http_exchange *gone = NULL;
 
     forget_ready(connection);
-    connection->server->connection_counts[connection->is_local]--;
+    (*count_of(connection))--;
     http_peers_leave(connection->server->peers, connection->peer);
     *connection->place = connection->next;
     if (connection->next != NULL)
@@ -513,12 +522,12 @@ bool http_exchange_peer_has_group(const struct http_exchange *exchange, gid_t gr
     return false;
 }
 
-/* Takes `fd`, and leaves with `peer` when there is no memory. */
-static struct http_connection *connection_create(struct http_server *server, int fd,
-                                                 struct http_peer *peer)
+/* Takes `fd`. */
+static struct http_connection *connection_create(struct http_server *server, int fd, bool is_local,
+                                                 bool is_turned_away)
 {
     struct http_connection *connection = calloc(1, sizeof(*connection));
-    bool is_tls = peer != NULL && server->tls != NULL;
+    bool is_tls = !is_local && !is_turned_away && server->tls != NULL;
     struct http_socket socket = {.fd = fd};
 
     if (connection != NULL && is_tls)
@@ -526,30 +535,32 @@ static struct http_connection *connection_create(struct http_server *server, int
     if (connection == NULL || (is_tls && socket.tls == NULL) ||
         uv_poll_init(loop_uv(server->loop), &connection->poll, fd) < 0) {
         http_socket_close(&socket); /* nothing was written */
-        http_peers_leave(server->peers, peer);
         free(connection);
         return NULL;
     }
     connection->socket = socket;
     connection->server = server;
-    connection->peer = peer;
-    connection->is_local = peer == NULL;
+    connection->is_local = is_local;
+    connection->is_turned_away = is_turned_away;
     connection->next = server->connections;
     if (connection->next != NULL)
         connection->next->place = &connection->next;
     connection->place = &server->connections;
     server->connections = connection;
-    server->connection_counts[connection->is_local]++;
+    (*count_of(connection))++;
     return connection;
 }
 
 bool http_connection_open(struct http_server *server, int fd, struct http_peer *peer)
 {
-    struct http_connection *connection = connection_create(server, fd, peer);
+    struct http_connection *connection = connection_create(server, fd, peer == NULL, false);
     int yes = 1;
 
-    if (connection == NULL)
+    if (connection == NULL) {
+        http_peers_leave(server->peers, peer);
         return false;
+    }
+    connection->peer = peer;
     if (peer != NULL)
         (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes)); /* slower without */
     read_peer(connection);
@@ -560,18 +571,21 @@ bool http_connection_open(struct http_server *server, int fd, struct http_peer *
     return true;
 }
 
-void http_connection_turn_away(struct http_server *server, int fd, struct http_peer *peer,
+void http_connection_turn_away(struct http_server *server, int fd, bool is_local,
                                enum http_refusal refusal)
 {
-    struct http_connection *connection = connection_create(server, fd, peer);
+    struct http_connection *connection;
     int status;
 
+    if (!is_local && server->tls != NULL) {
+        (void)close(fd); /* a handshake only to say no is worth nobody's time */
+        return;
+    }
+    connection = connection_create(server, fd, is_local, true);
     if (connection == NULL)
         return;
     watch(connection, false);
-    if (connection->socket.tls != NULL)
-        status = -1; /* a handshake only to say no is worth nobody's time */
-    else if (refusal == HTTP_PEER_CONNECTIONS)
+    if (refusal == HTTP_PEER_CONNECTIONS)
         status = refuse(connection, 429,
                         "this address has as many connections open as one may have; close some, "
                         "or use them for more than one request");

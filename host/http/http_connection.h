@@ -17,6 +17,7 @@ struct http_connection {
     struct http_socket socket;
     bool waits_to_write; /* the poll handle waits for room, too */
     bool is_local;
+    bool is_turned_away;
     uid_t peer_uid; /* of who connected to the Unix socket */
     struct http_server *server;
     struct http_exchange *exchange; /* NULL while there is no request */
@@ -26,7 +27,7 @@ struct http_connection {
     size_t discarded_bytes;
     int64_t deadline_ms;                   /* monotonic; 0: none */
     int64_t moved_bytes;                   /* of the body or the reply when the deadline was set */
-    struct http_peer *peer;                /* NULL: of the Unix socket */
+    struct http_peer *peer;                /* NULL: of the Unix socket, or turned away */
     struct http_connection *next, **place; /* the list of all */
     struct http_connection *next_ready;    /* with a reply to be written */
     bool is_ready;
@@ -53,7 +54,8 @@ struct http_server {
     int64_t request_ms;
     int max_connections;
     int max_connections_per_peer;
-    int connection_counts[2]; /* at the port, at the Unix socket */
+    int connection_counts[2];  /* at the port, at the Unix socket: those that are served */
+    int turned_away_counts[2]; /* the same; they take no place of those */
     struct http_peers *peers;
     struct http_server_figures figures;
     bool is_sweeping;
@@ -63,8 +65,8 @@ struct http_server {
 /* Takes `fd`, and `peer` (NULL: of the Unix socket). False when memory is short; the descriptor is
  * closed then, and the peer has left. */
 bool http_connection_open(struct http_server *server, int fd, struct http_peer *peer);
-/* The same for one too many: it is told so, and gets no further. */
-void http_connection_turn_away(struct http_server *server, int fd, struct http_peer *peer,
+/* Takes `fd` of one too many: it is told so, and gets no further. */
+void http_connection_turn_away(struct http_server *server, int fd, bool is_local,
                                enum http_refusal refusal);
 /* Its deadline is over: it is told, where it can still listen, and goes. */
 void http_connection_time_out(struct http_connection *connection);

@@ -18,7 +18,7 @@ enum {
     IDLE_MS_DEFAULT = 60000,
     REQUEST_MS_DEFAULT = 30000,
     BODY_BYTES_DEFAULT = 16 * 1024 * 1024,
-    TURNED_AWAY_MAX = 64, /* above the limit, while they are told so */
+    TURNED_AWAY_MAX = 64, /* at the same time, while they are told so */
     SWEEP_MS = 500,       /* how often time limits are looked at */
     ACCEPTS_MAX = 64,     /* in one round of the loop, so that those who are here get their turn */
 };
@@ -105,13 +105,14 @@ static void take(struct listener *listener, int fd, const struct sockaddr_storag
     if (refusal == HTTP_REFUSALS) {
         (void)http_connection_open(server, fd, peer); /* without memory it is closed, and gone */
     } else {
+        /* It takes no place of anybody while it is told: a machine that is refused could else shut
+         * out all others. */
+        http_peers_leave(server->peers, peer);
         server->figures.refused[refusal]++;
-        if (server->connection_counts[peer == NULL] < server->max_connections + TURNED_AWAY_MAX) {
-            http_connection_turn_away(server, fd, peer, refusal);
-        } else {
-            http_peers_leave(server->peers, peer);
+        if (server->turned_away_counts[listener->is_local] < TURNED_AWAY_MAX)
+            http_connection_turn_away(server, fd, listener->is_local, refusal);
+        else
             (void)close(fd); /* too many even to be told */
-        }
     }
     sweep_soon(server);
 }

@@ -103,6 +103,33 @@ def test_one_address_does_not_take_all_places(tenon):
     wait_for(lambda: is_served(tenon), "places to be free again")
 
 
+def test_who_is_turned_away_takes_no_place(tenon, many_files):
+    """More of one address than there are places, and all of them stay: others do not notice. So
+    many are told at a time, what is above that is closed without a word."""
+    tenon.host_ini(api="max_connections_per_peer = 3\nmax_connections = 20\n")
+    tenon.start()
+    with contextlib.ExitStack() as stack:
+        peers = [stack.enter_context(connect(tenon)) for _ in range(3 + 200)]
+        with socket.socket() as other:  # accepted behind them all
+            other.bind(("127.0.0.2", 0))
+            other.settimeout(60 * PATIENCE)
+            other.connect(("127.0.0.1", tenon.port))
+            other.sendall(HEAD + b"\r\n")
+            answer = other.recv(4096)
+            assert answer.startswith(b"HTTP/1.1 200 OK\r\n"), answer
+        told = [answer for answer in map(rest_of, peers[3:]) if answer != b""]
+        assert 64 <= len(told) < 200
+        assert all(answer.startswith(b"HTTP/1.1 429 Too Many Requests\r\n") for answer in told)
+        for peer in peers[:3]:
+            peer.sendall(HEAD + b"\r\n")
+            assert peer.recv(4096).startswith(b"HTTP/1.1 200 OK\r\n")
+        figures = tenon.get("/metrics").body.decode()
+        assert int(re.search(r"^tenon_api_connections (\d+)$", figures, re.M).group(1)) <= 5
+    assert refused(tenon, "peer_connections") == 200
+    assert refused(tenon, "connections") == 0
+    wait_for(lambda: is_served(tenon), "places to be free again")
+
+
 def test_sizes_have_their_statuses(tenon):
     tenon.host_ini(api="max_body = 10KB\n")
     tenon.start()
