@@ -84,8 +84,37 @@ static void watch(struct http_connection *connection, bool wants_room)
     if (connection->waits_to_write == wants_room && uv_is_active((uv_handle_t *)&connection->poll))
         return;
     connection->waits_to_write = wants_room;
-    (void)uv_poll_start(&connection->poll, UV_READABLE | (wants_room ? UV_WRITABLE : 0),
+    /* The end of what a peer sends could be read for ever. */
+    (void)uv_poll_start(&connection->poll,
+                        (connection->has_heard_all ? 0 : UV_READABLE) |
+                            (wants_room ? UV_WRITABLE : 0),
                         on_poll); /* fails for a closing handle only */
+}
+
+/* A request that is here is answered, also to a peer that has ended its sending behind it (RFC
+ * 9112, 9.6). That looks like one who has left altogether, which shows when the answer is written;
+ * what goes on without an end, and a handler that would rather know at once, are told so now. */
+static bool owes_answer(const struct http_connection *connection)
+{
+    const struct http_exchange *exchange = connection->exchange;
+
+    if (exchange == NULL || (exchange->is_stream && !exchange->is_ended))
+        return false;
+    return connection->state == WRITES ||
+           (connection->state == WAITS && (exchange->is_replied || exchange->gone == NULL));
+}
+
+static bool is_over(const struct http_connection *connection)
+{
+    return connection->has_heard_all && !owes_answer(connection);
+}
+
+static int hear_end(struct http_connection *connection)
+{
+    connection->has_heard_all = true;
+    (void)uv_poll_stop(&connection->poll); /* cannot fail */
+    watch(connection, connection->waits_to_write);
+    return is_over(connection) ? -1 : 0;
 }
 
 /* A few bytes ahead of the reply. What the socket has no room for now is not worth keeping a
@@ -377,9 +406,9 @@ static int write_on(struct http_connection *connection)
         return -1;
     rest = connection->state == READS_HEAD || connection->state == TALKS ? buf_str(&connection->in)
                                                                          : STR_NONE;
-    if (rest.len == 0)
-        return 0;
-    return advance(connection, &rest) < 0 ? -1 : keep_rest(connection, rest);
+    if (rest.len > 0 && (advance(connection, &rest) < 0 || keep_rest(connection, rest) < 0))
+        return -1;
+    return is_over(connection) ? -1 : 0;
 }
 
 static void forget_ready(struct http_connection *connection)
@@ -442,7 +471,7 @@ static int read_on(struct http_connection *connection)
         watch(connection, true);
     if (len < 0)
         return errno == EAGAIN || errno == EINTR ? 0 : -1;
-    return len == 0 ? -1 : on_bytes(connection, bytes, (size_t)len);
+    return len == 0 ? hear_end(connection) : on_bytes(connection, bytes, (size_t)len);
 }
 
 static void on_poll(uv_poll_t *poll, int status, int events)

@@ -16,6 +16,7 @@ struct http_connection {
     uv_poll_t poll; /* first: the same address serves both */
     struct http_socket socket;
     bool waits_to_write; /* the poll handle waits for room, too */
+    bool has_heard_all;  /* the peer sends no more; what it asked for may still be answered */
     bool is_local;
     bool is_turned_away;
     uid_t peer_uid; /* of who connected to the Unix socket */

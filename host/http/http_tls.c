@@ -173,7 +173,8 @@ void http_tls_session_destroy(struct http_tls_session *session)
     free(session);
 }
 
-/* In recv's words. */
+/* In recv's words. Once the peer has ended its sending OpenSSL gives that for the reason of a write
+ * that fails, too. */
 static ssize_t give(struct http_tls_session *session, int result, bool is_read)
 {
     int os_errno = errno;
@@ -183,7 +184,7 @@ static ssize_t give(struct http_tls_session *session, int result, bool is_read)
         return result;
     error = SSL_get_error(session->ssl, result);
     ERR_clear_error();
-    if (error == SSL_ERROR_ZERO_RETURN)
+    if (error == SSL_ERROR_ZERO_RETURN && is_read)
         return 0;
     if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) {
         session->wants_room = is_read && error == SSL_ERROR_WANT_WRITE;

@@ -163,6 +163,30 @@ def test_replies_that_find_no_room_arrive_whole(served, authority):
     assert bytes(got).count(b"HTTP/1.1 200 OK\r\n") == len(texts)
 
 
+def half_close(over):
+    """Ends the sending without a word of TLS about it, as many do."""
+    socket.socket.shutdown(over, socket.SHUT_WR)
+
+
+def test_who_ends_sending_is_answered_and_who_leaves_is_let_go(served, authority):
+    served.start()
+    for i in range(30):
+        body = b'{"id": "e-%d"}' % i
+        with socket.create_connection(("127.0.0.1", served.port), 30 * PATIENCE) as bare:
+            with context(authority).wrap_socket(bare, server_hostname="localhost") as over:
+                over.sendall(
+                    b"POST /api/v1/entities?type=event HTTP/1.1\r\nHost: localhost\r\n"
+                    b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
+                )
+                half_close(over)
+                if i % 2 == 0:
+                    assert over.recv(65536).startswith(b"HTTP/1.1 201 Created\r\n")
+    wait_for(
+        lambda: "\ntenon_api_connections 1\n" in served.get("/metrics").body.decode(),
+        "those that left to be let go",
+    )
+
+
 def test_a_live_view_goes_over_it(served, authority, receiver):
     served.webhook("hook", receiver.url())
     served.start()

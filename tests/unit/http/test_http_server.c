@@ -18,6 +18,8 @@ struct scene {
     struct http_exchange *waiting;
     int handled;
     int users_destroyed;
+    int gone;
+    const char *asked; /* by the peer */
     size_t body_bytes;
 };
 
@@ -26,6 +28,12 @@ static struct scene *scene;
 static void count_destroyed(void *user)
 {
     ++*(int *)user;
+}
+
+static void count_gone(void *user)
+{
+    (void)user;
+    scene->gone++;
 }
 
 static void reply_text(struct http_exchange *exchange, const char *text)
@@ -77,6 +85,9 @@ static void on_request(void *user, struct http_exchange *exchange)
         loop_timer_set(scene->later, 20);
     } else if (str_is(path, "/held")) {
         scene->held = exchange;
+    } else if (str_is(path, "/watched")) {
+        scene->held = exchange;
+        http_exchange_on_gone(exchange, count_gone);
     } else if (str_is(path, "/big")) {
         assert_true(buf_reserve(&body, BIG_BYTES));
         memset(body.ptr, 'x', BIG_BYTES);
@@ -429,7 +440,7 @@ static void ask_and_leave(struct peer *peer)
     int fd = peer_connect(peer->port);
     int other;
 
-    peer_send(fd, "POST /held HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx");
+    peer_send(fd, scene->asked);
     shutdown(fd, SHUT_RDWR);
     close(fd);
     other = peer_connect(peer->port); /* by its answer the loop has seen the first one go */
@@ -438,16 +449,74 @@ static void ask_and_leave(struct peer *peer)
     close(other);
 }
 
+static void ask_once(struct peer *peer)
+{
+    exchange_once(peer, "GET /alive HTTP/1.1\r\nHost: x\r\n\r\n", "].", 1);
+}
+
 static void test_reply_to_a_peer_that_left_is_dropped(void **state)
 {
     (void)state;
+    scene->asked = "POST /held HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx";
     peer_run(&scene->peer, ask_and_leave);
     assert_non_null(scene->held);
+    assert_int_equal(scene->users_destroyed, 1);
+    reply_text(scene->held, "too late");
+    peer_run(&scene->peer, ask_once); /* meanwhile it is written, to nobody */
+    seen_has("[GET|/alive|");
+    assert_int_equal(scene->users_destroyed, 3);
+}
+
+static void test_who_wants_to_know_is_told_that_a_peer_left(void **state)
+{
+    (void)state;
+    scene->asked = "POST /watched HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx";
+    peer_run(&scene->peer, ask_and_leave);
+    assert_non_null(scene->held);
+    assert_int_equal(scene->gone, 1);
     assert_int_equal(scene->users_destroyed, 1);
     assert_true(str_is(http_exchange_header(scene->held, "host"), "x"));
     assert_true(str_is(http_exchange_body(scene->held), "x"));
     reply_text(scene->held, "too late");
     assert_int_equal(scene->users_destroyed, 2);
+}
+
+/* As `nc -N` and some scripts do. */
+static void ask_and_end_sending(struct peer *peer)
+{
+    int fd = peer_connect(peer->port);
+
+    peer_send(fd, scene->asked);
+    shutdown(fd, SHUT_WR);
+    peer->number = peer_read(fd, &peer->seen, NULL, 0);
+    close(fd);
+}
+
+static void test_who_ends_sending_behind_its_requests_is_answered(void **state)
+{
+    (void)state;
+    scene->asked = "GET /later HTTP/1.1\r\nHost: x\r\n\r\n"
+                   "POST /two HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\ntwo"
+                   "GET /later HTTP/1.1\r\nHost: x\r\n\r\n"
+                   "POST /half HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\nhalf";
+    peer_run(&scene->peer, ask_and_end_sending);
+    assert_true(scene->peer.number); /* closed by the server behind the last */
+    seen_has("[POST|/two||two|");
+    assert_non_null(strstr(strstr(scene->peer.seen.ptr, "[POST|/two|"), "later."));
+    assert_int_equal(scene->handled, 3);
+    assert_int_equal(scene->users_destroyed, 3);
+}
+
+static void test_who_ends_sending_gets_a_big_reply_whole(void **state)
+{
+    const char *body;
+
+    (void)state;
+    scene->asked = "GET /big HTTP/1.1\r\nHost: x\r\n\r\n";
+    peer_run(&scene->peer, ask_and_end_sending);
+    assert_true(scene->peer.number);
+    body = strstr(scene->peer.seen.ptr, "\r\n\r\n") + 4;
+    assert_int_equal(scene->peer.seen.len - (size_t)(body - scene->peer.seen.ptr), BIG_BYTES);
 }
 
 static void ask_and_wait(struct peer *peer)
@@ -603,6 +672,9 @@ int main(void)
         SERVER_TEST(test_endless_head_is_dropped),
         SERVER_TEST(test_rubbish_sent_ahead_is_refused_in_its_turn),
         SERVER_TEST(test_reply_to_a_peer_that_left_is_dropped),
+        SERVER_TEST(test_who_wants_to_know_is_told_that_a_peer_left),
+        SERVER_TEST(test_who_ends_sending_behind_its_requests_is_answered),
+        SERVER_TEST(test_who_ends_sending_gets_a_big_reply_whole),
         SERVER_TEST(test_reply_after_the_server_is_gone),
         SERVER_TEST(test_idle_connection_is_closed),
         SERVER_TEST(test_one_connection_too_many_is_refused),
