@@ -113,9 +113,9 @@ void config_example_host(struct buf *out);
  * memory. */
 char *config_dir(const char *given);
 /* What depends on where we run. `host` is config_host(). Callers free; NULL: no memory, or, with
- * the reason, no home to put the state. State: `given` (--state), else TENON_STATE, else [host] state, else $STATE_DIRECTORY
- * of systemd, else /var/lib/tenon for root and $XDG_STATE_HOME/tenon or ~/.local/state/tenon for
- * others. The others default into that directory. */
+ * the reason, no home to put the state. State: `given` (--state), else TENON_STATE, else [host]
+ * state, else $STATE_DIRECTORY of systemd, else /var/lib/tenon for root and $XDG_STATE_HOME/tenon
+ * or ~/.local/state/tenon for others. The others default into that directory. */
 char *config_state_dir(const struct config_file *host, const char *given, struct err *err);
 char *config_store_url(const struct config_file *host,
                        const char *state_dir); /* "sqlite:<state>/tenon.db" */

@@ -521,7 +521,8 @@ def test_a_plugin_that_holds_a_file_hands_it_over(tenon):
 
 @pytest.mark.parametrize("how", ["changed", "switched", "removed"])
 def test_a_successor_waits_until_the_former_one_let_go(tenon, plugins, how):
-    """Also when there was none in between, and where each integration has a thread of its own, and the former one is slow to end."""
+    """Also when there was none in between, and where each integration has a thread of its own and
+    the former one is slow to end."""
     build_plugin(TOP / "tests/e2e/plugins/holder.c", plugins / "holder.so")
     tenon.host_ini(plugins=[plugins], host="watch = no\n")
 
