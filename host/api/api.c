@@ -334,6 +334,19 @@ static bool open_server(struct api *api, const struct api_settings *settings, st
     return api->server != NULL;
 }
 
+int api_check(const struct api_settings *settings, struct err *err)
+{
+    struct http_tls *tls;
+
+    if (api_access_check_settings(&settings->access, err) < 0)
+        return -EINVAL;
+    if (settings->tls.certificate == NULL)
+        return 0;
+    tls = http_tls_create(&settings->tls, err);
+    http_tls_destroy(tls);
+    return tls != NULL ? 0 : -EINVAL;
+}
+
 struct api *api_create(struct loop *loop, struct engine *engine,
                        const struct api_settings *settings, struct err *err)
 {

@@ -25,6 +25,8 @@ struct api_settings {
     struct http_tls_settings tls; /* of `listen`; the files are read at once */
 };
 
+/* 0, or what api_create would refuse in them: users, scopes, the TLS files. Nothing is opened. */
+int api_check(const struct api_settings *settings, struct err *err);
 /* Listens from here on. NULL with the reason when an address cannot be had. */
 struct api *api_create(struct loop *loop, struct engine *engine,
                        const struct api_settings *settings, struct err *err);

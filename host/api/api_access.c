@@ -127,6 +127,15 @@ static int rules_read(struct rules *rules, const struct api_access_settings *set
     return find_users(rules, settings->socket_users, err);
 }
 
+int api_access_check_settings(const struct api_access_settings *settings, struct err *err)
+{
+    struct rules rules;
+    int status = rules_read(&rules, settings, err);
+
+    rules_finish(&rules);
+    return status;
+}
+
 struct api_access *api_access_create(struct loop *loop, const struct api_access_settings *settings,
                                      struct err *err)
 {

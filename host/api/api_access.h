@@ -52,6 +52,8 @@ struct api_peer {
 /* What a person calls who asks: the token's name, else "the API". */
 const char *api_peer_name(const struct api_peer *peer);
 
+/* 0, or the reason for which api_access_create would refuse them. */
+int api_access_check_settings(const struct api_access_settings *settings, struct err *err);
 /* NULL with the reason: a group or user that does not exist, a tokens file that is damaged. */
 struct api_access *api_access_create(struct loop *loop, const struct api_access_settings *settings,
                                      struct err *err);

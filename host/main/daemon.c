@@ -335,26 +335,3 @@ void daemon_close(struct daemon *daemon)
     free(daemon->worker_path);
     free(daemon);
 }
-
-int daemon_check(const struct options *options, struct err *err)
-{
-    struct settings settings;
-    size_t errors;
-    int status = settings_load(options->conf, options->state, &settings, err);
-
-    if (status < 0)
-        return status;
-    for (size_t i = 0; i < config_message_count(settings.setup.config); i++) {
-        const struct config_error *message = config_message(settings.setup.config, i);
-
-        (void)printf("%s", message->file);
-        if (message->line > 0)
-            (void)printf(":%d", message->line);
-        (void)printf(": %s%s: %s\n", message->is_warning ? "warning " : "", message->code,
-                     message->text);
-    }
-    errors = config_error_count(settings.setup.config);
-    (void)printf("%zu files, %zu errors\n", config_file_count(settings.setup.config) + 1, errors);
-    settings_finish(&settings);
-    return errors == 0 ? 0 : err_set(err, E_REFUSED, "the configuration has errors");
-}

@@ -15,7 +15,5 @@ struct daemon *daemon_open(const struct options *options, struct err *err);
 void daemon_run(struct daemon *daemon);   /* until SIGTERM or SIGINT, and the drain after it */
 void daemon_close(struct daemon *daemon); /* NULL and half-opened allowed */
 
-/* --check: every message of the configuration on stdout. 0, or E_REFUSED when there are errors. */
-int daemon_check(const struct options *options, struct err *err);
 
 #endif

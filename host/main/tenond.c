@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * tenond: the daemon. */
+#include "main/check.h"
 #include "main/daemon.h"
 
 #include <stdio.h>
@@ -21,7 +22,7 @@ int main(int argc, char **argv)
         return 0;
     }
     if (options.is_check) {
-        int status = daemon_check(&options, &err);
+        int status = check_configuration(&options, &err);
 
         if (status < 0 && status != E_REFUSED)
             (void)fprintf(stderr, "tenond: %s\n", err.text);

@@ -53,6 +53,8 @@ struct store_settings {
     struct store_retention retention;
 };
 
+/* 0 when there is a backend for it; nothing is opened. */
+int store_check_url(const char *url, struct err *err);
 struct store *store_open(const struct store_settings *settings, struct loop *loop, struct err *err);
 /* Finishes what waits, then closes. [loop]; done callbacks of the last writes run before this
  * returns. */

@@ -21,3 +21,10 @@ const struct store_backend *store_backend_find(const char *url, const char **out
             url != NULL ? url : "");
     return NULL;
 }
+
+int store_check_url(const char *url, struct err *err)
+{
+    const char *place;
+
+    return store_backend_find(url, &place, err) != NULL ? 0 : -EINVAL;
+}

@@ -51,6 +51,30 @@ def test_a_good_folder_is_said_to_be_good(tenon):
     }
 
 
+def test_what_would_keep_it_from_starting_is_found_before(tenon):
+    key = tenon.folder / "key.pem"
+    key.write_text("no key\n")
+    key.chmod(0o644)
+    tls = "tls_certificate = %s\ntls_key = %s\n" % (key, key)
+    for more, words in (
+        ({"api": "socket_scope = bogus\n"}, "[api] socket_scope: scope 'bogus' is not read"),
+        ({"api": "without_token = bogus\n"}, "[api] without_token: scope 'bogus' is not read"),
+        ({"api": "socket_group = nosuchgroup\n"}, "there is no group 'nosuchgroup'"),
+        ({"api": "socket_users = nosuchuser\n"}, "there is no user 'nosuchuser'"),
+        ({"api": tls}, "has mode 0644, which lets others at it"),
+        ({"api": tls.replace("key.pem", "none.pem")}, "none.pem"),
+        ({"store_url": "bogus:x"}, "expected sqlite:PATH or memory:"),
+    ):
+        tenon.host_ini(**more)
+        status, said = run_check(tenon.conf)
+        assert status == 1 and words in said and "0 errors" not in said, said
+        tenon.start(wait=False)
+        assert tenon.process.wait(20) == 1
+        assert words in tenon.log_text(), tenon.log_text()
+    tenon.host_ini()
+    assert run_check(tenon.conf)[0] == 0
+
+
 def test_a_bad_file_does_not_keep_its_neighbour_from_work(tenon, receiver):
     tenon.webhook("good", receiver.url("/in"))
     tenon.ini("bad", "[integration]\nplugin = webhook\nbase_url = not a url\n")
