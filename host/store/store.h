@@ -109,12 +109,13 @@ struct store_delivery {
 
 /* Adds or updates entities with their signals (entity.created, .updated, .deleted), all or none: an
  * id that is empty, longer than 1,024 bytes or with a NUL in it refuses the whole put, and the
- * error names its index. PUT_CONFLICT and PUT_NOT_FOUND are answers, not failures: the others of
- * the put are stored. Byte-identical data of the same type is PUT_UNCHANGED: no version, no signal.
- * A deleted entity that is put again is PUT_CREATED and its versions go on, so that no idempotency
- * key is used for two contents. Integrations that answer each other's versions of one entity with
- * versions of their own, STORE_TURNS_MAX times within STORE_TURN_MS of each other and with nothing
- * from outside between, get PUT_BY_TURNS for the next one, an answer as PUT_CONFLICT is. */
+ * error names its index; so does a type that would be the store's 4,097th, by its name.
+ * PUT_CONFLICT and PUT_NOT_FOUND are answers, not failures: the others of the put are stored.
+ * Byte-identical data of the same type is PUT_UNCHANGED: no version, no signal. A deleted entity
+ * that is put again is PUT_CREATED and its versions go on, so that no idempotency key is used for
+ * two contents. Integrations that answer each other's versions of one entity with versions of their
+ * own, STORE_TURNS_MAX times within STORE_TURN_MS of each other and with nothing from outside
+ * between, get PUT_BY_TURNS for the next one, an answer as PUT_CONFLICT is. */
 enum { STORE_TURNS_MAX = 16, STORE_TURN_MS = 60000 };
 struct store_put {
     struct store_op op;

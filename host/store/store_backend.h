@@ -40,8 +40,9 @@ struct store_backend {
     /* transactions: what lies between is durable together, or not there at all. A write below that
      * refuses what it was asked has changed nothing, and the group goes on without it. One that
      * fails half-way (disk full) leaves the transaction spoiled: store.c then rolls the whole group
-     * back, and all of it fails with that error. A savepoint around each write would spare the
-     * others, at the price of a copy of every page on every write. */
+     * back, and all of it fails with that error. So nothing that a caller can ask for may fail like
+     * that: what is wrong with it is found before the first row is written. A savepoint around each
+     * write would spare the others, at the price of a copy of every page on every write. */
     int (*begin)(void *writer, struct err *err);
     int (*commit)(void *writer, struct err *err);
     void (*rollback)(void *writer);

@@ -249,6 +249,8 @@ static int memory_put(void *pointer, struct store_put *put, struct err *err)
         status = STORE_MEMORY_RESERVE(memory->signals, put->count, err);
     if (status == 0)
         status = slots_reserve(memory, put->count, err);
+    if (status == 0)
+        status = store_memory_types_add(memory, put, err);
     if (status < 0)
         return status;
     struct copies *copies = calloc(put->count + 1, sizeof(*copies));
@@ -441,6 +443,7 @@ static void memory_close(void *pointer)
     for (size_t i = 0; i < memory->integrations.count; i++)
         free(memory->integrations.rows[i].name.ptr);
     store_memory_free_attributes(memory);
+    store_memory_free_types(memory);
     while (memory->kept.count > 0)
         kept_drop(memory, memory->kept.count - 1);
     free(memory->kept.rows);

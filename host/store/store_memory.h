@@ -126,6 +126,7 @@ struct store_memory {
     STORE_MEMORY_TABLE(struct store_memory_attribute) attributes; /* by entity and so on */
     STORE_MEMORY_TABLE(struct store_memory_integration) integrations;
     STORE_MEMORY_TABLE(struct store_memory_delivery) deliveries;
+    STORE_MEMORY_TABLE(struct store_memory_text) types; /* all that were ever named */
 };
 
 /* Room for `more` rows, so that what follows cannot fail half-way. 0 or -ENOMEM. */
@@ -153,6 +154,12 @@ struct store_memory_integration *store_memory_integration_get(struct store_memor
 uint64_t store_memory_add_signal(struct store_memory *memory, enum store_signal_kind kind,
                                  uint64_t entity, int64_t now_ms);
 void store_memory_text_move(struct store_memory_text *to, struct store_memory_text *from);
+
+/* A store has STORE_TYPES_MAX types: one more is E_TOO_LARGE, and then none of these is kept. */
+int store_memory_type_add(struct store_memory *memory, struct str name, struct err *err);
+int store_memory_types_add(struct store_memory *memory, const struct store_put *put,
+                           struct err *err);
+void store_memory_free_types(struct store_memory *memory);
 
 int store_memory_relate(void *writer, struct store_relate *relate, struct err *err);
 void store_memory_relationships(struct store_memory *memory, struct store_query *query);

@@ -86,6 +86,9 @@ int store_memory_relate(void *pointer, struct store_relate *relate, struct err *
     uint64_t to = 0;
     int status = store_rules_check_name(relate->type, "relationship's type", STORE_TYPE_MAX, err);
 
+    if (status == 0 && !relate->is_delete && relate->data.len > STORE_DATA_MAX)
+        status = err_set(err, E_TOO_LARGE, "the data has %zu bytes: at most %d are allowed",
+                         relate->data.len, (int)STORE_DATA_MAX);
     if (status == 0)
         status = find_end(memory, relate->from, relate->is_delete, &from, err);
     if (status == 0)
@@ -94,6 +97,8 @@ int store_memory_relate(void *pointer, struct store_relate *relate, struct err *
         status = STORE_MEMORY_RESERVE(memory->relationships, 1, err);
     if (status == 0)
         status = STORE_MEMORY_RESERVE(memory->signals, 1, err);
+    if (status == 0 && !relate->is_delete)
+        status = store_memory_type_add(memory, relate->type, err);
     if (status < 0)
         return status;
     struct store_memory_relationship *row = find(memory, from, relate->type, to);

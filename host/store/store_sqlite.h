@@ -18,6 +18,7 @@ enum store_sqlite_statement {
     S_INTEGRATION_SAVE,
     S_COUNT,
     S_TYPE_ADD,
+    S_TYPES_DROP,
     S_ENTITY_ADD,
     S_ENTITY_FIND,
     S_ENTITY_UPDATE,
@@ -277,8 +278,12 @@ void store_sqlite_cache_committed(struct store_sqlite_writer *writer);
 int store_sqlite_cache_rollback(struct store_sqlite_writer *writer, struct err *err);
 void store_sqlite_cache_finish(struct store_sqlite_writer *writer);
 uint32_t store_sqlite_type_find(struct store_sqlite_writer *writer, struct str name); /* 0: none */
+/* E_TOO_LARGE, and nothing changed: the table is full. Whoever writes more than one row asks for
+ * its types before the first, as that one row too many is all that a stranger needs to send. */
 int store_sqlite_type_intern(struct store_sqlite_writer *writer, struct str name, uint32_t *out,
                              struct err *err);
+/* Those above `keep`, which this transaction added and no row names. */
+int store_sqlite_types_drop(struct store_sqlite_writer *writer, uint32_t keep, struct err *err);
 struct store_sqlite_integration *store_sqlite_integration_find(struct store_sqlite_writer *writer,
                                                                uint32_t number, struct err *err);
 void store_sqlite_count(struct store_sqlite_integration *integration, enum submission_state from,

@@ -63,15 +63,12 @@ int store_sqlite_type_intern(struct store_sqlite_writer *writer, struct str name
         *out = number;
         return 0;
     }
-    if (writer->type_count == STORE_TYPES_MAX) {
-        writer->is_spoiled =
-            true; /* earlier entities of the same put stand in the transaction already */
+    if (writer->type_count == STORE_TYPES_MAX)
         return err_set(
             err, E_TOO_LARGE,
             "type '%.*s' would be one more than the %d types a store can have: a type names"
             " a kind of entity, not one of them",
             STR_ARG(name), (int)STORE_TYPES_MAX);
-    }
     sqlite3_stmt *add = store_sqlite_use(&writer->handle, S_TYPE_ADD,
                                          "INSERT INTO types (num, name) VALUES (?1, ?2)");
     number = writer->type_count + 1;
@@ -97,6 +94,16 @@ static void types_forget(struct store_sqlite_writer *writer, uint32_t keep)
         struct str name = {writer->types[i].name, writer->types[i].len};
         writer->type_slots[type_slot(writer, name)] = (uint16_t)i;
     }
+}
+
+int store_sqlite_types_drop(struct store_sqlite_writer *writer, uint32_t keep, struct err *err)
+{
+    sqlite3_stmt *drop =
+        store_sqlite_use(&writer->handle, S_TYPES_DROP, "DELETE FROM types WHERE num > ?1");
+
+    (void)sqlite3_bind_int64(drop, 1, keep);
+    types_forget(writer, keep);
+    return store_sqlite_run(writer, drop, "cannot remove types", err);
 }
 
 struct store_sqlite_integration *store_sqlite_integration_find(struct store_sqlite_writer *writer,

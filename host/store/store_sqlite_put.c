@@ -170,6 +170,27 @@ static int put_one(struct store_sqlite_writer *writer, const struct store_entity
     return 0;
 }
 
+/* Before anything is written: a put that is refused for its types changes nothing. With room for
+ * as many types as entities none of them is refused, so that mostly there is nothing to do. */
+static int intern_types(struct store_sqlite_writer *writer, const struct store_put *put,
+                        struct err *err)
+{
+    uint32_t before = writer->type_count;
+    uint32_t type;
+    int status = 0;
+
+    if (before + put->count <= STORE_TYPES_MAX)
+        return 0;
+    for (size_t i = 0; i < put->count && status == 0; i++)
+        if (!put->entities[i].is_delete)
+            status = store_sqlite_type_intern(writer, put->entities[i].type, &type, err);
+    if (status == E_TOO_LARGE && writer->type_count > before) {
+        int dropped = store_sqlite_types_drop(writer, before, err);
+        return dropped < 0 ? dropped : status;
+    }
+    return status;
+}
+
 int store_sqlite_put(void *pointer, struct store_put *put, struct err *err)
 {
     struct store_sqlite_writer *writer = pointer;
@@ -181,6 +202,8 @@ int store_sqlite_put(void *pointer, struct store_put *put, struct err *err)
         status = store_sqlite_delivery_find(writer, put->delivery, err);
     if (status == 0 && put->delivery != NULL && put->delivery->is_duplicate)
         return 0;
+    if (status == 0)
+        status = intern_types(writer, put, err);
     for (size_t i = 0; i < put->count && status == 0; i++) {
         put->results[i] = (struct store_put_result){PUT_NOT_FOUND, 0};
         status = put_one(writer, &put->entities[i], now_ms, &put->results[i], err);

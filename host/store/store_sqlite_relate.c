@@ -114,6 +114,9 @@ int store_sqlite_relate(void *pointer, struct store_relate *relate, struct err *
     uint32_t type = 0;
     int status = store_rules_check_name(relate->type, "relationship's type", STORE_TYPE_MAX, err);
 
+    if (status == 0 && !relate->is_delete && relate->data.len > STORE_DATA_MAX)
+        status = err_set(err, E_TOO_LARGE, "the data has %zu bytes: at most %d are allowed",
+                         relate->data.len, (int)STORE_DATA_MAX);
     if (status == 0)
         status = find_end(writer, relate->from, relate->is_delete, &from, err);
     if (status == 0)

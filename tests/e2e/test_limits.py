@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Peers that want too much, or never come to an end: each is told which limit it met, none takes
 anything from the others, and all of them are counted."""
+import concurrent.futures
 import contextlib
 import http.client
+import json
 import re
 import resource
 import socket
@@ -237,3 +239,42 @@ def test_an_idle_connection_is_closed(tenon):
     answer = exchange(tenon, HEAD + b"\r\n")
     assert answer.startswith(b"HTTP/1.1 200 OK\r\n") and answer.count(b"HTTP/1.1") == 1
     assert refused(tenon, "slow_request") == 0
+
+
+def test_who_makes_a_type_of_each_record_is_refused_alone(tenon, receiver):
+    """A store has 4,096 types. What comes in at the same time is committed together."""
+    tenon.webhook("hooks", receiver.url("/in"), select="")
+    tenon.start()
+    names = ["t%d" % i for i in range(4096)]
+    for first in range(0, 4096, 1024):
+        lines = [json.dumps({"id": one, "type": one}) for one in names[first : first + 1024]]
+        answer = tenon.post(
+            "/api/v1/entities", "\n".join(lines), content_type="application/x-ndjson"
+        )
+        assert answer.status < 300, answer
+    ended = threading.Event()
+
+    def produce(name):
+        for i in range(100):
+            record = {"id": "%s-%d" % (name, i), "type": "t1"}
+            yield tenon.ask("POST", "/api/v1/entities", json.dumps(record))
+
+    def spoil():
+        while not ended.is_set():
+            record = {"id": "bad", "type": "one too many"}
+            yield tenon.ask("POST", "/api/v1/entities", json.dumps(record))
+
+    with concurrent.futures.ThreadPoolExecutor(6) as pool:
+        bad = [pool.submit(list, spoil()) for _ in range(2)]
+        good = [pool.submit(list, produce(name)) for name in "abcd"]
+        concurrent.futures.wait(good)
+        ended.set()
+        assert {answer.status for each in good for answer in each.result()} == {201}
+        assert {answer.status for each in bad for answer in each.result()} == {413}
+    wait_for(
+        lambda: tenon.integration("hooks")["submissions"] == {"succeeded": 4096 + 400},
+        "all to be delivered",
+    )
+    log = tenon.log_text()
+    assert "verdicts could not be written" not in log
+    assert "could not take work from the store" not in log
