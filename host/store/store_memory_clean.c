@@ -3,6 +3,8 @@
  * whether all is in order. Each run looks at everything, as everything is in memory. */
 #include "store/store_memory.h"
 
+#include "base/clock.h"
+
 #include <stdlib.h>
 
 static struct store_memory_submission *row_get(struct store_memory *memory, uint64_t number)
@@ -171,6 +173,26 @@ static void clean_entities(struct store_memory *memory, struct store_slice *slic
     }
 }
 
+/* A stamp of later than now says nothing: such a signal goes with the next whose stamp does. */
+static void clean_signals(struct store_memory *memory, struct store_slice *slice, int64_t now_ms)
+{
+    int64_t wall_ms = clock_wall_ms();
+    bool is_next_old = false;
+
+    for (size_t i = memory->signals.count; i > 0 && slice->retention.signals_ms > 0; i--) {
+        struct store_memory_signal *signal = &memory->signals.rows[i - 1];
+        if (signal->is_removed || signal->at_ms <= wall_ms)
+            is_next_old =
+                signal->is_removed || signal->at_ms <= now_ms - slice->retention.signals_ms;
+        if (signal->is_removed || !is_next_old)
+            continue;
+        signal->is_removed = true;
+        slice->signals++;
+        if (signal->kind == SIGNAL_OWN)
+            drop_text(&memory->published.rows[signal->entity].data);
+    }
+}
+
 int store_memory_clean(void *pointer, struct store_slice *slice, struct err *err)
 {
     struct store_memory *memory = pointer;
@@ -180,15 +202,7 @@ int store_memory_clean(void *pointer, struct store_slice *slice, struct err *err
     pthread_mutex_lock(&memory->lock);
     clean_submissions(memory, slice, now_ms);
     clean_entities(memory, slice, now_ms);
-    for (size_t i = 0; i < memory->signals.count && slice->retention.signals_ms > 0; i++) {
-        struct store_memory_signal *signal = &memory->signals.rows[i];
-        if (signal->is_removed || signal->at_ms > now_ms - slice->retention.signals_ms)
-            continue;
-        signal->is_removed = true;
-        slice->signals++;
-        if (signal->kind == SIGNAL_OWN)
-            drop_text(&memory->published.rows[signal->entity].data);
-    }
+    clean_signals(memory, slice, now_ms);
     for (size_t i = 0; i < memory->deliveries.count;)
         if (memory->deliveries.rows[i].until_ms <= now_ms)
             memory->deliveries.rows[i] = memory->deliveries.rows[--memory->deliveries.count];

@@ -72,6 +72,7 @@ enum store_sqlite_statement {
     S_LIST_SPANS,
     S_LIST_UNTIL,
     S_INTEGRATION_SEEN,
+    S_INTEGRATION_AHEAD,
     S_FORGET_SEEN,
     S_FORGET_NEEDED,
     S_FORGET_SUBMISSIONS,
@@ -160,6 +161,14 @@ struct store_sqlite_requests {
     size_t lately_next;
 };
 
+/* The oldest signals, as far as they were stamped by a clock that was ahead. Only a hint, which no
+ * rollback makes wrong. */
+struct store_sqlite_ahead {
+    uint64_t passed;  /* all up to this one are of later than now */
+    int64_t until_ms; /* by the wall, then the first of them is not any more */
+    uint64_t over;    /* all up to this one are to go; 0: it is not known yet */
+};
+
 /* An integration that was opened in this life of the daemon. */
 struct store_sqlite_lane {
     uint32_t number;
@@ -213,8 +222,9 @@ struct store_sqlite_writer {
     struct store_sqlite_lane *lanes;
     size_t lane_count;
     uint64_t forget_next; /* where the pass over the entities goes on; 0: none is under way */
-    int64_t forget_at_ms, seen_next_ms;
-    int64_t opened_ms; /* of the first slice */
+    int64_t forget_at_ms, opened_ms; /* by clock_mono_us; the latter of the first slice */
+    int64_t seen_next_ms;            /* by clock_due_ms */
+    struct store_sqlite_ahead ahead;
     struct store_sqlite_span span, span_committed;
     uint64_t cleaned[SUBMISSION_STATES], cleaned_committed[SUBMISSION_STATES]; /* retention's */
 

@@ -3,7 +3,9 @@
  *
  * Submissions are numbered as they are born, so those behind one that changed long ago are no
  * younger: for each state a cursor follows the numbers and looks at each row once. Rows that end
- * behind their state's cursor (tried for days, replayed) are noted in `aging` when they end.
+ * behind their state's cursor (tried for days, replayed) are noted in `aging` when they end. So are
+ * those that a clock which was ahead has stamped, when the cursor comes to them: it would stand
+ * before them for years.
  *
  * An ended row that has a successor for its entity and integration goes. The last one is what the
  * walks and the order per entity lean on (store_sqlite_look), so it stays, without its attempts and
@@ -165,7 +167,8 @@ bool store_sqlite_clean_is_over(const struct clean *clean)
            (slice->looked > 0 && clock_mono_us() >= slice->until_us);
 }
 
-/* The rows behind the cursor of `state`, as far as they are surely no younger than its age. */
+/* The rows behind the cursor of `state`, as far as they are surely no younger than its age, or are
+ * no measure of that. */
 static int clean_state(struct clean *clean, enum submission_state state, bool *out_more,
                        struct err *err)
 {
@@ -183,7 +186,7 @@ static int clean_state(struct clean *clean, enum submission_state state, bool *o
     if (status < 0)
         return status;
     for (size_t at = 0; at < count; at++)
-        if (rows[at].changed_ms <= cut_ms)
+        if (rows[at].changed_ms <= cut_ms || rows[at].changed_ms > clean->wall_ms)
             old = at + 1;
     for (; i < old && status == 0 && !store_sqlite_clean_is_over(clean); i++) {
         clean->slice->looked++;
@@ -247,32 +250,47 @@ static int clean_aging(struct clean *clean, enum submission_state state, struct 
     return status;
 }
 
-/* Signals stand in the order of their birth; the oldest go. */
-static int clean_signals(struct clean *clean, bool *out_more, struct err *err)
+/* What the signals behind a number say, as far as a window shows. */
+struct signals {
+    uint64_t old;  /* the last that is of age; 0: none is */
+    uint64_t last; /* of them all */
+    uint32_t old_count, count;
+    int64_t first_ms; /* the least of their stamps */
+};
+
+static int look_at_signals(struct clean *clean, uint64_t after, struct signals *out,
+                           struct err *err)
 {
-    struct store_sqlite_db *handle = &clean->writer->handle;
     sqlite3_stmt *find = store_sqlite_use(
-        handle, S_CLEAN_SIGNALS_FIND,
-        "SELECT max(seq), count(*) FROM (SELECT seq, at_ms FROM signals ORDER BY seq LIMIT ?2)"
-        " WHERE at_ms <= ?1");
-    uint64_t last = 0;
-    uint32_t count = 0;
+        &clean->writer->handle, S_CLEAN_SIGNALS_FIND,
+        "SELECT max(seq) FILTER (WHERE is_old), count(*) FILTER (WHERE is_old), max(seq), count(*),"
+        " min(at_ms) FROM (SELECT seq, at_ms, at_ms <= ?1 OR seq <= ?2 AS is_old FROM signals"
+        " WHERE seq > ?3 ORDER BY seq LIMIT ?4)");
 
     (void)sqlite3_bind_int64(find, 1, clean->now_ms - clean->slice->retention.signals_ms);
-    (void)sqlite3_bind_int(find, 2, WINDOW);
+    (void)sqlite3_bind_int64(find, 2, (int64_t)clean->writer->ahead.over);
+    (void)sqlite3_bind_int64(find, 3, (int64_t)after);
+    (void)sqlite3_bind_int(find, 4, WINDOW);
     int code = find != NULL ? sqlite3_step(find) : SQLITE_ERROR;
-    if (code == SQLITE_ROW) {
-        last = (uint64_t)sqlite3_column_int64(find, 0);
-        count = (uint32_t)sqlite3_column_int64(find, 1);
-    }
+    if (code == SQLITE_ROW)
+        *out = (struct signals){
+            .old = (uint64_t)sqlite3_column_int64(find, 0),
+            .old_count = (uint32_t)sqlite3_column_int64(find, 1),
+            .last = (uint64_t)sqlite3_column_int64(find, 2),
+            .count = (uint32_t)sqlite3_column_int64(find, 3),
+            .first_ms = sqlite3_column_int64(find, 4),
+        };
     (void)sqlite3_reset(find); /* repeats the step's code */
-    if (code != SQLITE_ROW)
-        return store_sqlite_spoil(clean->writer, "cannot look for signals", err);
-    *out_more = count == WINDOW;
-    if (count == 0)
-        return 0;
+    return code == SQLITE_ROW ? 0
+                              : store_sqlite_spoil(clean->writer, "cannot look for signals", err);
+}
+
+static int drop_signals(struct clean *clean, uint64_t last, uint32_t count, struct err *err)
+{
+    struct store_sqlite_db *handle = &clean->writer->handle;
     sqlite3_stmt *drop =
         store_sqlite_use(handle, S_CLEAN_SIGNALS, "DELETE FROM signals WHERE seq <= ?1");
+
     (void)sqlite3_bind_int64(drop, 1, (int64_t)last);
     clean->slice->looked += count / 8; /* one range, far cheaper than rows of their own */
     clean->slice->signals += count;
@@ -282,6 +300,38 @@ static int clean_signals(struct clean *clean, bool *out_more, struct err *err)
     drop = store_sqlite_use(handle, S_CLEAN_PUBLISHED, "DELETE FROM published WHERE seq <= ?1");
     (void)sqlite3_bind_int64(drop, 1, (int64_t)last);
     return store_sqlite_run(clean->writer, drop, "cannot remove signals", err);
+}
+
+/* Signals stand in the order of their birth; the oldest go. The stamp of one that is of later than
+ * now says nothing: it goes with the next whose stamp does. A window that holds no other kind is
+ * passed, and behind such it is found out up to where they go, before they do. */
+static int clean_signals(struct clean *clean, bool *out_more, struct err *err)
+{
+    struct store_sqlite_ahead *ahead = &clean->writer->ahead;
+    struct signals found = {0};
+
+    if (clean->wall_ms >= ahead->until_ms)
+        ahead->passed = 0;
+    bool is_behind = ahead->passed > 0 && ahead->over == 0;
+    int status = look_at_signals(clean, is_behind ? ahead->passed : 0, &found, err);
+    if (status < 0)
+        return status;
+    *out_more = found.old_count == WINDOW;
+    if (found.old == 0 && found.count == WINDOW && found.first_ms > clean->wall_ms) {
+        if (ahead->passed == 0 || found.first_ms < ahead->until_ms)
+            ahead->until_ms = found.first_ms;
+        ahead->passed = found.last;
+        clean->slice->looked += found.count / 8;
+        *out_more = true;
+    } else if (found.old > 0 && is_behind) {
+        ahead->over = found.old;
+        *out_more = true;
+    } else if (found.old > 0) {
+        status = drop_signals(clean, found.old, found.old_count, err);
+        if (status == 0 && found.old >= ahead->over)
+            *ahead = (struct store_sqlite_ahead){0};
+    }
+    return status;
 }
 
 static int save_cursors(struct store_sqlite_writer *writer, struct err *err)
@@ -344,7 +394,10 @@ static int relax(struct store_sqlite_writer *writer, bool is_relaxed, struct err
 int store_sqlite_clean(void *pointer, struct store_slice *slice, struct err *err)
 {
     struct store_sqlite_writer *writer = pointer;
-    struct clean clean = {.writer = writer, .slice = slice, .now_ms = store_rules_age_ms()};
+    struct clean clean = {.writer = writer,
+                          .slice = slice,
+                          .now_ms = store_rules_age_ms(),
+                          .wall_ms = clock_wall_ms()};
     int status = relax(writer, true, err);
 
     if (status < 0)

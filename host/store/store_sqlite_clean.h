@@ -22,7 +22,8 @@ struct aged {
 struct clean {
     struct store_sqlite_writer *writer;
     struct store_slice *slice;
-    int64_t now_ms;
+    int64_t now_ms;  /* what ages are counted to */
+    int64_t wall_ms; /* what is stamped later than this is so by a clock that was ahead */
 };
 
 /* Runs a statement of these columns to its end, at most STORE_SQLITE_AGED_MAX rows. */

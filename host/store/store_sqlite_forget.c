@@ -190,7 +190,7 @@ static int forget_window(struct clean *clean, uint64_t walked, bool *out_more, s
 
     for (; i < count && status == 0 && !store_sqlite_clean_is_over(clean); i++) {
         bool is_kept = rows[i].updated_ms > cut_ms || rows[i].seq > walked;
-        has_old |= rows[i].created_ms <= cut_ms;
+        has_old |= rows[i].created_ms <= cut_ms || rows[i].created_ms > clean->wall_ms;
         clean->slice->looked++;
         clean->writer->forget_next = rows[i].number;
         if (!is_kept)
@@ -202,15 +202,28 @@ static int forget_window(struct clean *clean, uint64_t walked, bool *out_more, s
     return status;
 }
 
+/* Of an integration that was seen by a clock which was ahead, only that it was is known. */
+static int put_seen_right(struct clean *clean, struct err *err)
+{
+    sqlite3_stmt *ahead =
+        store_sqlite_use(&clean->writer->handle, S_INTEGRATION_AHEAD,
+                         "UPDATE integrations SET seen_ms = ?1 WHERE seen_ms > ?2");
+
+    (void)sqlite3_bind_int64(ahead, 1, clean->now_ms);
+    (void)sqlite3_bind_int64(ahead, 2, clean->wall_ms);
+    return store_sqlite_run(clean->writer, ahead, "cannot look for integrations", err);
+}
+
 /* Lanes that are open are seen, however long they have been. */
 static int note_seen(struct clean *clean, struct err *err)
 {
     struct store_sqlite_writer *writer = clean->writer;
-    int status = 0;
+    int64_t due_ms = clock_due_ms(); /* while the machine sleeps the time that is kept goes on */
 
-    if (clean->now_ms < writer->seen_next_ms)
+    if (due_ms < writer->seen_next_ms)
         return 0;
-    writer->seen_next_ms = clean->now_ms + SEEN_EVERY_MS;
+    writer->seen_next_ms = due_ms + SEEN_EVERY_MS;
+    int status = put_seen_right(clean, err);
     for (size_t i = 0; i < writer->lane_count && status == 0; i++)
         status = store_sqlite_lane_open(writer, writer->lanes[i].number, clean->now_ms, err);
     return status;
@@ -222,7 +235,7 @@ static int end_pass(struct clean *clean, struct err *err)
     int64_t pause_ms = clean->slice->retention.entities_ms / PASSES;
 
     writer->forget_next = 0;
-    writer->forget_at_ms = clean->now_ms + (pause_ms < GRACE_MS ? pause_ms : GRACE_MS);
+    writer->forget_at_ms = clock_mono_us() / 1000 + (pause_ms < GRACE_MS ? pause_ms : GRACE_MS);
     sqlite3_stmt *spans = store_sqlite_use(
         &writer->handle, S_FORGET_SPANS,
         "DELETE FROM spans WHERE last < (SELECT min(num) FROM submissions) AND first < ?1");
@@ -234,18 +247,19 @@ int store_sqlite_forget(struct clean *clean, struct err *err)
 {
     struct store_sqlite_writer *writer = clean->writer;
     int64_t keep_ms = clean->slice->retention.entities_ms;
+    int64_t mono_ms = clock_mono_us() / 1000;
     uint64_t walked = 0;
     bool is_more = true;
 
     if (keep_ms <= 0)
         return 0;
     if (writer->opened_ms == 0)
-        writer->opened_ms = clean->now_ms;
+        writer->opened_ms = mono_ms;
     int status = note_seen(clean, err);
     bool is_time =
-        clean->slice->is_asked || writer->forget_next > 0 || clean->now_ms >= writer->forget_at_ms;
+        clean->slice->is_asked || writer->forget_next > 0 || mono_ms >= writer->forget_at_ms;
     if (status < 0 || !is_time ||
-        clean->now_ms < writer->opened_ms + (keep_ms < GRACE_MS ? keep_ms : GRACE_MS))
+        mono_ms < writer->opened_ms + (keep_ms < GRACE_MS ? keep_ms : GRACE_MS))
         return status;
     status = walked_by_all(clean, &walked, err);
     while (status == 0 && is_more && !store_sqlite_clean_is_over(clean))

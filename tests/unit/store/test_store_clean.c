@@ -413,6 +413,121 @@ static void put_numbered(struct fixture *f, int count)
     assert_int_equal(put_many(f, entities, (size_t)count, results), 0);
 }
 
+/* More than retention looks at in one go; twice as many as that, to the last. */
+enum { AHEAD = 600, AHEAD_TO_THE_LAST = 512 };
+
+/* Puts and delivers so many entities, by a clock that is `days` ahead and is put right then; gives
+ * the number of the first submission. */
+static uint64_t deliver_ahead(struct fixture *f, uint32_t count, int days)
+{
+    static struct store_outcome outcomes[AHEAD];
+    struct store_claim claim;
+
+    fixture_at(NOW_MS + days * (int64_t)DAY_MS);
+    put_numbered(f, (int)count);
+    take(f, WALK_CHANGED, count, &claim);
+    assert_int_equal(claim.count, count);
+    for (size_t i = 0; i < claim.count; i++)
+        outcomes[i] = (struct store_outcome){.submission = claim.records[i].submission,
+                                             .attempt = 1,
+                                             .is_attempt = true,
+                                             .event = EVENT_ACCEPTED};
+    assert_int_equal(tell(f, outcomes, claim.count), 0);
+    store_claim_finish(&claim);
+    fixture_at(NOW_MS);
+    return outcomes[0].submission;
+}
+
+static size_t signals(struct fixture *f)
+{
+    return ask(f, (struct store_query){.query = QUERY_SIGNALS}, NULL);
+}
+
+static void test_behind_a_clock_that_was_ahead_all_goes_on(void **state)
+{
+    struct fixture *f = *state;
+    struct store_figures figures;
+    uint64_t first = deliver_ahead(f, AHEAD, 3650);
+
+    put(f, "b", "1");
+    deliver(f, "b", 1, EVENT_ACCEPTED);
+    put(f, "b", "2");
+    deliver(f, "b", 2, EVENT_ACCEPTED);
+    fixture_at(NOW_MS + DAY_MS - 1);
+    put(f, "c", "1");
+    compact(f, &a_day);
+    assert_int_equal(submissions(f), AHEAD + 2);
+    assert_int_equal(signals(f), AHEAD + 3);
+    fixture_at(NOW_MS + DAY_MS);
+    struct store_compact done = compact(f, &a_day);
+    assert_int_equal(done.removed, 1);
+    assert_int_equal(done.trimmed, 1);
+    assert_int_equal(submissions(f), AHEAD + 1);
+    assert_int_equal(signals(f), 1); /* those of the wrong time were there before b's */
+    store_figures(f->store, &figures);
+    assert_int_equal(figures.signals, AHEAD + 2);
+
+    assert_int_equal(attempts_of(f, first), 1);
+    fixture_at(NOW_MS + 3650 * (int64_t)DAY_MS);
+    assert_int_equal(compact(f, &a_day).trimmed, 0);
+    fixture_at(NOW_MS + 3651 * (int64_t)DAY_MS);
+    assert_int_equal(compact(f, &a_day).trimmed, AHEAD);
+    assert_int_equal(attempts_of(f, first), 0);
+    assert_int_equal(signals(f), 0);
+}
+
+static void test_signals_of_a_clock_that_was_ahead_wait_for_nobody(void **state)
+{
+    struct fixture *f = *state;
+
+    (void)deliver_ahead(f, AHEAD_TO_THE_LAST, 10);
+    compact(f, &a_day);
+    assert_int_equal(signals(f), AHEAD_TO_THE_LAST);
+    fixture_at(NOW_MS + 11 * (int64_t)DAY_MS - 1);
+    compact(f, &a_day);
+    assert_int_equal(signals(f), AHEAD_TO_THE_LAST);
+    fixture_at(NOW_MS + 11 * (int64_t)DAY_MS);
+    compact(f, &a_day);
+    assert_int_equal(signals(f), 0);
+}
+
+static void test_entities_of_a_clock_that_was_ahead_hold_no_others(void **state)
+{
+    struct fixture *f = *state;
+    int64_t ahead_ms = NOW_MS + 3650 * (int64_t)DAY_MS;
+
+    fixture_at(ahead_ms);
+    compact(f, &entities_too);
+    (void)deliver_ahead(f, AHEAD, 3650);
+    put(f, "b", "1");
+    deliver(f, "b", 1, EVENT_ACCEPTED);
+    clock_freeze(NOW_MS + DAY_MS, (ahead_ms + DAY_MS) * 1000); /* the other one never steps */
+    compact(f, &entities_too);
+    assert_int_equal(forgotten(f), 1);
+    assert_int_equal(entities(f), AHEAD);
+    assert_int_equal(ask(f, (struct store_query){.query = QUERY_ENTITY, .id = STR("b")}, NULL), 0);
+}
+
+/* What an integration has not walked past is kept for it, for as long as it is known to be used. */
+static void test_an_integration_seen_by_a_clock_that_was_ahead_counts_from_now(void **state)
+{
+    struct fixture *f = *state;
+
+    fixture_at(NOW_MS + 3650 * (int64_t)DAY_MS);
+    (void)add_integration(f, "left");
+    fixture_at(NOW_MS);
+    fixture_reopen(f);
+    compact(f, &entities_too);
+    put(f, "a", "1");
+    deliver(f, "a", 1, EVENT_ACCEPTED);
+    fixture_at(NOW_MS + DAY_MS - 1);
+    compact(f, &entities_too);
+    assert_int_equal(forgotten(f), 0);
+    fixture_at(NOW_MS + DAY_MS);
+    compact(f, &entities_too);
+    assert_int_equal(forgotten(f), 1);
+}
+
 static void test_many_go_in_slices(void **state)
 {
     struct fixture *f = *state;
@@ -462,12 +577,19 @@ int main(void)
         CASE(test_settled_entities_of_age_go),
         CASE(test_entities_that_somebody_needs_stay),
         CASE(test_an_integration_that_takes_by_hand_alone_holds_nothing),
+        CASE(test_behind_a_clock_that_was_ahead_all_goes_on),
+        CASE(test_signals_of_a_clock_that_was_ahead_wait_for_nobody),
+        CASE(test_entities_of_a_clock_that_was_ahead_hold_no_others),
         CASE(test_many_go_in_slices),
+    };
+    const struct CMUnitTest of_a_file[] = {
+        CASE(test_an_integration_seen_by_a_clock_that_was_ahead_counts_from_now),
     };
     int failures = 0;
 
     fixture_scheme = "sqlite";
     failures += cmocka_run_group_tests_name("sqlite", tests, NULL, NULL);
+    failures += cmocka_run_group_tests_name("sqlite alone", of_a_file, NULL, NULL);
     fixture_scheme = "memory";
     failures += cmocka_run_group_tests_name("memory", tests, NULL, NULL);
     return failures;
