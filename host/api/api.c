@@ -347,6 +347,13 @@ int api_check(const struct api_settings *settings, struct err *err)
     return tls != NULL ? 0 : -EINVAL;
 }
 
+static bool is_plugin(void *user, pid_t pid)
+{
+    const struct plugin_host *plugins = engine_rooms(user)->plugins;
+
+    return plugins != NULL && plugin_host_runs(plugins, pid);
+}
+
 struct api *api_create(struct loop *loop, struct engine *engine,
                        const struct api_settings *settings, struct err *err)
 {
@@ -371,6 +378,7 @@ struct api *api_create(struct loop *loop, struct engine *engine,
         api_destroy(api);
         return NULL;
     }
+    api_access_know_plugins(api->access, is_plugin, engine);
     api_token_set_tell(api_access_tokens(api->access), forget_peer, api);
     return api;
 }

@@ -40,6 +40,8 @@ struct rules {
 struct api_access {
     struct rules rules;
     struct api_token_set *tokens;
+    bool (*is_plugin)(void *user, pid_t pid);
+    void *user;
 };
 
 /* ---- settings ---- */
@@ -160,6 +162,13 @@ void api_access_destroy(struct api_access *access)
     rules_finish(&access->rules);
     api_token_set_close(access->tokens);
     free(access);
+}
+
+void api_access_know_plugins(struct api_access *access, bool (*is_plugin)(void *user, pid_t pid),
+                             void *user)
+{
+    access->is_plugin = is_plugin;
+    access->user = user;
 }
 
 static bool is_same_text(const char *one, const char *other)
@@ -365,12 +374,20 @@ static enum api_refusal check_nobody(const struct api_access *access, struct api
 
 /* ---- the Unix socket ---- */
 
-static enum api_refusal check_user(const struct rules *rules, struct http_exchange *exchange,
+static enum api_refusal check_user(const struct api_access *access, struct http_exchange *exchange,
                                    struct api_peer *out, struct err *err)
 {
+    const struct rules *rules = &access->rules;
     uid_t uid = http_exchange_peer_uid(exchange);
     bool is_named = rules->has_group && http_exchange_peer_has_group(exchange, rules->group);
 
+    if (access->is_plugin != NULL &&
+        access->is_plugin(access->user, http_exchange_peer_pid(exchange))) {
+        (void)err_set(
+            err, E_REFUSED,
+            "This socket is not for plugin code: a plugin asks the host by its services.");
+        return API_FOREIGN_USER;
+    }
     if (uid == 0 || uid == rules->own_uid) {
         out->scopes = API_SCOPE_ALL;
         return API_LET_IN;
@@ -397,7 +414,7 @@ enum api_refusal api_access_check(struct api_access *access, struct http_exchang
 
     *out = (struct api_peer){0};
     if (http_exchange_is_local(exchange))
-        return check_user(rules, exchange, out, err);
+        return check_user(access, exchange, out, err);
 
     struct str given = is_open ? STR_NONE : bearer_of(exchange);
     refusal = check_pages(rules, exchange, is_open, given.len > 0, err);

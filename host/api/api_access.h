@@ -58,6 +58,10 @@ int api_access_check_settings(const struct api_access_settings *settings, struct
 struct api_access *api_access_create(struct loop *loop, const struct api_access_settings *settings,
                                      struct err *err);
 void api_access_destroy(struct api_access *access); /* NULL allowed */
+/* Plugin code that may use the network can get at the socket, and may have our own user: its
+ * processes are told from people by `is_plugin`. */
+void api_access_know_plugins(struct api_access *access, bool (*is_plugin)(void *user, pid_t pid),
+                             void *user);
 /* Other settings from now on. Where the tokens are stays, and so does the port's socket: whether it
  * is on loopback is what it was at the start. On failure all stays as it was. What was said to be
  * allowed without a token of the set is then void if *out_is_changed. */

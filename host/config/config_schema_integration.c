@@ -23,7 +23,8 @@ static const char integration_rows[] =
     TENON_OPTION("allow_hosts", "text", "", "", "",
                  "Other hosts that requests may name, as host or host:port, separated by commas.")
     TENON_OPTION("allow_net", "boolean", "", "no", "",
-                 "Let the plugin open connections by itself, if its note says that it needs to.")
+                 "Let the plugin open connections by itself, if its note says that it needs to. "
+                 "tenond's own `listen` is then open to it as to any program on this machine.")
     TENON_OPTION("allow_paths", "text", "", "", "",
                  "Directories that the plugin may write to, absolute, separated by commas.")
     TENON_OPTION("sha256", "text", "", "", "",

@@ -177,6 +177,7 @@ static void adopt(struct http_connection *connection, struct http_exchange *exch
 
     exchange->is_local = connection->is_local;
     exchange->peer_uid = connection->peer_uid;
+    exchange->peer_pid = connection->peer_pid;
     exchange->must_close |= !server->is_listening;
     exchange->next = server->exchanges;
     if (exchange->next != NULL)
@@ -527,8 +528,10 @@ static void read_peer(struct http_connection *connection)
 
     connection->peer_uid = NOBODY_UID;
     if (connection->is_local &&
-        getsockopt(connection->socket.fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0)
+        getsockopt(connection->socket.fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0) {
         connection->peer_uid = peer.uid;
+        connection->peer_pid = peer.pid;
+    }
 }
 
 bool http_exchange_peer_has_group(const struct http_exchange *exchange, gid_t group)

@@ -20,6 +20,7 @@ struct http_connection {
     bool is_local;
     bool is_turned_away;
     uid_t peer_uid; /* of who connected to the Unix socket */
+    pid_t peer_pid; /* 0: nobody knows */
     struct http_server *server;
     struct http_exchange *exchange; /* NULL while there is no request */
     enum connection_state state;

@@ -78,6 +78,11 @@ bool http_exchange_is_local(const struct http_exchange *exchange)
     return exchange->is_local;
 }
 
+pid_t http_exchange_peer_pid(const struct http_exchange *exchange)
+{
+    return exchange->peer_pid;
+}
+
 uid_t http_exchange_peer_uid(const struct http_exchange *exchange)
 {
     return exchange->peer_uid;

@@ -22,6 +22,7 @@ struct http_exchange {
     int64_t max_body_bytes;
     bool is_local;
     uid_t peer_uid;
+    pid_t peer_pid;
     bool is_head;
     bool must_close;    /* after the reply */
     bool is_dispatched; /* the handler has it */

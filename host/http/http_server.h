@@ -90,6 +90,7 @@ struct str http_exchange_headers(const struct http_exchange *exchange); /* for h
 bool http_exchange_is_local(const struct http_exchange *exchange); /* came by the Unix socket */
 /* Who connected to the Unix socket, by the kernel. */
 uid_t http_exchange_peer_uid(const struct http_exchange *exchange);
+pid_t http_exchange_peer_pid(const struct http_exchange *exchange); /* 0: nobody knows */
 /* Also as one of several; false when the peer is gone. */
 bool http_exchange_peer_has_group(const struct http_exchange *exchange, gid_t group);
 /* Per-exchange memory of the handler; `destroy` runs when the exchange ends. */

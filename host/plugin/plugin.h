@@ -422,6 +422,8 @@ struct plugin_worker_info {
     bool is_inprocess;
     const char *confinement;
 };
+/* Is this process one of ours that runs plugin code? */
+bool plugin_host_runs(const struct plugin_host *host, int pid);
 void plugin_host_each(const struct plugin_host *host,
                       void (*fn)(void *user, const struct plugin_worker_info *info), void *user);
 

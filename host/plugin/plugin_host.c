@@ -270,6 +270,14 @@ void plugin_host_destroy(struct plugin_host *host)
     free(host);
 }
 
+bool plugin_host_runs(const struct plugin_host *host, int pid)
+{
+    for (const struct plugin_worker *worker = host->workers; worker != NULL; worker = worker->next)
+        if (pid != 0 && worker->process.pid == pid)
+            return true;
+    return false;
+}
+
 void plugin_host_each(const struct plugin_host *host,
                       void (*fn)(void *user, const struct plugin_worker_info *info), void *user)
 {

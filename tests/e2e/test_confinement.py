@@ -132,3 +132,20 @@ def test_the_kernel_agrees(tenon, receiver):
         assert len(sockets) <= 6, sockets
         limits = pathlib.Path("/proc/%d/limits" % pid).read_text()
         assert "Max core file size        0" in limits, limits
+
+
+def test_plugin_code_is_not_let_in_by_the_socket(tenon, receiver):
+    """It may have the daemon's own user, and with the network it gets at the file."""
+    plugins = tenon.folder / "plugins"
+    build_plugin(TOP / "tests/e2e/plugins/intruder.c", plugins / "intruder.so")
+    tenon.host_ini(plugins=[plugins])
+    tenon.ini(
+        "intruder",
+        "[integration]\nplugin = intruder\nallow_net = yes\nbase_url = %s\n%s"
+        "[settings]\nsocket = %s\n" % (receiver.url(), QUICK_RETRY, tenon.socket),
+    )
+    tenon.start()
+    tenon.add({"id": "evt-1"})
+    wait_for(lambda: receiver.stats()["records"] == 1, "what it was told")
+    told = json.loads(receiver.exchanges[0]["body"])
+    assert told.startswith("HTTP/1.1 403 ") and "This socket is not for plugin code" in told, told
