@@ -10,6 +10,7 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 struct inspection {
     const char *path;
@@ -22,11 +23,14 @@ struct inspection {
 static int inspect(const char *path, struct inspection *out)
 {
     _close_ int trusted = -1;
+    struct stat facts;
 
     out->path = path;
-    _close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
+    _close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO waits for a writer */
+    if (fd < 0 || fstat(fd, &facts) < 0)
         return cli_fail(CLI_REFUSED, "%s: %s", path, strerror(errno));
+    if (!S_ISREG(facts.st_mode))
+        return cli_fail(CLI_REFUSED, "%s: it is not a regular file, as a plugin is", path);
     out->trust_status = plugin_trust_open(path, &trusted, &out->trust_err);
     out->read_status = plugin_note_read(fd, &out->note, &out->read_err);
     if (out->read_status == 0)

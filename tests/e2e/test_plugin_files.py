@@ -46,6 +46,14 @@ def test_a_constructor_does_not_run_for_looking(tenon, plugins):
     assert not trace.exists()
 
 
+def test_what_is_no_file_is_not_waited_for(tenon, plugins):
+    os.mkfifo(plugins / "pipe.so")
+    for path in (plugins / "pipe.so", "/dev/zero", plugins):
+        run = tenon.cli("plugin", "inspect", path, check=False)
+        assert run.returncode == 1 and "it is not a regular file" in run.stderr, run.stderr
+    assert "pipe" in listed(tenon)
+
+
 def test_another_abi_is_refused_with_both_versions(tenon, plugins):
     trace = tenon.folder / "ran"
     path = build_plugin(
