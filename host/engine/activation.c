@@ -242,7 +242,8 @@ static void kept(struct store_op *op)
         finish(switching, E_NOT_FOUND, "the integration was removed meanwhile");
     } else if (switching->engine->is_stopping) {
         finish(switching, 0, NULL); /* it is kept, for the next start */
-    } else if (lane->successor == NULL && lane->state == LANE_ACTIVE && is_active) {
+    } else if (lane->successor == NULL && lane->state == LANE_ACTIVE && is_active &&
+               !lane_has_failed(lane)) {
         lane->activation = switching->activation;
         pardon(switching->engine, lane);
         finish(switching, 0, NULL);

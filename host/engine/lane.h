@@ -143,6 +143,9 @@ bool lane_is_idle(const struct lane *lane);
 void lane_close(struct lane *lane);
 bool lane_is_closed(const struct lane *lane);
 void lane_fail(struct lane *lane, const char *words);
+/* It could not be opened, or its plugin did not open again after a restart and says that it never
+ * will: another try is a new lane's. */
+bool lane_has_failed(const struct lane *lane);
 /* It is not to be opened, and why. */
 void lane_hold_back(struct lane *lane, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -246,6 +246,17 @@ void lane_fail(struct lane *lane, const char *words)
     lane_tell(lane);
 }
 
+bool lane_has_failed(const struct lane *lane)
+{
+    const struct plugin_instance *instances[] = {lane->plugin, lane->jq,
+                                                 lane->hook != NULL ? lane->hook->jq : NULL};
+
+    for (size_t i = 0; lane->state == LANE_ACTIVE && i < sizeof instances / sizeof *instances; i++)
+        if (instances[i] != NULL && plugin_instance_has_failed(instances[i]))
+            return true;
+    return lane->state == LANE_FAILED;
+}
+
 void lane_hold_back(struct lane *lane, const char *format, ...)
 {
     va_list args;

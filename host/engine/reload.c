@@ -91,7 +91,7 @@ static void refuse(struct engine *engine, struct lane *lane, struct generation *
     struct lane *failed;
 
     log_integration_scope(config_file_name(file));
-    if (lane != NULL && lane->state != LANE_FAILED) {
+    if (lane != NULL && !lane_has_failed(lane)) {
         go_on_by_former(lane, words);
         return;
     }
@@ -116,7 +116,7 @@ static void unchanged(struct engine *engine, struct lane *lane, struct generatio
 {
     struct lane *last = lane->successor != NULL ? lane->successor : lane;
 
-    if (is_by_hand && last->state == LANE_FAILED) {
+    if (is_by_hand && lane_has_failed(last)) {
         begin_lane(engine, next, config_find(generation_config(next), lane->name), item);
         return;
     }

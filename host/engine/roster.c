@@ -189,7 +189,7 @@ void roster_remove(struct roster *roster, struct lane *lane)
 
 static bool is_at_work(const struct lane *lane)
 {
-    return lane->state == LANE_ACTIVE || lane->state == LANE_STARTING;
+    return !lane_has_failed(lane) && (lane->state == LANE_ACTIVE || lane->state == LANE_STARTING);
 }
 
 /* The successor is open, or is not to be opened, or cannot be. */

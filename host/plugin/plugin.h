@@ -96,8 +96,10 @@ enum plugin_status {
 };
 
 /* Opens: starts the worker if need be, validate, create, activate. `opened` gets PLUGIN_OK or why
- * not. After a worker's death the host restarts it and opens its instances again by itself; `state`
- * below tells. */
+ * not; it is not tried again then. After a worker's death the host restarts it and opens those that
+ * were active again by itself. When that fails it goes on trying, later and later, unless the
+ * plugin said that it never will (TENON_E_VALIDATION, _PERMANENT, _UNSUPPORTED); `state` below
+ * tells. */
 typedef void (*plugin_opened_fn)(void *user, enum plugin_status status, const char *words);
 struct plugin_instance *plugin_instance_open(struct plugin_host *host,
                                              const struct plugin_instance_settings *settings,
@@ -125,6 +127,8 @@ struct plugin_health {
     const char *confinement; /* what confines its worker, and what is missing; "" while unknown */
 };
 void plugin_instance_health(const struct plugin_instance *instance, struct plugin_health *out);
+/* Its state is "failed": nothing but another open mends that. */
+bool plugin_instance_has_failed(const struct plugin_instance *instance);
 
 /* ---- calls ---- */
 

@@ -230,6 +230,8 @@ static bool can_send(const struct plugin_worker *worker, const struct plugin_cal
                                  : call->op == WIRE_CLOSE    ? INSTANCE_CLOSING
                                                              : INSTANCE_ACTIVE;
 
+    if (call->op == WIRE_CLOSE && instance->state == INSTANCE_RETRYING)
+        wanted = INSTANCE_RETRYING; /* what a failed activate left goes before the next try */
     if (plugin_call_is_aside(call))
         return instance->state == wanted;
     if (call->op == WIRE_CLOSE && instance->asides > 0)
@@ -291,9 +293,10 @@ static void finish_lifecycle(struct plugin_worker *worker, struct plugin_call *c
     if (instance == NULL) {
         snprintf(words, sizeof words, "%.*s", (int)status->message.len, status->message.ptr);
         plugin_worker_refused(worker, words);
-    } else if (is_close)
-        plugin_instance_gone(instance);
-    else
+    } else if (is_close) {
+        if (!plugin_again_left(instance))
+            plugin_instance_gone(instance);
+    } else
         plugin_instance_created(instance, status);
 }
 
@@ -563,12 +566,18 @@ void plugin_call_frame(struct plugin_worker *worker, const struct wire_header *h
 
 /* ---- refusal ---- */
 
-void plugin_call_refuse_queued(struct plugin_worker *worker, const char *words, int64_t retry_at_ms)
+void plugin_call_refuse_queued(struct plugin_worker *worker, const struct plugin_instance *instance,
+                               const char *words, int64_t retry_at_ms)
 {
+    struct plugin_queue kept = {NULL, NULL};
     struct plugin_call *next;
 
     for (struct plugin_call *call = worker->queue.first; call != NULL; call = next) {
         next = call->next;
+        if (instance != NULL && call->instance != instance) {
+            plugin_queue_add(&kept, call);
+            continue;
+        }
         if (plugin_call_is_lifecycle(call) || call->fn == NULL) {
             free(call);
             continue;
@@ -579,7 +588,7 @@ void plugin_call_refuse_queued(struct plugin_worker *worker, const char *words, 
         plugin_answer(worker->host, call->instance, call->fn, call->user, reply);
         free(call);
     }
-    worker->queue = (struct plugin_queue){NULL, NULL};
+    worker->queue = kept;
 }
 
 /* ---- what callers see ---- */
@@ -588,13 +597,14 @@ static void refuse_now(struct plugin_instance *instance, plugin_reply_fn fn, voi
 {
     const struct plugin_worker *worker = instance->worker;
     bool is_stopped = worker == NULL || instance->state == INSTANCE_CLOSING;
-    const char *words = is_stopped                           ? "the integration is stopped"
-                        : instance->state == INSTANCE_FAILED ? instance->words
-                                                             : worker->words;
+    bool is_retrying = instance->state == INSTANCE_RETRYING;
+    const char *words = is_stopped ? "the integration is stopped"
+                        : is_retrying || instance->state == INSTANCE_FAILED ? instance->words
+                                                                            : worker->words;
     struct plugin_reply *reply = plugin_reply_words(
         is_stopped ? PLUGIN_STOPPED : PLUGIN_UNAVAILABLE, TENON_E_CONNECTION, -1, words);
 
-    reply->retry_at_ms = is_stopped ? 0 : worker->retry_at_ms;
+    reply->retry_at_ms = is_stopped ? 0 : is_retrying ? instance->retry_at_ms : worker->retry_at_ms;
     plugin_answer(instance->host, instance, fn, user, reply);
     plugin_host_flush_soon(instance->host);
 }
@@ -602,7 +612,8 @@ static void refuse_now(struct plugin_instance *instance, plugin_reply_fn fn, voi
 static bool takes_calls(const struct plugin_instance *instance)
 {
     return instance->worker != NULL && instance->state != INSTANCE_FAILED &&
-           instance->state != INSTANCE_CLOSING && plugin_worker_takes_calls(instance->worker);
+           instance->state != INSTANCE_CLOSING && plugin_again_is_near(instance) &&
+           plugin_worker_takes_calls(instance->worker);
 }
 
 bool plugin_call_is_taken(struct plugin_instance *instance, plugin_reply_fn fn, void *user)

@@ -55,7 +55,7 @@ struct plugin_instance *plugin_instance_open(struct plugin_host *host,
     return instance;
 }
 
-static void order(struct plugin_instance *instance, enum wire_op op, int64_t deadline_ms)
+void plugin_instance_order(struct plugin_instance *instance, enum wire_op op, int64_t deadline_ms)
 {
     struct plugin_call *call = plugin_call_make(instance, op, NULL);
 
@@ -73,7 +73,7 @@ static int64_t start_deadline_ms(const struct plugin_instance *instance)
 void plugin_instance_begin(struct plugin_instance *instance)
 {
     instance->state = INSTANCE_CREATING;
-    order(instance, WIRE_CREATE, start_deadline_ms(instance));
+    plugin_instance_order(instance, WIRE_CREATE, start_deadline_ms(instance));
 }
 
 static void fill_facts(struct plugin_instance *instance)
@@ -107,7 +107,7 @@ void plugin_instance_created(struct plugin_instance *instance, const struct wire
     if (!instance->is_owned || instance->state == INSTANCE_CLOSING) { /* closed meanwhile */
         instance->state = INSTANCE_CLOSING;
         if (status->code == TENON_OK || is_active)
-            order(instance, WIRE_CLOSE, PLUGIN_CLOSE_MS);
+            plugin_instance_order(instance, WIRE_CLOSE, PLUGIN_CLOSE_MS);
         else
             plugin_instance_gone(instance);
         return;
@@ -115,15 +115,18 @@ void plugin_instance_created(struct plugin_instance *instance, const struct wire
     if (status->code != TENON_OK) {
         snprintf(words, sizeof words, "%s: %.*s", wire_callback_name(status->callback),
                  (int)status->message.len, status->message.ptr);
-        plugin_instance_fail(instance, PLUGIN_FAILED, words);
+        if (!plugin_again_takes(instance, status, words))
+            plugin_instance_fail(instance, PLUGIN_FAILED, words);
         return;
     }
     if (instance->state == INSTANCE_CREATING) {
         instance->state = INSTANCE_ACTIVATING;
-        order(instance, WIRE_ACTIVATE, start_deadline_ms(instance));
+        plugin_instance_order(instance, WIRE_ACTIVATE, start_deadline_ms(instance));
         return;
     }
     instance->state = INSTANCE_ACTIVE;
+    instance->was_active = true;
+    instance->backoff_ms = 0;
     instance->words[0] = '\0';
     fill_facts(instance);
     plugin_answer_opened(instance, PLUGIN_OK, "");
@@ -194,6 +197,7 @@ void plugin_instance_leave(struct plugin_instance *instance, int64_t grace_ms)
     bool is_in_hand = is_running && instance->in_hand > 0 && before != INSTANCE_ACTIVE;
 
     instance->grace_ms = grace_ms;
+    is_created |= is_running && before == INSTANCE_RETRYING && instance->is_left;
     /* A failed activate leaves an object behind too; whether create made one is known only to the
      * worker, which answers an order to an unknown instance with a refusal that ends the instance
      * here as well. */
@@ -201,16 +205,17 @@ void plugin_instance_leave(struct plugin_instance *instance, int64_t grace_ms)
         is_created = true;
     instance->state = INSTANCE_CLOSING;
     if (is_in_hand)
-        return; /* create or activate is in the worker: plugin_instance_created goes on from there
-                 */
+        return; /* create, activate or the close before another try is in the worker: what answers
+                   it goes on from there */
     if (is_created)
-        order(instance, WIRE_CLOSE, grace_ms + PLUGIN_CLOSE_MS);
+        plugin_instance_order(instance, WIRE_CLOSE, grace_ms + PLUGIN_CLOSE_MS);
     else if (worker->state != WORKER_DYING)
         plugin_instance_gone(instance);
 }
 
 static void instance_free(struct plugin_instance *instance)
 {
+    loop_timer_destroy(instance->retry_timer);
     free(instance->name);
     free(instance->settings_json);
     free(instance->actions);
@@ -283,6 +288,19 @@ const struct plugin_facts *plugin_instance_facts(const struct plugin_instance *i
     return &instance->facts;
 }
 
+bool plugin_instance_has_failed(const struct plugin_instance *instance)
+{
+    return instance->state == INSTANCE_FAILED;
+}
+
+/* It runs, and this instance alone does not open in it. */
+static bool is_retried(const struct plugin_instance *instance)
+{
+    bool is_trying = instance->state == INSTANCE_CREATING || instance->state == INSTANCE_ACTIVATING;
+
+    return instance->state == INSTANCE_RETRYING || (is_trying && instance->words[0] != '\0');
+}
+
 void plugin_instance_health(const struct plugin_instance *instance, struct plugin_health *out)
 {
     static const char *const worker_states[] = {
@@ -300,12 +318,15 @@ void plugin_instance_health(const struct plugin_instance *instance, struct plugi
     out->state = instance->state == INSTANCE_ACTIVE    ? "active"
                  : instance->state == INSTANCE_FAILED  ? "failed"
                  : instance->state == INSTANCE_CLOSING ? "stopped"
+                 : is_retried(instance)                ? "restarting"
                                                        : worker_states[worker->state];
-    out->words = instance->state == INSTANCE_FAILED ? instance->words : worker->words;
+    out->words = instance->state == INSTANCE_FAILED || is_retried(instance) ? instance->words
+                                                                            : worker->words;
     out->pid = worker->process.pid;
     out->starts = worker->starts;
     out->crashes = worker->crashes;
-    out->retry_at_ms = worker->retry_at_ms;
+    out->retry_at_ms =
+        instance->state == INSTANCE_RETRYING ? instance->retry_at_ms : worker->retry_at_ms;
     out->last_crash = worker->last_crash[0] != '\0' ? worker->last_crash : NULL;
     out->last_crash_ms = worker->last_crash_ms;
     out->confinement = worker->confinement;

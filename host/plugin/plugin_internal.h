@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What the files of this room share. All [loop].
  *
- *   worker:   idle -> starting -> running -> dying -> backoff -> starting ...   (or quarantined,
- * failed) running -> ending (its last instance closed) -> gone instance: waiting -> creating ->
- * activating -> active; after a worker's death waiting again; or failed
+ *   worker:   idle -> starting -> running -> dying -> backoff -> starting ...
+ *             (or quarantined, failed)
+ *             running -> ending (its last instance closed) -> gone
+ *   instance: waiting -> creating -> activating -> active; after a worker's death waiting again,
+ *             and when it does not open then: retrying -> creating ...; or failed
  *
  * No callback of a caller runs while a list is walked: answers are queued with plugin_answer and
  * given out at the end of the event (plugin_host_flush), so a caller may open, call and close from
@@ -24,6 +26,7 @@ enum {
     PLUGIN_TIMEOUT_MS = 30000, /* when the instance names none */
     PLUGIN_START_MS = 10000,   /* least deadline of load, create, activate */
     PLUGIN_CLOSE_MS = 5000,
+    PLUGIN_HOLD_MS = 1000, /* calls wait for what is back by then, else they are refused */
     PLUGIN_CRASHES_KEPT = 32,
     PLUGIN_IMAGE_PATH_MAX = 32,
     PLUGIN_DECLARED_BYTES_MAX = 4 << 20, /* it is kept, and shown in every list */
@@ -49,6 +52,7 @@ enum instance_state {
     INSTANCE_CREATING,
     INSTANCE_ACTIVATING,
     INSTANCE_ACTIVE,
+    INSTANCE_RETRYING, /* was active, did not open again: plugin_again.c */
     INSTANCE_FAILED,
     INSTANCE_CLOSING,
 };
@@ -57,12 +61,16 @@ struct plugin_instance {
     struct plugin_instance *next; /* in its worker */
     struct plugin_worker *worker; /* NULL once the worker has forgotten it */
     struct plugin_host *host;
-    uint32_t id;   /* in its worker */
-    bool is_owned; /* the caller has not closed it */
+    uint32_t id;     /* in its worker */
+    bool is_owned;   /* the caller has not closed it */
+    bool was_active; /* once: what keeps it from that again may pass */
+    bool is_left;    /* retrying: a failed activate left an object in the worker */
     enum instance_state state;
     char *name, *settings_json;
     int64_t call_timeout_ms, grace_ms, memory_max_bytes;
-    plugin_opened_fn opened; /* NULL once it was told */
+    int64_t retry_at_ms, backoff_ms;
+    struct loop_timer *retry_timer; /* NULL: never needed */
+    plugin_opened_fn opened;        /* NULL once it was told */
     void *user;
     plugin_closed_fn closed; /* NULL: nobody waits for its end */
     void *closed_user;
@@ -140,6 +148,7 @@ struct plugin_worker {
     enum plugin_status doom; /* why we killed it; PLUGIN_OK: we did not */
     bool was_killed;         /* by us: the exit status then says nothing */
     bool is_hanging;         /* a thread that does not come back */
+    bool is_refused;         /* it loaded before and did not now: no crash, it starts again */
     uint64_t doomed_call;
     char doom_words[256];
     struct wire_reader reader;
@@ -224,8 +233,17 @@ void plugin_instance_fail(struct plugin_instance *instance, enum plugin_status s
                           const char *words);
 void plugin_instance_leave(struct plugin_instance *instance,
                            int64_t grace_ms); /* close it in the worker */
+void plugin_instance_order(struct plugin_instance *instance, enum wire_op op, int64_t deadline_ms);
 void plugin_instance_gone(struct plugin_instance *instance);
 void plugin_instance_stop_calls(struct plugin_instance *instance);
+
+/* plugin_again.c */
+/* create or activate failed. False: it stays so, and the caller says it. */
+bool plugin_again_takes(struct plugin_instance *instance, const struct wire_status *status,
+                        const char *words);
+bool plugin_again_left(struct plugin_instance *instance);   /* the order to close was answered */
+void plugin_again_forget(struct plugin_instance *instance); /* its worker is no more */
+bool plugin_again_is_near(const struct plugin_instance *instance); /* calls may wait for it */
 
 /* plugin_call.c */
 struct plugin_call *plugin_call_make(struct plugin_instance *instance, enum wire_op op,
@@ -250,8 +268,9 @@ void plugin_call_on_deadline(void *user);
 /* plugin_call.c */
 void plugin_call_fail(struct plugin_call *take_call, enum plugin_status status, int error_class,
                       int64_t culprit, const char *words);
-void plugin_call_refuse_queued(struct plugin_worker *worker, const char *words,
-                               int64_t retry_at_ms);
+void plugin_call_refuse_queued(struct plugin_worker *worker,
+                               const struct plugin_instance *instance, /* NULL: of all */
+                               const char *words, int64_t retry_at_ms);
 /* Orders of this room's own, given anew to each worker. */
 static inline bool plugin_call_is_lifecycle(const struct plugin_call *call)
 {

@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-enum { ENDING_MS = 2000, DYING_MS = 200, HOLD_MS = 1000 };
+enum { ENDING_MS = 2000, DYING_MS = 200 };
 
 static bool same_paths(const struct plugin_worker *worker,
                        const struct plugin_instance_settings *settings)
@@ -202,6 +202,32 @@ static void fail_all(struct plugin_worker *worker, enum plugin_status status, co
         plugin_answer_opened(instance, status, words);
 }
 
+/* How long until the next start; the one after that waits longer. */
+static int64_t take_delay(struct plugin_worker *worker)
+{
+    const struct plugin_host_settings *settings = &worker->host->settings;
+    int64_t delay_ms = worker->backoff_ms > 0 ? worker->backoff_ms : settings->restart_min_ms;
+
+    worker->backoff_ms =
+        delay_ms * 2 < settings->restart_max_ms ? delay_ms * 2 : settings->restart_max_ms;
+    return delay_ms;
+}
+
+/* worker->words say why. */
+static void wait_to_start(struct plugin_worker *worker, int64_t delay_ms)
+{
+    char words[PLUGIN_WORDS_MAX + 64];
+
+    worker->state = WORKER_BACKOFF;
+    worker->retry_at_ms = clock_due_ms() + delay_ms;
+    loop_timer_set(worker->restart_timer, delay_ms);
+    snprintf(words, sizeof words, "%s; it starts again in %lld ms", worker->words,
+             (long long)delay_ms);
+    plugin_tell(worker, true, words);
+    if (delay_ms > PLUGIN_HOLD_MS)
+        plugin_call_refuse_queued(worker, NULL, worker->words, worker->retry_at_ms);
+}
+
 void plugin_worker_start(struct plugin_worker *worker)
 {
     const struct plugin_quarantined *quarantined =
@@ -212,11 +238,11 @@ void plugin_worker_start(struct plugin_worker *worker)
         worker->state = WORKER_QUARANTINED;
         plugin_quarantine_words(quarantined->reason, worker->words);
         fail_all(worker, PLUGIN_UNAVAILABLE, worker->words);
-        plugin_call_refuse_queued(worker, worker->words, 0);
+        plugin_call_refuse_queued(worker, NULL, worker->words, 0);
         return;
     }
     worker->doom = PLUGIN_OK;
-    worker->was_killed = worker->is_hanging = false;
+    worker->was_killed = worker->is_hanging = worker->is_refused = false;
     worker->doomed_call = 0;
     worker->retry_at_ms = 0;
     worker->flags = 0;
@@ -249,15 +275,48 @@ void plugin_worker_loaded(struct plugin_worker *worker)
             plugin_instance_begin(instance);
 }
 
-/* It does not load, or cannot be started: trying again would not help. */
+/* The same bytes ran before, so whatever is missing now (descriptors, memory, a library that is
+ * being replaced) may be there later. */
+static bool is_worth_another_start(const struct plugin_worker *worker)
+{
+    bool is_stuck = worker->is_inprocess && (worker->is_hanging || worker->process.fd >= 0);
+
+    for (const struct plugin_instance *instance = worker->instances;
+         instance != NULL && !is_stuck && !worker->is_ending; instance = instance->next)
+        if (instance->was_active && instance->state == INSTANCE_WAITING)
+            return true;
+    return false;
+}
+
+/* Those that were never open are told now: whoever opened them waits for an answer. */
+static void start_again(struct plugin_worker *worker)
+{
+    for (struct plugin_instance *instance = worker->instances; instance != NULL;
+         instance = instance->next)
+        if (instance->state == INSTANCE_WAITING && !instance->was_active)
+            plugin_instance_fail(instance, PLUGIN_FAILED, worker->words);
+    if (worker->process.fd < 0) {
+        wait_to_start(worker, take_delay(worker));
+        return;
+    }
+    worker->is_refused = true; /* plugin_worker_ended goes on from there */
+    worker->state = WORKER_DYING;
+    plugin_worker_kill_now(worker);
+}
+
+/* It does not load, or cannot be started. */
 void plugin_worker_refused(struct plugin_worker *worker, const char *words)
 {
     snprintf(worker->words, sizeof worker->words, "%s", words);
+    if (is_worth_another_start(worker)) {
+        start_again(worker);
+        return;
+    }
     for (struct plugin_instance *instance = worker->instances; instance != NULL;
          instance = instance->next)
         if (instance->state != INSTANCE_CLOSING)
             plugin_instance_fail(instance, PLUGIN_FAILED, worker->words);
-    plugin_call_refuse_queued(worker, worker->words, 0);
+    plugin_call_refuse_queued(worker, NULL, worker->words, 0);
     worker->state = WORKER_FAILED;
     worker->is_ending = true; /* a later open makes another one, which tries again */
     if (worker->process.fd >= 0)
@@ -327,7 +386,6 @@ static void back_off(struct plugin_worker *worker, enum plugin_blame blame)
 {
     const struct plugin_host_settings *settings = &worker->host->settings;
     int64_t lived_ms = (clock_mono_us() - worker->started_us) / 1000;
-    char words[PLUGIN_WORDS_MAX + 64];
 
     /* While a batch is bisected the worker comes back at once; it is no sign that the plugin as a
      * whole is bad. */
@@ -335,19 +393,8 @@ static void back_off(struct plugin_worker *worker, enum plugin_blame blame)
         blame == BLAME_NOBODY || (blame == BLAME_RECORD && worker->record_crashes <= 1);
     if (is_harmless || worker->backoff_ms == 0 || lived_ms > settings->restart_max_ms)
         worker->backoff_ms = settings->restart_min_ms;
-    int64_t delay_ms = worker->backoff_ms;
-    if (!is_harmless)
-        worker->backoff_ms =
-            delay_ms * 2 < settings->restart_max_ms ? delay_ms * 2 : settings->restart_max_ms;
-    worker->state = WORKER_BACKOFF;
-    worker->retry_at_ms = clock_due_ms() + delay_ms;
-    loop_timer_set(worker->restart_timer, delay_ms);
     snprintf(worker->words, sizeof worker->words, "%s", worker->last_crash);
-    snprintf(words, sizeof words, "%s; it starts again in %lld ms", worker->last_crash,
-             (long long)delay_ms);
-    plugin_tell(worker, true, words);
-    if (delay_ms > HOLD_MS)
-        plugin_call_refuse_queued(worker, worker->words, worker->retry_at_ms);
+    wait_to_start(worker, is_harmless ? worker->backoff_ms : take_delay(worker));
 }
 
 /* The instances are as if never opened; those that were being closed are through. */
@@ -357,6 +404,7 @@ static void forget_instances(struct plugin_worker *worker)
 
     for (struct plugin_instance *instance = worker->instances; instance != NULL; instance = next) {
         next = instance->next;
+        plugin_again_forget(instance);
         if (instance->state == INSTANCE_CLOSING)
             plugin_instance_gone(instance);
         else if (instance->state != INSTANCE_FAILED)
@@ -382,7 +430,7 @@ void plugin_worker_ended(struct plugin_worker *worker, int wait_status)
 {
     bool is_hanging = worker->is_hanging && worker->process.thread != NULL;
     bool was_wanted = !worker->is_ending;
-    char cause[PLUGIN_CAUSE_MAX];
+    char cause[PLUGIN_CAUSE_MAX], former_crash[PLUGIN_WORDS_MAX];
 
     if (!worker->is_inprocess)
         plugin_socket_drain(worker);
@@ -390,6 +438,7 @@ void plugin_worker_ended(struct plugin_worker *worker, int wait_status)
     loop_timer_clear(worker->restart_timer);
     plugin_words_cause(worker, wait_status, cause);
     bool is_outside = is_killed_from_outside(worker, wait_status);
+    memcpy(former_crash, worker->last_crash, sizeof former_crash);
     enum plugin_blame blame = plugin_loss_tell(worker, cause);
     plugin_ask_drop(worker, NULL, NULL);
     if (is_outside)
@@ -408,6 +457,11 @@ void plugin_worker_ended(struct plugin_worker *worker, int wait_status)
         worker->state = worker->instances == NULL ? WORKER_GONE : WORKER_FAILED;
         return;
     }
+    if (worker->is_refused) {
+        memcpy(worker->last_crash, former_crash, sizeof former_crash);
+        wait_to_start(worker, take_delay(worker));
+        return;
+    }
     worker->crashes++;
     worker->last_crash_ms = clock_wall_ms();
     if (is_hanging) {
@@ -419,7 +473,7 @@ void plugin_worker_ended(struct plugin_worker *worker, int wait_status)
         plugin_quarantine_words(worker->last_crash, worker->words);
         plugin_tell(worker, true, worker->words);
         fail_all(worker, PLUGIN_UNAVAILABLE, worker->words);
-        plugin_call_refuse_queued(worker, worker->words, 0);
+        plugin_call_refuse_queued(worker, NULL, worker->words, 0);
     } else
         back_off(worker, blame);
 }
@@ -448,7 +502,7 @@ bool plugin_worker_takes_calls(const struct plugin_worker *worker)
     case WORKER_DYING:
         return true;
     case WORKER_BACKOFF:
-        return worker->retry_at_ms - clock_due_ms() <= HOLD_MS;
+        return worker->retry_at_ms - clock_due_ms() <= PLUGIN_HOLD_MS;
     default:
         return false;
     }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A plugin that has versions: what it sends says which one sent it, in the path. -DPLUGIN_VERSION
  * names it, -DREFUSES makes activate refuse, -DWAITS_FOR lets it wait until there is that file,
- * -DCRASHES ends the worker over each batch. */
+ * -DNEEDS makes it fail while there is no such file (with -DWITH, else as not reached), -DCRASHES
+ * ends the worker over each batch. */
 #include <tenon/tenon.h>
 
 #include <stdlib.h>
@@ -9,6 +10,9 @@
 
 #ifndef NAME
 #define NAME "versioned"
+#endif
+#ifndef WITH
+#define WITH TENON_E_CONNECTION
 #endif
 #ifndef PLUGIN_VERSION
 #define PLUGIN_VERSION "1"
@@ -30,6 +34,10 @@ static int32_t activate(void *self, tenon_err *err)
 #ifdef WAITS_FOR
     for (int i = 0; i < 10000 && access(WAITS_FOR, F_OK) < 0; i++)
         usleep(1000);
+#endif
+#ifdef NEEDS
+    if (access(NEEDS, F_OK) < 0)
+        return tenon_fail(err, WITH, "nobody there");
 #endif
 #ifdef REFUSES
     return tenon_fail(err, TENON_E_PERMANENT, "version " PLUGIN_VERSION " does not want to");

@@ -227,6 +227,8 @@ static int32_t validate(tenon_str settings, tenon_err *err)
     return TENON_OK;
 }
 
+static int too_early = 3; /* activations of "activate_late" that fail in this worker */
+
 static int32_t activate(void *self, tenon_err *err)
 {
     const struct hostile *own = self;
@@ -235,6 +237,10 @@ static int32_t activate(void *self, tenon_err *err)
         misbehave("exit");
     if (is_at(own, "activate_fails"))
         return tenon_fail(err, TENON_E_CONNECTION, "nobody there");
+    if (is_at(own, "activate_late") && too_early > 0) {
+        too_early--;
+        return tenon_fail(err, TENON_E_CONNECTION, "not yet");
+    }
     return TENON_OK;
 }
 
@@ -269,6 +275,8 @@ static void destroy(void *self)
         pthread_detach(thread);
         return; /* leaks own: the thread still has it */
     }
+    if (is_at(own, "activate_late"))
+        own->host->log(own->host, TENON_LOG_INFO, tenon_text("destroyed"), tenon_text(""));
     free(own);
 }
 

@@ -368,6 +368,176 @@ static void a_killed_worker_comes_back(void **state)
     plugin_instance_close(instance);
 }
 
+/* What keeps a worker from starting passes: nobody has to do anything when it ran before. */
+static void a_worker_that_cannot_start_again_is_tried_again(void **state)
+{
+    struct fixture *fixture = *state;
+    struct answer answer, other;
+    struct plugin_instance *instance = fixture_open(fixture, "hostile", "bad", "none", &answer);
+    char *there = fixture->host->worker_path;
+    struct plugin_health health;
+
+    plugin_instance_health(instance, &health);
+    fixture->host->worker_path = strdup("/nonexistent/tenon-worker");
+    assert_int_equal(kill(health.pid, SIGKILL), 0);
+    fixture_wait_text(fixture, fixture->events, "cannot be started: No such file");
+    assert_contains(fixture->events, "host] worker_path; it starts again in");
+    plugin_instance_health(instance, &health);
+    assert_string_equal(health.state, "restarting");
+    assert_contains(health.words, "'/nonexistent/tenon-worker' cannot be started");
+    assert_contains(health.last_crash, "SIGKILL");
+    /* Whoever opens another one meanwhile is told. */
+    struct plugin_instance *late = fixture_open(fixture, "hostile", "late", "none", &other);
+    assert_int_equal(other.status, PLUGIN_FAILED);
+    assert_contains(other.words, "cannot be started");
+    assert_true(plugin_instance_has_failed(late));
+    free(fixture->host->worker_path);
+    fixture->host->worker_path = there;
+    assert_int_equal(fixture_deliver(instance, "fine", DELIVER, &answer)->status, PLUGIN_OK);
+    fixture_release(&answer);
+    plugin_instance_health(instance, &health);
+    assert_int_equal(health.crashes, 1);
+    plugin_instance_close(late);
+    plugin_instance_close(instance);
+}
+
+/* The same of one that starts and does not load what it had loaded. */
+static void a_plugin_that_does_not_load_again_is_tried_again(void **state)
+{
+    struct fixture *fixture = *state;
+    struct answer answer;
+    struct plugin_instance *instance = fixture_open(fixture, "hostile", "bad", "none", &answer);
+    struct plugin_worker *worker = instance->worker;
+    char *version = worker->version;
+    struct plugin_health health;
+
+    worker->version = strdup("6.6");
+    assert_int_equal(kill(worker->process.pid, SIGKILL), 0);
+    fixture_wait_text(fixture, fixture->events, "note says hostile 6.6");
+    free(worker->version);
+    worker->version = version;
+    assert_int_equal(fixture_deliver(instance, "fine", DELIVER, &answer)->status, PLUGIN_OK);
+    fixture_release(&answer);
+    plugin_instance_health(instance, &health);
+    assert_int_equal(health.crashes, 1);
+    assert_contains(health.last_crash, "SIGKILL");
+    plugin_instance_close(instance);
+}
+
+enum { UNTIL_OPEN = 3 }; /* activations of "activate_late" that fail in each life of a worker */
+
+/* Each try is a new create(), and what the failed one left is destroyed before it. */
+static void check_tried_again(struct fixture *fixture, const char *plugin)
+{
+    struct answer answer, other;
+    struct plugin_instance *neighbour = fixture_open(fixture, plugin, "a", "none", &other);
+    struct plugin_instance *instance;
+    struct plugin_health health;
+
+    /* Never active, so it is not tried again: only the worker's third try lets it in. */
+    for (int i = 0; i < UNTIL_OPEN; i++) {
+        instance = fixture_open(fixture, plugin, "bad", "activate_late", &answer);
+        assert_int_equal(answer.status, PLUGIN_FAILED);
+        assert_string_equal(answer.words, "activate: not yet");
+        plugin_instance_close(instance);
+    }
+    instance = fixture_open(fixture, plugin, "bad", "activate_late", &answer);
+    assert_int_equal(answer.status, PLUGIN_OK);
+    fixture->logs[0] = fixture->events[0] = '\0';
+    plugin_instance_health(instance, &health);
+    assert_int_equal(kill(health.pid, SIGKILL), 0);
+    fixture_wait_text(fixture, fixture->events, "integration bad: activate: not yet; it is tried");
+    plugin_instance_health(instance, &health);
+    assert_string_equal(health.state, "restarting");
+    assert_string_equal(health.words, "activate: not yet");
+    assert_false(plugin_instance_has_failed(instance));
+    assert_int_equal(fixture_deliver(instance, "fine", DELIVER, &answer)->status, PLUGIN_OK);
+    fixture_release(&answer);
+    plugin_instance_health(instance, &health);
+    assert_string_equal(health.state, "active");
+    for (int i = 0; i < UNTIL_OPEN; i++) {
+        char *told = strstr(fixture->logs, "bad: destroyed");
+        assert_non_null(told);
+        *told = '-';
+    }
+    assert_int_equal(fixture_deliver(neighbour, "fine", DELIVER, &other)->status, PLUGIN_OK);
+    fixture_release(&other);
+    plugin_instance_close(instance);
+    plugin_instance_close(neighbour);
+}
+
+static void one_that_does_not_open_again_is_tried_again(void **state)
+{
+    check_tried_again(*state, "hostile");
+    check_tried_again(*state, "hostile_per");
+}
+
+static void run_until(struct fixture *fixture, const struct plugin_instance *instance,
+                      enum instance_state state, bool is_left)
+{
+    loop_timer_set(fixture->watchdog, 60000);
+    while (instance->state != state || instance->is_left != is_left)
+        uv_run(loop_uv(fixture->loop), UV_RUN_ONCE);
+    loop_timer_clear(fixture->watchdog);
+}
+
+/* Closed while what the failed try left is destroyed, while it waits, and in the next try. */
+static void one_that_is_tried_again_can_be_closed(void **state)
+{
+    enum { LEAVING, WAITING, CREATING, POINTS };
+    struct fixture *fixture = *state;
+    struct answer answer, other;
+    struct plugin_instance *neighbour = fixture_open(fixture, "hostile", "a", "none", &other);
+
+    for (int point = LEAVING; point < POINTS; point++) {
+        struct plugin_instance *instance =
+            fixture_open(fixture, "hostile", "bad", "activate_late", &answer);
+        while (answer.status != PLUGIN_OK) {
+            plugin_instance_close(instance);
+            instance = fixture_open(fixture, "hostile", "bad", "activate_late", &answer);
+        }
+        fixture->events[0] = '\0';
+        assert_int_equal(kill(instance->worker->process.pid, SIGKILL), 0);
+        fixture_wait_text(fixture, fixture->events, "activate: not yet; it is tried");
+        assert_int_equal(instance->state, INSTANCE_RETRYING);
+        int pid = instance->worker->process.pid;
+        if (point != LEAVING)
+            run_until(fixture, instance, INSTANCE_RETRYING, false);
+        assert_int_equal(kill(pid, SIGSTOP), 0); /* so that it is seen in that state */
+        if (point == CREATING)
+            run_until(fixture, instance, INSTANCE_CREATING, false);
+        plugin_instance_close(instance);
+        assert_int_equal(kill(pid, SIGCONT), 0);
+        assert_int_equal(fixture_deliver(neighbour, "fine", DELIVER, &other)->status, PLUGIN_OK);
+        fixture_release(&other);
+        while (neighbour->worker->instance_count > 1)
+            uv_run(loop_uv(fixture->loop), UV_RUN_ONCE);
+    }
+    plugin_instance_close(neighbour);
+}
+
+/* What will never work is left until somebody mends it. */
+static void one_that_never_opens_again_fails(void **state)
+{
+    struct fixture *fixture = *state;
+    struct answer answer;
+    struct plugin_instance *instance = fixture_open(fixture, "hostile", "bad", "none", &answer);
+    struct plugin_health health;
+
+    free(instance->settings_json);
+    instance->settings_json = strdup("{\"at\":\"refused\"}");
+    assert_int_equal(kill(instance->worker->process.pid, SIGKILL), 0);
+    fixture_wait_text(fixture, fixture->events, "signal 9 (SIGKILL)");
+    fixture_deliver(instance, "fine", DELIVER, &answer);
+    assert_int_equal(answer.status, PLUGIN_UNAVAILABLE);
+    assert_contains(answer.words, "validate: at: 'refused' is not wanted here");
+    fixture_release(&answer);
+    assert_true(plugin_instance_has_failed(instance));
+    plugin_instance_health(instance, &health);
+    assert_string_equal(health.state, "failed");
+    plugin_instance_close(instance);
+}
+
 static void a_missing_worker_program_is_named(void **state)
 {
     struct fixture *fixture = *state;
@@ -425,6 +595,11 @@ int main(void)
         CASE(printed_lines_become_bounded_logs),
         CASE(lies_in_the_shared_page_are_harmless),
         CASE(a_killed_worker_comes_back),
+        CASE(a_worker_that_cannot_start_again_is_tried_again),
+        CASE(a_plugin_that_does_not_load_again_is_tried_again),
+        CASE(one_that_does_not_open_again_is_tried_again),
+        CASE(one_that_is_tried_again_can_be_closed),
+        CASE(one_that_never_opens_again_fails),
         CASE(a_missing_worker_program_is_named),
         CASE(a_hang_in_process_is_named),
     };
