@@ -16,7 +16,9 @@
 #include <stdlib.h>
 #include <tenon/tenon.h>
 
-enum { UNAVAILABLE_PAUSE_MS = 250 };
+/* Until a plugin that does not come back by itself is asked again. Whatever mends it tells the
+ * lane, see lane_open.c; this is for the case that nothing does. */
+enum { AWAY_MS = 60000 };
 
 /* ---- life ---- */
 
@@ -271,10 +273,9 @@ static void delivery_done(void *user, struct plugin_reply *reply)
     case PLUGIN_UNAVAILABLE:
     case PLUGIN_STOPPED:
         release(batch, delivery->indexes, delivery->count);
-        lane_pause(lane,
-                   reply->retry_at_ms > 0 ? reply->retry_at_ms
-                                          : clock_due_ms() + UNAVAILABLE_PAUSE_MS,
-                   reply->words != NULL ? reply->words : "the plugin is not running");
+        lane_plugin_away(lane,
+                         reply->retry_at_ms > 0 ? reply->retry_at_ms : clock_due_ms() + AWAY_MS,
+                         reply->words != NULL ? reply->words : "the plugin is not running");
         break;
     }
     batch_advance(batch);

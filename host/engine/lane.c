@@ -197,10 +197,10 @@ static void claim_done(struct store_op *op)
         lane_tell(lane);
 }
 
-void lane_pause(struct lane *lane, int64_t until_ms, const char *words)
+void lane_plugin_away(struct lane *lane, int64_t until_ms, const char *words)
 {
     log_integration_scope(lane->name);
-    lane_gate_pause(&lane->gate, until_ms, false, words);
+    lane_gate_away(&lane->gate, until_ms, words);
     wait_for_due(lane);
 }
 

@@ -149,8 +149,8 @@ bool lane_has_failed(const struct lane *lane);
 /* It is not to be opened, and why. */
 void lane_hold_back(struct lane *lane, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-/* The plugin is not there: no claims before then (clock_due_ms). */
-void lane_pause(struct lane *lane, int64_t until_ms, const char *words);
+/* The plugin is not there: no claims before then (clock_due_ms), or before it is back. */
+void lane_plugin_away(struct lane *lane, int64_t until_ms, const char *words);
 const char *lane_state_name(const struct lane *lane);
 /* Why it is not simply active, a sentence; NULL: it is. The lane's, until the next call. */
 const char *lane_words(struct lane *lane);

@@ -77,7 +77,7 @@ bool lane_gate_wants_new(struct lane_gate *gate, int64_t now_ms)
 
 bool lane_gate_is_shut(struct lane_gate *gate, int64_t now_ms)
 {
-    return gate->is_recalling || (gate->is_hushed && gate->paused_until_ms > now_ms) ||
+    return gate->is_recalling || gate->paused_until_ms > now_ms ||
            breaker_state(&gate->breaker, now_ms) == BREAKER_OPEN ||
            (has_quota(gate, now_ms) && gate->quota_left <= 0);
 }
@@ -117,16 +117,21 @@ static void recall_if_slow(struct lane_gate *gate, int64_t now_ms)
         apply_limit(gate, now_ms);
 }
 
+static int64_t later_pause(const struct lane_gate *gate)
+{
+    return gate->away_until_ms > gate->paused_until_ms ? gate->away_until_ms
+                                                       : gate->paused_until_ms;
+}
+
 /* Looks without changing anything but what time does by itself. */
 static enum lane_gate_hold hold_of(struct lane_gate *gate, int64_t now_ms, int64_t *out_until_ms)
 {
     int64_t wait_ms;
 
-    *out_until_ms = 0;
-    if (gate->paused_until_ms > now_ms) {
-        *out_until_ms = gate->paused_until_ms;
+    *out_until_ms = later_pause(gate);
+    if (*out_until_ms > now_ms)
         return GATE_PAUSED;
-    }
+    *out_until_ms = 0;
     switch (breaker_state(&gate->breaker, now_ms)) {
     case BREAKER_OPEN:
         *out_until_ms = gate->breaker.open_until_ms;
@@ -262,24 +267,41 @@ void lane_gate_unsent(struct lane_gate *gate, bool is_probe)
         recall_if_slow(gate, clock_due_ms());
 }
 
-void lane_gate_pause(struct lane_gate *gate, int64_t until_ms, bool is_destinations,
-                     const char *words)
+void lane_gate_pause(struct lane_gate *gate, int64_t until_ms, const char *words)
 {
     enum { WORTH_KEEPING_MS = 3000 };
     int64_t now_ms = clock_due_ms();
 
     if (until_ms <= gate->paused_until_ms)
         return;
-    if (gate->paused_until_ms <= now_ms) {
+    if (gate->paused_until_ms <= now_ms)
         log_warn("delivery pauses", F_INT("wait_ms", until_ms - now_ms), F_STR("reason", words));
-        gate->is_hushed = false;
-    }
     gate->paused_until_ms = until_ms;
-    gate->is_hushed |= is_destinations;
     (void)snprintf(gate->pause_words, sizeof gate->pause_words, "%s", words); /* cut is fine */
     apply_limit(gate, now_ms);
-    if (is_destinations && until_ms - now_ms >= WORTH_KEEPING_MS)
+    if (until_ms - now_ms >= WORTH_KEEPING_MS)
         lane_gate_keep(gate);
+}
+
+void lane_gate_away(struct lane_gate *gate, int64_t until_ms, const char *words)
+{
+    char reason[sizeof gate->away_words];
+
+    (void)snprintf(reason, sizeof reason, "%s", words); /* cut is fine */
+    gate->away_until_ms = until_ms;
+    if (strcmp(reason, gate->away_words) == 0)
+        return;
+    memcpy(gate->away_words, reason, sizeof reason);
+    log_warn("delivery pauses until the plugin is back", F_STR("reason", words));
+}
+
+void lane_gate_back(struct lane_gate *gate)
+{
+    if (gate->away_words[0] == '\0')
+        return;
+    gate->away_until_ms = 0;
+    gate->away_words[0] = '\0';
+    log_info("the plugin is back, delivery goes on");
 }
 
 /* The state of the breaker is another than before. */
@@ -340,7 +362,7 @@ static void heed_retry_after(struct lane_gate *gate, const struct http_request *
     (void)snprintf(words, sizeof words, "the destination answered %d with Retry-After: %lld",
                    http->status, (long long)(http->retry_after_ms / 1000)); /* fits */
     if (wait_ms > 0)
-        lane_gate_pause(gate, now_ms + wait_ms, true, words);
+        lane_gate_pause(gate, now_ms + wait_ms, words);
 }
 
 static void heed_rate_headers(struct lane_gate *gate, const struct http_request *http,
@@ -452,7 +474,9 @@ const char *lane_gate_words(struct lane_gate *gate, int64_t now_ms)
     case GATE_RECALL:
         return NULL;
     case GATE_PAUSED:
-        (void)snprintf(gate->said, sizeof gate->said, "%s", gate->pause_words); /* fits */
+        (void)snprintf(gate->said, sizeof gate->said, "%s",
+                       until_ms == gate->away_until_ms ? gate->away_words
+                                                       : gate->pause_words); /* fits */
         break;
     case GATE_BREAKER:
         (void)snprintf(gate->said, sizeof gate->said, "breaker open until %.8s (%s)", until + 11,

@@ -24,7 +24,7 @@
 /* Why nothing may be claimed now. */
 enum lane_gate_hold {
     GATE_FREE,
-    GATE_PAUSED,  /* Retry-After, or the plugin is not running */
+    GATE_PAUSED,  /* Retry-After, or the plugin is away */
     GATE_BREAKER, /* open */
     GATE_PROBING, /* half-open: every probe is out */
     GATE_QUOTA,   /* the destination said that nothing remains */
@@ -62,16 +62,17 @@ struct lane_gate {
     int64_t retry_after_max_ms;
     bool heeds_headers;
 
-    int64_t paused_until_ms;
-    bool is_hushed;     /* the pause is the destination's wish: what waits for a connection waits */
-    double quiet_share; /* of late answers: those that asked for quiet */
-    uint32_t answers;   /* that it is the share of, up to some */
+    int64_t paused_until_ms;            /* at the destination's wish */
+    int64_t away_until_ms;              /* the plugin is not running: it is not asked before */
+    double quiet_share;                 /* of late answers: those that asked for quiet */
+    uint32_t answers;                   /* that it is the share of, up to some */
     int64_t quota_left, quota_until_ms; /* -1: not told */
     uint32_t outstanding;               /* requests given to the HTTP client */
     bool is_recalling;          /* more wait for a connection than will get one in good time */
     int limit_set;              /* what the destination was told last */
     double requests_per_record; /* of late claims */
     char pause_words[400], breaker_words[400], said[560];
+    char away_words[400]; /* why the plugin is not running; "": it is, for all that is known */
     struct lane_gate_kept kept;
 };
 
@@ -114,10 +115,13 @@ void lane_gate_answered(struct lane_gate *gate, const struct http_request *http,
 /* One record that a plugin sent by itself. */
 void lane_gate_submitted(struct lane_gate *gate, struct lane_gate_pass *pass, int verdict,
                          int error_class, const char *words);
-/* Nothing is claimed before then; the later of two pauses counts. `is_destinations`: at its wish,
- * so what waits for a connection comes back, and the pause outlives the daemon. */
-void lane_gate_pause(struct lane_gate *gate, int64_t until_ms, bool is_destinations,
-                     const char *words);
+/* At the destination's wish nothing is claimed before then, the later of two pauses counts; what
+ * waits for a connection comes back, and the pause outlives the daemon. */
+void lane_gate_pause(struct lane_gate *gate, int64_t until_ms, const char *words);
+/* The plugin is not running: nothing is claimed before then, or before it is back. Said once as
+ * long as the words are the same. */
+void lane_gate_away(struct lane_gate *gate, int64_t until_ms, const char *words);
+void lane_gate_back(struct lane_gate *gate);
 
 /* ---- looking ---- */
 

@@ -38,7 +38,7 @@ void lane_gate_write(const struct lane_gate *gate, int64_t now_ms, struct buf *o
         json_put_int(out, "open_until", breaker->open_until_ms);
         json_put_member(out, "why", str_of(gate->breaker_words));
     }
-    if (gate->is_hushed && gate->paused_until_ms > now_ms) {
+    if (gate->paused_until_ms > now_ms) {
         json_put_int(out, "paused_until", gate->paused_until_ms);
         json_put_member(out, "pause", str_of(gate->pause_words));
     }
@@ -105,7 +105,6 @@ void lane_gate_read(struct lane_gate *gate, struct str text, int64_t now_ms)
     if (numbers[PAUSED] > now_ms) {
         gate->paused_until_ms =
             now_ms + clamped(numbers[PAUSED] - now_ms, gate->retry_after_max_ms);
-        gate->is_hushed = true;
         read_words(values[PAUSE], gate->pause_words, sizeof gate->pause_words);
     }
     if (numbers[UNTIL] > now_ms && gate->heeds_headers) {

@@ -343,6 +343,16 @@ static bool has_nowhere_to_go(const struct lane *lane)
            config_text(lane->file, "integration", "allow_hosts")[0] == '\0';
 }
 
+/* One of its instances is, after a restart or a pardon. */
+static void plugin_returned(void *user)
+{
+    struct lane *lane = user;
+
+    log_integration_scope(lane->name);
+    lane_gate_back(&lane->gate);
+    lane_look(lane);
+}
+
 static void became_open(struct lane *lane)
 {
     if (lane->state != LANE_STARTING || !lane->is_plugin_open || !lane->is_gate_open ||
@@ -376,6 +386,9 @@ static void became_open(struct lane *lane)
     for (size_t i = 0; i < lane->facts.selector_count; i++)
         if (strcmp(lane->facts.selectors[i], config_text(lane->file, "select", "selector")) == 0)
             lane->selector = lane->facts.selectors[i];
+    plugin_instance_on_return(lane->plugin, plugin_returned, lane);
+    if (lane->jq != NULL)
+        plugin_instance_on_return(lane->jq, plugin_returned, lane);
     lane->state = LANE_ACTIVE;
     log_info("integration active");
     tell_activated(lane);

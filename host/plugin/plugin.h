@@ -91,7 +91,8 @@ enum plugin_status {
     PLUGIN_TIMED_OUT,   /* past its deadline; the worker was killed. A job left pending is given up
                            and the worker lives on: error_class is then TENON_E_UNKNOWN */
     PLUGIN_GARBLED,     /* the worker answered bytes that are not the protocol; it was killed */
-    PLUGIN_UNAVAILABLE, /* not running: restarting or quarantined; try again at retry_at_ms */
+    PLUGIN_UNAVAILABLE, /* not running: restarting, quarantined or failed; try again at retry_at_ms,
+                           or when plugin_instance_on_return tells */
     PLUGIN_STOPPED,     /* shutting down */
 };
 
@@ -104,6 +105,11 @@ typedef void (*plugin_opened_fn)(void *user, enum plugin_status status, const ch
 struct plugin_instance *plugin_instance_open(struct plugin_host *host,
                                              const struct plugin_instance_settings *settings,
                                              plugin_opened_fn opened, void *user, struct err *err);
+/* Tells each time that it is active again: its worker was restarted or pardoned, or it was tried
+ * again. One to be told; from the loop, never within a call to this room. */
+typedef void (*plugin_returned_fn)(void *user);
+void plugin_instance_on_return(struct plugin_instance *instance, plugin_returned_fn returned,
+                               void *user);
 /* Open calls are answered PLUGIN_STOPPED first. */
 void plugin_instance_close(struct plugin_instance *instance);
 /* The same, and tells, perhaps at once, when the worker holds nothing of it any more: a file that
@@ -190,7 +196,7 @@ struct plugin_reply {
     enum plugin_status status;
     const char *words; /* when not OK: for people; names callback and record */
     int error_class;
-    int64_t retry_at_ms; /* with PLUGIN_UNAVAILABLE */
+    int64_t retry_at_ms; /* with PLUGIN_UNAVAILABLE; 0: not by itself */
     int64_t
         culprit; /* PLUGIN_DIED, _TIMED_OUT: index of the record in hand; -1: unknown, or none
                     of these: no proof against a record, be it alone. A hint from hostile memory */

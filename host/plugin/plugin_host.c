@@ -127,9 +127,18 @@ void plugin_answer_opened(struct plugin_instance *instance, enum plugin_status s
     instance->opened = NULL;
 }
 
+void plugin_answer_returned(struct plugin_instance *instance)
+{
+    if (instance->returned != NULL)
+        add_answer(instance->host, instance, instance->returned_user, NULL)->returned =
+            instance->returned;
+}
+
 static void give_out(struct plugin_answer *answer)
 {
-    if (answer->opened != NULL)
+    if (answer->returned != NULL)
+        answer->returned(answer->user);
+    else if (answer->opened != NULL)
         answer->opened(answer->user, answer->reply->status, answer->reply->words);
     else if (answer->fn != NULL)
         answer->fn(answer->user, answer->reply);
@@ -160,8 +169,8 @@ void plugin_host_answer_now(struct plugin_host *host, const struct plugin_instan
     struct plugin_answer *answer;
 
     while ((answer = take_answer(host, instance)) != NULL) {
-        if (answer->opened != NULL)
-            answer->opened = NULL; /* it was closed before it was told */
+        answer->opened = NULL; /* it was closed before it was told */
+        answer->returned = NULL;
         give_out(answer);
     }
 }

@@ -125,6 +125,8 @@ void plugin_instance_created(struct plugin_instance *instance, const struct wire
         return;
     }
     instance->state = INSTANCE_ACTIVE;
+    if (instance->was_active)
+        plugin_answer_returned(instance);
     instance->was_active = true;
     instance->backoff_ms = 0;
     instance->words[0] = '\0';
@@ -256,6 +258,13 @@ void plugin_instance_gone(struct plugin_instance *instance)
         instance_free(instance);
 }
 
+void plugin_instance_on_return(struct plugin_instance *instance, plugin_returned_fn returned,
+                               void *user)
+{
+    instance->returned = returned;
+    instance->returned_user = user;
+}
+
 void plugin_instance_close(struct plugin_instance *instance)
 {
     if (instance != NULL)
@@ -273,6 +282,7 @@ void plugin_instance_close_then(struct plugin_instance *instance, plugin_closed_
         return;
     instance->is_owned = false;
     instance->opened = NULL;
+    instance->returned = NULL;
     plugin_instance_stop_calls(instance);
     if (host != NULL)
         plugin_host_answer_now(host, instance);

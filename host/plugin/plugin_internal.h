@@ -72,6 +72,8 @@ struct plugin_instance {
     struct loop_timer *retry_timer; /* NULL: never needed */
     plugin_opened_fn opened;        /* NULL once it was told */
     void *user;
+    plugin_returned_fn returned; /* NULL: nobody wants to know */
+    void *returned_user;
     plugin_closed_fn closed; /* NULL: nobody waits for its end */
     void *closed_user;
     struct plugin_facts facts;
@@ -186,8 +188,9 @@ struct plugin_answer {
     struct plugin_instance *instance;
     plugin_reply_fn fn;
     plugin_opened_fn opened;
+    plugin_returned_fn returned;
     void *user;
-    struct plugin_reply *reply;
+    struct plugin_reply *reply; /* NULL: of returned */
 };
 
 struct plugin_quarantined {
@@ -218,6 +221,7 @@ void plugin_answer(struct plugin_host *host, struct plugin_instance *instance, p
                    void *user, struct plugin_reply *take_reply);
 void plugin_answer_opened(struct plugin_instance *instance, enum plugin_status status,
                           const char *words);
+void plugin_answer_returned(struct plugin_instance *instance);
 void plugin_host_flush(struct plugin_host *host);
 void plugin_host_flush_soon(struct plugin_host *host);
 void plugin_host_answer_now(struct plugin_host *host, const struct plugin_instance *instance);

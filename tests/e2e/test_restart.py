@@ -4,6 +4,7 @@ its way says so and is waited for. What says that it never will is left until a 
 it, and then needs no more than a reload."""
 import json
 import os
+import re
 import resource
 import signal
 
@@ -45,12 +46,32 @@ def kill_worker(tenon):
     os.kill(tenon.integration("hook")["worker"]["pid"], signal.SIGKILL)
 
 
+def arrived(receiver):
+    return {json.loads(one["body"])["id"] for one in list(receiver.exchanges)}
+
+
 def delivers(tenon, receiver, entity):
     tenon.add({"id": entity})
-    wait_for(
-        lambda: entity in {json.loads(one["body"])["id"] for one in receiver.exchanges},
-        "%s to be delivered" % entity,
-    )
+    wait_for(lambda: entity in arrived(receiver), "%s to be delivered" % entity)
+
+
+def pauses(tenon, reason):
+    """Lines that say that delivery pauses for this reason."""
+    lines = tenon.log_text().splitlines()
+    return [line for line in lines if "delivery pauses" in line and reason in line]
+
+
+def writes(tenon):
+    text = tenon.get("/metrics").body.decode()
+    return int(re.search(r"^tenon_store_writes_total (\d+)", text, re.M).group(1))
+
+
+def rests(tenon):
+    """Nothing is claimed and given back, again and again, while the daemon goes on."""
+    before = writes(tenon)
+    up = tenon.get("/api/v1/status").json["uptime_seconds"]
+    wait_for(lambda: tenon.get("/api/v1/status").json["uptime_seconds"] > up + 2, "two seconds")
+    assert writes(tenon) - before <= 2
 
 
 def test_a_worker_that_cannot_be_started_comes_back(tenon, receiver, versioned):
@@ -98,6 +119,10 @@ def test_one_that_gave_up_is_opened_by_hand(tenon, receiver, versioned, command)
     gate.unlink()
     kill_worker(tenon)
     wait_for(lambda: tenon.integration("hook")["state"] == "failed", "it to give up")
+    tenon.add({"id": "evt-0"})
+    wait_for(lambda: pauses(tenon, "nobody there"), "it to be asked")
+    rests(tenon)
+    assert len(pauses(tenon, "nobody there")) == 1
     run = tenon.cli(*command, check=False)  # still not mended
     assert run.returncode == 1 and "nobody there" in run.stdout + run.stderr, run
     row = tenon.integration("hook")
@@ -105,5 +130,28 @@ def test_one_that_gave_up_is_opened_by_hand(tenon, receiver, versioned, command)
     assert "former one goes on" not in tenon.log_text()
     gate.write_text("")
     tenon.cli(*command)
+    wait_for(lambda: arrived(receiver) == {"evt-0"}, "what waited")
     delivers(tenon, receiver, "evt-1")
     assert tenon.integration("hook")["state"] == "active"
+
+
+def test_one_in_quarantine_is_left_alone_until_its_pardon(tenon, receiver, versioned):
+    """What waits is delivered at once then, not when somebody happens to look again."""
+    peace = tenon.folder / "plugins/peace"
+    versioned('CRASHES_WITHOUT="%s"' % peace)
+    tenon.add(*({"id": "evt-%d" % number} for number in range(300)))
+    wait_for(lambda: tenon.integration("hook")["state"] == "quarantined", "it", timeout=60)
+    wait_for(lambda: pauses(tenon, "quarantined"), "it to be asked")
+    wait_for(lambda: "in_flight" not in tenon.states("hook"), "what it had to be given back")
+    rests(tenon)
+    assert len(pauses(tenon, "quarantined")) == 1
+    failed = tenon.states("hook").get("failed", 0)
+    assert failed < 10 and not receiver.exchanges
+    before = tenon.log_text().count("the plugin is back, delivery goes on")
+    peace.write_text("")
+    tenon.cli("integration", "activate", "hook")
+    wait_for(
+        lambda: tenon.states("hook").get("succeeded") == 300 - failed,
+        "what waited",
+    )
+    assert tenon.log_text().count("the plugin is back, delivery goes on") == before + 1

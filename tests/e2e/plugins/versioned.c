@@ -2,7 +2,7 @@
  * A plugin that has versions: what it sends says which one sent it, in the path. -DPLUGIN_VERSION
  * names it, -DREFUSES makes activate refuse, -DWAITS_FOR lets it wait until there is that file,
  * -DNEEDS makes it fail while there is no such file (with -DWITH, else as not reached), -DCRASHES
- * ends the worker over each batch. */
+ * ends the worker over each batch, -DCRASHES_WITHOUT while there is no such file. */
 #include <tenon/tenon.h>
 
 #include <stdlib.h>
@@ -51,6 +51,10 @@ static int32_t prepare(void *self, const tenon_batch *batch, tenon_requests *out
     (void)self, (void)err;
 #ifdef CRASHES
     abort();
+#endif
+#ifdef CRASHES_WITHOUT
+    if (access(CRASHES_WITHOUT, F_OK) < 0)
+        abort();
 #endif
     for (uint32_t i = 0; i < batch->count; i++) {
         tenon_request request = tenon_request_init(i, 1, TENON_BODY_RECORD);

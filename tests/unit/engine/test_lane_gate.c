@@ -208,8 +208,36 @@ static void what_follows_from_an_answer_goes_beyond_the_rate(void **state)
     lane_gate_return(&f.gate, &pass, 64);
     assert_int_equal(lane_gate_look(&f.gate, f.now_ms + 4000, &until_ms), GATE_RATE);
     assert_int_equal(lane_gate_look(&f.gate, f.now_ms + 5000, &until_ms), GATE_FREE);
-    lane_gate_pause(&f.gate, f.now_ms + 60000, true, "hush"); /* but not beyond a wish */
+    lane_gate_pause(&f.gate, f.now_ms + 60000, "hush"); /* but not beyond a wish */
     assert_false(lane_gate_enter(&f.gate, &pass, true, f.now_ms + 5000));
+    finish(&f);
+}
+
+/* The plugin's absence and the destination's wish hold apart, and only the latter outlives us. */
+static void a_plugin_that_is_away_is_waited_for(void **state)
+{
+    struct fixture f = {0};
+    struct lane_gate_pass pass;
+    _buf_ struct buf kept = {0};
+    int64_t until_ms;
+
+    (void)state;
+    load(&f, "");
+    lane_gate_away(&f.gate, f.now_ms + 60000, "quarantined");
+    assert_int_equal(lane_gate_look(&f.gate, f.now_ms, &until_ms), GATE_PAUSED);
+    assert_int_equal(until_ms, f.now_ms + 60000);
+    assert_string_equal(lane_gate_words(&f.gate, f.now_ms), "quarantined");
+    assert_false(lane_gate_is_shut(&f.gate, f.now_ms)); /* what was prepared may still go */
+    lane_gate_write(&f.gate, f.now_ms, &kept);
+    assert_null(strstr(kept.ptr, "pause"));
+    lane_gate_pause(&f.gate, f.now_ms + 2000, "hush");
+    lane_gate_back(&f.gate);
+    assert_int_equal(lane_gate_look(&f.gate, f.now_ms, &until_ms), GATE_PAUSED);
+    assert_int_equal(until_ms, f.now_ms + 2000);
+    assert_string_equal(lane_gate_words(&f.gate, f.now_ms), "hush");
+    assert_int_equal(lane_gate_look(&f.gate, f.now_ms + 2000, &until_ms), GATE_FREE);
+    assert_int_equal(until_ms, 0);
+    assert_int_equal(lane_gate_reserve(&f.gate, 64, false, f.now_ms + 2000, &pass), 64);
     finish(&f);
 }
 
@@ -296,6 +324,7 @@ int main(void)
         cmocka_unit_test(a_told_quota_is_kept_to),
         cmocka_unit_test(a_claim_is_sized_by_what_records_come_to),
         cmocka_unit_test(what_follows_from_an_answer_goes_beyond_the_rate),
+        cmocka_unit_test(a_plugin_that_is_away_is_waited_for),
         cmocka_unit_test(what_waits_too_long_is_called_back),
         cmocka_unit_test(what_it_knows_outlives_the_daemon),
         cmocka_unit_test(nonsense_in_the_store_changes_nothing),

@@ -216,13 +216,21 @@ static void a_hanging_deactivate_is_killed(void **state)
     /* The teardown stops the host with a grace of half a second and waits for its end. */
 }
 
+static void count_return(void *user)
+{
+    (*(unsigned *)user)++;
+}
+
 static void many_crashes_lead_to_quarantine_and_a_pardon_out_of_it(void **state)
 {
     struct fixture *fixture = *state;
     struct answer answer;
     char path[128];
+    unsigned returns = 0;
     struct plugin_instance *instance =
         fixture_open(fixture, "hostile", "bad", "transform", &answer);
+
+    plugin_instance_on_return(instance, count_return, &returns);
 
     for (int i = 0; i < 5; i++) {
         fixture_deliver(instance, "null", DELIVER, &answer);
@@ -233,7 +241,9 @@ static void many_crashes_lead_to_quarantine_and_a_pardon_out_of_it(void **state)
     assert_int_equal(answer.status, PLUGIN_UNAVAILABLE);
     assert_contains(answer.words,
                     "quarantined, for it crashed too often; last: worker died: signal 11");
+    assert_int_equal(answer.reply->retry_at_ms, 0);
     fixture_release(&answer);
+    assert_int_equal(returns, 4); /* after each crash but the last */
     struct plugin_health health;
     plugin_instance_health(instance, &health);
     assert_string_equal(health.state, "quarantined");
@@ -248,6 +258,7 @@ static void many_crashes_lead_to_quarantine_and_a_pardon_out_of_it(void **state)
 
     assert_true(plugin_host_pardon(fixture->host, "hostile"));
     assert_false(plugin_host_pardon(fixture->host, "hostile"));
+    fixture_wait(fixture, &returns, 5);
     fixture_deliver(instance, "fine", DELIVER, &answer);
     assert_int_equal(answer.status, PLUGIN_OK);
     fixture_release(&answer);
