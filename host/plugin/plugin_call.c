@@ -286,18 +286,18 @@ static void finish_lifecycle(struct plugin_worker *worker, struct plugin_call *c
                              const struct wire_status *status)
 {
     struct plugin_instance *instance = call->instance;
-    bool is_close = call->op == WIRE_CLOSE;
+    enum wire_op op = call->op;
     char words[PLUGIN_WORDS_MAX];
 
     free(call);
     if (instance == NULL) {
         snprintf(words, sizeof words, "%.*s", (int)status->message.len, status->message.ptr);
         plugin_worker_refused(worker, words);
-    } else if (is_close) {
+    } else if (op == WIRE_CLOSE) {
         if (!plugin_again_left(instance))
             plugin_instance_gone(instance);
     } else
-        plugin_instance_created(instance, status);
+        plugin_instance_created(instance, op, status);
 }
 
 static void on_status(struct plugin_worker *worker, struct plugin_call *call, struct wire_in *in)

@@ -98,15 +98,15 @@ static void fill_facts(struct plugin_instance *instance)
         facts->selectors[i] = from->selectors[i].ptr;
 }
 
-/* create or activate answered. */
-void plugin_instance_created(struct plugin_instance *instance, const struct wire_status *status)
+/* create or activate answered; which of them, the state does not tell of one that was closed. */
+void plugin_instance_created(struct plugin_instance *instance, enum wire_op op,
+                             const struct wire_status *status)
 {
     char words[PLUGIN_WORDS_MAX];
-    bool is_active = instance->state == INSTANCE_ACTIVATING;
 
     if (!instance->is_owned || instance->state == INSTANCE_CLOSING) { /* closed meanwhile */
         instance->state = INSTANCE_CLOSING;
-        if (status->code == TENON_OK || is_active)
+        if (status->code == TENON_OK || op == WIRE_ACTIVATE) /* there is an object */
             plugin_instance_order(instance, WIRE_CLOSE, PLUGIN_CLOSE_MS);
         else
             plugin_instance_gone(instance);

@@ -232,7 +232,8 @@ struct plugin_tool *plugin_mcp_read(const struct wire_facts *facts, struct err *
 
 /* plugin_instance.c */
 void plugin_instance_begin(struct plugin_instance *instance); /* the worker runs: create it there */
-void plugin_instance_created(struct plugin_instance *instance, const struct wire_status *status);
+void plugin_instance_created(struct plugin_instance *instance, enum wire_op op,
+                             const struct wire_status *status);
 void plugin_instance_fail(struct plugin_instance *instance, enum plugin_status status,
                           const char *words);
 void plugin_instance_leave(struct plugin_instance *instance,

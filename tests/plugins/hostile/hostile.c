@@ -237,6 +237,10 @@ static int32_t activate(void *self, tenon_err *err)
         misbehave("exit");
     if (is_at(own, "activate_fails"))
         return tenon_fail(err, TENON_E_CONNECTION, "nobody there");
+    if (is_at(own, "activate_slow")) {
+        be_slow();
+        return tenon_fail(err, TENON_E_CONNECTION, "nobody there after all");
+    }
     if (is_at(own, "activate_late") && too_early > 0) {
         too_early--;
         return tenon_fail(err, TENON_E_CONNECTION, "not yet");
@@ -275,7 +279,7 @@ static void destroy(void *self)
         pthread_detach(thread);
         return; /* leaks own: the thread still has it */
     }
-    if (is_at(own, "activate_late"))
+    if (is_at(own, "activate_late") || is_at(own, "activate_slow"))
         own->host->log(own->host, TENON_LOG_INFO, tenon_text("destroyed"), tenon_text(""));
     free(own);
 }

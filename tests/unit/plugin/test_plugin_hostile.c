@@ -216,7 +216,7 @@ static void a_hanging_deactivate_is_killed(void **state)
     /* The teardown stops the host with a grace of half a second and waits for its end. */
 }
 
-static void count_return(void *user)
+static void count_one(void *user)
 {
     (*(unsigned *)user)++;
 }
@@ -230,7 +230,7 @@ static void many_crashes_lead_to_quarantine_and_a_pardon_out_of_it(void **state)
     struct plugin_instance *instance =
         fixture_open(fixture, "hostile", "bad", "transform", &answer);
 
-    plugin_instance_on_return(instance, count_return, &returns);
+    plugin_instance_on_return(instance, count_one, &returns);
 
     for (int i = 0; i < 5; i++) {
         fixture_deliver(instance, "null", DELIVER, &answer);
@@ -527,6 +527,36 @@ static void one_that_is_tried_again_can_be_closed(void **state)
     plugin_instance_close(neighbour);
 }
 
+/* Closed while its activate is under way, which then fails: it is destroyed all the same. */
+static void one_closed_in_an_activate_that_fails_is_destroyed(void **state)
+{
+    struct fixture *fixture = *state;
+    struct answer other;
+    struct catalog_entry entry;
+    struct err err = {0};
+    unsigned closings = 0;
+    struct plugin_instance *neighbour = fixture_open(fixture, "hostile", "a", "none", &other);
+    int pid = neighbour->worker->process.pid;
+
+    fixture_entry("hostile", &entry);
+    const struct plugin_instance_settings settings = {
+        .entry = &entry, .name = "bad", .settings_json = STR("{\"at\":\"activate_slow\"}")};
+    struct plugin_instance *instance =
+        plugin_instance_open(fixture->host, &settings, NULL, NULL, &err);
+    assert_non_null(instance);
+    loop_timer_set(fixture->watchdog, 60000);
+    while (instance->state != INSTANCE_ACTIVATING || instance->in_hand == 0)
+        uv_run(loop_uv(fixture->loop), UV_RUN_ONCE);
+    plugin_instance_close_then(instance, count_one, &closings);
+    while (closings == 0)
+        uv_run(loop_uv(fixture->loop), UV_RUN_ONCE);
+    loop_timer_clear(fixture->watchdog);
+    assert_contains(fixture->logs, "bad: destroyed");
+    assert_int_equal(neighbour->worker->process.pid, pid);
+    fixture_entry_finish(&entry);
+    plugin_instance_close(neighbour);
+}
+
 /* What will never work is left until somebody mends it. */
 static void one_that_never_opens_again_fails(void **state)
 {
@@ -610,6 +640,7 @@ int main(void)
         CASE(a_plugin_that_does_not_load_again_is_tried_again),
         CASE(one_that_does_not_open_again_is_tried_again),
         CASE(one_that_is_tried_again_can_be_closed),
+        CASE(one_closed_in_an_activate_that_fails_is_destroyed),
         CASE(one_that_never_opens_again_fails),
         CASE(a_missing_worker_program_is_named),
         CASE(a_hang_in_process_is_named),
