@@ -433,7 +433,7 @@ void plugin_action(struct plugin_instance *instance, struct str name, struct str
     struct err err = {0};
     char own_name[OPTION_NAME_MAX + 1];
 
-    if (!plugin_call_is_taken(instance, fn, user))
+    if (!plugin_call_is_served(instance, fn, user))
         return;
     const struct plugin_action *action = find(instance, name);
     if (action == NULL) {

@@ -348,7 +348,7 @@ static struct plugin_aside *begin(struct plugin_instance *instance, enum wire_op
 {
     struct plugin_aside *aside = aside_make(instance, events, user);
 
-    if (!plugin_call_is_taken(instance, on_reply, aside))
+    if (!plugin_call_is_served(instance, on_reply, aside))
         goto refused;
     if (bytes->failed) {
         refuse(aside, PLUGIN_FAILED, TENON_E_NO_MEMORY, "no memory for the call");

@@ -624,6 +624,26 @@ bool plugin_call_is_taken(struct plugin_instance *instance, plugin_reply_fn fn, 
     return false;
 }
 
+bool plugin_call_is_served(struct plugin_instance *instance, plugin_reply_fn fn, void *user)
+{
+    const struct plugin_worker *worker = instance->worker;
+    char words[PLUGIN_WORDS_MAX + 64];
+    struct plugin_reply *reply;
+
+    if (!plugin_call_is_taken(instance, fn, user))
+        return false;
+    if (worker->callers_rest_until_ms <= clock_due_ms())
+        return true;
+    (void)snprintf(words, sizeof words,
+                   "it crashed too often when it was called, and rests; last: %s",
+                   worker->last_crash); /* cut is fine */
+    reply = plugin_reply_words(PLUGIN_UNAVAILABLE, TENON_E_CONNECTION, -1, words);
+    reply->retry_at_ms = worker->callers_rest_until_ms;
+    plugin_answer(instance->host, instance, fn, user, reply);
+    plugin_host_flush_soon(instance->host);
+    return false;
+}
+
 void plugin_call_submit(struct plugin_call *call, plugin_reply_fn fn, void *user,
                         int64_t deadline_ms)
 {

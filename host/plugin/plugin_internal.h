@@ -141,6 +141,9 @@ struct plugin_worker {
     int64_t last_crash_ms, retry_at_ms, backoff_ms, started_us;
     int64_t crash_times_ms[PLUGIN_CRASHES_KEPT];
     size_t crash_count;
+    /* Crashes that callers asked for, and how long nobody may ask for more; the due clock. */
+    int64_t caller_crash_times_ms[PLUGIN_CRASHES_KEPT], callers_rest_until_ms;
+    size_t caller_crash_count;
     uint64_t starts, crashes;
     size_t record_crashes, bad_in_a_row; /* since a batch went well: by one record; all */
 
@@ -258,6 +261,8 @@ struct plugin_call *plugin_call_make_order(struct plugin_instance *instance, enu
                                            const char *name, struct wire_out *take_order);
 /* Can this instance take a call? If not, it has been answered. */
 bool plugin_call_is_taken(struct plugin_instance *instance, plugin_reply_fn fn, void *user);
+/* The same for what callers ask of it besides deliveries. */
+bool plugin_call_is_served(struct plugin_instance *instance, plugin_reply_fn fn, void *user);
 void plugin_call_submit(struct plugin_call *take_call, plugin_reply_fn fn, void *user,
                         int64_t deadline_ms); /* 0: the instance's */
 void plugin_queue_add(struct plugin_queue *queue, struct plugin_call *call);
@@ -339,6 +344,7 @@ int plugin_signal_check(const struct wire_facts *facts, struct err *err);
 enum plugin_blame {
     BLAME_NOBODY, /* not yet: the caller goes on looking */
     BLAME_RECORD, /* one record was in hand, alone */
+    BLAME_CALLER, /* somebody asked for an action, tool, command, route or webhook */
     BLAME_PLUGIN,
 };
 enum plugin_blame plugin_loss_tell(struct plugin_worker *worker, const char *cause);

@@ -48,6 +48,8 @@ static enum plugin_blame blame_of(const struct plugin_call *call, int64_t culpri
     if (call->op == WIRE_JUDGE ||
         (call->op == WIRE_DELIVER && !call->is_pending && call->count > 1))
         return BLAME_NOBODY;
+    if (plugin_call_is_order(call) || plugin_call_is_aside(call) || call->op == WIRE_WEBHOOK)
+        return BLAME_CALLER;
     return call->op == WIRE_DELIVER && culprit >= 0 ? BLAME_RECORD : BLAME_PLUGIN;
 }
 

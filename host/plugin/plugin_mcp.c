@@ -108,7 +108,7 @@ void plugin_tool(struct plugin_instance *instance, struct str name, struct str a
     char own_name[OPTION_NAME_MAX + 1];
     size_t count;
 
-    if (!plugin_call_is_taken(instance, fn, user))
+    if (!plugin_call_is_served(instance, fn, user))
         return;
     const struct plugin_tool *tools = plugin_instance_tools(instance, &count);
     const struct plugin_tool *tool = find_tool(tools, count, name);

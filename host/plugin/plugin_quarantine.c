@@ -155,6 +155,9 @@ bool plugin_host_pardon(struct plugin_host *host, const char *plugin)
         free(entry);
         is_found = true;
     }
+    for (struct plugin_worker *worker = host->workers; worker != NULL; worker = worker->next)
+        if (strcmp(worker->plugin, plugin) == 0)
+            worker->callers_rest_until_ms = 0;
     if (!is_found)
         return false;
     save(host);

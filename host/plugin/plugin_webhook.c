@@ -16,7 +16,7 @@ void plugin_webhook(struct plugin_instance *instance, const struct plugin_webhoo
     };
     struct wire_out bytes = {0};
 
-    if (!plugin_call_is_taken(instance, fn, user))
+    if (!plugin_call_is_served(instance, fn, user))
         return;
     wire_put_webhook(&bytes, &order);
     if (bytes.failed) {

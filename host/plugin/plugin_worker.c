@@ -357,29 +357,59 @@ static bool is_killed_from_outside(const struct plugin_worker *worker, int wait_
            WTERMSIG(wait_status) == SIGKILL;
 }
 
+static size_t crash_limit(const struct plugin_worker *worker)
+{
+    size_t limit = (size_t)worker->host->settings.quarantine_after;
+
+    return limit < PLUGIN_CRASHES_KEPT ? limit : PLUGIN_CRASHES_KEPT;
+}
+
+static size_t count_recent(const struct plugin_worker *worker, const int64_t *times_ms,
+                           size_t count)
+{
+    int64_t now_ms = clock_due_ms();
+    size_t recent = 0;
+
+    for (size_t i = 0; i < PLUGIN_CRASHES_KEPT && i < count; i++)
+        recent += now_ms - times_ms[i] <= worker->host->settings.quarantine_window_ms;
+    return recent;
+}
+
+/* Whoever may call it may crash it as often as he likes: that costs the calls, never the
+ * deliveries. */
+static void count_caller_crash(struct plugin_worker *worker)
+{
+    int64_t now_ms = clock_due_ms();
+
+    worker->caller_crash_times_ms[worker->caller_crash_count++ % PLUGIN_CRASHES_KEPT] = now_ms;
+    if (count_recent(worker, worker->caller_crash_times_ms, worker->caller_crash_count) <
+        crash_limit(worker))
+        return;
+    worker->callers_rest_until_ms = now_ms + worker->host->settings.quarantine_window_ms;
+    plugin_tell(worker, true, "it crashed too often when it was called: calls rest a while");
+}
+
 /* True when the crash made it one too many. One that a record is to blame for counts until a batch
  * goes well again: then it was the record, which is parked by now, and not the plugin. A plugin
  * that dies of every record stops at the quarantine, before it has failed more than a few: looking
  * for a bad record goes well in between, and takes few crashes in a row where there is none. */
 static bool count_crash(struct plugin_worker *worker, enum plugin_blame blame)
 {
-    const struct plugin_host_settings *settings = &worker->host->settings;
-    int64_t now_ms = clock_due_ms();
-    size_t limit = (size_t)settings->quarantine_after;
-    size_t recent = 0;
-
-    if (limit > PLUGIN_CRASHES_KEPT)
-        limit = PLUGIN_CRASHES_KEPT;
+    if (blame == BLAME_CALLER) {
+        count_caller_crash(worker);
+        return false;
+    }
     worker->bad_in_a_row++;
     if (blame == BLAME_NOBODY)
         return worker->bad_in_a_row >= PLUGIN_CRASHES_KEPT;
     if (blame == BLAME_RECORD)
         worker->record_crashes++;
     else
-        worker->crash_times_ms[worker->crash_count++ % PLUGIN_CRASHES_KEPT] = now_ms;
-    for (size_t i = 0; i < PLUGIN_CRASHES_KEPT && i < worker->crash_count; i++)
-        recent += now_ms - worker->crash_times_ms[i] <= settings->quarantine_window_ms;
-    return recent + worker->record_crashes >= limit || worker->bad_in_a_row >= PLUGIN_CRASHES_KEPT;
+        worker->crash_times_ms[worker->crash_count++ % PLUGIN_CRASHES_KEPT] = clock_due_ms();
+    return count_recent(worker, worker->crash_times_ms, worker->crash_count) +
+                   worker->record_crashes >=
+               crash_limit(worker) ||
+           worker->bad_in_a_row >= PLUGIN_CRASHES_KEPT;
 }
 
 static void back_off(struct plugin_worker *worker, enum plugin_blame blame)

@@ -77,3 +77,19 @@ def test_submits_what_was_in_hand_alone(tenon, neighbours, how):
     tenon.add(*EVIL, type="bad")
     tenon.add({"id": "good-1"}, type="good")
     check_outcome(tenon, 1, WAYS[how])
+
+
+def test_who_calls_what_crashes_stops_no_delivery(tenon, receiver, neighbours):
+    """With nothing delivered in between, either: anybody who may call may do it as often."""
+    neighbours("ABORT")
+    wait_for(lambda: tenon.integration("good")["state"] == "active", "it")
+    path = "/api/v1/integrations/good/actions/end"
+    for _ in range(5):
+        said = tenon.post(path).json["detail"]
+        assert "SIGABRT) in action end, integration good" in said, said
+    said = tenon.post(path).json["detail"]
+    assert "it crashed too often when it was called, and rests" in said, said
+    assert tenon.post(path).status == 503
+    tenon.add({"id": "good-1"}, type="good")
+    wait_for(lambda: tenon.states("good") == {"succeeded": 1}, "its delivery", timeout=60)
+    assert receiver.stats()["records"] == 1

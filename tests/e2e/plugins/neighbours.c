@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Serves several integrations in one worker at the same time. One whose setting `role` is "bad"
  * waits until another is slow at a record, and ends the worker then, at each of its records; all
- * others are slow and honest. -DNAME and -DHOW choose: NULL_POINTER, STACK, EXIT, ABORT. With
- * -DSUBMITS it sends nothing over HTTP but takes each record itself. */
+ * others are slow and honest. The action `end` ends the worker as well. -DNAME and -DHOW choose:
+ * NULL_POINTER, STACK, EXIT, ABORT. With -DSUBMITS it sends nothing over HTTP but takes each record
+ * itself. */
 #include <tenon/tenon.h>
 
 #include <stdlib.h>
@@ -104,8 +105,20 @@ static int32_t prepare(void *self, const tenon_batch *batch, tenon_requests *out
 static const tenon_client client = TENON_HTTP_CLIENT(prepare, 0, 0);
 #endif
 
+static int32_t end(void *self, tenon_sink *out, tenon_err *err)
+{
+    (void)self, (void)out, (void)err;
+    end_worker();
+    return TENON_OK;
+}
+
+static const tenon_action actions[] = {
+    TENON_ACTION_PLAIN(end, "end", "Ends the worker.", TENON_ACTION_READ_ONLY)};
+
 static void describe(tenon_plugin *plugin)
 {
+    plugin->actions = actions;
+    plugin->n_actions = 1;
     plugin->settings = tenon_settings_;
     plugin->flags = TENON_PER_INTEGRATION;
     plugin->create = create;
