@@ -1,12 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/cli_json.h"
 
-#include <jansson.h>
+#include "cli/cli_numbers.h"
 
+#include <jansson.h>
+#include <stdlib.h>
+
+/* A number that jansson would change, or refuse the whole text for, is a string from here on, which
+ * begins with NUL; cli_json_put gives it out as it came. */
 struct json_t *cli_json_parse(struct str text)
 {
-    return text.len > 0 ? json_loadb(text.ptr, text.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL)
-                        : NULL;
+    _buf_ struct buf hidden = {0};
+
+    cli_numbers_hide(text, &hidden);
+    if (hidden.failed || hidden.len == 0)
+        return NULL;
+    return json_loadb(hidden.ptr, hidden.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
 }
 
 void cli_json_release(struct json_t *json)
@@ -38,7 +47,11 @@ int64_t cli_json_number(const struct json_t *object, const char *name)
 
 double cli_json_real(const struct json_t *object, const char *name)
 {
-    return json_number_value(json_object_get(object, name));
+    const json_t *value = json_object_get(object, name);
+
+    if (json_string_length(value) > 0 && json_string_value(value)[0] == '\0')
+        return strtod(json_string_value(value) + 1, NULL);
+    return json_number_value(value);
 }
 
 bool cli_json_is_true(const struct json_t *object, const char *name)
@@ -87,6 +100,9 @@ static int on_piece(const char *bytes, size_t len, void *user)
 void cli_json_put(struct buf *out, const struct json_t *json, int indent)
 {
     size_t flags = JSON_ENCODE_ANY | (indent > 0 ? JSON_INDENT((size_t)indent) : JSON_COMPACT);
+    _buf_ struct buf hidden = {0};
 
-    (void)json_dump_callback(json, on_piece, out, flags); /* out->failed tells */
+    (void)json_dump_callback(json, on_piece, &hidden, flags); /* out->failed tells */
+    cli_numbers_show(buf_str(&hidden), out);
+    out->failed |= hidden.failed;
 }

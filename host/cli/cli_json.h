@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Reading the daemon's answers. jansson stays behind this header: its names and those of
- * base/json.h collide. */
+ * base/json.h collide. Numbers that do not fit int64 are kept as they are written: cli_json_put
+ * gives the same text, cli_json_number reads 0. */
 #ifndef CLI_JSON_H
 #define CLI_JSON_H
 

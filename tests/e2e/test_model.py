@@ -2,6 +2,7 @@
 """Entities and relationships over REST and by the client: added, changed whole or in part under a
 version, searched by type, words, field and integration key, paged, related and removed."""
 import json
+import re
 import threading
 import urllib.parse
 
@@ -168,3 +169,31 @@ def test_client(filled):
     gone = cli("entity", "delete", "e-1", "--if-version", "1", check=False)
     assert gone.returncode == 1
     assert "deleted e-1" in cli("entity", "delete", "e-1", "--if-version", "2").stdout
+
+
+NUMBERS = [
+    "19.99", "1.10", "1E5", "-0", "9223372036854775807", "18446744073709551615", "1e400",
+]  # fmt: skip
+
+
+def test_client_shows_numbers_as_they_were_written(filled, receiver):
+    cli = filled.cli
+    filled.webhook("hook", receiver.url("/in"))
+    cli("reload")
+    data = '{"id":"n-1","list":[%s]}' % ",".join(NUMBERS)
+    lines = "\n".join("    %s%s" % (one, "," if one != NUMBERS[-1] else "") for one in NUMBERS)
+    indented = '{\n  "id": "n-1",\n  "list": [\n%s\n  ]\n}\n' % lines
+    cli("entity", "add", data, "--type", "event")
+    assert cli("entity", "get", "n-1").stdout.endswith("\n" + indented)
+    assert data in cli("entity", "get", "n-1", "--json").stdout
+    assert data in cli("entity", "search").stdout
+    assert data in cli("entity", "search", "--json").stdout
+    assert cli("submit", "hook", "--entity", "n-1", "--dry-run").stdout.endswith("\n\n" + indented)
+    why = cli("why", "n-1", "--rendered").stdout
+    assert all(re.search(r"^ +%s,?$" % re.escape(one), why, re.M) for one in NUMBERS), why
+    cli("entity", "attribute", "n-1", "hook", "all", data)
+    assert data in cli("entity", "attributes", "n-1").stdout
+    cli("entity", "relate", "n-1", "at", "e-2", "--data", data)
+    assert data in cli("entity", "relations", "n-1").stdout
+    cli("signal", "publish", "order.paid", data)
+    assert data in cli("signal", "listen", "order.*", "--after", "0", "--limit", "1").stdout

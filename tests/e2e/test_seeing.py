@@ -316,6 +316,18 @@ def test_tap_shows_a_record_stage_by_stage(tenon, receiver):
     wait_for(lambda: streams(tenon) == 0, "the tap to be gone with its reader")
 
 
+def test_a_tap_shows_numbers_as_they_were_written(tenon, receiver):
+    tenon.webhook("hooks", receiver.url("/in"))
+    tenon.start()
+    wanted = ["tap", "hooks", "--stage", "answer", "-n", "5"]
+    with following(tenon, *wanted) as client, following(tenon, *wanted, "--json") as raw:
+        wait_for(lambda: streams(tenon) == 2, "the taps to be open")
+        tenon.add(*({"id": "evt-%d" % i} for i in range(5)))
+        shown = re.findall(r" duration_ms=(\S+)", client.communicate(timeout=30 * PATIENCE)[0])
+        sent = re.findall(r'"duration_ms":([^,}]+)', raw.communicate(timeout=30 * PATIENCE)[0])
+    assert len(shown) == 5 and shown == sent
+
+
 def streams(tenon):
     """How many live views are open."""
     return int(figure(tenon, "tenon_api_streams"))
