@@ -243,16 +243,22 @@ static int put_argument(struct buf *out, const struct json_t *action, const char
     return out->failed ? cli_fail(CLI_REFUSED, "out of memory") : CLI_DONE;
 }
 
-/* As it came: another writer of JSON would spell its numbers anew. A text goes without its quotes;
- * on a terminal nothing of it may steer that. */
-static int print_result(struct str body)
+/* As it came; what json_find does not follow to its depth, as the tree has it. A text goes without
+ * its quotes; on a terminal nothing of it may steer that. */
+static int print_result(const struct cli_answer *answer)
 {
-    struct str result = json_find(body, "result");
+    struct str result = json_find(buf_str(&answer->body), "result");
+    const struct json_t *member = cli_json_member(answer->json, "result");
+    _buf_ struct buf deep = {0};
     _buf_ struct buf text = {0};
     _buf_ struct buf out = {0};
 
-    if (result.len == 0)
+    if (member == NULL)
         return cli_fail(CLI_REFUSED, "the daemon's answer holds no result");
+    if (result.len == 0) {
+        cli_json_put(&deep, member, 0);
+        result = buf_str(&deep);
+    }
     if (json_kind_of(result) != JSON_STRING) {
         buf_add_str(&out, result);
     } else {
@@ -292,5 +298,5 @@ int cli_action_call(struct cli *cli)
     code = cli_call(cli, "POST", buf_str(&path), buf_str(&body), &answer);
     if (code != CLI_DONE)
         return code;
-    return cli->is_json ? cli_print_answer(&answer) : print_result(buf_str(&answer.body));
+    return cli->is_json ? cli_print_answer(&answer) : print_result(&answer);
 }

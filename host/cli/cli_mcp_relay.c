@@ -234,8 +234,11 @@ static void tell_problem(struct relay *relay, const struct http_calls_answer *an
 static void on_answered(struct relay *relay, const struct http_calls_answer *answer)
 {
     struct bridge *bridge = relay->bridge;
-    bool is_message = json_find(answer->body, "jsonrpc").len > 0 ||
-                      (answer->body.len > 0 && answer->body.ptr[0] == '[');
+    /* A good answer's body is one whatever it holds: a record may be nested as deeply as
+     * base/json.h follows, and in a message there is more around it. */
+    bool is_message =
+        answer->body.len > 0 && (answer->status == 200 || answer->body.ptr[0] == '[' ||
+                                 json_find(answer->body, "jsonrpc").len > 0);
 
     if (answer->status == 404 && !is_message && !relay->is_modern && !relay->was_renewed &&
         bridge->session.len > 0) {

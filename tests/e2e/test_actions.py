@@ -61,6 +61,9 @@ def test_a_result_is_printed_as_it_came(acting):
     run = acting.cli("call", "calc.divide", "a=1", "b=3", "--json")
     assert run.stdout == by_http(acting, "calc.divide", a=1, b=3).body.decode()
     assert acting.cli("call", "deeds.repeat", "text=a\n\t\u00e9").stdout == "a\n\t\u00e9\n"
+    deep = "[" * 63 + "1E5" + "]" * 63  # 64 levels with the list around it, as many as there may be
+    run = acting.cli("call", "deeds.echo", "count=7", "data=" + deep)
+    assert run.stdout == '[7,30000,0.5,true,"",%s,0]\n' % deep
 
 
 REFUSALS = [

@@ -348,6 +348,14 @@ def test_the_bridge_says_what_the_daemon_says(acting):
     assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
 
 
+def test_the_bridge_passes_on_what_is_nested_deeply(acting):
+    record = {"id": "deep", "lists": json.loads("[" * 63 + "]" * 63)}  # 64 levels: all it may have
+    acting.add(record)
+    wanted = {"name": "tenon_get_entity", "arguments": {"id": "deep"}, "_meta": META}
+    (answer,) = talk(acting, request(1, "tools/call", **wanted))
+    assert answer["result"]["structuredContent"]["data"] == record
+
+
 def test_who_writes_everything_at_once_gets_every_answer(acting):
     hello = request(
         0,
