@@ -5,8 +5,8 @@
 #include "base/percent.h"
 #include "cli/cli_reader.h"
 #include "cli/cli_target.h"
+#include "cli/cli_write.h"
 
-#include <errno.h>
 #include <string.h>
 
 enum {
@@ -45,9 +45,10 @@ int cli_exchange(struct cli *cli, const char *method, struct str path, const cha
 
 struct lines {
     struct buf rest; /* of a line that is not whole yet */
+    struct buf out;  /* what is to be printed */
     cli_line_fn line;
     void *user;
-    bool is_enough;
+    bool is_enough, is_lost; /* is_lost: cannot be printed, which was said */
 };
 
 static bool take_piece(void *user, struct str piece)
@@ -66,11 +67,12 @@ static bool take_piece(void *user, struct str piece)
             break;
         piece = (struct str){piece.ptr + 1, piece.len - 1};
         if (lines->rest.len > 0)
-            lines->is_enough = !lines->line(lines->user, buf_str(&lines->rest));
+            lines->is_enough = !lines->line(lines->user, buf_str(&lines->rest), &lines->out);
         buf_clear(&lines->rest);
     }
-    (void)fflush(stdout); /* a reader that is gone ends us by its signal */
-    return !lines->is_enough;
+    lines->is_lost = cli_print(&lines->out) != CLI_DONE;
+    buf_clear(&lines->out);
+    return !lines->is_enough && !lines->is_lost;
 }
 
 static int stream_ended(const struct cli *cli, const struct lines *lines,
@@ -84,6 +86,8 @@ static int stream_ended(const struct cli *cli, const struct lines *lines,
             (void)err_set(err, E_REFUSED, "the daemon answered %d and no reason", answer->status);
         return CLI_REFUSED;
     }
+    if (lines->is_lost)
+        return CLI_REFUSED;
     if (lines->is_enough)
         return CLI_DONE;
     if (lines->rest.failed || lines->rest.len > LINE_BYTES_MAX) {
@@ -128,6 +132,7 @@ int cli_stream_once(struct cli *cli, struct str path, cli_line_fn line, void *us
     int status = stream(cli, &call, path, take_piece, &lines, &answer, err);
     int code = status == 0 ? stream_ended(cli, &lines, &answer, err) : (int)cli_exit_of(status);
     buf_finish(&lines.rest);
+    buf_finish(&lines.out);
     return code;
 }
 
@@ -136,7 +141,7 @@ int cli_stream(struct cli *cli, struct str path, cli_line_fn line, void *user)
     struct err err = {0};
     int code = cli_stream_once(cli, path, line, user, &err);
 
-    return code == CLI_DONE ? CLI_DONE : cli_fail(code, "%s", err.text);
+    return code == CLI_DONE || err.text[0] == '\0' ? code : cli_fail(code, "%s", err.text);
 }
 
 struct str cli_answer_detail(const struct cli_answer *answer)
@@ -203,9 +208,7 @@ int cli_print(const struct buf *text)
 {
     if (text->failed)
         return cli_fail(CLI_REFUSED, "out of memory");
-    if (fwrite(buf_str(text).ptr, 1, text->len, stdout) != text->len || fflush(stdout) != 0)
-        return cli_fail(CLI_REFUSED, "cannot write the output: %s", strerror(errno));
-    return CLI_DONE;
+    return cli_write(buf_str(text));
 }
 
 int cli_print_json(const struct json_t *json)

@@ -33,11 +33,12 @@ int cli_exchange(struct cli *cli, const char *method, struct str path, const cha
 int cli_exchange_failed(const struct cli *cli, const struct cli_answer *answer);
 struct str cli_answer_detail(const struct cli_answer *answer);
 
-/* An answer that goes on: `line` gets each line of it, without its end, until it says false, or the
- * daemon ends. The exit code; CLI_DONE when `line` had enough. */
-typedef bool (*cli_line_fn)(void *user, struct str line);
+/* An answer that goes on: `line` gets each line of it, without its end, and adds to `out` what is
+ * to be printed, until it says false, the daemon ends, or nothing can be printed any more. The exit
+ * code; CLI_DONE when `line` had enough. */
+typedef bool (*cli_line_fn)(void *user, struct str line, struct buf *out);
 int cli_stream(struct cli *cli, struct str path, cli_line_fn line, void *user);
-/* The same without printing: why is in `err`. */
+/* The same, but why it failed is in `err`; empty when it has been said. */
 int cli_stream_once(struct cli *cli, struct str path, cli_line_fn line, void *user,
                     struct err *err);
 

@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "cli/cli_call.h"
 #include "cli/cli_functions.h"
+#include "cli/cli_write.h"
 #include "config/config_options.h"
 
 #include <fcntl.h>
@@ -203,8 +204,8 @@ static int print_settings(const struct cli *cli, const char *rows)
         cli_table_add(table, option.fallback, COLOR_NONE);
         cli_table_add(table, option.help, COLOR_NONE);
     }
-    (void)fputs("\n", stdout); /* cli_print looks at the stream's state */
-    return cli_print_table(cli, table);
+    int code = cli_write(STR("\n"));
+    return code != CLI_DONE ? code : cli_print_table(cli, table);
 }
 
 static int print_text(const struct cli *cli, const struct inspection *inspection)

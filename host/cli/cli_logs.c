@@ -64,23 +64,22 @@ static void put_line(const struct cli *cli, const struct json_t *line, struct bu
     buf_putc(out, '\n');
 }
 
-static bool print_line(void *user, struct str text)
+static bool print_line(void *user, struct str text, struct buf *out)
 {
     const struct cli *cli = user;
-    _buf_ struct buf out = {0};
     struct json_t *line = cli->is_json ? NULL : cli_json_parse(text);
 
     if (line == NULL) {
-        buf_add_str(&out, text);
-        buf_putc(&out, '\n');
+        buf_add_str(out, text);
+        buf_putc(out, '\n');
     } else if (cli_json_has_number(line, "lost")) {
-        buf_printf(&out, "... %lld lines lost: they came faster than they were read\n",
+        buf_printf(out, "... %lld lines lost: they came faster than they were read\n",
                    (long long)cli_json_number(line, "lost"));
     } else {
-        put_line(cli, line, &out);
+        put_line(cli, line, out);
     }
     cli_json_release(line);
-    return fwrite(buf_str(&out).ptr, 1, out.len, stdout) == out.len;
+    return true;
 }
 
 static int print_kept(struct cli *cli, struct str path)

@@ -8,6 +8,7 @@
 #include "cli/cli_call.h"
 #include "cli/cli_functions.h"
 #include "cli/cli_target.h"
+#include "cli/cli_write.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -28,13 +29,14 @@ int64_t cli_mcp_now_ms(void)
 
 void cli_mcp_print(struct str message)
 {
+    _buf_ struct buf line = {0};
+
     message = str_trim(message);
     if (message.len == 0)
         return;
-    (void)fwrite(message.ptr, 1, message.len, stdout); /* a client that is gone ends us by its
-                                                          signal */
-    (void)fputc('\n', stdout);
-    (void)fflush(stdout);
+    buf_add_str(&line, message);
+    buf_putc(&line, '\n');
+    (void)cli_print(&line); /* run() looks */
 }
 
 static bool is_of_method(struct str message, const char *method)
@@ -198,7 +200,8 @@ static void run(struct bridge *bridge)
     _buf_ struct buf in = {0};
     int64_t end_ms = 0; /* when the input has ended: how long it may still take */
 
-    while (end_ms == 0 || (cli_mcp_relay_is_open(bridge) && cli_mcp_now_ms() < end_ms)) {
+    while (!cli_write_has_failed() &&
+           (end_ms == 0 || (cli_mcp_relay_is_open(bridge) && cli_mcp_now_ms() < end_ms))) {
         int64_t wait_ms = work(bridge);
         if (wait_ms < 0 || wait_ms > WAIT_MS)
             wait_ms = WAIT_MS;
@@ -230,5 +233,5 @@ int cli_mcp(struct cli *cli)
     buf_finish(&bridge.version);
     buf_finish(&bridge.watched);
     buf_finish(&bridge.rest);
-    return CLI_DONE;
+    return cli_write_has_failed() ? CLI_REFUSED : CLI_DONE;
 }

@@ -143,10 +143,9 @@ static void put_line(const struct cli *cli, const struct json_t *line, struct bu
     buf_putc(out, '\n');
 }
 
-static bool print_line(void *user, struct str text)
+static bool print_line(void *user, struct str text, struct buf *out)
 {
     struct listening *listening = user;
-    _buf_ struct buf out = {0};
     struct json_t *line = cli_json_parse(text);
 
     if (line != NULL && cli_json_has_number(line, "cursor")) {
@@ -162,14 +161,12 @@ static bool print_line(void *user, struct str text)
     if (line != NULL && cli_json_has_number(line, "seq"))
         listening->cursor = cli_json_number(line, "seq");
     if (line == NULL || listening->cli->is_json) {
-        buf_add_str(&out, text);
-        buf_putc(&out, '\n');
+        buf_add_str(out, text);
+        buf_putc(out, '\n');
     } else {
-        put_line(listening->cli, line, &out);
+        put_line(listening->cli, line, out);
     }
     cli_json_release(line);
-    if (fwrite(buf_str(&out).ptr, 1, out.len, stdout) != out.len)
-        return false;
     return listening->left < 0 || --listening->left > 0;
 }
 
@@ -202,14 +199,14 @@ int cli_signal_listen(struct cli *cli)
 {
     struct listening listening = {.cli = cli};
     int64_t again_ms = AGAIN_MS;
-    struct err err = {0};
 
     if (cli_option_number(cli, "limit", 1, INT64_MAX, -1, &listening.left) < 0 ||
         cli_option_number(cli, "after", 0, INT64_MAX, -1, &listening.cursor) < 0)
         return CLI_USAGE;
     for (;;) {
+        struct err err = {0};
         int code = listen_once(&listening, &err);
-        if (code == CLI_DONE)
+        if (code == CLI_DONE || err.text[0] == '\0')
             return code;
         if (code != CLI_UNREACHABLE || !listening.has_begun)
             return cli_fail(code, "%s", err.text);

@@ -91,21 +91,18 @@ struct taking {
     int64_t left; /* -1: no limit */
 };
 
-static bool print_line(void *user, struct str text)
+static bool print_line(void *user, struct str text, struct buf *out)
 {
     struct taking *taking = user;
-    _buf_ struct buf out = {0};
     struct json_t *line = cli_json_parse(text);
 
     if (line == NULL || taking->cli->is_json) {
-        buf_add_str(&out, text);
-        buf_putc(&out, '\n');
+        buf_add_str(out, text);
+        buf_putc(out, '\n');
     } else {
-        put_line(taking->cli, line, &out);
+        put_line(taking->cli, line, out);
     }
     cli_json_release(line);
-    if (fwrite(buf_str(&out).ptr, 1, out.len, stdout) != out.len)
-        return false;
     return taking->left < 0 || --taking->left > 0;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The command line client. */
 #include "cli/cli_run.h"
+#include "cli/cli_write.h"
 
 #include <locale.h>
 #include <signal.h>
@@ -49,9 +50,7 @@ static int print_help(const struct cli *cli)
         return cli_fail(CLI_USAGE, "there is no command '%s'; 'tenon --help' lists them", words);
     cli_help(words, &help);
     cli_help_fit(buf_str(&help), cli->width, &out);
-    if (fputs(buf_str(&out).ptr, stdout) == EOF || fflush(stdout) != 0)
-        return CLI_REFUSED;
-    return CLI_DONE;
+    return cli_write(buf_str(&out));
 }
 
 /* A group alone: what it has, on stderr, since nothing was done. */
@@ -85,10 +84,8 @@ int main(int argc, char **argv)
     }
     if (status < 0)
         return cli_fail(CLI_USAGE, "%s", err.text);
-    if (cli_option_is_set(&cli, "version")) {
-        (void)printf("tenon %s\n", TENON_VERSION); /* exit status tells nobody anything here */
-        return CLI_DONE;
-    }
+    if (cli_option_is_set(&cli, "version"))
+        return cli_write(STR("tenon " TENON_VERSION "\n"));
     if (cli_option_is_set(&cli, "help"))
         return print_help(&cli);
     if (cli.command == NULL)

@@ -651,3 +651,48 @@ def test_what_goes_on_ends_with_its_reader(tenon):
         )
         assert run.stderr == "", command
         assert len(run.stdout.splitlines()) == (2 if "head" in command else 0)
+
+
+def test_output_that_cannot_be_written_ends_a_command(tenon, receiver):
+    tenon.webhook("hooks", receiver.url("/in"))
+    tenon.start()
+    tenon.cli("signal", "publish", "order.paid")
+    begun = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "ping", "params": {}}) + "\n"
+    commands = [
+        ["--version"],
+        ["--help"],
+        ["status"],
+        ["status", "--json"],
+        ["signal", "listen", "order.*", "--after", "0"],
+        ["signal", "listen", "order.*", "--after", "0", "--limit", "1"],
+        ["integration", "logs", "hooks", "--follow"],
+        ["tap", "hooks"],
+        ["tap", "hooks", "--limit", "1"],
+        ["mcp"],  # whose input goes on
+    ]
+    for command in commands:
+        with open("/dev/full", "wb") as full:
+            process = subprocess.Popen(
+                [str(BUILD / "host/tenon"), *command],
+                stdin=subprocess.PIPE,
+                stdout=full,
+                stderr=subprocess.PIPE,
+                text=True,
+                env={**os.environ, "TENON_CONF": str(tenon.conf)},
+            )
+        try:
+            if command == ["mcp"]:
+                process.stdin.write(begun)
+                process.stdin.flush()
+            if command[0] == "tap":
+                wait_for(lambda: streams(tenon) == 1, "the tap to be open")
+                tenon.add({"id": "evt-%d" % len(command)})
+            assert process.wait(20 * PATIENCE) == 1, command
+            said = process.stderr.read()
+            assert said == "tenon: cannot write the output: No space left on device\n", command
+        finally:
+            process.kill()
+            process.wait()
+            process.stdin.close()
+            process.stderr.close()
+        wait_for(lambda: streams(tenon) == 0, "the stream to be gone")
