@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Records of a file into the store, in requests of about a thousand lines. The file streams; it may
- * be larger than memory. A request that the daemon refuses is halved until the bad record stands
- * alone and can be named by its line. */
+ * be larger than memory, and so may a line that is none. A request that the daemon refuses is
+ * halved until the bad record stands alone and can be named by its line. */
 #include "cli/cli_functions.h"
 
 #include "base/clock.h"
@@ -9,15 +9,29 @@
 #include "cli/cli_call.h"
 #include "cli/cli_progress.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
-enum { BATCH_RECORDS = 1000, BATCH_BYTES = 500000, WHOLE_BYTES_MAX = 512 * 1024 * 1024 };
+enum {
+    BATCH_RECORDS = 1000,
+    BATCH_BYTES = 500000,
+    WHOLE_BYTES_MAX = 512 * 1024 * 1024,
+    READ_BYTES = 65536,
+    RECORD_BYTES_MAX = 4 << 20,             /* the daemon takes no larger one: INTAKE_RECORD_MAX */
+    LINE_BYTES_MAX = RECORD_BYTES_MAX + 64, /* and a little white space around it */
+};
 
 struct import {
     struct cli *cli;
     const char *name; /* of the file, for people */
-    FILE *in;
+    int in;
+    char bytes[READ_BYTES];
+    struct str ahead; /* of bytes: read, and not looked at yet */
+    struct buf line;  /* without its end */
+    bool is_cut;      /* line is longer than a record may be: its rest is ahead */
     struct buf path;
     bool is_skipping;
     const char *unit;                 /* what is counted: "line", or "record" in an array */
@@ -110,7 +124,71 @@ static int add_record(struct import *import, struct str record)
     return CLI_DONE;
 }
 
-/* ---- the two forms of a file ---- */
+/* ---- the file ---- */
+
+/* 1; 0 at the end of the file; -1 when it cannot be read, which was said. */
+static int read_more(struct import *import)
+{
+    ssize_t len;
+
+    do
+        len = read(import->in, import->bytes, sizeof(import->bytes));
+    while (len < 0 && errno == EINTR);
+    if (len < 0) {
+        int error = errno;
+        cli_progress_clear(&import->progress);
+        (void)cli_fail(CLI_REFUSED, "%s: cannot be read: %s", import->name, strerror(error));
+        return -1;
+    }
+    import->ahead = (struct str){import->bytes, (size_t)len};
+    import->bytes_read += len;
+    return len > 0;
+}
+
+static void advance(struct import *import, size_t len)
+{
+    import->ahead = (struct str){import->ahead.ptr + len, import->ahead.len - len};
+}
+
+/* The next line, or as much of it as may be kept; as read_more. */
+static int read_line(struct import *import)
+{
+    const char *end = NULL;
+    int more = 1;
+
+    buf_clear(&import->line);
+    import->is_cut = false;
+    while (end == NULL && !import->is_cut) {
+        if (import->ahead.len == 0 && (more = read_more(import)) <= 0)
+            break;
+        end = memchr(import->ahead.ptr, '\n', import->ahead.len);
+        size_t len = end != NULL ? (size_t)(end - import->ahead.ptr) : import->ahead.len;
+        import->is_cut = len > LINE_BYTES_MAX - import->line.len;
+        if (import->is_cut)
+            len = LINE_BYTES_MAX - import->line.len;
+        buf_add(&import->line, import->ahead.ptr, len);
+        advance(import, len + (end != NULL && !import->is_cut));
+    }
+    if (import->line.failed) {
+        (void)cli_fail(CLI_REFUSED, "out of memory");
+        return -1;
+    }
+    return more < 0 ? -1 : end != NULL || import->line.len > 0;
+}
+
+static int skip_rest_of_line(struct import *import)
+{
+    const char *end;
+    int more = 1;
+
+    while ((end = memchr(import->ahead.ptr, '\n', import->ahead.len)) == NULL && more > 0)
+        more = read_more(import);
+    if (end != NULL)
+        advance(import, (size_t)(end + 1 - import->ahead.ptr));
+    return more;
+}
+
+/* ---- its two forms ---- */
 
 /* An array, or objects over several lines: the file as one. `first` has been read already. */
 static int read_whole(struct import *import, struct str first)
@@ -118,14 +196,17 @@ static int read_whole(struct import *import, struct str first)
     _buf_ struct buf whole = {0};
     struct err err = {0};
     struct str record;
-    char bytes[65536];
-    size_t len;
-    int more;
+    int more = 1;
 
     buf_add_str(&whole, first);
-    while ((len = fread(bytes, 1, sizeof(bytes), import->in)) > 0 && whole.len < WHOLE_BYTES_MAX)
-        buf_add(&whole, bytes, len);
-    if (whole.failed || whole.len >= WHOLE_BYTES_MAX)
+    buf_puts(&whole, import->is_cut ? "" : "\n");
+    for (; more > 0 && !whole.failed && whole.len < WHOLE_BYTES_MAX; more = read_more(import))
+        buf_add_str(&whole, import->ahead);
+    if (more < 0)
+        return CLI_REFUSED;
+    if (whole.failed)
+        return cli_fail(CLI_REFUSED, "out of memory");
+    if (whole.len >= WHOLE_BYTES_MAX)
         return cli_fail(CLI_REFUSED,
                         "%s: an array of more than %d MB; give one object a line instead",
                         import->name, WHOLE_BYTES_MAX >> 20);
@@ -154,30 +235,37 @@ static bool is_whole_form(struct str line)
     return trimmed.len > 0 && (trimmed.ptr[0] == '[' || str_is(trimmed, "{"));
 }
 
+/* CLI_DONE when the import goes on behind it. */
+static int refuse_long_line(struct import *import)
+{
+    _buf_ struct buf why = {0};
+
+    buf_printf(&why, "more than %d bytes, the most that a record may have", RECORD_BYTES_MAX);
+    int code = refuse(import, import->place, buf_str(&why));
+    return code == CLI_DONE && skip_rest_of_line(import) < 0 ? CLI_REFUSED : code;
+}
+
 static int read_lines(struct import *import)
 {
-    _free_ char *line = NULL;
-    size_t room = 0;
-    ssize_t len;
     bool has_begun = false;
     int code = CLI_DONE;
+    int more = 1;
 
-    while (code == CLI_DONE && (len = getline(&line, &room, import->in)) >= 0) {
-        struct str text = {line, (size_t)len};
+    while (code == CLI_DONE && (more = read_line(import)) > 0) {
+        struct str text = buf_str(&import->line);
         import->place++;
-        import->bytes_read += len;
         if (import->place == 1 &&
             str_starts_with(text, "\xef\xbb\xbf")) /* a byte order mark is no JSON */
-            text = (struct str){line + 3, text.len - 3};
-        if (str_trim(text).len == 0)
-            continue;
+            text = (struct str){text.ptr + 3, text.len - 3};
         if (!has_begun && is_whole_form(text))
             return read_whole(import, text);
+        if (!import->is_cut && str_trim(text).len == 0)
+            continue;
         has_begun = true;
-        code = add_record(import, text);
+        code = import->is_cut ? refuse_long_line(import) : add_record(import, text);
     }
-    if (code == CLI_DONE && ferror(import->in))
-        code = cli_fail(CLI_REFUSED, "%s: cannot be read: %s", import->name, strerror(errno));
+    if (code == CLI_DONE && more < 0)
+        code = CLI_REFUSED;
     return code == CLI_DONE ? flush_batch(import) : code;
 }
 
@@ -214,25 +302,23 @@ static int print_summary(const struct import *import)
 
 static int open_input(struct import *import)
 {
-    struct stat info;
-    bool is_file;
+    struct stat info = {0};
 
     if (strcmp(import->name, "-") == 0) {
         import->name = "standard input";
-        import->in = stdin;
+        import->in = STDIN_FILENO;
     } else {
-        import->in = fopen(import->name, "re");
+        import->in = open(import->name, O_RDONLY | O_CLOEXEC);
     }
-    if (import->in == NULL)
+    if (import->in < 0)
         return cli_fail(CLI_REFUSED, "%s: cannot be opened: %s", import->name, strerror(errno));
-    if (fstat(fileno(import->in), &info) == 0 && S_ISDIR(info.st_mode))
+    if (fstat(import->in, &info) == 0 && S_ISDIR(info.st_mode))
         return cli_fail(CLI_REFUSED, "%s is a directory; give a file of JSON records",
                         import->name);
-    is_file = fstat(fileno(import->in), &info) == 0 && S_ISREG(info.st_mode);
     bool is_shown =
         isatty(STDERR_FILENO) && !cli_option_is_set(import->cli, "quiet") && !import->cli->is_json;
-    cli_progress_start(&import->progress, is_shown, is_file ? (int64_t)info.st_size : 0,
-                       import->cli->width);
+    cli_progress_start(&import->progress, is_shown,
+                       S_ISREG(info.st_mode) ? (int64_t)info.st_size : 0, import->cli->width);
     return CLI_DONE;
 }
 
@@ -260,8 +346,9 @@ int cli_entity_import(struct cli *cli)
         if (code == CLI_DONE && import->bad > 0)
             code = CLI_REFUSED;
     }
-    if (import->in != NULL && import->in != stdin)
-        (void)fclose(import->in); /* only read */
+    if (import->in > STDIN_FILENO)
+        (void)close(import->in); /* only read */
+    buf_finish(&import->line);
     buf_finish(&import->path);
     buf_finish(&import->batch);
     free(import);

@@ -63,7 +63,7 @@ void intake_put_delivery(struct engine *engine, struct str body,
 enum {
     INTAKE_ID_MAX = 1024,
     INTAKE_TYPE_MAX = 128,
-    INTAKE_RECORD_MAX = 4 << 20,
+    INTAKE_RECORD_MAX = 4 << 20, /* as much of a line the client reads: cli_import.c */
     INTAKE_RECORDS_MAX = 100000
 };
 

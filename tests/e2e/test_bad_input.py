@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bad input is refused with a sentence that names the place, and nothing of it is stored."""
 import json
+import os
 import socket
+import subprocess
 
 import pytest
 
-from daemon import wait_for
+from daemon import BUILD, PATIENCE, SANITIZED, wait_for
 
 GOOD = b'{"id":"good-%d"}'
 
@@ -209,3 +211,80 @@ def test_odd_but_good_input_is_taken_as_it_is(tenon, receiver):
     assert {json.dumps(json.loads(body), sort_keys=True) for body in sent} == {
         json.dumps(json.loads(body), sort_keys=True) for body in bodies
     }
+
+
+# ---- import by the client ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def long_line(running):
+    """A line of 400 MB between two records; without its bytes on the disk."""
+    path = running.folder / "long.ndjson"
+    with open(path, "wb") as file:
+        file.write(b'{"id":"first"}\n')
+        file.truncate(400 << 20)
+        file.seek(0, 2)
+        file.write(b'\n{"id":"last"}\n')
+    return path
+
+
+def import_with(tenon, kilobytes, *arguments):
+    """An import that gets no more memory than this; a sanitizer's shadow has no limit."""
+    limit = "unlimited" if SANITIZED else kilobytes
+    return subprocess.run(
+        ["sh", "-c", 'ulimit -v %s; exec "$@"' % limit, "sh", str(BUILD / "host/tenon"), "import"]
+        + [str(argument) for argument in arguments],
+        env={**os.environ, "TENON_CONF": str(tenon.conf)},
+        capture_output=True,
+        text=True,
+        timeout=60 * PATIENCE,
+        check=False,
+    )
+
+
+def test_a_line_longer_than_memory_is_told_by_its_number(running, long_line):
+    words = "tenon: %s: line 2: more than 4194304 bytes, the most that a record may have\n" % long_line
+    run = import_with(running, 100000, long_line)
+    assert (run.returncode, run.stderr) == (1, words)
+    assert run.stdout == "1 in (1 created, 0 updated, 0 unchanged), 1 bad\n"
+    run = import_with(running, 100000, long_line, "--skip-bad")
+    assert (run.returncode, run.stderr) == (1, words)
+    assert run.stdout == "2 in (1 created, 0 updated, 1 unchanged), 1 bad\n"
+    assert stored(running) == 2
+
+
+def test_a_line_without_an_end_ends_the_import(running):
+    run = import_with(running, 100000, "/dev/zero")
+    assert run.returncode == 1 and "line 1: more than 4194304 bytes" in run.stderr
+    assert stored(running) == 0
+
+
+def test_as_long_a_line_as_a_record_may_be_is_taken(running):
+    path = running.folder / "records.ndjson"
+    most = 4 << 20
+    fill = most - len('{"id":"b","t":""}')
+    lines = ["\ufeff  ", '{"id":"a"}\r', '{"id":"b","t":"%s"}\r' % ("x" * fill), '{"id":"c"}']
+    path.write_bytes("\n".join(lines).encode())
+    run = running.cli("import", path)
+    assert run.stdout == "3 in (3 created, 0 updated, 0 unchanged)\n"
+    path.write_bytes(b'{"id":"b","t":"%s"}' % (b"x" * (fill + 1)))
+    run = running.cli("import", path, check=False)
+    assert (run.returncode, "line 1: " in run.stderr, str(most) in run.stderr) == (1, True, True)
+
+
+def test_an_array_may_be_longer_than_a_line(running):
+    path = running.folder / "records.json"
+    records = [{"id": "r-%d" % number, "t": "x" * 1000} for number in range(6000)]
+    path.write_text(json.dumps(records))
+    assert running.cli("import", path).stdout.startswith("6,000 in (6,000 created")
+    path.write_text(json.dumps(records, indent=1) + "\n,")
+    run = running.cli("import", path, check=False)
+    assert run.returncode == 1 and "line 24003, column 1: " in run.stderr, run.stderr
+
+
+def test_what_cannot_be_read_is_told(running):
+    run = running.cli("import", "/proc/self/mem", check=False)
+    assert (run.returncode, run.stderr) == (
+        1, "tenon: /proc/self/mem: cannot be read: Input/output error\n",
+    )  # fmt: skip
+    assert run.stdout == "0 in (0 created, 0 updated, 0 unchanged)\n"
