@@ -78,14 +78,8 @@ static bool take_piece(void *user, struct str piece)
 static int stream_ended(const struct cli *cli, const struct lines *lines,
                         const struct cli_answer *answer, struct err *err)
 {
-    struct str detail = cli_answer_detail(answer);
-
-    if (answer->status < 200 || answer->status > 299) {
-        (void)err_set(err, E_REFUSED, "%.*s", STR_ARG(detail));
-        if (detail.len == 0)
-            (void)err_set(err, E_REFUSED, "the daemon answered %d and no reason", answer->status);
-        return CLI_REFUSED;
-    }
+    if (answer->status < 200 || answer->status > 299)
+        return cli_exchange_failed(cli, answer);
     if (lines->is_lost)
         return CLI_REFUSED;
     if (lines->is_enough)

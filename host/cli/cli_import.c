@@ -45,13 +45,47 @@ struct import {
     struct cli_progress progress;
 };
 
-/* CLI_DONE when the import goes on without this record. */
-static int refuse(struct import *import, uint64_t place, struct str why)
+/* Why a record was not taken: what the daemon said, or would have, had it been sent. */
+struct refusal {
+    int status;
+    const char *code, *title;
+    struct str why;
+};
+
+static struct refusal is_no_record(const char *why)
 {
+    return (struct refusal){400, "bad_json", "Bad Request", str_of(why)};
+}
+
+static void tell(const struct import *import, const struct refusal *refusal, const char *detail)
+{
+    _buf_ struct buf problem = {0};
+
+    if (!import->cli->is_json) {
+        (void)cli_fail(CLI_REFUSED, "%s", detail); /* the caller knows what follows from it */
+        return;
+    }
+    buf_printf(&problem, "{\"type\":\"urn:tenon:problem:%s\"", refusal->code);
+    json_put_member(&problem, "title", str_of(refusal->title));
+    json_put_int(&problem, "status", refusal->status);
+    json_put_member(&problem, "detail", str_of(detail));
+    json_put_member(&problem, "code", str_of(refusal->code));
+    buf_puts(&problem, "}\n");
+    (void)fputs(buf_str(&problem).ptr, stderr); /* nobody else to tell */
+}
+
+/* CLI_DONE when the import goes on without this record. `place` 0: it has none of its own. */
+static int refuse(struct import *import, uint64_t place, const struct refusal *refusal)
+{
+    _buf_ struct buf detail = {0};
+
     import->bad++;
     cli_progress_clear(&import->progress);
-    (void)cli_fail(CLI_REFUSED, "%s: %s %llu: %.*s", import->name, import->unit,
-                   (unsigned long long)place, STR_ARG(why));
+    buf_printf(&detail, "%s: ", import->name);
+    if (place > 0)
+        buf_printf(&detail, "%s %llu: ", import->unit, (unsigned long long)place);
+    buf_add_str(&detail, refusal->why);
+    tell(import, refusal, buf_str(&detail).ptr);
     return import->is_skipping ? CLI_DONE : CLI_REFUSED;
 }
 
@@ -80,10 +114,11 @@ static int send_range(struct import *import, size_t first, size_t count)
         return cli_exchange_failed(import->cli, &answer);
     }
     if (count == 1) {
-        struct str why = cli_answer_detail(&answer);
-        if (str_starts_with(why, "record 1: "))
-            why = (struct str){why.ptr + 10, why.len - 10};
-        return refuse(import, import->places[first], why);
+        struct refusal refusal = {answer.status, cli_json_text(answer.json, "code"),
+                                  cli_json_text(answer.json, "title"), cli_answer_detail(&answer)};
+        if (str_starts_with(refusal.why, "record 1: "))
+            refusal.why = (struct str){refusal.why.ptr + 10, refusal.why.len - 10};
+        return refuse(import, import->places[first], &refusal);
     }
     int code = send_range(import, first, count / 2);
     return code != CLI_DONE ? code : send_range(import, first + count / 2, count - count / 2);
@@ -108,10 +143,13 @@ static int add_record(struct import *import, struct str record)
 
     if (json_check(trimmed, &err) < 0) {
         const char *words = strncmp(err.text, "line 1, ", 8) == 0 ? err.text + 8 : err.text;
-        return refuse(import, import->place, str_of(words));
+        struct refusal refusal = is_no_record(words);
+        return refuse(import, import->place, &refusal);
     }
-    if (json_kind_of(trimmed) != JSON_OBJECT)
-        return refuse(import, import->place, STR("a record is a JSON object; this is none"));
+    if (json_kind_of(trimmed) != JSON_OBJECT) {
+        struct refusal refusal = is_no_record("a record is a JSON object; this is none");
+        return refuse(import, import->place, &refusal);
+    }
     import->starts[import->count] = import->batch.len;
     import->places[import->count++] = import->place;
     buf_add_str(&import->batch, trimmed);
@@ -221,9 +259,9 @@ static int read_whole(struct import *import, struct str first)
             return code;
     }
     if (more < 0) { /* nothing behind this place can be told apart, so skipping cannot help */
-        import->bad++;
-        cli_progress_clear(&import->progress);
-        return cli_fail(CLI_REFUSED, "%s: %s", import->name, err.text);
+        struct refusal refusal = is_no_record(err.text);
+        (void)refuse(import, 0, &refusal);
+        return CLI_REFUSED;
     }
     return flush_batch(import);
 }
@@ -241,7 +279,8 @@ static int refuse_long_line(struct import *import)
     _buf_ struct buf why = {0};
 
     buf_printf(&why, "more than %d bytes, the most that a record may have", RECORD_BYTES_MAX);
-    int code = refuse(import, import->place, buf_str(&why));
+    struct refusal refusal = {413, "too_large", "Content Too Large", buf_str(&why)};
+    int code = refuse(import, import->place, &refusal);
     return code == CLI_DONE && skip_rest_of_line(import) < 0 ? CLI_REFUSED : code;
 }
 

@@ -288,3 +288,34 @@ def test_what_cannot_be_read_is_told(running):
         1, "tenon: /proc/self/mem: cannot be read: Input/output error\n",
     )  # fmt: skip
     assert run.stdout == "0 in (0 created, 0 updated, 0 unchanged)\n"
+
+
+def refusals(tenon, *arguments):
+    """What the client says with --json, held against what it says without."""
+    run = tenon.cli(*arguments, "--json", check=False)
+    problems = [json.loads(line) for line in run.stderr.splitlines()]
+    plain = tenon.cli(*arguments, check=False)
+    assert (run.returncode, plain.returncode) == (1, 1)
+    assert plain.stderr == "".join("tenon: %s\n" % one["detail"] for one in problems)
+    for one in problems:
+        assert one["type"] == "urn:tenon:problem:" + one["code"] and one["title"]
+    return [(one["status"], one["code"]) for one in problems]
+
+
+def test_a_refused_stream_is_a_problem_with_json(running):
+    assert refusals(running, "tap", "nobody") == [(404, "not_found")]
+    assert refusals(running, "integration", "logs", "nobody", "--follow") == [(404, "not_found")]
+    assert refusals(running, "signal", "listen", "a b") == [(400, "bad_request")]
+
+
+def test_a_refused_record_of_an_import_is_a_problem_with_json(running):
+    path = running.folder / "records.ndjson"
+    long = '{"id":"%s"}' % ("i" * 2000)
+    path.write_text("\n".join(['{"id":"a"}', "{", "12", long, " " * (5 << 20), '{"id":"b"}']))
+    assert refusals(running, "import", path) == [(400, "bad_json")]
+    assert refusals(running, "import", path, "--skip-bad") == [
+        (400, "bad_json"), (400, "bad_json"), (413, "too_large"), (413, "too_large"),
+    ]  # fmt: skip
+    assert stored(running) == 2
+    path.write_text('[{"id":"a"}, 12]')
+    assert refusals(running, "import", path) == [(400, "bad_json")]
