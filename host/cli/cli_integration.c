@@ -86,12 +86,15 @@ static void put_numbers(struct buf *out, const char *label, const struct json_t 
     size_t shown = 0;
 
     for (size_t i = 0; cli_json_pair(numbers, i, &name, &value); i++) {
-        if (cli_json_number(numbers, name) == 0 || strcmp(name, "attempts_ms_sum") == 0)
+        int64_t number = cli_json_number(numbers, name);
+
+        if (number == 0 || strcmp(name, "attempts_ms_sum") == 0)
             continue;
         buf_printf(out, shown == 0 ? "%-14s" : "%.0s, ", label);
-        cli_text_put_count(out, cli_json_number(numbers, name));
+        cli_text_put_count(out, number);
         buf_putc(out, ' ');
-        cli_text_put(out, str_of(name));
+        cli_text_put(out,
+                     number == 1 && strcmp(name, "requests") == 0 ? STR("request") : str_of(name));
         shown++;
     }
     if (shown == 0)
@@ -107,10 +110,12 @@ static void put_worker(struct buf *out, const char *label, const struct json_t *
     cli_text_put(out, str_of(cli_json_text(worker, "state")));
     if (cli_json_number(worker, "pid") > 0)
         buf_printf(out, ", process %lld", (long long)cli_json_number(worker, "pid"));
-    buf_printf(out, ", %lld starts, %lld crashes, ", (long long)cli_json_number(worker, "starts"),
-               (long long)cli_json_number(worker, "crashes"));
-    cli_text_put_count(out, cli_json_number(worker, "calls"));
-    buf_puts(out, " calls\n");
+    buf_puts(out, ", ");
+    cli_text_put_counted(out, cli_json_number(worker, "starts"), "start", "starts");
+    buf_puts(out, ", ");
+    cli_text_put_counted(out, cli_json_number(worker, "crashes"), "crash", "crashes");
+    buf_puts(out, ", ");
+    cli_text_put_counted(out, cli_json_number(worker, "calls"), "call\n", "calls\n");
     put_text(out, "  why", cli_json_text(worker, "words"));
     put_when(out, "  restarts", cli_json_text(worker, "retry_at"));
     put_text(out, "  last crash", cli_json_text(worker, "last_crash"));
@@ -154,16 +159,20 @@ static void put_limits(struct buf *out, const struct json_t *limits)
     if (cli_json_number(limits, "breaker_openings") > 0)
         buf_printf(out, "; openings since start: %lld",
                    (long long)cli_json_number(limits, "breaker_openings"));
-    buf_printf(out, "\n%-14s%lld requests of at most %lld, now %lld out\n", "at a time",
-               (long long)cli_json_number(limits, "concurrency"),
+    buf_printf(out, "\n%-14s", "at a time");
+    cli_text_put_counted(out, cli_json_number(limits, "concurrency"), "request", "requests");
+    buf_printf(out, " of at most %lld, now %lld out\n",
                (long long)cli_json_number(limits, "concurrency_max"),
                (long long)cli_json_number(limits, "outstanding"));
-    if (cli_json_member(limits, "tokens") != NULL)
-        buf_printf(out, "%-14s%lld requests could go at once\n", "rate limit",
-                   (long long)cli_json_number(limits, "tokens"));
+    if (cli_json_member(limits, "tokens") != NULL) {
+        buf_printf(out, "%-14s", "rate limit");
+        cli_text_put_counted(out, cli_json_number(limits, "tokens"), "request", "requests");
+        buf_puts(out, " could go at once\n");
+    }
     if (cli_json_member(limits, "quota_left") != NULL) {
-        buf_printf(out, "%-14s%lld requests left, says the destination, until ", "quota",
-                   (long long)cli_json_number(limits, "quota_left"));
+        buf_printf(out, "%-14s", "quota");
+        cli_text_put_counted(out, cli_json_number(limits, "quota_left"), "request", "requests");
+        buf_puts(out, " left, says the destination, until ");
         cli_text_put(out, str_of(cli_json_text(limits, "quota_until")));
         buf_putc(out, '\n');
     }
@@ -247,9 +256,8 @@ int cli_integration_show(struct cli *cli)
     put_when(&out, "paused until", cli_json_text(json, "paused_until"));
     put_limits(&out, cli_json_member(json, "limits"));
     buf_printf(&out, "%-14s", "backlog");
-    cli_text_put_count(&out, cli_json_number(json, "backlog"));
-    buf_puts(&out, cli_json_number(json, "backlog") == 1 ? " entity not looked at yet"
-                                                         : " entities not looked at yet");
+    cli_text_put_counted(&out, cli_json_number(json, "backlog"), "entity", "entities");
+    buf_puts(&out, " not looked at yet");
     if (cli_json_text(json, "backlog_since")[0] != '\0') {
         buf_puts(&out, ", the first changed ");
         cli_text_put_when(&out, cli_json_text(json, "backlog_since"), clock_wall_ms());

@@ -59,8 +59,10 @@ static void put_line(const struct cli *cli, const struct json_t *line, struct bu
         buf_putc(out, '=');
         put_value(out, value);
     }
-    if (cli_json_number(line, "repeats") > 0)
-        buf_printf(out, " (%lld times more)", (long long)cli_json_number(line, "repeats"));
+    if (cli_json_number(line, "repeats") > 0) {
+        buf_puts(out, " (");
+        cli_text_put_counted(out, cli_json_number(line, "repeats"), "time more)", "times more)");
+    }
     buf_putc(out, '\n');
 }
 
@@ -73,8 +75,9 @@ static bool print_line(void *user, struct str text, struct buf *out)
         buf_add_str(out, text);
         buf_putc(out, '\n');
     } else if (cli_json_has_number(line, "lost")) {
-        buf_printf(out, "... %lld lines lost: they came faster than they were read\n",
-                   (long long)cli_json_number(line, "lost"));
+        buf_puts(out, "... ");
+        cli_text_put_lost(out, cli_json_number(line, "lost"));
+        buf_putc(out, '\n');
     } else {
         put_line(cli, line, out);
     }

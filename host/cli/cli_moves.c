@@ -131,7 +131,9 @@ static void put_sentence(const struct moving *moving, struct buf *out)
     if (moving->where_failed > 0) {
         buf_puts(out, "on ");
         cli_text_put_count(out, moving->where_failed);
-        buf_puts(out, " the expression itself failed, so they do not match: ");
+        buf_puts(out, moving->where_failed == 1
+                          ? " the expression itself failed, so it does not match: "
+                          : " the expression itself failed, so they do not match: ");
         cli_text_put(out, buf_str(&moving->where_words));
         buf_putc(out, '\n');
     }
@@ -196,7 +198,7 @@ static int move_all(struct moving *moving, const char *path, struct buf *body)
         cli_progress_clear(&moving->progress);
         if (code != CLI_DONE) {
             if (moving->matched > 0)
-                (void)cli_fail(code, "broke off after %lld were moved", (long long)moving->moved);
+                (void)cli_fail(code, "broke off with %lld moved", (long long)moving->moved);
             return code;
         }
         add_piece(moving, piece->json);

@@ -60,14 +60,25 @@ static int put_choice(struct buf *body, const struct cli *cli)
     return CLI_DONE;
 }
 
-static void put_refused(struct buf *out, const struct json_t *refused)
+/* "; 1 not moved: not parked", "; 3 not moved: 2 not parked, 1 removed from store" */
+static void put_refused(struct buf *out, int64_t total, const struct json_t *refused)
 {
     const struct json_t *count;
     const char *name;
 
+    if (total == 0)
+        return;
+    buf_puts(out, "; ");
+    cli_text_put_count(out, total);
+    buf_puts(out, " not moved: ");
     for (size_t i = 0; cli_json_pair(refused, i, &name, &count); i++) {
-        buf_printf(out, "%s %lld ",
-                   i > 0 ? "," : "; not:", (long long)cli_json_number(refused, name));
+        int64_t number = cli_json_number(refused, name);
+
+        buf_puts(out, i > 0 ? ", " : "");
+        if (number < total) {
+            cli_text_put_count(out, number);
+            buf_putc(out, ' ');
+        }
         for (; *name != '\0'; name++)
             buf_putc(out, *name == '_' ? ' ' : *name);
     }
@@ -87,7 +98,7 @@ static int tell(const struct cli *cli, const struct cli_answer *answer, const ch
             buf_puts(&out, "nothing is parked");
         else
             buf_printf(&out, "%lld %s", (long long)moved, verb);
-        put_refused(&out, cli_json_member(answer->json, "not_moved"));
+        put_refused(&out, matched - moved, cli_json_member(answer->json, "not_moved"));
         buf_putc(&out, '\n');
         code = cli_print(&out);
     }

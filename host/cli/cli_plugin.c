@@ -42,8 +42,10 @@ static void add_worker(struct cli_table *table, const struct json_t *worker)
     const char *state = cli_json_text(worker, "state");
 
     buf_puts(&text, state);
-    if (cli_json_number(worker, "crashes") > 0)
-        buf_printf(&text, ", %lld crashes", (long long)cli_json_number(worker, "crashes"));
+    if (cli_json_number(worker, "crashes") > 0) {
+        buf_puts(&text, ", ");
+        cli_text_put_counted(&text, cli_json_number(worker, "crashes"), "crash", "crashes");
+    }
     cli_table_add(table, buf_str(&text), cli_color_of_state(state));
 }
 

@@ -35,8 +35,7 @@ void cli_progress_show(struct cli_progress *progress, int64_t bytes, int64_t rec
             buf_putc(&line, i * 100 < percent * BAR_COLUMNS ? '=' : ' ');
         buf_printf(&line, "] %3d %%  ", percent);
     }
-    cli_text_put_count(&line, records);
-    buf_puts(&line, " records, ");
+    cli_text_put_counted(&line, records, "record, ", "records, ");
     cli_text_put_count(&line,
                        spent_us > 0 ? (int64_t)((double)records * 1e6 / (double)spent_us) : 0);
     buf_puts(&line, "/s");

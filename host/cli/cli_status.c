@@ -18,8 +18,7 @@ static void put_overview(const struct cli *cli, const struct json_t *json, struc
     buf_puts(out, ", memory ");
     cli_text_put_bytes(out, cli_json_number(json, "memory_bytes"));
     buf_puts(out, "\nstore: ");
-    cli_text_put_count(out, cli_json_number(store, "entities"));
-    buf_puts(out, cli_json_number(store, "entities") == 1 ? " entity, " : " entities, ");
+    cli_text_put_counted(out, cli_json_number(store, "entities"), "entity, ", "entities, ");
     cli_text_put_bytes(out, cli_json_number(store, "bytes"));
     if (cli_json_number(store, "wal_bytes") > 0) {
         buf_puts(out, ", log ");

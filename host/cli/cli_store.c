@@ -61,6 +61,7 @@ int cli_store_check(struct cli *cli)
 {
     _answer_ struct cli_answer answer = {0};
     _buf_ struct buf out = {0};
+    _buf_ struct buf count = {0};
     int code = follow(cli, "/api/v1/store/check", STR_NONE, &answer);
     const struct json_t *work = cli_json_member(answer.json, "work");
     const struct json_t *problems = cli_json_member(work, "problems");
@@ -79,8 +80,9 @@ int cli_store_check(struct cli *cli)
             buf_putc(&out, '\n');
         }
         code = cli_print(&out);
-        (void)cli_fail(CLI_REFUSED, "%lld problems: restore a backup, or have the file looked at",
-                       (long long)cli_json_number(work, "problem_count")); /* told below */
+        cli_text_put_counted(&count, cli_json_number(work, "problem_count"), "problem", "problems");
+        (void)cli_fail(CLI_REFUSED, "%s: restore a backup, or have the file looked at",
+                       buf_str(&count).ptr); /* told below */
     }
     return code == CLI_DONE && !is_ok ? CLI_REFUSED : code;
 }
@@ -96,8 +98,9 @@ int cli_store_compact(struct cli *cli)
         return code != CLI_DONE ? code : cli_print_json(work);
     cli_text_put_bytes(&out, cli_json_number(work, "freed_bytes"));
     buf_puts(&out, " given back; ");
-    cli_text_put_count(&out, cli_json_number(work, "removed_submissions"));
-    buf_puts(&out, " submissions and the details of ");
+    cli_text_put_counted(&out, cli_json_number(work, "removed_submissions"), "submission",
+                         "submissions");
+    buf_puts(&out, " and the details of ");
     cli_text_put_count(&out, cli_json_number(work, "removed_details"));
     buf_puts(&out, " were of age; the file has ");
     cli_text_put_bytes(&out, cli_json_number(answer.json, "bytes"));

@@ -39,9 +39,11 @@ static int print_submitted(const struct json_t *json)
     if (cli_json_is_true(json, "rewinds")) {
         cli_text_put(&out, str_of(name));
         buf_puts(&out, " goes through the store again and submits what it finds");
-        if (cli_json_number(json, "queued") > 0)
-            buf_printf(&out, "; %lld waiting ones go first",
-                       (long long)cli_json_number(json, "queued"));
+        if (cli_json_number(json, "queued") > 0) {
+            buf_puts(&out, "; ");
+            cli_text_put_counted(&out, cli_json_number(json, "queued"), "waiting one goes first",
+                                 "waiting ones go first");
+        }
     } else {
         cli_text_put_count(&out, cli_json_number(json, "queued"));
         buf_puts(&out, " queued for ");

@@ -30,7 +30,7 @@ static void put_whose(const struct json_t *line, struct buf *out)
                    (long long)cli_json_number(line, "attempt"));
         return;
     }
-    buf_printf(out, "%lld records:", (long long)records);
+    cli_text_put_counted(out, records, "record:", "records:");
     for (size_t i = 0; i < cli_json_count(entities); i++) {
         buf_putc(out, ' ');
         cli_text_put(out, str_of(cli_json_own_text(cli_json_item(entities, i))));
@@ -77,8 +77,7 @@ static void put_line(const struct cli *cli, const struct json_t *line, struct bu
     buf_printf(out, "%-11.11s ", stage);
     cli_color_end(out, color);
     if (strcmp(stage, "lost") == 0) {
-        buf_printf(out, "%lld lines lost: they came faster than they were read",
-                   (long long)cli_json_number(line, "lines"));
+        cli_text_put_lost(out, cli_json_number(line, "lines"));
     } else {
         put_whose(line, out);
         put_rest(line, out);

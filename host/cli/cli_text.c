@@ -270,3 +270,16 @@ void cli_text_put_count(struct buf *out, int64_t number)
             buf_putc(out, ',');
     }
 }
+
+void cli_text_put_counted(struct buf *out, int64_t number, const char *one, const char *many)
+{
+    cli_text_put_count(out, number);
+    buf_putc(out, ' ');
+    buf_puts(out, number == 1 ? one : many);
+}
+
+void cli_text_put_lost(struct buf *out, int64_t lines)
+{
+    cli_text_put_counted(out, lines, "line lost: it came faster than it was read",
+                         "lines lost: they came faster than they were read");
+}

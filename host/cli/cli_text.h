@@ -34,5 +34,9 @@ void cli_color_end(struct buf *out, enum cli_color color);
 void cli_text_put_when(struct buf *out, const char *time, int64_t now_ms);
 void cli_text_put_bytes(struct buf *out, int64_t bytes);  /* "12.3 MB" */
 void cli_text_put_count(struct buf *out, int64_t number); /* "1,234,567" */
+/* "1 crash", "1,234 crashes" */
+void cli_text_put_counted(struct buf *out, int64_t number, const char *one, const char *many);
+/* How many lines of a stream were lost, and why. */
+void cli_text_put_lost(struct buf *out, int64_t lines);
 
 #endif

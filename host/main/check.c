@@ -39,6 +39,7 @@ int check_configuration(const struct options *options, struct err *err)
 {
     struct settings settings;
     size_t errors;
+    size_t files;
     int status = settings_load(options->conf, options->state, &settings, err);
 
     if (status < 0)
@@ -48,7 +49,9 @@ int check_configuration(const struct options *options, struct err *err)
     errors = config_error_count(settings.setup.config);
     if (config_file_is_valid(config_host(settings.setup.config)))
         errors += check_rooms(&settings);
-    (void)printf("%zu files, %zu errors\n", config_file_count(settings.setup.config) + 1, errors);
+    files = config_file_count(settings.setup.config) + 1;
+    (void)printf("%zu file%s, %zu error%s\n", files, files == 1 ? "" : "s", errors,
+                 errors == 1 ? "" : "s");
     settings_finish(&settings);
     return errors == 0 ? 0 : err_set(err, E_REFUSED, "the configuration has errors");
 }

@@ -241,7 +241,7 @@ def test_parked_ones_are_given_up_for_good(hearer):
     tenon = hearer.tenon
     first, second = park(hearer, "refuse", "refuse")
     run = tenon.cli("signal", "discard", "hears", first, 999999, check=False)
-    assert (run.returncode, run.stdout) == (1, "1 discarded; not: 1 not parked\n")
+    assert (run.returncode, run.stdout) == (1, "1 discarded; 1 not moved: not parked\n")
     tenon.kill()  # what was answered is on disk
     tenon.start()
     hearer.wait()
@@ -265,7 +265,7 @@ def test_what_the_store_keeps_no_longer_cannot_be_tried_again(hearer):
     run = tenon.cli("signal", "retry", "hears", seq, check=False)
     assert (run.returncode, run.stdout) == (
         1,
-        "0 given to their handler again; not: 1 removed from store\n",
+        "0 given to their handler again; 1 not moved: removed from store\n",
     )
     assert [one["seq"] for one in parked(hearer)] == [seq]
     assert tenon.cli("signal", "discard", "hears", seq).stdout == "1 discarded\n"

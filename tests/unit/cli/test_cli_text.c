@@ -51,6 +51,21 @@ static void groups_digits(void **state)
     }
 }
 
+static void counts_one_and_many(void **state)
+{
+    struct buf out = {0};
+
+    (void)state;
+    for (int64_t number = 0; number < 3; number++)
+        cli_text_put_counted(&out, number, "crash;", "crashes;");
+    cli_text_put_counted(&out, 1234, "crash", "crashes");
+    assert_string_equal(out.ptr, "0 crashes;1 crash;2 crashes;1,234 crashes");
+    buf_clear(&out);
+    cli_text_put_lost(&out, 1);
+    assert_string_equal(out.ptr, "1 line lost: it came faster than it was read");
+    buf_finish(&out);
+}
+
 static void cuts_at_columns_not_bytes(void **state)
 {
     struct buf out = {0};
@@ -122,6 +137,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(says_when),
         cmocka_unit_test(groups_digits),
+        cmocka_unit_test(counts_one_and_many),
         cmocka_unit_test(cuts_at_columns_not_bytes),
         cmocka_unit_test(replaces_broken_bytes),
         cmocka_unit_test(wraps_at_spaces),
