@@ -258,7 +258,7 @@ static void serve(struct api_call *call, bool is_let_in)
                           STR_ARG(path));
         return;
     }
-    if (!may_call(call) || !api_arguments_are_known(call))
+    if (!may_call(call) || !api_arguments_are_good(call))
         return;
     call->route->handler(call);
 }

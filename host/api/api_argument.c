@@ -13,61 +13,74 @@ bool api_percent_decode(struct str raw, struct buf *out)
     return percent_decode(raw, 0, out) == 0 && !out->failed && str_is_utf8(buf_str(out));
 }
 
-/* The names of the row as texts of their own, inside `copy`. */
-static size_t known_names(const char *arguments, struct buf *copy, const char **out)
+static bool find_known(const char *arguments, struct str name, bool *out_is_flag)
 {
-    size_t count = 0;
+    struct str rest = str_of(arguments);
+    struct str known;
 
-    buf_puts(copy, arguments);
-    if (copy->failed || copy->len == 0)
-        return 0;
-    for (char *at = copy->ptr; at != NULL && count < ARGUMENTS_MAX;) {
-        char *comma = strchr(at, ',');
-        if (comma != NULL)
-            *comma = '\0';
-        out[count++] = at;
-        at = comma != NULL ? comma + 1 : NULL;
-    }
-    return count;
-}
-
-static bool is_known(struct str name, const char *const *names, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (str_is(name, names[i]))
+    while (api_route_argument(&rest, &known, out_is_flag))
+        if (str_equals(known, name))
             return true;
     return false;
 }
 
-/* A misspelled argument that is silently ignored would list everything, or delete the wrong thing.
- */
-bool api_arguments_are_known(struct api_call *call)
+static void reply_unknown(struct api_call *call, struct str given)
+{
+    struct str rest = str_of(call->route->arguments);
+    struct str name;
+    _buf_ struct buf known = {0};
+    _buf_ struct buf copy = {0};
+    _free_ char *word = str_dup(given);
+    const char *names[ARGUMENTS_MAX];
+    size_t count = 0;
+    bool is_flag;
+
+    while (api_route_argument(&rest, &name, &is_flag))
+        buf_printf(&known, "%s%.*s", known.len > 0 ? "," : "", STR_ARG(name));
+    buf_add_str(&copy, buf_str(&known));
+    for (char *at = copy.ptr; at != NULL && count < ARGUMENTS_MAX;) {
+        char *comma = strchr(at, ',');
+        if (comma != NULL)
+            *comma = '\0';
+        names[count++] = at;
+        at = comma != NULL ? comma + 1 : NULL;
+    }
+    const char *near = word != NULL ? str_nearest(word, names, count) : NULL;
+    if (near != NULL)
+        api_reply_problem(call, 400, "unknown_argument",
+                          "There is no argument '%.*s'; perhaps '%s' was meant.", STR_ARG(given),
+                          near);
+    else
+        api_reply_problem(call, 400, "unknown_argument",
+                          "There is no argument '%.*s' here; known: %s.", STR_ARG(given),
+                          known.len > 0 ? known.ptr : "none");
+}
+
+/* A misspelled argument that is silently ignored would list everything, or delete the wrong thing;
+ * so would one whose value is missing, as a script writes it whose variable is not set. */
+bool api_arguments_are_good(struct api_call *call)
 {
     struct str rest = http_exchange_query(call->exchange);
     struct str pair;
-    const char *names[ARGUMENTS_MAX];
-    _buf_ struct buf copy = {0};
 
     if (rest.len == 0 || strcmp(call->route->arguments, API_ANY_ARGUMENT) == 0)
         return true;
-    size_t count = known_names(call->route->arguments, &copy, names);
     while (str_next(&rest, '&', &pair)) {
         struct str name = pair;
         struct str value = pair;
+        bool is_flag;
         (void)str_next(&value, '=', &name); /* a pair without '=' is all name */
-        if (pair.len == 0 || is_known(name, names, count))
+        if (pair.len == 0)
             continue;
-        _free_ char *word = str_dup(name);
-        const char *near = word != NULL ? str_nearest(word, names, count) : NULL;
-        if (near != NULL)
-            api_reply_problem(call, 400, "unknown_argument",
-                              "There is no argument '%.*s'; perhaps '%s' was meant.", STR_ARG(name),
-                              near);
-        else
-            api_reply_problem(call, 400, "unknown_argument",
-                              "There is no argument '%.*s' here; known: %s.", STR_ARG(name),
-                              count > 0 ? call->route->arguments : "none");
-        return false;
+        if (!find_known(call->route->arguments, name, &is_flag)) {
+            reply_unknown(call, name);
+            return false;
+        }
+        if (value.len == 0 && !is_flag) {
+            api_reply_problem(call, 400, "bad_argument", "Argument %.*s: " API_EMPTY ".",
+                              STR_ARG(name));
+            return false;
+        }
     }
     return true;
 }
@@ -97,7 +110,7 @@ bool api_argument_number(struct api_call *call, const char *name, uint64_t min, 
     _buf_ struct buf text = {0};
     int64_t number;
 
-    if (!http_exchange_argument(call->exchange, name, &text) || text.len == 0) {
+    if (!http_exchange_argument(call->exchange, name, &text)) {
         *out = fallback;
         return true;
     }

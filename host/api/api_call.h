@@ -90,11 +90,16 @@ struct api_access *api_access_of(const struct api_call *call);
 
 /* ---- arguments (api_argument.c) ---- */
 
+/* What is said of an argument, or of a body's member, that has no value: no filter at all is
+ * another wish than a filter by nothing. */
+#define API_EMPTY "it is empty; give it a value, or leave it out"
+
 /* Each answers the call with a 400 that names the argument and returns false when the value is not
  * usable; the call is then gone. */
 bool api_argument_number(struct api_call *call, const char *name, uint64_t min, uint64_t max,
                          uint64_t fallback, uint64_t *out);
-bool api_arguments_are_known(struct api_call *call);
+/* All known to the route, and none empty that is no flag. */
+bool api_arguments_are_good(struct api_call *call);
 bool api_argument_is_set(struct api_call *call,
                          const char *name); /* present and not "0", "no", "false" */
 /* The value of `name`: a time, or how long ago. 0, or E_USAGE with words that name it. */

@@ -71,7 +71,8 @@ static int set_class(struct api_filter *filter, struct str text, struct err *err
 static const char *const text_names[] = {"integration", "entity", "state", "since",
                                          "until",       "class",  "where"};
 
-/* 0, E_NOT_FOUND when there is no such name, or E_USAGE. An empty value is as good as none. */
+/* 0, E_NOT_FOUND when there is no such name, or E_USAGE. An empty value is refused: it is what a
+ * script writes whose variable is not set, and without the filter more would be meant. */
 static int set_text(struct api_filter *filter, const char *name, struct str text, struct err *err)
 {
     size_t which = 0;
@@ -81,7 +82,7 @@ static int set_text(struct api_filter *filter, const char *name, struct str text
     if (which == 7)
         return E_NOT_FOUND;
     if (text.len == 0)
-        return 0;
+        return err_set(err, E_USAGE, "%s: " API_EMPTY, name);
     filter->is_narrow = true;
     switch (which) {
     case 0:

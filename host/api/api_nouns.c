@@ -37,7 +37,7 @@ const struct api_noun api_nouns[] = {
      "away.",
      "={{any}}"},
     {"Operation", "What to do with an integration; an update has sections.",
-     "operation:sync|test|update sections?:Sections selector?:text entity?:text dry_run?:bool"},
+     "operation:sync|test|update sections?:Sections selector?:word entity?:word dry_run?:bool"},
     {"Switched", "Who activated or deactivated it by hand.", "active:bool by:text at:time"},
     {"SinceStart", "Counts since the daemon started.",
      "accepted:int rejected:int retried:int skipped:int unknown:int requests:int "
@@ -81,7 +81,7 @@ const struct api_noun api_nouns[] = {
      "=Test|Integration|DryRun"},
     {"Who", "Who does this, for people.", "by?:text"},
     {"Trigger", "What to submit: by a selector, or one entity; dry_run shows what would be sent.",
-     "selector?:text entity?:text dry_run?:bool operation?:text"},
+     "selector?:word entity?:word dry_run?:bool operation?:text"},
     {"Triggered", "How many are queued, or that the lane goes through the store again.",
      "integration:text queued:int rewinds:bool"},
     {"Request", "What is sent, secrets masked.",
@@ -132,8 +132,8 @@ const struct api_noun api_nouns[] = {
     {"SubmissionList", "Submissions, newest first.",
      "items:Submission[] next:int~ where_failed?:int where_words?:text"},
     {"Move", "Which submissions: numbers, or the names of the list's arguments.",
-     "numbers?:int[] integration?:text entity?:text state?:text since?:any until?:any class?:text "
-     "where?:text all?:bool new_key?:bool dry_run?:bool limit?:int after?:int"},
+     "numbers?:int[] integration?:word entity?:word state?:word since?:any until?:any class?:word "
+     "where?:word all?:bool new_key?:bool dry_run?:bool limit?:int after?:int"},
     {"Moved", "How many were moved, and why others were not.",
      "dry_run:bool matched:int moved:int not_moved:{int} first:Submission[] where_failed?:int "
      "where_words?:text next:int~"},

@@ -24,28 +24,30 @@ static void put_operation_id(struct buf *out, const struct api_route *route)
     json_put_member(out, "operationId", buf_str(&id));
 }
 
-static void put_parameter(struct buf *out, struct str name, const char *where)
+static void put_parameter(struct buf *out, struct str name, const char *where, bool is_flag)
 {
     api_put_comma(out);
     buf_putc(out, '{');
     json_put_member(out, "name", name);
     json_put_member(out, "in", str_of(where));
     api_put_bool(out, "required", strcmp(where, "path") == 0);
-    buf_puts(out, ",\"schema\":{\"type\":\"string\"}}");
+    buf_printf(out, ",\"schema\":{\"type\":\"string\"%s}}", is_flag ? "" : ",\"minLength\":1");
 }
 
 static void put_parameters(struct buf *out, const struct api_route *route)
 {
     struct str rest = str_of(route->arguments);
     struct str name;
+    bool is_flag;
 
     buf_puts(out, ",\"parameters\":[");
     if (strstr(route->path, "{id}") != NULL)
-        put_parameter(out, STR("id"), "path");
+        put_parameter(out, STR("id"), "path", false);
     if (strstr(route->path, "{name}") != NULL)
-        put_parameter(out, STR("name"), "path");
-    while (strcmp(route->arguments, API_ANY_ARGUMENT) != 0 && str_next(&rest, ',', &name))
-        put_parameter(out, name, "query");
+        put_parameter(out, STR("name"), "path", false);
+    while (strcmp(route->arguments, API_ANY_ARGUMENT) != 0 &&
+           api_route_argument(&rest, &name, &is_flag))
+        put_parameter(out, name, "query", is_flag);
     buf_putc(out, ']');
 }
 

@@ -9,9 +9,9 @@
 
 /* The first row is the busy one. Literal segments stand before {id} where both would match. */
 const struct api_route api_routes[] = {
-    {"POST", "/ingest", api_entities_post, API_SUBMIT, "type,ids",
+    {"POST", "/ingest", api_entities_post, API_SUBMIT, "type,ids?",
      "Take in entities: one JSON object, an array or NDJSON; answered when they are on disk"},
-    {"POST", "/api/v1/entities", api_entities_post, API_SUBMIT, "type,ids",
+    {"POST", "/api/v1/entities", api_entities_post, API_SUBMIT, "type,ids?",
      "Take in entities: one JSON object, an array or NDJSON; answered when they are on disk"},
     {"GET", "/api/v1/entities", api_entities_list, API_READ,
      "type,text,field,integration,key,after,limit",
@@ -59,7 +59,7 @@ const struct api_route api_routes[] = {
     {"GET", "/api/v1/integrations/{id}/metrics", api_integration_metrics, API_READ, "",
      "One integration's figures for Prometheus"},
     {"GET", "/api/v1/integrations/{id}/logs", api_integration_logs, API_READ,
-     "level,since,limit,follow",
+     "level,since,limit,follow?",
      "An integration's last log lines, kept in memory; follow=1: and those that come, a line each"},
     {"GET", "/api/v1/integrations/{id}/tap", api_integration_tap, API_READ, "stage,entity,limit",
      "Follow an integration's records stage by stage, live, a line of JSON each"},
@@ -111,7 +111,7 @@ const struct api_route api_routes[] = {
      "Give submissions up: the same body; they end as skipped"},
     {"GET", "/api/v1/submissions/{id}", api_submission_get, API_READ, "",
      "Show one submission with its attempts"},
-    {"GET", "/api/v1/why", api_why, API_READ, "entity,integration,rendered",
+    {"GET", "/api/v1/why", api_why, API_READ, "entity,integration,rendered?",
      "Tell what became of an entity at each integration, why, and what comes next; with rendered, "
      "what would be sent now"},
     {"GET", "/api/v1/signals", api_signals_list, API_READ, "type,sender,since,after,limit",
@@ -119,7 +119,7 @@ const struct api_route api_routes[] = {
     {"POST", "/api/v1/signals", api_signals_post, API_SUBMIT, "",
      "Publish a signal: {\"type\", \"sender\", \"data\"}; answered when it is on disk"},
     {"GET", "/api/v1/signals/listen", api_signals_listen, API_READ,
-     "type,sender,since,after,limit,answers",
+     "type,sender,since,after,limit,answers?",
      "Signals as they come, a line of JSON each, from now or behind after; the first line has the "
      "cursor"},
     {"POST", "/api/v1/signals/request", api_signals_request, API_SUBMIT, "",
@@ -235,6 +235,15 @@ struct str api_route_name(const struct api_route *route, struct str path)
     struct str name = STR_NONE;
 
     return path_matches(route->path, path, &id, &name) ? name : STR_NONE;
+}
+
+bool api_route_argument(struct str *rest, struct str *out_name, bool *out_is_flag)
+{
+    if (rest->len == 0 || !str_next(rest, ',', out_name))
+        return false;
+    *out_is_flag = out_name->len > 0 && out_name->ptr[out_name->len - 1] == '?';
+    out_name->len -= *out_is_flag;
+    return true;
 }
 
 bool api_route_is_of_integration(const struct api_route *route)

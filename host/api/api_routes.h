@@ -18,12 +18,16 @@ struct api_route {
                          the end for all that follows */
     api_handler_fn handler;
     enum api_scope scope;  /* what one must be allowed; at {id} where that is an integration */
-    const char *arguments; /* names of query arguments, separated by ',' */
+    const char *arguments; /* names of query arguments, separated by ','; a '?' behind one:
+                              a flag, which needs no value */
     const char *help;      /* one line */
 };
 
 extern const struct api_route api_routes[];
 extern const size_t api_route_count;
+
+/* The next name of the rest of a row's arguments, without its '?'; false: there is none. */
+bool api_route_argument(struct str *rest, struct str *out_name, bool *out_is_flag);
 
 /* The row for a request, HEAD served by GET rows; out_id is the raw {id} segment. NULL: *out_allow
  * is empty when no row has this path, else the text of an Allow header's value. */

@@ -99,6 +99,7 @@ static const struct {
     const char *word, *schema;
 } plain_types[] = {
     {"text", "{\"type\":\"string\"}"},
+    {"word", "{\"type\":\"string\",\"minLength\":1}"},
     {"time", "{\"type\":\"string\",\"format\":\"date-time\"}"},
     {"int", "{\"type\":\"integer\"}"},
     {"number", "{\"type\":\"number\"}"},

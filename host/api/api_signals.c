@@ -121,6 +121,8 @@ static int take_member(struct signal_body *body, struct str name, struct str val
             buf_add_str(text, value);
         else
             json_unquote(value, text);
+        if (text->len == 0 && !text->failed)
+            return err_set(err, E_USAGE, "\"%s\": " API_EMPTY, members[i]);
         return text->failed ? -ENOMEM : 0;
     }
     return err_set(err, E_USAGE, "'%.*s' is no member of this request; it takes %s",

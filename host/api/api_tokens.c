@@ -81,7 +81,7 @@ void api_tokens_list(struct api_call *call)
     api_reply_json(call, 200, &body);
 }
 
-/* "90d" from now, or a time. 0 for an empty text. */
+/* "90d" from now, or a time. 0 for none. */
 static int read_expiry(struct str text, int64_t *out_ms, struct err *err)
 {
     *out_ms = 0;
@@ -115,6 +115,8 @@ static int read_body(struct str body, struct buf texts[MEMBERS], struct err *err
         json_unquote(values[i], &texts[i]);
         if (texts[i].failed)
             return err_set(err, -ENOMEM, "out of memory");
+        if (texts[i].len == 0) /* "expires" would never be */
+            return err_set(err, E_USAGE, "%s: " API_EMPTY, members[i]);
     }
     return status;
 }

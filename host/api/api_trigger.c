@@ -66,6 +66,12 @@ static bool text_member(struct str value, struct buf *out)
     return true;
 }
 
+/* Neither means all that was not submitted yet, which nobody means who gave an empty one. */
+static bool is_empty(struct str value)
+{
+    return str_is(value, "\"\"");
+}
+
 /* False: the body is not what a trigger takes, and the sentence says why. */
 static bool read_body(struct trigger *trigger, struct str body, struct err *err)
 {
@@ -85,6 +91,9 @@ static bool read_body(struct trigger *trigger, struct str body, struct err *err)
         return err_set(err, E_USAGE,
                        "A trigger is {\"selector\": NAME or \"entity\": ID, \"dry_run\": true or "
                        "false}.") == 0;
+    for (size_t i = 0; i < 2; i++)
+        if (is_empty(values[i]))
+            return err_set(err, E_USAGE, "%s: " API_EMPTY ".", names[i]) == 0;
     trigger->is_dry_run = values[2].len > 0 && json_kind_of(values[2]) == JSON_TRUE;
     return true;
 }

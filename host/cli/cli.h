@@ -17,7 +17,8 @@ enum { CLI_ARGUMENTS_MAX = 64, CLI_OPTIONS_MAX = 32 };
 
 struct cli_option {
     const char *name;  /* without the dashes; NULL ends a list */
-    const char *value; /* what its value is called, "N"; NULL: a flag */
+    const char *value; /* what its value is called, "N"; NULL: a flag. An empty one is refused,
+                          with every option: a script's unset variable must not mean "all" */
     const char *help;
 };
 

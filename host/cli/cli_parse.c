@@ -139,10 +139,12 @@ static int take_option(struct cli *cli, const char *text, const char *next, bool
                        option->value);
     if (cli->given_count == CLI_OPTIONS_MAX)
         return err_set(err, E_USAGE, "more than %d options", CLI_OPTIONS_MAX);
+    const char *value = option->value == NULL ? "" : equals != NULL ? equals + 1 : next;
+    if (option->value != NULL && value[0] == '\0')
+        return err_set(err, E_USAGE, "--%s is empty: give it a value, --%s %s, or leave it out",
+                       option->name, option->name, option->value);
     cli->given[cli->given_count].name = option->name;
-    cli->given[cli->given_count++].value = option->value == NULL ? ""
-                                           : equals != NULL      ? equals + 1
-                                                                 : next;
+    cli->given[cli->given_count++].value = value;
     *out_took_next = option->value != NULL && equals == NULL;
     return 0;
 }
@@ -196,7 +198,30 @@ static int unknown_command(char *const *words, size_t count, struct err *err)
     return err_set(err, E_USAGE, "there is no command '%s'; 'tenon --help' lists them", given.ptr);
 }
 
-static int check_count(const struct cli *cli, struct err *err)
+/* An empty one is what a script writes whose variable is not set. Taken as none it would mean
+ * more than was meant: all of them. A list ("...") has its own words for that, or wants it. */
+static int check_filled(const struct cli *cli, struct err *err)
+{
+    const struct cli_command *command = cli->command;
+    const char *list = strstr(command->arguments, "...");
+    struct str rest = str_of(command->arguments);
+    struct str name;
+
+    for (size_t i = 0; i < cli->argument_count && str_next(&rest, ' ', &name); i++) {
+        if (list != NULL && name.ptr + name.len > list)
+            return 0;
+        if (cli->arguments[i][0] != '\0')
+            continue;
+        if (name.ptr[0] == '[')
+            return err_set(err, E_USAGE, "%.*s is empty: give it, or leave it out: tenon %s %s",
+                           (int)name.len - 2, name.ptr + 1, command->words, command->arguments);
+        return err_set(err, E_USAGE, "%.*s is empty: tenon %s %s", STR_ARG(name), command->words,
+                       command->arguments);
+    }
+    return 0;
+}
+
+static int check_arguments(const struct cli *cli, struct err *err)
 {
     size_t min;
     size_t max;
@@ -210,7 +235,7 @@ static int check_count(const struct cli *cli, struct err *err)
         return err_set(err, E_USAGE, "'%s' is too much: tenon %s%s%s", cli->arguments[max],
                        command->words, command->arguments[0] != '\0' ? " " : "",
                        command->arguments);
-    return 0;
+    return check_filled(cli, err);
 }
 
 /* How many arguments stand before "[...]", which takes all that follows as it is; without one, more
@@ -288,5 +313,5 @@ int cli_parse(int argc, char **argv, struct cli *out, struct err *err)
     if (status < 0)
         return status;
     out->is_json = cli_option_is_set(out, "json");
-    return cli_option_is_set(out, "help") ? 0 : check_count(out, err);
+    return cli_option_is_set(out, "help") ? 0 : check_arguments(out, err);
 }

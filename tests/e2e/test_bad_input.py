@@ -166,11 +166,53 @@ def test_a_body_that_never_ends_holds_nobody(running):
         "/api/v1/submissions?state=happy",
         "/api/v1/entities/%ff",
         "/api/v1/status?wrong=1",
+        "/api/v1/entities?type=",
+        "/api/v1/entities?limit=",
+        "/api/v1/entities?text",
+        "/api/v1/relationships?from=",
+        "/api/v1/entities/e/relationships?direction=",
+        "/api/v1/why?entity=e&integration=",
+        "/api/v1/signals?sender=",
+        "/api/v1/signals/parked?integration=",
     ],
 )
 def test_bad_paths_and_arguments_are_problems(running, path):
     words = problem(running.get(path))
     assert words
+
+
+def test_what_is_empty_is_not_taken_for_none(tenon, receiver):
+    """A filter whose value is missing would be none, and mean everything."""
+    tenon.webhook("hooks", receiver.url("/in"), select="selector = none\n")
+    tenon.start()
+    tenon.add({"id": "e-1"})
+    trigger = "/api/v1/integrations/hooks/trigger"
+    for path, body, name in (
+        (trigger, {"entity": ""}, "entity"),
+        (trigger, {"selector": ""}, "selector"),
+        ("/api/v1/integrations/hooks/manage", {"operation": "sync", "entity": ""}, "entity"),
+        ("/api/v1/tokens", {"name": "shop", "scope": "read", "expires": ""}, "expires"),
+        ("/api/v1/signals", {"type": "a.b", "sender": ""}, "sender"),
+        ("/api/v1/signals/request", {"type": "a.b", "timeout": ""}, "timeout"),
+        ("/ingest?type=", {"id": "e-2"}, "type"),
+    ):
+        answer = tenon.post(path, json.dumps(body))
+        words = problem(answer)
+        assert name in words and "it is empty" in words, words
+    for arguments, word in (
+        (("submit", "hooks", "--entity", ""), "--entity"),
+        (("submit", "hooks", "--selector="), "--selector"),
+        (("token", "create", "shop", "--scope", "read", "--expires", ""), "--expires"),
+        (("entity", "search", "--type", ""), "--type"),
+        (("entity", "relations", ""), "ID"),
+        (("why", ""), "ENTITY"),
+    ):
+        run = tenon.cli(*arguments, check=False)
+        assert run.returncode == 2 and word + " is empty" in run.stderr, run
+    assert stored(tenon) == 1 and tenon.submissions() == [] and receiver.stats()["requests"] == 0
+    assert tenon.get("/api/v1/tokens").json["items"] == []
+    assert tenon.post("/ingest?ids", '{"id":"e-2"}').json["ids"] == ["e-2"]  # a flag needs none
+    assert tenon.get("/api/v1/why?entity=e-1&rendered=").status == 200
 
 
 def test_unknown_names_are_named(running):

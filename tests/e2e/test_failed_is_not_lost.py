@@ -175,6 +175,15 @@ def test_nothing_moves_by_accident(shop):
     assert run.returncode == 2
     for body in ("{}", "", '{"state":""}', '{"numbers":[1],"state":"failed"}', '{"numbers":[]}'):
         assert shop.post("/api/v1/submissions/discard", body).status == 400, body
+    for name in ("integration", "entity", "state", "since", "until", "class", "where"):
+        # As a script has it whose variable is not set: not less is meant, but not everything.
+        run = shop.cli("submission", "discard", "--" + name, "", check=False)
+        assert run.returncode == 2 and "--%s is empty" % name in run.stderr, run
+        body = json.dumps({"integration": "hooks", name: ""})
+        answer = shop.post("/api/v1/submissions/discard", body)
+        assert answer.status == 400 and name + ": it is empty" in answer.json["detail"], answer
+        answer = shop.get("/api/v1/submissions?%s=" % name)
+        assert answer.status == 400 and name + ": it is empty" in answer.json["detail"], answer
     answer = shop.post("/api/v1/submissions/retry", '{"integraton":"hooks"}')
     assert answer.status == 400 and "'integraton' is no member" in answer.json["detail"]
     assert len(shop.submissions(state="failed")) == 6

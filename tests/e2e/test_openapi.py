@@ -55,6 +55,19 @@ def test_every_route_says_what_it_takes_and_answers(document):
     assert len(ids) == len(set(ids))
 
 
+def test_an_empty_argument_is_not_described(document):
+    """But for flags, which stand alone."""
+    flags = {
+        parameter["name"]
+        for _, operation in operations(document)
+        for parameter in operation.get("parameters", [])
+        if parameter["in"] == "query" and parameter["schema"].get("minLength") != 1
+    }
+    assert flags == {"ids", "follow", "rendered", "answers"}
+    trigger = document["components"]["schemas"]["Trigger"]["properties"]
+    assert trigger["entity"]["minLength"] == 1
+
+
 def test_every_operation_says_who_may(document):
     """By the ways in that there are, with the scope as the role; and what is answered to others."""
     refused = {"401": "NoToken", "403": "NotAllowed"}

@@ -63,7 +63,7 @@ static void takes_numbers(void **state)
 
 static void nothing_said_is_nothing_narrowed(void **state)
 {
-    static const char *const bodies[] = {"", "  ", "{}", "{\"state\":\"\",\"where\":null}",
+    static const char *const bodies[] = {"", "  ", "{}", "{\"state\":null,\"where\":null}",
                                          "{\"dry_run\":true,\"limit\":1}"};
 
     (void)state;
@@ -99,6 +99,13 @@ static void refuses_what_it_does_not_know(void **state)
         {"{", "line 1"},
         {"{} {}", "no JSON"},
         {"{\"where\":\"\\u0000\"}", "no JSON"},
+        {"{\"integration\":\"w\",\"entity\":\"\"}", "entity: it is empty"}, /* of all? */
+        {"{\"integration\":\"\"}", "integration: it is empty"},
+        {"{\"state\":\"\"}", "state: it is empty"},
+        {"{\"since\":\"\"}", "since: it is empty"},
+        {"{\"until\":\"\"}", "until: it is empty"},
+        {"{\"class\":\"\"}", "class: it is empty"},
+        {"{\"where\":\"\"}", "where: it is empty"},
     };
 
     (void)state;

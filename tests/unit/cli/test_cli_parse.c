@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -88,6 +89,61 @@ static void refuses_with_a_sentence(void **state)
         assert_int_equal(parse(cases[i].line, &cli, &err), E_USAGE);
         if (strstr(err.text, cases[i].words) == NULL)
             fail_msg("%s: '%s' does not say %s", cases[i].line, err.text, cases[i].words);
+    }
+}
+
+/* What a script writes whose variable is not set. */
+static void refuses_what_is_empty(void **state)
+{
+    static const struct {
+        const char *words[6];
+        const char *says; /* NULL: taken */
+    } cases[] = {
+        {{"submit", "w", "--entity", ""}, "--entity is empty"},
+        {{"submission", "discard", "--integration", "w", "--where="},
+         "--where JQ, or leave it out"},
+        {{"--url", "", "status"}, "--url is empty"},
+        {{"entity", "get", ""}, "ID is empty: tenon entity get ID"},
+        {{"entity", "relate", "a", "", "b"}, "TYPE is empty"},
+        {{"entity", "relations", ""}, "ID is empty: give it, or leave it out"},
+        {{"why", "e-1", ""}, "INTEGRATION is empty"},
+        {{"integration", "run", "w", "talk", ""}, NULL},     /* as the plugin's command has it */
+        {{"completion", "words", "--", "entity", ""}, NULL}, /* the word that is to come */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct cli cli = {0};
+        struct err err = {0};
+        char words[6][32];
+        char *given[6];
+        int count = 0;
+        for (; count < 6 && cases[i].words[count] != NULL; count++) {
+            (void)snprintf(words[count], sizeof(words[count]), "%s", cases[i].words[count]);
+            given[count] = words[count];
+        }
+        assert_int_equal(cli_parse(count, given, &cli, &err), cases[i].says != NULL ? E_USAGE : 0);
+        if (cases[i].says != NULL && strstr(err.text, cases[i].says) == NULL)
+            fail_msg("case %zu: '%s' does not say %s", i, err.text, cases[i].says);
+    }
+}
+
+/* Each option that has a value, of each command. */
+static void no_option_takes_an_empty_value(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < cli_command_count; i++) {
+        for (const struct cli_option *option = cli_commands[i].options;
+             option != NULL && option->name != NULL; option++) {
+            char line[128];
+            struct cli cli;
+            struct err err;
+            if (option->value == NULL)
+                continue;
+            (void)snprintf(line, sizeof(line), "%s --%s=", cli_commands[i].words, option->name);
+            assert_int_equal(parse(line, &cli, &err), E_USAGE);
+            assert_non_null(strstr(err.text, "is empty"));
+        }
     }
 }
 
@@ -200,6 +256,8 @@ int main(void)
         cmocka_unit_test(finds_commands_and_arguments),
         cmocka_unit_test(takes_options_anywhere),
         cmocka_unit_test(refuses_with_a_sentence),
+        cmocka_unit_test(refuses_what_is_empty),
+        cmocka_unit_test(no_option_takes_an_empty_value),
         cmocka_unit_test(survives_too_many_of_everything),
         cmocka_unit_test(asks_for_help),
         cmocka_unit_test(reads_argument_counts),
