@@ -137,6 +137,7 @@ static CURLcode perform(const struct http_call *call, struct answer *answer)
     CURL *easy = answer->easy;
 
     curl_easy_setopt(easy, CURLOPT_URL, call->url);
+    curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L); /* ".." may be an entity's id */
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_PROXY, "");

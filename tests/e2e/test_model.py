@@ -197,3 +197,29 @@ def test_client_shows_numbers_as_they_were_written(filled, receiver):
     assert data in cli("entity", "relations", "n-1").stdout
     cli("signal", "publish", "order.paid", data)
     assert data in cli("signal", "listen", "order.*", "--after", "0", "--limit", "1").stdout
+
+
+@pytest.mark.parametrize(
+    "entity", [".", "..", "...", "%2e", "%2e%2e", "a/../b", "../status", "a?b#c"]
+)
+def test_an_id_is_no_path(filled, entity):
+    """Whatever an id looks like, the client's commands mean that entity."""
+    cli = filled.cli
+    filled.add({"id": entity, "n": 1})
+    filled.add({"id": "other"})
+    cli("entity", "relate", "other", "of", "e-1")
+    assert json.loads(cli("entity", "get", entity, "--json").stdout)["id"] == entity
+    cli("entity", "update", entity, '{"n": 2}')
+    cli("entity", "update", entity, '{"m": 3}', "--merge")
+    assert json.loads(cli("entity", "get", entity, "--json").stdout)["data"]["m"] == 3
+    cli("entity", "add", '{"n": 4}', "--id", entity)
+    assert json.loads(cli("entity", "relations", entity, "--json").stdout)["items"] == []
+    cli("entity", "relate", entity, "at", "e-1")
+    (edge,) = json.loads(cli("entity", "relations", entity, "--json").stdout)["items"]
+    assert edge["from"] == entity
+    assert json.loads(cli("entity", "attributes", entity, "--json").stdout)["items"] == []
+    assert json.loads(cli("why", entity, "--json").stdout)["entity"]["id"] == entity
+    cli("entity", "delete", entity)
+    gone = cli("entity", "get", entity, check=False)
+    assert gone.returncode == 1 and "was deleted" in gone.stderr
+    assert filled.get("/api/v1/entities/other").status == 200

@@ -68,9 +68,44 @@ static void test_call_over_the_socket(void **state)
     assert_int_equal(rmdir(path), 0);
 }
 
+/* Ids may be "." and "..": a path is what the caller says, and not what it comes to as a file's. */
+static void test_dots_of_a_path_stay(void **state)
+{
+    static const char *const paths[] = {"/e/..",     "/e/.",     "/e/../a", "/e/./a?x=..",
+                                        "/e/%2e%2e", "/e/%2E/a", "/e/%252e"};
+    struct err err = {0};
+    struct http_server_settings settings = {.unix_socket = NULL};
+    char path[] = "/tmp/tenon-test-XXXXXX";
+    char name[64];
+
+    (void)state;
+    assert_non_null(mkdtemp(path));
+    snprintf(name, sizeof(name), "%s/socket", path);
+    settings.unix_socket = name;
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+        char url[64];
+        char line[64];
+        struct outcome outcome = {.call = {.unix_socket = name, .url = url}};
+        struct peer peer = {.loop = loop_create(&err), .user = &outcome};
+        struct http_server *server =
+            http_server_create(peer.loop, &settings, on_request, NULL, &err);
+        assert_non_null(server);
+        snprintf(url, sizeof(url), "http://tenon%s", paths[i]);
+        snprintf(line, sizeof(line), "GET %.*s  ", (int)strcspn(paths[i], "?"), paths[i]);
+        peer_run(&peer, call);
+        assert_int_equal(outcome.status, 0);
+        assert_string_equal(buf_str(&peer.seen).ptr, line);
+        http_server_destroy(server);
+        buf_finish(&peer.seen);
+        loop_destroy(peer.loop);
+    }
+    assert_int_equal(rmdir(path), 0);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_call_over_the_socket)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_call_over_the_socket),
+                                       cmocka_unit_test(test_dots_of_a_path_stay)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
