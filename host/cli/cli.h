@@ -17,8 +17,9 @@ enum { CLI_ARGUMENTS_MAX = 64, CLI_OPTIONS_MAX = 32 };
 
 struct cli_option {
     const char *name;  /* without the dashes; NULL ends a list */
-    const char *value; /* what its value is called, "N"; NULL: a flag. An empty one is refused,
-                          with every option: a script's unset variable must not mean "all" */
+    const char *value; /* what its value is called, "N"; "N...": it may be given again; NULL: a
+                          flag. An empty value is refused, with every option: a script's unset
+                          variable must not mean "all" */
     const char *help;
 };
 
@@ -65,9 +66,13 @@ int cli_parse(int argc, char **argv, struct cli *out, struct err *err);
 const struct cli_command *cli_find(char *const *words, size_t count, size_t *out_used);
 void cli_argument_range(const char *arguments, size_t *out_min, size_t *out_max);
 
-const char *cli_argument(const struct cli *cli, size_t index);        /* NULL past the end */
+const char *cli_argument(const struct cli *cli, size_t index); /* NULL past the end */
+/* 0, or E_USAGE with the sentence printed: two of the arguments from `first` on are NAME=VALUE with
+ * the same name, and only one of them could count. */
+int cli_arguments_once(const struct cli *cli, size_t first);
 const char *cli_option_text(const struct cli *cli, const char *name); /* NULL: not given */
 bool cli_option_is_set(const struct cli *cli, const char *name);
+bool cli_option_is_list(const struct cli_option *option); /* may be given again */
 /* 0, or E_USAGE with the sentence printed. */
 int cli_option_number(const struct cli *cli, const char *name, int64_t min, int64_t max,
                       int64_t fallback, int64_t *out);

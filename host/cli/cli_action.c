@@ -283,6 +283,8 @@ int cli_action_call(struct cli *cli)
     const char *name;
 
     int code = split(cli_argument(cli, 0), &integration, &name);
+    if (code == CLI_DONE && cli_arguments_once(cli, 1) < 0)
+        code = CLI_USAGE;
     if (code == CLI_DONE)
         code = get_declared(cli, buf_str(&integration).ptr, name, &declared, &action);
     buf_putc(&body, '{');

@@ -36,9 +36,8 @@ static const struct cli_option entity_add_options[] = {
 };
 static const struct cli_option entity_search_options[] = {
     {"type", "TYPE", "only entities of this type"},
-    {"field", "PATH=VALUE",
-     "only with this in their data, such as address.city=Berlin; also "
-     "several"},
+    {"field", "PATH=VALUE...",
+     "only with this in their data, such as address.city=Berlin; may be given again"},
     {"integration", "NAME", "with --key: the one that this integration knows by the key"},
     {"key", "KEY", "an integration key: the entity's id at the destination"},
     {"limit", "N", "at most this many, 1 to 1000 (50)"},
@@ -106,7 +105,7 @@ static const struct cli_option submission_discard_options[] = {
     END_OF_OPTIONS,
 };
 static const struct cli_option token_create_options[] = {
-    {"scope", "SCOPE", "read, submit or manage, or SCOPE:NAME[,NAME...]; may be given again"},
+    {"scope", "SCOPE...", "read, submit or manage, or SCOPE:NAME[,NAME...]; may be given again"},
     {"expires", "WHEN", "after this long, such as 90d, or at this time; else never"},
     END_OF_OPTIONS,
 };

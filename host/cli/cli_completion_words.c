@@ -106,7 +106,8 @@ static void put_options(struct cli_completion *completion, const struct cli_opti
     for (; options != NULL && options->name != NULL; options++) {
         _buf_ struct buf word = {0};
         buf_printf(&word, "--%s", options->name);
-        if (!word.failed && !has_option(words, count, options->name))
+        if (!word.failed &&
+            (cli_option_is_list(options) || !has_option(words, count, options->name)))
             cli_completion_put(completion, buf_str(&word), options->help);
     }
 }
@@ -190,7 +191,12 @@ static struct str value_name(const struct cli_option *option)
     for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
         if (strcmp(own[i], option->name) == 0)
             return str_of(own[i]);
-    return str_of(option->value);
+    struct str name = str_of(option->value);
+    const char *list = strstr(option->value, "...");
+
+    if (list != NULL)
+        name.len = (size_t)(list - option->value);
+    return name;
 }
 
 static void put_options_of_all(struct cli_completion *completion, const struct line *line,

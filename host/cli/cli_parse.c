@@ -59,15 +59,38 @@ const char *cli_argument(const struct cli *cli, size_t index)
 
 const char *cli_option_text(const struct cli *cli, const char *name)
 {
-    for (size_t i = cli->given_count; i > 0; i--) /* the last one counts */
-        if (strcmp(cli->given[i - 1].name, name) == 0)
-            return cli->given[i - 1].value;
+    for (size_t i = 0; i < cli->given_count; i++)
+        if (strcmp(cli->given[i].name, name) == 0)
+            return cli->given[i].value;
     return NULL;
+}
+
+bool cli_option_is_list(const struct cli_option *option)
+{
+    return option->value != NULL && strstr(option->value, "...") != NULL;
 }
 
 bool cli_option_is_set(const struct cli *cli, const char *name)
 {
     return cli_option_text(cli, name) != NULL;
+}
+
+int cli_arguments_once(const struct cli *cli, size_t first)
+{
+    for (size_t i = first; i < cli->argument_count; i++) {
+        const char *equals = strchr(cli->arguments[i], '=');
+        size_t len = equals != NULL ? (size_t)(equals + 1 - cli->arguments[i]) : 0;
+
+        for (size_t at = first; at < i && len > 0; at++) {
+            if (strncmp(cli->arguments[at], cli->arguments[i], len) != 0)
+                continue;
+            /* Not the values: one may be a secret. */
+            (void)cli_fail(CLI_USAGE, "'%.*s' is given twice: which of the values?", (int)len - 1,
+                           cli->arguments[i]);
+            return E_USAGE;
+        }
+    }
+    return 0;
 }
 
 int cli_option_number(const struct cli *cli, const char *name, int64_t min, int64_t max,
@@ -143,6 +166,10 @@ static int take_option(struct cli *cli, const char *text, const char *next, bool
     if (option->value != NULL && value[0] == '\0')
         return err_set(err, E_USAGE, "--%s is empty: give it a value, --%s %s, or leave it out",
                        option->name, option->name, option->value);
+    const char *former = cli_option_text(cli, option->name);
+    if (former != NULL && option->value != NULL && !cli_option_is_list(option))
+        return err_set(err, E_USAGE, "--%s is given twice, '%s' and '%s': only one can count",
+                       option->name, former, value);
     cli->given[cli->given_count].name = option->name;
     cli->given[cli->given_count++].value = value;
     *out_took_next = option->value != NULL && equals == NULL;

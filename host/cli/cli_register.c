@@ -62,6 +62,8 @@ static int put_sections(const struct cli *cli, size_t first, struct buf *out)
         if (!split(cli->arguments[i], &section, &key, &value))
             return cli_fail(CLI_USAGE, "'%s' is not SECTION.KEY=VALUE, such as retry.max=5m",
                             cli->arguments[i]);
+    if (cli_arguments_once(cli, first) < 0)
+        return CLI_USAGE;
     for (size_t i = first; i < cli->argument_count; i++) {
         (void)split(cli->arguments[i], &section, &key, &value); /* as above */
         if (has_been(cli, first, i, section))

@@ -48,6 +48,8 @@ static int put_data(const struct cli *cli, struct buf *body)
         buf_puts(body, first);
         return CLI_DONE;
     }
+    if (cli_arguments_once(cli, 1) < 0)
+        return CLI_USAGE;
     buf_putc(body, '{');
     for (size_t i = 1; cli_argument(cli, i) != NULL && code == CLI_DONE; i++)
         code = put_pair(body, cli_argument(cli, i));

@@ -184,6 +184,8 @@ def test_what_is_not_there_is_said_so(acting):
     assert run.returncode == 1 and "it has add, divide, convert" in run.stderr
     for words in (["call", "calc"], ["call", "calc.add", "a"]):
         assert acting.cli(*words, check=False).returncode == 2
+    run = acting.cli("call", "calc.add", "a=1", "b=2", "a=3", check=False)
+    assert run.returncode == 2 and "'a' is given twice" in run.stderr
     acting.cli("integration", "deactivate", "calc")
     wait_for(lambda: by_http(acting, "calc.add", a=1, b=1).status == 503, "calc to be closed")
 

@@ -168,6 +168,12 @@ def test_set_keeps_comments_and_goes_back(tenon, receiver):
     run = tenon.cli("integration", "set", "hook", "retry.max_attempts=")
     assert "max_attempts" not in path.read_text()
     assert tenon.cli("integration", "set", "hook", "nonsense", check=False).returncode == 2
+    text = path.read_text()
+    twice = ("retry.max=1m", "settings.path=/d", "retry.max=2m")
+    for words in (("set", "hook"), ("manage", "hook", "update")):
+        run = tenon.cli("integration", *words, *twice, check=False)
+        assert run.returncode == 2 and "'retry.max' is given twice" in run.stderr, run
+    assert path.read_text() == text
     assert tenon.cli("integration", "set", "nobody", "a.b=c", check=False).returncode == 1
 
 

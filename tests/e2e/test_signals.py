@@ -163,6 +163,7 @@ def test_the_client_publishes_requests_and_says_what_is_wrong(daemon):
     assert "data" not in items[2]
     for arguments, code, words in [
         (("publish", "order.paid", "{"), 2, "neither NAME=VALUE nor JSON"),
+        (("publish", "order.paid", "a=1", "b=1", "a=2"), 2, "'a' is given twice"),
         (("publish", "order.paid", "a=1", "b"), 2, "'b' is neither"),
         (("publish", "entity.created"), 1, "the host's own"),
         (("request", "price.get", "--timeout", "2s"), 1, "nobody is there to answer"),

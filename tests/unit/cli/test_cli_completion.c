@@ -52,6 +52,8 @@ static void finds_what_the_table_says(void **state)
         {"submission list --state f", "failed"},
         {"submission list --state=sk", "--state=skipped"},
         {"submission list --state failed --sta", ""},
+        {"entity search --field a=1 --fie", "--field"},
+        {"token create t --scope rea", "read"},
         {"entity import ", ":files"},
         {"entity import --conf ", ":directories"},
         {"--socket /s completion ", "words bash zsh"},

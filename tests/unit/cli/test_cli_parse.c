@@ -59,8 +59,10 @@ static void takes_options_anywhere(void **state)
     assert_string_equal(cli_argument(&cli, 0), "e-1");
     assert_int_equal(parse("entity get -- --odd", &cli, &err), 0);
     assert_string_equal(cli_argument(&cli, 0), "--odd");
-    assert_int_equal(parse("submission list --limit 1 --limit=2", &cli, &err), 0);
+    assert_int_equal(parse("submission list --limit=2 --json --json", &cli, &err), 0);
     assert_string_equal(cli_option_text(&cli, "limit"), "2");
+    assert_int_equal(parse("entity search --field a=1 --field a=2", &cli, &err), 0);
+    assert_int_equal(cli.given_count, 2);
 }
 
 static void refuses_with_a_sentence(void **state)
@@ -80,6 +82,10 @@ static void refuses_with_a_sentence(void **state)
         {"status --json=yes", "--json takes no value"},
         {"submission list --limit", "--limit N"},
         {"status --limit 3", "there is no option --limit"},
+        {"submission list --limit 1 --limit=2", "--limit is given twice, '1' and '2'"},
+        {"submission list -n 1 --limit 1", "--limit is given twice"},
+        {"submit w --entity a --entity b", "--entity is given twice"},
+        {"--socket /a status --socket /b", "--socket is given twice"},
     };
     struct cli cli;
     struct err err;
@@ -128,7 +134,21 @@ static void refuses_what_is_empty(void **state)
     }
 }
 
-/* Each option that has a value, of each command. */
+static void names_of_arguments_stand_once(void **state)
+{
+    struct cli cli;
+    struct err err;
+
+    (void)state;
+    assert_int_equal(parse("integration set w retry.max=1m retry.max=2m", &cli, &err), 0);
+    assert_int_equal(cli_arguments_once(&cli, 1), E_USAGE);
+    assert_int_equal(parse("integration set w retry.max=1m retry.ma=2m x x", &cli, &err), 0);
+    assert_int_equal(cli_arguments_once(&cli, 1), 0);
+    assert_int_equal(parse("integration set a=1 a=1", &cli, &err), 0);
+    assert_int_equal(cli_arguments_once(&cli, 1), 0);
+}
+
+/* Each option that has a value, of each command. An option that is a list says so. */
 static void no_option_takes_an_empty_value(void **state)
 {
     (void)state;
@@ -140,6 +160,8 @@ static void no_option_takes_an_empty_value(void **state)
             struct err err;
             if (option->value == NULL)
                 continue;
+            assert_int_equal(cli_option_is_list(option),
+                             strstr(option->help, "may be given again") != NULL);
             (void)snprintf(line, sizeof(line), "%s --%s=", cli_commands[i].words, option->name);
             assert_int_equal(parse(line, &cli, &err), E_USAGE);
             assert_non_null(strstr(err.text, "is empty"));
@@ -257,6 +279,7 @@ int main(void)
         cmocka_unit_test(takes_options_anywhere),
         cmocka_unit_test(refuses_with_a_sentence),
         cmocka_unit_test(refuses_what_is_empty),
+        cmocka_unit_test(names_of_arguments_stand_once),
         cmocka_unit_test(no_option_takes_an_empty_value),
         cmocka_unit_test(survives_too_many_of_everything),
         cmocka_unit_test(asks_for_help),
