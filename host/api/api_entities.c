@@ -88,13 +88,13 @@ static void on_one_done(void *user, const struct intake_result *result)
         reply_outcome(call, result);
 }
 
-/* If-Match: 3, "3" or *; 0: none. */
+/* If-Match: 3, "3" or *, which is STORE_VERSION_ANY; 0: none. */
 static bool if_match(struct api_call *call, uint64_t *out)
 {
     struct str text = str_trim(http_exchange_header(call->exchange, "if-match"));
     int64_t version = 0;
 
-    *out = 0;
+    *out = str_is(text, "*") ? STORE_VERSION_ANY : 0;
     if (text.len == 0 || str_is(text, "*"))
         return true;
     if (text.len >= 2 && text.ptr[0] == '"' && text.ptr[text.len - 1] == '"')
@@ -161,9 +161,15 @@ static void put_with_old_type(struct api_call *call, uint64_t version)
     store_query(engine_store(call->engine), &ask->query);
 }
 
-/* What If-Match or version= asks for; 0: any. */
+/* What If-Match or version= asks for; 0: any, or none. */
 static bool wanted_version(struct api_call *call, uint64_t *out)
 {
+    _buf_ struct buf text = {0};
+
+    if (http_exchange_argument(call->exchange, "version", &text) && str_is(buf_str(&text), "*")) {
+        *out = STORE_VERSION_ANY;
+        return true;
+    }
     return if_match(call, out) && api_argument_number(call, "version", 1, INT64_MAX, *out, out);
 }
 
@@ -185,6 +191,8 @@ void api_entity_patch(struct api_call *call)
 
     if (!wanted_version(call, &amend.if_version))
         return;
+    if (amend.if_version == STORE_VERSION_ANY) /* as it is anyway */
+        amend.if_version = 0;
     amend.type = type_argument(call);
     amend.source = source_of(call);
     amend_start(call->engine, &amend, on_one_done, call);

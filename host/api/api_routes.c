@@ -19,7 +19,9 @@ const struct api_route api_routes[] = {
      "integration knows by a key; fewer than limit with a next: there may be more behind it"},
     {"GET", "/api/v1/entities/{id}", api_entity_get, API_READ, "", "Show one entity with its data"},
     {"PUT", "/api/v1/entities/{id}", api_entity_put, API_SUBMIT, "type,version",
-     "Store one entity under this id; If-Match: VERSION, or version=, makes it conditional"},
+     "Store one entity under this id; If-Match: VERSION, or version=, makes it conditional; *: "
+     "only "
+     "if it is there"},
     {"PATCH", "/api/v1/entities/{id}", api_entity_patch, API_SUBMIT, "type,version",
      "Change one entity by a merge patch (RFC 7396): what it names is set, null removes; "
      "conditional as PUT"},

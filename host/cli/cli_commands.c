@@ -226,7 +226,8 @@ const struct cli_command cli_commands[] = {
      "pages."},
     {"entity update", "ID [FILE|-|JSON]", entity_update_options, CLI_ONLINE, cli_entity_update,
      "Replace one entity's data, or change a part of it",
-     "With --merge what the JSON names is changed, and null removes it:\n"
+     "One that is not there is not made; 'tenon entity add --id ID' stores it either way. With "
+     "--merge what\nthe JSON names is changed, and null removes it:\n"
      "  tenon entity update e-1 '{\"title\": \"A longer talk\", \"room\": null}' --merge"},
     {"entity delete", "ID", entity_delete_options, CLI_ONLINE, cli_entity_delete,
      "Delete one entity",

@@ -87,12 +87,14 @@ int cli_entity_add(struct cli *cli)
 
 int cli_entity_update(struct cli *cli)
 {
+    const char *given = cli_option_text(cli, "if-version");
     int64_t version;
 
     if (cli_option_number(cli, "if-version", 1, INT64_MAX, 0, &version) < 0)
         return CLI_USAGE;
+    /* "*": a PUT would make what is not there, and deliver it, though its id is a slip. */
     return put_one(cli, cli_option_is_set(cli, "merge") ? "PATCH" : "PUT", cli_argument(cli, 0),
-                   cli_argument(cli, 1), cli_option_text(cli, "if-version"));
+                   cli_argument(cli, 1), given != NULL ? given : "*");
 }
 
 int cli_entity_delete(struct cli *cli)

@@ -72,6 +72,9 @@ struct store_op {
 
 /* ---- writes ---- */
 
+/* For if_version: whichever it is, but there has to be one. */
+#define STORE_VERSION_ANY UINT64_MAX
+
 struct store_entity {
     struct str id, type, data;
     bool is_delete;      /* type and data are ignored; the entity becomes a tombstone */

@@ -172,7 +172,8 @@ static void put_one(struct store_memory *memory, const struct store_entity *enti
         create(memory, copies, now_ms, result);
     if (row == NULL || (row->is_deleted && !may_create))
         return;
-    if (entity->if_version != 0 && entity->if_version != row->version) {
+    if (entity->if_version != 0 && entity->if_version != STORE_VERSION_ANY &&
+        entity->if_version != row->version) {
         result->outcome = PUT_CONFLICT;
         return;
     }

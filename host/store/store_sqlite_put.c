@@ -161,7 +161,8 @@ static int put_one(struct store_sqlite_writer *writer, const struct store_entity
     result->version = found.version;
     if (status == 0 || (found.is_deleted && !may_create))
         result->outcome = PUT_NOT_FOUND;
-    else if (entity->if_version != 0 && entity->if_version != found.version)
+    else if (entity->if_version != 0 && entity->if_version != STORE_VERSION_ANY &&
+             entity->if_version != found.version)
         result->outcome = PUT_CONFLICT;
     else if (!entity->is_delete && !found.is_deleted && found.is_same)
         result->outcome = PUT_UNCHANGED;

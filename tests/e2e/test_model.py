@@ -55,6 +55,16 @@ def test_change_in_part_and_under_a_version(filled):
     assert patch(filled, "e-1", {"type": "talk"}).status == 200
     assert search(filled, type="talk") == ["e-1"]
 
+    for id_, status in (("e-2", 200), ("nobody", 404)):  # "*": whichever version, but there
+        path = "/api/v1/entities/" + id_
+        for change in ({"n": 1}, {"n": 2, "type": "event"}):
+            put = filled.call("PUT", path, json.dumps(change), headers={"If-Match": "*"})
+            assert put.status == filled.call("PUT", path + "?version=*", "{}").status == status, put
+    assert patch(filled, "e-2", {"n": 1}, headers={"If-Match": "*"}).status == 200
+    assert filled.call("DELETE", "/api/v1/entities/e-2?version=*").status == 200
+    assert filled.call("PUT", "/api/v1/entities/e-2", "{}", headers={"If-Match": "*"}).status == 404
+    assert filled.call("PUT", "/api/v1/entities/e-2", "{}").status == 201
+
     stale = filled.call("DELETE", "/api/v1/entities/e-1", headers={"If-Match": "3"})
     assert (stale.status, stale.json["code"]) == (412, "version_conflict")
     assert filled.call("DELETE", "/api/v1/entities/e-1?version=4").status == 200
@@ -62,9 +72,10 @@ def test_change_in_part_and_under_a_version(filled):
     assert patch(filled, "e-1", {"n": 1}).status == 404
 
 
-def test_changes_at_once_are_all_kept(filled):
+@pytest.mark.parametrize("more", [{}, {"headers": {"If-Match": "*"}}], ids=["plain", "any"])
+def test_changes_at_once_are_all_kept(filled, more):
     def change(name):
-        assert patch(filled, "e-1", {name: True}).status == 200
+        assert patch(filled, "e-1", {name: True}, **more).status == 200
 
     threads = [threading.Thread(target=change, args=("n%d" % i,)) for i in range(16)]
     for thread in threads:
@@ -158,6 +169,12 @@ def test_client(filled):
     stale = cli("entity", "update", "e-1", "{}", "--merge", "--if-version", "1", check=False)
     assert (stale.returncode, "is at version 2" in stale.stderr) == (1, True)
     assert json.loads(cli("entity", "get", "e-1", "--json").stdout)["data"]["price"] == 12
+    for more in ((), ("--merge",), ("--type", "event"), ("--if-version", "1")):
+        typo = cli("entity", "update", "e-11", "{}", *more, check=False)
+        assert typo.returncode == 1 and "There is no entity 'e-11'" in typo.stderr, typo
+    assert filled.get("/api/v1/entities/e-11").status == 404
+    assert "updated e-2" in cli("entity", "update", "e-2", '{"title": "Café"}').stdout
+    assert "created e-3" in cli("entity", "add", "{}", "--id", "e-3").stdout
     found = cli("entity", "search", "--field", "price=12", "--field", "address.city=Berlin")
     assert "e-1" in found.stdout and "o-1" not in found.stdout
     found = cli("entity", "search", "CAFÉ", "--type", "event", "--json")

@@ -71,6 +71,27 @@ static void test_put_heeds_if_version(void **state)
     assert_int_equal(results[2].outcome, PUT_NOT_FOUND);
 }
 
+static void test_put_over_any_version_makes_none(void **state)
+{
+    struct fixture *f = *state;
+    struct store_put_result results[4];
+    const struct store_entity entities[] = {
+        {STR("a"), STR("event"), STR("{\"n\":2}"), false, STORE_VERSION_ANY, STR_NONE, 0},
+        {STR("b"), STR("event"), STR("{}"), false, STORE_VERSION_ANY, STR_NONE, 0},
+        {STR("a"), STR_NONE, STR_NONE, true, STORE_VERSION_ANY, STR_NONE, 0},
+        {STR("a"), STR("event"), STR("{}"), false, STORE_VERSION_ANY, STR_NONE, 0},
+    };
+
+    put(f, "a", "{\"n\":1}");
+    assert_int_equal(put_many(f, entities, 4, results), 0);
+    assert_int_equal(results[0].outcome, PUT_UPDATED);
+    assert_int_equal(results[0].version, 2);
+    assert_int_equal(results[1].outcome, PUT_NOT_FOUND);
+    assert_int_equal(results[2].outcome, PUT_DELETED);
+    assert_int_equal(results[3].outcome, PUT_NOT_FOUND); /* it was deleted */
+    assert_int_equal(ask(f, (struct store_query){.query = QUERY_ENTITIES}, NULL), 0);
+}
+
 static void test_put_is_all_or_none(void **state)
 {
     struct fixture *f = *state;
@@ -381,6 +402,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(test_put_tells_what_changed),
         CASE(test_put_heeds_if_version),
+        CASE(test_put_over_any_version_makes_none),
         CASE(test_put_is_all_or_none),
         CASE(test_writes_keep_order_and_fail_alone),
         CASE(test_several_producers_are_awaited_and_one_is_not),
