@@ -165,6 +165,9 @@ int cli_entity_search(struct cli *cli)
 
     if (cli_option_number(cli, "limit", 1, 1000, 50, &limit) < 0)
         return CLI_USAGE;
+    if (cli_option_is_set(cli, "key") != cli_option_is_set(cli, "integration"))
+        return cli_fail(CLI_USAGE, "--key and --integration go together: the entity that this "
+                                   "integration knows by this key");
     buf_printf(&path, "/api/v1/entities?limit=%lld", (long long)limit);
     cli_path_put_argument(&path, "type", cli_option_text(cli, "type"));
     cli_path_put_argument(&path, "after", cli_option_text(cli, "after"));

@@ -130,10 +130,11 @@ static int write_text(struct registration *registration, struct str text, bool i
 static int write_file(struct registration *registration)
 {
     if (registration->had_former && !registration->overwrites)
-        return err_set(&registration->err, E_REFUSED,
-                       "'%s' is there already and stays as it is; say overwrite to replace it, or "
-                       "take another name",
-                       registration->path);
+        return err_set(
+            &registration->err, E_REFUSED,
+            "'%s' is there already and stays as it is; --overwrite (\"overwrite\": true) "
+            "replaces it, or take another name",
+            registration->path);
     return check_text(registration) < 0
                ? registration->err.code
                : write_text(registration, buf_str(&registration->text), registration->had_former);

@@ -177,6 +177,9 @@ def test_client(filled):
     assert "created e-3" in cli("entity", "add", "{}", "--id", "e-3").stdout
     found = cli("entity", "search", "--field", "price=12", "--field", "address.city=Berlin")
     assert "e-1" in found.stdout and "o-1" not in found.stdout
+    for half in (("--key", "cus_42"), ("--integration", "crm")):
+        run = cli("entity", "search", *half, check=False)
+        assert run.returncode == 2 and "--key and --integration" in run.stderr, run
     found = cli("entity", "search", "CAFÉ", "--type", "event", "--json")
     assert json.loads(found.stdout)["items"] == []  # É is not é: only ASCII letters fold
     cli("entity", "relate", "e-1", "at", "e-2", "--data", '{"seat": 4}')

@@ -190,7 +190,7 @@ def test_add_and_remove_on_the_command_line(tenon, receiver, tmp_path):
     run = tenon.cli("integration", "add", "fourth", "plugin=webhook", check=False)
     assert run.returncode == 2 and "--plugin PLUGIN" in run.stderr, run
     run = tenon.cli("integration", "add", "hook", ini, check=False)
-    assert run.returncode == 1 and "there already" in run.stderr
+    assert run.returncode == 1 and "there already" in run.stderr and "--overwrite" in run.stderr
     assert tenon.cli("integration", "add", "hook", ini, "--overwrite").returncode == 0
     assert tenon.cli("integration", "add", "hook", check=False).returncode == 2
     assert "hook is removed" in tenon.cli("integration", "remove", "hook").stdout
