@@ -90,6 +90,8 @@ static const char *explain(CURLcode result, bool was_sent)
         return was_sent ? NULL : "only http:// and https:// URLs can be sent to";
     case CURLE_URL_MALFORMAT:
         return "the URL is not valid";
+    case CURLE_FILESIZE_EXCEEDED: /* said by us alone; see HTTP_ANSWER_HEAD_MAX */
+        return "the headers of its answer are larger than 64 KB";
     case CURLE_TOO_MANY_REDIRECTS:
         return "more than 5 redirects";
     default:

@@ -30,6 +30,8 @@ struct http_transfer {
     bool connects_only; /* the easy handle is set so */
     bool went_again;
     bool is_over;
+    bool has_too_many_headers;
+    size_t header_bytes; /* of all answers to the request under way */
     size_t response_bytes_max;
     int64_t started_us;
     enum shape shape;
@@ -56,6 +58,24 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *user)
     }
     buf_add(&request->answer, bytes, len);
     return request->answer.failed ? CURL_WRITEFUNC_ERROR : len;
+}
+
+/* libcurl keeps all of them: those of interim answers, and trailers, of which it takes any number.
+ * An answer that redirects is let have as many as any other. */
+static size_t on_header(char *bytes, size_t size, size_t count, void *user)
+{
+    struct http_transfer *transfer = user;
+    size_t len = size * count;
+    long redirects = 0;
+
+    (void)bytes;
+    transfer->header_bytes += len;
+    if (transfer->header_bytes <= HTTP_ANSWER_HEAD_MAX)
+        return len;
+    (void)curl_easy_getinfo(transfer->easy, CURLINFO_REDIRECT_COUNT, &redirects); /* 0 stays */
+    transfer->has_too_many_headers =
+        transfer->header_bytes > HTTP_ANSWER_HEAD_MAX * (size_t)(1 + redirects);
+    return transfer->has_too_many_headers ? CURL_WRITEFUNC_ERROR : len;
 }
 
 static size_t on_read(char *out, size_t size, size_t count, void *user)
@@ -173,6 +193,8 @@ struct http_transfer *http_transfer_create(const struct http_destination_setting
     curl_easy_setopt(transfer->easy, CURLOPT_USERAGENT, "tenon/" TENON_VERSION);
     curl_easy_setopt(transfer->easy, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(transfer->easy, CURLOPT_WRITEDATA, transfer);
+    curl_easy_setopt(transfer->easy, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(transfer->easy, CURLOPT_HEADERDATA, transfer);
     curl_easy_setopt(transfer->easy, CURLOPT_READFUNCTION, on_read);
     curl_easy_setopt(transfer->easy, CURLOPT_READDATA, transfer);
     curl_easy_setopt(transfer->easy, CURLOPT_SEEKFUNCTION, on_seek);
@@ -356,6 +378,8 @@ static enum http_step set_easy(struct http_transfer *transfer, struct http_reque
 {
     bool has_body = request->body_part_count > 0;
 
+    transfer->header_bytes = 0;
+    transfer->has_too_many_headers = false;
     set_connects_only(transfer, false);
     if (request->url == NULL ||
         curl_easy_setopt(transfer->easy, CURLOPT_URL, request->url) != CURLE_OK) {
@@ -496,7 +520,9 @@ static void end_easy(struct http_transfer *transfer, CURLcode result)
     (void)curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE,
                             &status); /* 0 is what it then stays */
     request->status = (int)status;
-    if (result == CURLE_WRITE_ERROR && request->is_cut)
+    if (transfer->has_too_many_headers)
+        result = CURLE_FILESIZE_EXCEEDED;
+    else if (result == CURLE_WRITE_ERROR && request->is_cut)
         result = CURLE_OK; /* the answer is known, only its tail was not wanted */
     if (result != CURLE_OK || status == 0) {
         fail_easy(transfer, result, transfer->detail);

@@ -395,3 +395,28 @@ def test_a_redirect_is_an_answer_and_is_not_followed(
     (attempt,) = history(tenon)
     assert attempt["http_status"] == redirect
     assert receiver.stats()["requests"] == 0 and len(nginx.requests()) == 1
+
+
+def peak_kb(tenon):
+    with open("/proc/%d/status" % tenon.process.pid, encoding="ascii") as lines:
+        return int(next(line.split()[1] for line in lines if line.startswith("VmHWM:")))
+
+
+def test_trailers_without_end_cost_no_memory(tenon, make_peer, authority, good):
+    def send_trailers(peer, connection):
+        with serve_tls(connection, good) as stream:
+            peer.seen.append(read_request(stream))
+            stream.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n")
+            for _ in range(2000):  # 120 MB, as libcurl keeps them; the connection breaks before
+                stream.sendall(b"T: x\r\n" * 1000)
+
+    peer = make_peer(send_trailers)
+    hook(tenon, peer.url(), TRUST % authority.pem)
+    tenon.start()
+    before = peak_kb(tenon)
+    tenon.add({"id": "evt-1"})
+    attempt = first_failure(tenon)
+    assert attempt["error_class"] == "unknown", attempt
+    assert "no whole answer from localhost:%d" % peer.port in attempt["reason"]
+    assert "headers of its answer are larger than 64 KB" in attempt["reason"]
+    assert peak_kb(tenon) - before < 32 * 1024  # a certificate store and a connection
