@@ -8,6 +8,7 @@
 
 #include "http/http_head.h"
 
+/* http_outcome.c has the first in words. */
 enum { HTTP_ANSWER_HEAD_MAX = 64 * 1024, HTTP_ANSWER_INTERIM_MAX = 16 };
 
 /* The headers by which a destination tells what is left of its patience, by family; the first of a

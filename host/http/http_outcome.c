@@ -69,10 +69,20 @@ static bool is_refused_locally(CURLcode result)
            result == CURLE_BAD_FUNCTION_ARGUMENT;
 }
 
-/* The plain words for the common cases; NULL leaves it to libcurl's own text. */
-static const char *explain(CURLcode result, bool was_sent)
+/* Much of what libcurl calls a failure to receive is what was wrong with that which it received. */
+static const char *explain_receiving(const struct http_loss *loss)
 {
-    switch (result) {
+    if (!loss->was_sent || strstr(loss->detail, "response headers") != NULL)
+        return NULL;
+    if (strstr(loss->detail, "chunked-encoding") != NULL) /* a trailer too long is among that */
+        return "what came is not an HTTP answer";
+    return "the connection broke before the whole answer came";
+}
+
+/* The plain words for the common cases; NULL leaves it to libcurl's own text. */
+static const char *explain(const struct http_loss *loss)
+{
+    switch (loss->result) {
     case CURLE_COULDNT_RESOLVE_HOST:
         return "the host name does not resolve; check the name and the DNS";
     case CURLE_COULDNT_RESOLVE_PROXY:
@@ -83,11 +93,15 @@ static const char *explain(CURLcode result, bool was_sent)
     case CURLE_SEND_ERROR:
         return "the connection broke while sending";
     case CURLE_RECV_ERROR:
-        return was_sent ? "the connection broke before the whole answer came" : NULL;
+        return explain_receiving(loss);
     case CURLE_PARTIAL_FILE:
         return "the connection was closed in the middle of the answer";
+    case CURLE_OUT_OF_MEMORY: /* also its word for a header that outgrows its own limit */
+        return loss->was_sent && loss->detail[0] == '\0'
+                   ? "a header of its answer is too long, or memory ran out"
+                   : NULL;
     case CURLE_UNSUPPORTED_PROTOCOL:
-        return was_sent ? NULL : "only http:// and https:// URLs can be sent to";
+        return loss->was_sent ? NULL : "only http:// and https:// URLs can be sent to";
     case CURLE_URL_MALFORMAT:
         return "the URL is not valid";
     case CURLE_FILESIZE_EXCEEDED: /* said by us alone; see HTTP_ANSWER_HEAD_MAX */
@@ -177,7 +191,7 @@ void http_outcome_fail(struct http_request *request,
         write_timeout(request, settings, peer);
         return;
     }
-    why = explain(result, was_sent);
+    why = explain(loss);
     if (why == NULL && loss->os_errno != 0 && result == CURLE_COULDNT_CONNECT)
         why = strerror(loss->os_errno);
     if (why == NULL && explain_tls(result, settings, loss->detail, tls, sizeof(tls)))

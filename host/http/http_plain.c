@@ -327,7 +327,7 @@ static enum http_plain_step take_bytes(struct http_plain *plain, const char *byt
     if (status == -EBADMSG)
         return end_with(plain, CURLE_WEIRD_SERVER_REPLY, 0, "what came is not an HTTP answer");
     if (status == -E2BIG)
-        return end_with(plain, CURLE_RECV_ERROR, 0, "the head of its answer has no end");
+        return end_with(plain, CURLE_FILESIZE_EXCEEDED, 0, NULL);
     if (status < 0)
         return end_with(plain, CURLE_OUT_OF_MEMORY, 0, "no memory for the answer");
     if (rest.len == 0) {
