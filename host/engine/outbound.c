@@ -12,7 +12,7 @@
 #include <strings.h>
 #include <tenon/tenon.h>
 
-enum { HEADERS_MAX = 64, HEADER_BYTES_MAX = 8192, URL_BYTES_MAX = 8192 };
+enum { HEADERS_MAX = 64, HEADER_BYTES_MAX = 8192, URL_BYTES_MAX = 8192, METHOD_MAX = 16 };
 
 struct outbound_rules {
     char *base_url;         /* without a trailing slash; "" when the ini has none */
@@ -392,6 +392,23 @@ static int build_body(const struct plugin_request *request, const struct str *pa
     return 0;
 }
 
+/* TRACE has the destination say back what it got, credentials included, in whatever form they are
+ * sent; TRACK is its other name. CONNECT asks for a tunnel past every rule here. */
+static int check_method(struct str method, struct err *err)
+{
+    static const char *const refused[] = {"TRACE", "TRACK", "CONNECT"};
+
+    for (size_t i = 0; i < method.len; i++)
+        if (!isupper((unsigned char)method.ptr[i]) || method.len > METHOD_MAX)
+            return err_set(err, E_REFUSED, "the plugin's method is not a word of capital letters");
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
+        if (str_is(method, refused[i]))
+            return err_set(err, E_REFUSED,
+                           "the plugin's method is %s, which no destination is asked for",
+                           refused[i]);
+    return 0;
+}
+
 int outbound_build(const struct outbound_rules *rules, const struct plugin_request *request,
                    const struct str *keys, const struct str *payloads, struct arena *arena,
                    struct outbound *out, struct err *err)
@@ -402,10 +419,9 @@ int outbound_build(const struct outbound_rules *rules, const struct plugin_reque
     int status;
 
     if (request->method.len > 0) {
-        for (size_t i = 0; i < request->method.len; i++)
-            if (!isupper((unsigned char)request->method.ptr[i]) || request->method.len > 16)
-                return err_set(err, E_REFUSED,
-                               "the plugin's method is not a word of capital letters");
+        status = check_method(request->method, err);
+        if (status < 0)
+            return status;
         built.method = arena_copy(arena, request->method).ptr;
     }
     if (keys != NULL && request->record_count > 1) {

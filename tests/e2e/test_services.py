@@ -60,6 +60,13 @@ def test_a_credential_that_is_echoed_is_masked(asking, receiver):
     assert SECRET not in str(answer.json) and "*" * len(SECRET) in str(answer.json)
 
 
+def test_a_request_cannot_be_had_said_back(asking, receiver):
+    for method in ("TRACE", "TRACK", "CONNECT"):
+        answer = fetch(asking, method=method, url="/")
+        assert answer.status == 422 and "method is " + method in answer.json["detail"], answer
+    assert receiver.exchanges == []
+
+
 def test_only_hosts_of_the_ini_are_reached(asking, receiver):
     for url, words in [
         ("http://127.0.0.2:1/", "neither that of base_url"),

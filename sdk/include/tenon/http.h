@@ -26,7 +26,7 @@ typedef struct tenon_http_request {
     uint32_t struct_size;
     uint32_t
         timeout_ms;    /* 0: [integration] timeout. Never beyond the call in hand's own deadline */
-    tenon_str method;  /* empty: GET without a body, POST with one */
+    tenon_str method;  /* empty: GET without a body, POST with one. Else as tenon_request's */
     tenon_str url;     /* empty: base_url itself; "/path?query"; or absolute, as tenon_request's */
     tenon_str headers; /* "Name: value\n" lines */
     tenon_str body;

@@ -164,7 +164,7 @@ typedef struct tenon_request {
     uint32_t body_kind; /* TENON_BODY_... */
     uint32_t first;     /* the records that this request carries: */
     uint32_t count;     /*   first ... first+count-1 of the batch; at least 1 */
-    tenon_str method;   /* empty: POST */
+    tenon_str method;   /* empty: POST. A word of capital letters but TRACE, TRACK and CONNECT */
     tenon_str url;      /* empty: base_url itself; "/path?query"; or absolute */
     tenon_str headers;  /* "Name: value\n" lines; may be empty */
     tenon_str body;     /* with TENON_BODY_INLINE */

@@ -168,6 +168,34 @@ static void a_plugin_cannot_set_the_hosts_own_headers(void **state)
     finish(&f);
 }
 
+/* What comes back by TRACE is what went out, credentials included. */
+static void a_plugin_cannot_have_its_request_said_back(void **state)
+{
+    static const char *const taken[] = {"GET", "DELETE", "PROPFIND", "TRACES"};
+    static const char *const refused[] = {"TRACE", "TRACK", "CONNECT"};
+    struct plugin_request request = {.body_kind = TENON_BODY_INLINE, .url = STR("")};
+    struct fixture f;
+
+    (void)state;
+    load(&f, plain);
+    for (size_t i = 0; i < sizeof taken / sizeof *taken; i++) {
+        request.method = str_of(taken[i]);
+        assert_int_equal(outbound_build(f.rules, &request, NULL, NULL, &f.arena, &f.out, &f.err),
+                         0);
+        assert_string_equal(f.out.method, taken[i]);
+    }
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        request.method = str_of(refused[i]);
+        assert_int_equal(outbound_build(f.rules, &request, NULL, NULL, &f.arena, &f.out, &f.err),
+                         E_REFUSED);
+        assert_non_null(strstr(f.err.text, refused[i]));
+    }
+    request.method = str_of("trace");
+    assert_int_equal(outbound_build(f.rules, &request, NULL, NULL, &f.arena, &f.out, &f.err),
+                     E_REFUSED);
+    finish(&f);
+}
+
 static void bodies_are_put_together_without_copies(void **state)
 {
     struct fixture f;
@@ -242,6 +270,7 @@ int main(void)
         cmocka_unit_test(a_plugin_reaches_every_host_of_the_list),
         cmocka_unit_test(a_plugin_reaches_no_other_host),
         cmocka_unit_test(a_plugin_cannot_set_the_hosts_own_headers),
+        cmocka_unit_test(a_plugin_cannot_have_its_request_said_back),
         cmocka_unit_test(bodies_are_put_together_without_copies),
         cmocka_unit_test(signatures_are_those_of_standard_webhooks),
         cmocka_unit_test(credentials_come_from_the_ini_alone),
