@@ -229,9 +229,9 @@ struct store_claimed {
  * (whose lease ran out among them, as `unknown`), then new ones behind the cursor. Each is
  * `in_flight` and leased until lease_until_ms when done() runs. One version of an entity at a time:
  * while an older one is in flight the newer waits without a due time, and is due when the older
- * ends, or in its place when the older would be tried again; an older one that waits becomes
- * `superseded`, as only the present version's data is kept. What waits for an entity that was
- * deleted becomes `skipped`. */
+ * ends or is lost, or in its place when the older would be tried again; an older one that waits
+ * becomes `superseded`, as only the present version's data is kept. What waits for an entity that
+ * was deleted becomes `skipped`. */
 struct store_claim {
     struct store_op op;
     uint32_t integration;
@@ -353,7 +353,8 @@ struct store_move {
 void store_move(struct store *store, struct store_move *move);
 
 /* Once at start, before the first claim: leases of this daemon's former life are void. What was in
- * flight becomes `unknown`, due now, with an attempt that says so. */
+ * flight becomes `unknown`, due now, with an attempt that says so; what stood behind it is due now,
+ * too. */
 struct store_recover {
     struct store_op op;
     uint64_t count; /* out */

@@ -145,6 +145,7 @@ static int take_again(struct run *run, struct store_memory_submission *row)
         return 0;
     if (is_over)
         row->base = row->attempts;
+    row->flags &= ~(uint32_t)FLAG_WAS_BLOCKED; /* nothing below it is live any more */
     return hand_out(run, row);
 }
 
@@ -187,6 +188,35 @@ static void add_attempt(struct store_memory *memory, const struct store_outcome 
     row->flags = flags_with_class(row->flags, outcome->error_class);
 }
 
+static struct store_memory_submission *find_blocked(struct run *run, uint64_t entity)
+{
+    for (uint64_t number = run->memory->entities.rows[entity].last_submission; number != 0;) {
+        struct store_memory_submission *row = row_get(run->memory, number);
+        if (row->integration == run->number && row->state == SUBMISSION_PENDING && !row->has_due)
+            return row;
+        number = row->before;
+    }
+    return NULL;
+}
+
+/* `row` has FLAG_NEWER_WAITS and is in flight no longer. The version that stood blocked behind it,
+ * which is due at due_ms; NULL: there is none any more. */
+static struct store_memory_submission *
+wake_newer(struct run *run, struct store_memory_submission *row, int64_t due_ms)
+{
+    struct store_memory_submission *newer = find_blocked(run, row->entity);
+
+    row->flags &= ~(uint32_t)FLAG_NEWER_WAITS;
+    if (newer == NULL)
+        return NULL;
+    newer->due_ms = due_ms;
+    newer->has_due = true;
+    newer->flags |= (row->flags & FLAG_DELIVERED) |
+                    (row->state == SUBMISSION_SUCCEEDED ? FLAG_DELIVERED : 0) |
+                    (row->state == SUBMISSION_UNKNOWN ? FLAG_WAS_BLOCKED : 0);
+    return newer;
+}
+
 /* The caller has reserved room for the attempt. */
 static void lose(struct run *run, uint64_t number, enum submission_event event)
 {
@@ -205,6 +235,9 @@ static void lose(struct run *run, uint64_t number, enum submission_event event)
     row->flags |= FLAG_UNKNOWN;
     row->due_ms = run->now_ms;
     row->has_due = true;
+    /* It may end in many ways from here on, so the newer one stands on its own feet. */
+    if ((row->flags & FLAG_NEWER_WAITS) != 0)
+        (void)wake_newer(run, row, run->now_ms); /* there may be none any more */
     add_attempt(run->memory, &outcome);
 }
 
@@ -384,17 +417,6 @@ static void keep_key(struct store_memory *memory, const struct store_memory_subm
     (void)store_memory_copy(external_id, &place->external_id); /* an empty one is as good as none */
 }
 
-static struct store_memory_submission *find_blocked(struct run *run, uint64_t entity)
-{
-    for (uint64_t number = run->memory->entities.rows[entity].last_submission; number != 0;) {
-        struct store_memory_submission *row = row_get(run->memory, number);
-        if (row->integration == run->number && row->state == SUBMISSION_PENDING && !row->has_due)
-            return row;
-        number = row->before;
-    }
-    return NULL;
-}
-
 static void record_one(struct run *run, const struct store_outcome *outcome)
 {
     struct store_memory_submission *row =
@@ -417,15 +439,11 @@ static void record_one(struct run *run, const struct store_outcome *outcome)
     if (row->state == SUBMISSION_UNKNOWN)
         row->flags |= FLAG_UNKNOWN;
     struct store_memory_submission *newer =
-        (row->flags & FLAG_NEWER_WAITS) != 0 ? find_blocked(run, row->entity) : NULL;
-    row->flags &= ~(uint32_t)FLAG_NEWER_WAITS;
-    if (newer != NULL) {
-        newer->due_ms = row->has_due ? row->due_ms : run->now_ms;
-        newer->has_due = true;
-        newer->flags |= (row->flags & FLAG_DELIVERED) |
-                        (row->state == SUBMISSION_SUCCEEDED ? FLAG_DELIVERED : 0);
+        (row->flags & FLAG_NEWER_WAITS) != 0
+            ? wake_newer(run, row, row->has_due ? row->due_ms : run->now_ms)
+            : NULL;
+    if (newer != NULL)
         supersede(run, row, newer->version);
-    }
     if (outcome->external_id.len > 0)
         keep_key(run->memory, row, outcome->external_id);
     if (outcome->is_attempt && outcome->event != EVENT_RELEASED)

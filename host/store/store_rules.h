@@ -46,11 +46,11 @@ enum {
     FLAG_NEWER_WAITS = 1, /* another version stands blocked behind this one, which is in flight */
     FLAG_UNKNOWN = 2,     /* some attempt's answer was never seen; never cleared */
     FLAG_DELIVERED = 4,   /* an earlier version was delivered: spares looking at all of them */
-    FLAG_WAS_BLOCKED =
-        8,             /* discarded while it stood behind what is in flight: look below it, too */
-    FLAG_TRIMMED = 16, /* retention removed attempts and a reason; never cleared */
-    FLAG_ROOM = 32     /* means nothing, but takes a byte; see record_delivered in
-                          store_sqlite_record.c */
+    FLAG_WAS_BLOCKED = 8, /* discarded while it stood behind what is in flight, or due because that
+                             was lost: look below it, too */
+    FLAG_TRIMMED = 16,    /* retention removed attempts and a reason; never cleared */
+    FLAG_ROOM = 32        /* means nothing, but takes a byte; see record_delivered in
+                             store_sqlite_record.c */
 };
 
 /* Beside them stands the error class of the last attempt, so that a list by class looks at rows

@@ -86,6 +86,7 @@ static int take_again(struct run *run, const struct present *entity, uint64_t nu
         return 0;
     if (is_over)
         row.base = row.attempts;
+    row.flags &= ~(uint32_t)FLAG_WAS_BLOCKED; /* nothing below it is live any more */
     row.attempts++;
     row.due_ms = run->claim->lease_until_ms;
     row.has_due = true;

@@ -86,64 +86,22 @@ static int record_delivered(struct store_sqlite_writer *writer,
     return status < 0 ? status : store_sqlite_lease_release(writer, outcome->submission, err);
 }
 
-/* The version that stood blocked behind `row`; 0: none any more. */
-static int find_blocked(struct store_sqlite_writer *writer,
-                        const struct store_sqlite_submission *row, uint64_t *out,
-                        uint64_t *out_version, struct err *err)
-{
-    sqlite3_stmt *find =
-        store_sqlite_use(&writer->handle, S_SUBMISSION_BLOCKED,
-                         "SELECT num, version FROM submissions INDEXED BY submissions_entity"
-                         " WHERE entity = ?1 AND integration = ?2 AND state = 0 AND due_ms IS NULL"
-                         " ORDER BY num DESC LIMIT 1");
-
-    *out = 0;
-    (void)sqlite3_bind_int64(find, 1, (int64_t)row->entity);
-    (void)sqlite3_bind_int64(find, 2, row->integration);
-    int code = find != NULL ? sqlite3_step(find) : SQLITE_ERROR;
-    if (code == SQLITE_ROW) {
-        *out = (uint64_t)sqlite3_column_int64(find, 0);
-        *out_version = (uint64_t)sqlite3_column_int64(find, 1);
-    }
-    (void)sqlite3_reset(find); /* repeats the step's code */
-    if (code != SQLITE_ROW && code != SQLITE_DONE)
-        return store_sqlite_spoil(writer, "cannot look for a submission", err);
-    return 0;
-}
-
-static int wake(struct store_sqlite_writer *writer, uint64_t number, int64_t due_ms, uint32_t flags,
-                struct err *err)
-{
-    sqlite3_stmt *up =
-        store_sqlite_use(&writer->handle, S_SUBMISSION_WAKE,
-                         "UPDATE submissions SET due_ms = ?2, flags = flags | ?3 WHERE num = ?1");
-
-    (void)sqlite3_bind_int64(up, 1, (int64_t)number);
-    (void)sqlite3_bind_int64(up, 2, due_ms);
-    (void)sqlite3_bind_int64(up, 3, flags);
-    return store_sqlite_run(writer, up, "cannot wake a submission", err);
-}
-
 /* A newer version waits behind `row`, whose new state is decided: the newer is due when this one
  * ends, or in its place when it would be tried again. */
 static int settle_newer(struct store_sqlite_writer *writer, struct store_sqlite_submission *row,
                         struct str *reason, char space[48], int64_t now_ms, struct err *err)
 {
-    uint64_t newer;
     uint64_t version = 0;
-    int64_t due_ms = row->has_due ? row->due_ms : now_ms;
-    int status = find_blocked(writer, row, &newer, &version, err);
+    int status =
+        store_sqlite_wake_newer(writer, row, row->has_due ? row->due_ms : now_ms, &version, err);
 
-    row->flags &= ~(uint32_t)FLAG_NEWER_WAITS;
-    if (status < 0 || newer == 0)
+    if (status < 0 || version == 0)
         return status;
-    uint32_t flags = row->state == SUBMISSION_SUCCEEDED ? FLAG_DELIVERED : 0;
-    flags |= row->flags & FLAG_DELIVERED;
     if (submission_step(&row->state, EVENT_NEWER_VERSION)) {
         row->has_due = false;
         *reason = store_text_superseded(version, space);
     }
-    return wake(writer, newer, due_ms, flags, err);
+    return 0;
 }
 
 static int record_move(struct store_sqlite_writer *writer,
@@ -430,6 +388,19 @@ static int recover_reclaimed(struct store_sqlite_writer *writer,
     return status;
 }
 
+/* Nothing is in flight any more, so nothing waits behind it. Stores of former versions may hold
+ * such that nothing would ever wake: what stood before them ended without a look behind it. */
+static int wake_all(struct store_sqlite_writer *writer, int64_t now_ms, struct err *err)
+{
+    sqlite3_stmt *up = store_sqlite_use(
+        &writer->handle, S_WAKE_ALL,
+        "UPDATE submissions INDEXED BY submissions_state SET due_ms = ?1,"
+        " flags = flags | 8 WHERE state = 0 AND state NOT IN (1, 2) AND due_ms IS NULL");
+
+    (void)sqlite3_bind_int64(up, 1, now_ms);
+    return store_sqlite_run(writer, up, "cannot wake submissions", err);
+}
+
 int store_sqlite_recover(void *pointer, struct store_recover *recover, struct err *err)
 {
     struct store_sqlite_writer *writer = pointer;
@@ -442,5 +413,5 @@ int store_sqlite_recover(void *pointer, struct store_recover *recover, struct er
                                          &recover->count, err);
     for (size_t i = 0; i < writer->integration_count && status == 0; i++)
         status = recover_reclaimed(writer, &writer->integrations[i], &recover->count, now_ms, err);
-    return status;
+    return status < 0 ? status : wake_all(writer, now_ms, err);
 }

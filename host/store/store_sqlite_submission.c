@@ -172,6 +172,60 @@ int store_sqlite_supersede_waiting(struct store_sqlite_writer *writer,
     return status;
 }
 
+/* The version that stood blocked behind `row`; 0: none any more. */
+static int find_blocked(struct store_sqlite_writer *writer,
+                        const struct store_sqlite_submission *row, uint64_t *out,
+                        uint64_t *out_version, struct err *err)
+{
+    sqlite3_stmt *find =
+        store_sqlite_use(&writer->handle, S_SUBMISSION_BLOCKED,
+                         "SELECT num, version FROM submissions INDEXED BY submissions_entity"
+                         " WHERE entity = ?1 AND integration = ?2 AND state = 0 AND due_ms IS NULL"
+                         " ORDER BY num DESC LIMIT 1");
+
+    *out = 0;
+    (void)sqlite3_bind_int64(find, 1, (int64_t)row->entity);
+    (void)sqlite3_bind_int64(find, 2, row->integration);
+    int code = find != NULL ? sqlite3_step(find) : SQLITE_ERROR;
+    if (code == SQLITE_ROW) {
+        *out = (uint64_t)sqlite3_column_int64(find, 0);
+        *out_version = (uint64_t)sqlite3_column_int64(find, 1);
+    }
+    (void)sqlite3_reset(find); /* repeats the step's code */
+    if (code != SQLITE_ROW && code != SQLITE_DONE)
+        return store_sqlite_spoil(writer, "cannot look for a submission", err);
+    return 0;
+}
+
+static int wake(struct store_sqlite_writer *writer, uint64_t number, int64_t due_ms, uint32_t flags,
+                struct err *err)
+{
+    sqlite3_stmt *up =
+        store_sqlite_use(&writer->handle, S_SUBMISSION_WAKE,
+                         "UPDATE submissions SET due_ms = ?2, flags = flags | ?3 WHERE num = ?1");
+
+    (void)sqlite3_bind_int64(up, 1, (int64_t)number);
+    (void)sqlite3_bind_int64(up, 2, due_ms);
+    (void)sqlite3_bind_int64(up, 3, flags);
+    return store_sqlite_run(writer, up, "cannot wake a submission", err);
+}
+
+int store_sqlite_wake_newer(struct store_sqlite_writer *writer, struct store_sqlite_submission *row,
+                            int64_t due_ms, uint64_t *out_version, struct err *err)
+{
+    uint64_t newer;
+    int status = find_blocked(writer, row, &newer, out_version, err);
+
+    row->flags &= ~(uint32_t)FLAG_NEWER_WAITS;
+    if (status < 0 || newer == 0)
+        return status;
+    uint32_t flags = row->state == SUBMISSION_SUCCEEDED ? FLAG_DELIVERED : 0;
+    flags |= row->flags & FLAG_DELIVERED;
+    if (row->state == SUBMISSION_UNKNOWN)
+        flags |= FLAG_WAS_BLOCKED;
+    return wake(writer, newer, due_ms, flags, err);
+}
+
 int store_sqlite_submission_lost(struct store_sqlite_writer *writer,
                                  struct store_sqlite_integration *integration,
                                  struct store_sqlite_submission *row, enum submission_event event,
@@ -183,13 +237,19 @@ int store_sqlite_submission_lost(struct store_sqlite_writer *writer,
         " error_class, reason, state) VALUES (?1, ?2, 0, 0, ?4, ?3, ?5)");
     enum submission_state from = row->state;
     struct str reason = store_text_lost(event);
+    uint64_t newer_version = 0;
+    int status = 0;
 
     if (!submission_step(&row->state, event))
         return 0;
     row->flags = flags_with_class(row->flags | FLAG_UNKNOWN, STORE_ERROR_UNKNOWN);
     row->due_ms = now_ms;
     row->has_due = true;
-    int status = store_sqlite_submission_move(writer, integration, row, from, reason, err);
+    /* It may end in many ways from here on, so the newer one stands on its own feet. */
+    if ((row->flags & FLAG_NEWER_WAITS) != 0)
+        status = store_sqlite_wake_newer(writer, row, now_ms, &newer_version, err);
+    if (status == 0)
+        status = store_sqlite_submission_move(writer, integration, row, from, reason, err);
     if (status < 0)
         return status;
     (void)sqlite3_bind_int64(lost, 1, store_sqlite_attempt_number(row->number, row->attempts));

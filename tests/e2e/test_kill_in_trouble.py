@@ -120,3 +120,49 @@ def test_kill_with_the_clock_stepped(tenon, receiver, clock):
             clock.step(load.moments.choice((-HOUR_S, 0, HOUR_S)))
             tenon.start()
     load.check()
+
+
+@pytest.fixture
+def chain(tenon, receiver):
+    """Version 1 of a record is on its way, version 2 was acknowledged and waits behind it."""
+
+    def hang(_):
+        receiver.lock.wait(60)
+        return 200, {}, b"{}"
+
+    receiver.answer = hang
+    tenon.webhook("hooks", receiver.url("/in"))
+    tenon.start()
+    tenon.add({"id": "evt-1", "n": 1})
+    wait_for(lambda: tenon.states("hooks") == {"in_flight": 1}, "version 1 to be on its way")
+    tenon.add({"id": "evt-1", "n": 2})
+    wait_for(lambda: tenon.states("hooks") == {"in_flight": 1, "pending": 1}, "version 2 to wait")
+    yield tenon
+    with receiver.lock:
+        receiver.lock.notify_all()
+
+
+def is_in_order(tenon):
+    return tenon.cli("store", "check").stdout == "the store is in order\n"
+
+
+def test_kill_before_a_newer_version_and_the_older_is_discarded(chain, receiver):
+    chain.kill()
+    receiver.answer = None
+    chain.start(arguments=["--safe"])
+    wait_for(lambda: chain.states("hooks") == {"unknown": 1, "pending": 1}, "the recovery")
+    assert is_in_order(chain)
+    chain.cli("submission", "discard", "--state", "unknown")
+    chain.cli("integration", "activate", "hooks")
+    wait_for(lambda: chain.states("hooks") == {"skipped": 1, "succeeded": 1}, "version 2 to arrive")
+    assert json.loads(receiver.exchanges[-1]["body"])["n"] == 2
+    assert is_in_order(chain)
+
+
+def test_kill_before_a_newer_version_and_the_record_is_deleted(chain, receiver):
+    chain.cli("entity", "delete", "evt-1")
+    chain.kill()
+    receiver.answer = None
+    chain.start()
+    wait_for(lambda: chain.states("hooks") == {"skipped": 2}, "both to be skipped")
+    assert is_in_order(chain)

@@ -460,6 +460,85 @@ static void test_retry_leaves_the_blocked_alone(void **state)
     take_none(f, WALK_CHANGED);
 }
 
+/* The row of "a" that waits; there is one. */
+static struct kept_row the_pending(struct fixture *f)
+{
+    const struct kept_row *rows;
+
+    assert_int_equal(
+        ask(f,
+            (struct store_query){.query = QUERY_SUBMISSIONS,
+                                 .filter.states = submission_state_bit(SUBMISSION_PENDING)},
+            &rows),
+        1);
+    return rows[0];
+}
+
+/* Version 1 is lost with the daemon while version 2 stands behind it. */
+static struct store_claimed lost_before_a_newer(struct fixture *f)
+{
+    struct store_claimed first = made(f, "a", SUBMISSION_IN_FLIGHT, 0);
+
+    put(f, "a", "2");
+    take_none(f, WALK_CHANGED);
+    assert_int_equal(the_pending(f).row.due_ms, 0);
+    assert_int_equal(recover(f), 1);
+    assert_int_equal(ask_submission(f, first.submission).row.state, SUBMISSION_UNKNOWN);
+    assert_int_equal(the_pending(f).row.due_ms, NOW_MS);
+    return first;
+}
+
+static void test_discard_of_a_lost_one_lets_the_newer_go(void **state)
+{
+    struct fixture *f = *state;
+    struct store_claimed first = lost_before_a_newer(f);
+
+    assert_int_equal(move(f, MOVE_DISCARD, false, &first.submission, 1).moved, 1);
+    struct store_claimed second = take_one(f, WALK_CHANGED, "a", 2);
+    tell_event(f, &second, EVENT_ACCEPTED, 0);
+    assert_int_equal(ask_submission(f, first.submission).row.state, SUBMISSION_SKIPPED);
+    take_none(f, WALK_CHANGED);
+    assert_int_equal(f->next_due_ms, 0);
+}
+
+/* Nothing is in flight, so there is nothing to wait for. */
+static void test_what_stood_behind_a_lost_one_may_be_retried(void **state)
+{
+    struct fixture *f = *state;
+    struct store_claimed first = lost_before_a_newer(f);
+    uint64_t number = the_pending(f).row.submission;
+
+    fixture_at(NOW_MS + 1);
+    assert_int_equal(move(f, MOVE_RETRY, false, &number, 1).moved, 1);
+    struct store_claimed second = take_one(f, WALK_CHANGED, "a", 2);
+    assert_int_equal(second.submission, number);
+    assert_int_equal(ask_submission(f, first.submission).row.state, SUBMISSION_SUPERSEDED);
+    take_none(f, WALK_CHANGED);
+}
+
+/* The walk goes first, and sees the lost one below what was discarded above it. */
+static void test_a_discarded_one_hides_no_lost_one(void **state)
+{
+    struct fixture *f = *state;
+    struct store_claimed first = lost_before_a_newer(f);
+    uint64_t number = the_pending(f).row.submission;
+    struct store_claim claim = {.op.done = fixture_stop,
+                                .integration = f->integration,
+                                .walk = WALK_CHANGED,
+                                .max = 1,
+                                .lease_until_ms = NOW_MS + LEASE_MS,
+                                .new_first = true};
+
+    assert_int_equal(move(f, MOVE_DISCARD, false, &number, 1).moved, 1);
+    put(f, "a", "3");
+    store_claim(f->store, &claim);
+    fixture_wait(f, &claim.op);
+    assert_int_equal(claim.count, 1);
+    assert_int_equal(claim.records[0].version, 3);
+    store_claim_finish(&claim);
+    assert_string_equal(ask_submission(f, first.submission).reason, "version 3 goes instead");
+}
+
 /* The data of an older version is gone, so the present one goes in its place. */
 static void test_retry_of_an_older_last_word_sends_the_present(void **state)
 {
@@ -490,6 +569,9 @@ int main(void)
         CASE(test_dry_run_only_counts),
         CASE(test_failed_ones_are_asked_for_in_pieces),
         CASE(test_retry_leaves_the_blocked_alone),
+        CASE(test_discard_of_a_lost_one_lets_the_newer_go),
+        CASE(test_what_stood_behind_a_lost_one_may_be_retried),
+        CASE(test_a_discarded_one_hides_no_lost_one),
         CASE(test_retry_of_an_older_last_word_sends_the_present),
     };
     int failures = 0;

@@ -80,6 +80,21 @@ static void test_everything_is_there_after_a_restart(void **state)
     assert_int_equal(rows[0].row.seq, 4);
 }
 
+/* Left by a former version, which ended what stood before it without waking it. */
+static void test_recovery_wakes_what_waits_for_nobody(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t count;
+
+    put(f, "a", "{}");
+    assert_int_equal(enqueue(f, "a", 0, &count), 0);
+    fixture_sql(f->path, "UPDATE submissions SET due_ms = NULL");
+    fixture_reopen(f);
+    take_none(f, WALK_NONE);
+    assert_int_equal(recover(f), 0);
+    (void)take_one(f, WALK_NONE, "a", 1);
+}
+
 static void test_foreign_files_are_refused(void **state)
 {
     struct fixture *f = *state;
@@ -642,6 +657,8 @@ int main(void)
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(test_files_are_private, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_everything_is_there_after_a_restart, fixture_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_recovery_wakes_what_waits_for_nobody, fixture_setup,
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(test_foreign_files_are_refused, fixture_setup,
                                         fixture_teardown),

@@ -310,6 +310,7 @@ static void check_changes(struct world *world, uint32_t events, const char *oper
     const struct kept_row *rows;
     size_t count = ask(world->f, (struct store_query){.query = QUERY_SUBMISSIONS}, &rows);
     size_t in_flight[ENTITIES] = {0};
+    size_t blocked[ENTITIES] = {0};
 
     for (size_t i = 0; i < count; i++) {
         uint64_t number = rows[i].row.submission;
@@ -323,10 +324,14 @@ static void check_changes(struct world *world, uint32_t events, const char *oper
         world->states[number] = to;
         world->last = number > world->last ? number : world->last;
         in_flight[rows[i].id[0] - 'a'] += to == SUBMISSION_IN_FLIGHT;
+        blocked[rows[i].id[0] - 'a'] += to == SUBMISSION_PENDING && rows[i].row.due_ms == 0;
     }
-    for (size_t i = 0; i < ENTITIES; i++)
+    for (size_t i = 0; i < ENTITIES; i++) {
         if (in_flight[i] > 1)
             fail_msg("seed %u: '%s' has two versions in flight", world->seed, operation);
+        if (blocked[i] > in_flight[i])
+            fail_msg("seed %u: '%s' leaves one that waits for nobody", world->seed, operation);
+    }
 }
 
 static void random_id(struct world *world, char out[2])
