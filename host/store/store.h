@@ -204,7 +204,8 @@ void store_integration(struct store *store, struct store_integration *integratio
 /* How the walk behind the cursor picks (the built-in selectors). */
 enum store_walk {
     WALK_NONE,        /* only what waits: retries and what was asked for by hand */
-    WALK_UNSUBMITTED, /* entities never delivered to this integration */
+    WALK_UNSUBMITTED, /* entities never delivered to this integration. A version that waits while
+                         an older one is in flight ends `skipped` when that is delivered */
     WALK_CHANGED,     /* entities whose present version was never delivered */
     WALK_ALL, /* every entity behind the cursor; as WALK_CHANGED until somebody sets the cursor back
                */

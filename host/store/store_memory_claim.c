@@ -79,7 +79,7 @@ static struct submission_look look_at(struct run *run, uint64_t entity, uint64_t
             if ((row->flags & FLAG_DELIVERED) != 0)
                 look.has_succeeded = true;
             if (number != except)
-                store_look_add(&look, owner->version, number, row->version, row->state);
+                store_look_add(&look, owner->version, number, row->version, row->state, row->flags);
             if (row->state != SUBMISSION_SUPERSEDED && !is_blocked &&
                 (row->flags & FLAG_WAS_BLOCKED) == 0)
                 break;
@@ -149,7 +149,8 @@ static int take_again(struct run *run, struct store_memory_submission *row)
     return hand_out(run, row);
 }
 
-static void block(struct run *run, uint64_t entity, const struct submission_look *look)
+static void block(struct run *run, enum store_walk walk, uint64_t entity,
+                  const struct submission_look *look)
 {
     struct store_memory_submission *row = look->same != 0
                                               ? row_get(run->memory, look->same)
@@ -158,6 +159,7 @@ static void block(struct run *run, uint64_t entity, const struct submission_look
     if (!step(run, row, EVENT_BLOCKED, STR_NONE))
         return;
     row->base = row->attempts;
+    row->flags = flags_blocked(row->flags, walk, look);
     row->has_due = false;
     row_get(run->memory, look->in_flight)->flags |= FLAG_NEWER_WAITS;
 }
@@ -200,17 +202,21 @@ static struct store_memory_submission *find_blocked(struct run *run, uint64_t en
 }
 
 /* `row` has FLAG_NEWER_WAITS and is in flight no longer. The version that stood blocked behind it,
- * which is due at due_ms; NULL: there is none any more. */
+ * which is due at due_ms, or over when `row` was delivered and that will do; NULL: there is none
+ * any more. */
 static struct store_memory_submission *
 wake_newer(struct run *run, struct store_memory_submission *row, int64_t due_ms)
 {
     struct store_memory_submission *newer = find_blocked(run, row->entity);
+    char space[96];
 
     row->flags &= ~(uint32_t)FLAG_NEWER_WAITS;
     if (newer == NULL)
         return NULL;
+    bool is_enough = row->state == SUBMISSION_SUCCEEDED && (newer->flags & FLAG_ONCE) != 0 &&
+                     step(run, newer, EVENT_DELIVERED_ONCE, store_text_once(row->version, space));
     newer->due_ms = due_ms;
-    newer->has_due = true;
+    newer->has_due = !is_enough;
     newer->flags |= (row->flags & FLAG_DELIVERED) |
                     (row->state == SUBMISSION_SUCCEEDED ? FLAG_DELIVERED : 0) |
                     (row->state == SUBMISSION_UNKNOWN ? FLAG_WAS_BLOCKED : 0);
@@ -314,7 +320,7 @@ static int walk_one(struct run *run, enum store_walk walk, bool is_by_hand, uint
     if (pick == PICK_TAKE)
         return look.same != 0 ? take_again(run, row_get(run->memory, look.same))
                               : take_new(run, entity, &look);
-    block(run, entity, &look);
+    block(run, walk, entity, &look);
     return 0;
 }
 
@@ -484,6 +490,7 @@ static void ask_again(struct run *run, struct store_memory_submission *row, bool
         row->base = row->attempts;
     if (from == SUBMISSION_SUCCEEDED)
         row->flags |= FLAG_DELIVERED; /* that it was stays true, whatever becomes of the replay */
+    row->flags &= ~(uint32_t)FLAG_ONCE;
     row->due_ms = run->now_ms;
     row->has_due = !is_blocked;
 }

@@ -52,6 +52,15 @@ struct str store_text_superseded(uint64_t version, char space[48])
     return (struct str){space, (size_t)len};
 }
 
+struct str store_text_once(uint64_t version, char space[96])
+{
+    int len = snprintf(space, 96,
+                       "version %" PRIu64
+                       " was delivered, and selector = unsubmitted delivers an entity once",
+                       version);
+    return (struct str){space, (size_t)len};
+}
+
 int store_rules_check_name(struct str name, const char *what, size_t max, struct err *err)
 {
     if (name.len == 0)
@@ -119,7 +128,7 @@ int store_rules_check_record(const struct store_record *record, struct err *err)
 }
 
 void store_look_add(struct submission_look *look, uint64_t present_version, uint64_t submission,
-                    uint64_t version, enum submission_state state)
+                    uint64_t version, enum submission_state state, uint32_t flags)
 {
     if (state == SUBMISSION_SUCCEEDED)
         look->has_succeeded = true;
@@ -131,6 +140,7 @@ void store_look_add(struct submission_look *look, uint64_t present_version, uint
     } else if (submission_is_live(state) && look->waiting_count < LOOK_WAITING_MAX) {
         look->waiting[look->waiting_count] = submission;
         look->waiting_states[look->waiting_count++] = state;
+        look->is_asked_for = look->is_asked_for || (flags & FLAG_ONCE) == 0;
     }
 }
 

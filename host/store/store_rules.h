@@ -29,6 +29,8 @@ extern const char *const store_text_deleted;
 struct str store_text_lost(enum submission_event event);
 /* "version 7 goes instead" */
 struct str store_text_superseded(uint64_t version, char space[48]);
+/* "version 7 was delivered, ..." */
+struct str store_text_once(uint64_t version, char space[96]);
 
 /* Checks every entity of a put; the index of the first bad one is in the sentence. 0, -EINVAL,
  * E_TOO_LARGE. */
@@ -49,8 +51,9 @@ enum {
     FLAG_WAS_BLOCKED = 8, /* discarded while it stood behind what is in flight, or due because that
                              was lost: look below it, too */
     FLAG_TRIMMED = 16,    /* retention removed attempts and a reason; never cleared */
-    FLAG_ROOM = 32        /* means nothing, but takes a byte; see record_delivered in
+    FLAG_ROOM = 32,       /* means nothing, but takes a byte; see record_delivered in
                              store_sqlite_record.c */
+    FLAG_ONCE = 64        /* blocked by WALK_UNSUBMITTED: the older version's delivery will do */
 };
 
 /* Beside them stands the error class of the last attempt, so that a list by class looks at rows
@@ -81,10 +84,19 @@ struct submission_look {
     uint64_t waiting[LOOK_WAITING_MAX]; /* other versions' that wait */
     enum submission_state waiting_states[LOOK_WAITING_MAX];
     size_t waiting_count;
+    bool is_asked_for; /* one of those waits for more than to be delivered once */
 };
 
 void store_look_add(struct submission_look *look, uint64_t present_version, uint64_t submission,
-                    uint64_t version, enum submission_state state);
+                    uint64_t version, enum submission_state state, uint32_t flags);
+/* Of the present version's row that is blocked for this walk. What goes in the place of one that
+ * was asked for is asked for as well. */
+static inline uint32_t flags_blocked(uint32_t flags, enum store_walk walk,
+                                     const struct submission_look *look)
+{
+    bool is_once = walk == WALK_UNSUBMITTED && !look->is_asked_for;
+    return is_once ? flags | FLAG_ONCE : flags & ~(uint32_t)FLAG_ONCE;
+}
 
 /* Who stored a version: an integration's number, and how many turns integrations have taken at the
  * entity. 0: somebody outside. */

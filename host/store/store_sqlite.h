@@ -344,9 +344,12 @@ int store_sqlite_supersede_waiting(struct store_sqlite_writer *writer,
                                    const struct submission_look *look, uint64_t version,
                                    struct err *err);
 /* `row` has FLAG_NEWER_WAITS and is in flight no longer: what stood blocked behind it is due at
- * due_ms. *out_version stays 0 when there is none any more. */
-int store_sqlite_wake_newer(struct store_sqlite_writer *writer, struct store_sqlite_submission *row,
-                            int64_t due_ms, uint64_t *out_version, struct err *err);
+ * due_ms, or over when it was delivered and that will do. *out_version stays 0 when there is none
+ * any more. */
+int store_sqlite_wake_newer(struct store_sqlite_writer *writer,
+                            struct store_sqlite_integration *integration,
+                            struct store_sqlite_submission *row, int64_t due_ms,
+                            uint64_t *out_version, struct err *err);
 /* In flight no longer, and nobody knows the answer (EVENT_LEASE_RAN_OUT or EVENT_RECOVERED): due at
  * now_ms, with an attempt row that says so. */
 int store_sqlite_submission_lost(struct store_sqlite_writer *writer,

@@ -96,8 +96,8 @@ static int take_again(struct run *run, const struct present *entity, uint64_t nu
 
 /* Waits behind another version, without a due time; the end of that one wakes it. See
  * store_sqlite_record. */
-static int block(struct run *run, const struct present *entity, const struct submission_look *look,
-                 struct err *err)
+static int block(struct run *run, enum store_walk walk, const struct present *entity,
+                 const struct submission_look *look, struct err *err)
 {
     struct store_sqlite_submission row = {
         .entity = entity->number,
@@ -113,6 +113,7 @@ static int block(struct run *run, const struct present *entity, const struct sub
     if (status < 0 || !submission_step(&row.state, EVENT_BLOCKED))
         return status;
     row.base = row.attempts;
+    row.flags = flags_blocked(row.flags, walk, look);
     row.has_due = false;
     status =
         from != SUBMISSION_NONE
@@ -300,7 +301,7 @@ static int walk_one(struct run *run, enum store_walk walk, bool is_by_hand, sqli
     if (status < 0)
         return status;
     if (pick == PICK_BLOCKED)
-        return block(run, &entity, &look, err);
+        return block(run, walk, &entity, &look, err);
     return look.same != 0 ? take_again(run, &entity, look.same, err)
                           : take_new(run, &entity, &look, err);
 }

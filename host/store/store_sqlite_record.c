@@ -88,12 +88,14 @@ static int record_delivered(struct store_sqlite_writer *writer,
 
 /* A newer version waits behind `row`, whose new state is decided: the newer is due when this one
  * ends, or in its place when it would be tried again. */
-static int settle_newer(struct store_sqlite_writer *writer, struct store_sqlite_submission *row,
-                        struct str *reason, char space[48], int64_t now_ms, struct err *err)
+static int settle_newer(struct store_sqlite_writer *writer,
+                        struct store_sqlite_integration *integration,
+                        struct store_sqlite_submission *row, struct str *reason, char space[48],
+                        int64_t now_ms, struct err *err)
 {
     uint64_t version = 0;
-    int status =
-        store_sqlite_wake_newer(writer, row, row->has_due ? row->due_ms : now_ms, &version, err);
+    int status = store_sqlite_wake_newer(writer, integration, row,
+                                         row->has_due ? row->due_ms : now_ms, &version, err);
 
     if (status < 0 || version == 0)
         return status;
@@ -130,7 +132,7 @@ static int record_move(struct store_sqlite_writer *writer,
     if (outcome->is_attempt && outcome->event != EVENT_RELEASED)
         row->flags = flags_with_class(row->flags, outcome->error_class);
     if ((row->flags & FLAG_NEWER_WAITS) != 0)
-        status = settle_newer(writer, row, &reason, space, now_ms, err);
+        status = settle_newer(writer, integration, row, &reason, space, now_ms, err);
     if (status == 0)
         status = store_sqlite_submission_move(writer, integration, row, from, reason, err);
     if (status == 0 && is_walk_born)
@@ -225,6 +227,7 @@ int store_sqlite_ask_again(struct store_sqlite_writer *writer,
         row->base = row->attempts;
     if (from == SUBMISSION_SUCCEEDED)
         row->flags |= FLAG_DELIVERED; /* that it was stays true, whatever becomes of the replay */
+    row->flags &= ~(uint32_t)FLAG_ONCE;
     row->due_ms = clock_due_ms();
     row->has_due = !is_blocked;
     return store_sqlite_submission_move(writer, integration, row, from, STR_NONE, err);

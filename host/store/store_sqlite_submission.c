@@ -139,7 +139,8 @@ int store_sqlite_look(struct store_sqlite_writer *writer, uint32_t integration, 
         if ((sqlite3_column_int64(look, 3) & FLAG_DELIVERED) != 0)
             out->has_succeeded = true;
         if (number != except)
-            store_look_add(out, version, number, (uint64_t)sqlite3_column_int64(look, 1), state);
+            store_look_add(out, version, number, (uint64_t)sqlite3_column_int64(look, 1), state,
+                           (uint32_t)sqlite3_column_int64(look, 3));
         is_enough = state != SUBMISSION_SUPERSEDED && !is_blocked &&
                     (sqlite3_column_int64(look, 3) & FLAG_WAS_BLOCKED) == 0;
     }
@@ -172,29 +173,28 @@ int store_sqlite_supersede_waiting(struct store_sqlite_writer *writer,
     return status;
 }
 
-/* The version that stood blocked behind `row`; 0: none any more. */
+/* The one that stood blocked behind `row`; out->number 0: none any more. */
 static int find_blocked(struct store_sqlite_writer *writer,
-                        const struct store_sqlite_submission *row, uint64_t *out,
-                        uint64_t *out_version, struct err *err)
+                        const struct store_sqlite_submission *row,
+                        struct store_sqlite_submission *out, struct err *err)
 {
     sqlite3_stmt *find =
         store_sqlite_use(&writer->handle, S_SUBMISSION_BLOCKED,
-                         "SELECT num, version FROM submissions INDEXED BY submissions_entity"
+                         "SELECT num FROM submissions INDEXED BY submissions_entity"
                          " WHERE entity = ?1 AND integration = ?2 AND state = 0 AND due_ms IS NULL"
                          " ORDER BY num DESC LIMIT 1");
+    uint64_t number = 0;
 
-    *out = 0;
+    out->number = 0;
     (void)sqlite3_bind_int64(find, 1, (int64_t)row->entity);
     (void)sqlite3_bind_int64(find, 2, row->integration);
     int code = find != NULL ? sqlite3_step(find) : SQLITE_ERROR;
-    if (code == SQLITE_ROW) {
-        *out = (uint64_t)sqlite3_column_int64(find, 0);
-        *out_version = (uint64_t)sqlite3_column_int64(find, 1);
-    }
+    if (code == SQLITE_ROW)
+        number = (uint64_t)sqlite3_column_int64(find, 0);
     (void)sqlite3_reset(find); /* repeats the step's code */
     if (code != SQLITE_ROW && code != SQLITE_DONE)
         return store_sqlite_spoil(writer, "cannot look for a submission", err);
-    return 0;
+    return number != 0 ? store_sqlite_submission_load(writer, number, out, err) : 0;
 }
 
 static int wake(struct store_sqlite_writer *writer, uint64_t number, int64_t due_ms, uint32_t flags,
@@ -210,20 +210,40 @@ static int wake(struct store_sqlite_writer *writer, uint64_t number, int64_t due
     return store_sqlite_run(writer, up, "cannot wake a submission", err);
 }
 
-int store_sqlite_wake_newer(struct store_sqlite_writer *writer, struct store_sqlite_submission *row,
-                            int64_t due_ms, uint64_t *out_version, struct err *err)
+/* Version `version` was delivered, and `row` waited in case it would not be. */
+static int end_once(struct store_sqlite_writer *writer,
+                    struct store_sqlite_integration *integration,
+                    struct store_sqlite_submission *row, uint64_t version, struct err *err)
 {
-    uint64_t newer;
-    int status = find_blocked(writer, row, &newer, out_version, err);
+    enum submission_state from = row->state;
+    char space[96];
+
+    if (!submission_step(&row->state, EVENT_DELIVERED_ONCE))
+        return 0;
+    row->flags |= FLAG_DELIVERED;
+    return store_sqlite_submission_move(writer, integration, row, from,
+                                        store_text_once(version, space), err);
+}
+
+int store_sqlite_wake_newer(struct store_sqlite_writer *writer,
+                            struct store_sqlite_integration *integration,
+                            struct store_sqlite_submission *row, int64_t due_ms,
+                            uint64_t *out_version, struct err *err)
+{
+    struct store_sqlite_submission newer;
+    int status = find_blocked(writer, row, &newer, err);
 
     row->flags &= ~(uint32_t)FLAG_NEWER_WAITS;
-    if (status < 0 || newer == 0)
+    if (status < 0 || newer.number == 0)
         return status;
+    *out_version = newer.version;
+    if (row->state == SUBMISSION_SUCCEEDED && (newer.flags & FLAG_ONCE) != 0)
+        return end_once(writer, integration, &newer, row->version, err);
     uint32_t flags = row->state == SUBMISSION_SUCCEEDED ? FLAG_DELIVERED : 0;
     flags |= row->flags & FLAG_DELIVERED;
     if (row->state == SUBMISSION_UNKNOWN)
         flags |= FLAG_WAS_BLOCKED;
-    return wake(writer, newer, due_ms, flags, err);
+    return wake(writer, newer.number, due_ms, flags, err);
 }
 
 int store_sqlite_submission_lost(struct store_sqlite_writer *writer,
@@ -247,7 +267,7 @@ int store_sqlite_submission_lost(struct store_sqlite_writer *writer,
     row->has_due = true;
     /* It may end in many ways from here on, so the newer one stands on its own feet. */
     if ((row->flags & FLAG_NEWER_WAITS) != 0)
-        status = store_sqlite_wake_newer(writer, row, now_ms, &newer_version, err);
+        status = store_sqlite_wake_newer(writer, integration, row, now_ms, &newer_version, err);
     if (status == 0)
         status = store_sqlite_submission_move(writer, integration, row, from, reason, err);
     if (status < 0)

@@ -15,6 +15,7 @@ static const char *const event_names[SUBMISSION_EVENTS] = {
     [EVENT_REWOUND] = "rewound",
     [EVENT_BLOCKED] = "blocked",
     [EVENT_NEWER_VERSION] = "newer version",
+    [EVENT_DELIVERED_ONCE] = "delivered once",
     [EVENT_ENTITY_DELETED] = "entity deleted",
     [EVENT_LEASE_RAN_OUT] = "lease ran out",
     [EVENT_RELEASED] = "released",
@@ -35,6 +36,7 @@ static const char is_due[] = "its time has come, and its version is the present 
 static const char is_held[] = "the claim is still held: the row's attempt is the one told of";
 static const char is_lapsed[] = "its lease ended before a verdict came";
 static const char has_newer[] = "its entity has a newer version, whose submission is or gets made";
+static const char is_enough[] = "a walk that delivers an entity once made it wait behind that one";
 static const char is_gone[] = "its entity was deleted";
 static const char is_walked[] = "the cursor was set back by hand, and the walk's selector wants it";
 static const char is_asked[] = "a person asks";
@@ -69,6 +71,7 @@ static const struct submission_transition table[SUBMISSION_STATES + 1][SUBMISSIO
     ROW(PENDING, NEWER_VERSION, SUPERSEDED, has_newer),
     ROW(RETRYING, NEWER_VERSION, SUPERSEDED, has_newer),
     ROW(UNKNOWN, NEWER_VERSION, SUPERSEDED, has_newer),
+    ROW(PENDING, DELIVERED_ONCE, SKIPPED, is_enough),
     ROW(PENDING, ENTITY_DELETED, SKIPPED, is_gone),
     ROW(RETRYING, ENTITY_DELETED, SKIPPED, is_gone),
     ROW(UNKNOWN, ENTITY_DELETED, SKIPPED, is_gone),

@@ -23,6 +23,7 @@
  *                               another version in flight stands before: blocked -> pending
  *
  *   pending, retrying, unknown: newer version -> superseded; entity deleted, discarded -> skipped
+ *   pending:                    delivered once -> skipped
  *   failed:                     discarded -> skipped
  *   superseded:                 nothing leads out of it, for its data is gone */
 #ifndef STORE_STATES_H
@@ -53,6 +54,7 @@ enum submission_event {
     EVENT_REWOUND, /* by a walk whose cursor was set back by hand */
     EVENT_BLOCKED, /* by another version of the same entity that is in flight */
     EVENT_NEWER_VERSION,
+    EVENT_DELIVERED_ONCE, /* an older version, and the walk that made this one wait wants no more */
     EVENT_ENTITY_DELETED,
     EVENT_LEASE_RAN_OUT,
     /* of who holds the claim: these are what store_record takes */

@@ -297,6 +297,33 @@ def test_delivered_once_is_delivered(tenon, receiver):
     assert one["command"] == "tenon submit once --entity evt-1"
 
 
+def test_an_update_during_the_first_delivery_is_not_delivered(tenon, receiver):
+    """As a moment later it is not."""
+
+    def hang(_):
+        receiver.lock.wait(60)
+        return 200, {}, b"{}"
+
+    receiver.answer = hang
+    tenon.webhook("once", receiver.url("/a"), select="type = event\nselector = unsubmitted\n")
+    tenon.start()
+    tenon.add({"id": "evt-1", "n": 1})
+    when(tenon, "evt-1", "once", in_state("in_flight"), "version 1 to be on its way")
+    wait_for(lambda: receiver.counters["requests"] == 1, "version 1 to be there")
+    tenon.add({"id": "evt-1", "n": 2})
+    when(tenon, "evt-1", "once", in_state("pending"), "version 2 to wait")
+    receiver.answer = None
+    with receiver.lock:
+        receiver.lock.notify_all()
+    one = when(tenon, "evt-1", "once", in_state("skipped"), "version 2 to be left out")
+    words = "version 1 was delivered, and selector = unsubmitted delivers an entity once"
+    assert newest(one)["reason"] == words and words in tenon.cli("why", "evt-1").stdout
+    assert [json.loads(exchange["body"])["n"] for exchange in receiver.exchanges] == [1]
+    tenon.cli("submit", "once", "--entity", "evt-1")
+    when(tenon, "evt-1", "once", in_state("succeeded"), "version 2, which was asked for")
+    assert [json.loads(exchange["body"])["n"] for exchange in receiver.exchanges] == [1, 2]
+
+
 def test_an_integration_that_is_gone(tenon, receiver):
     tenon.webhook("former", receiver.url("/a"))
     tenon.start()

@@ -42,12 +42,119 @@ static void test_nothing_waits_behind_a_lost_one_of_a_deleted(void **state)
     }
 }
 
+/* Version 1 of `id` is in flight, version 2 waits behind it for `walk`. Gives version 1. */
+static struct store_claimed before_a_newer(struct fixture *f, const char *id, enum store_walk walk)
+{
+    put(f, id, "1");
+    struct store_claimed first = take_one(f, WALK_UNSUBMITTED, id, 1);
+    put(f, id, "2");
+    take_none(f, walk);
+    assert_int_equal(ask_submission(f, first.submission + 1).row.state, SUBMISSION_PENDING);
+    return first;
+}
+
+/* What is met while the first delivery is under way is met as what comes behind it. */
+static void test_an_update_in_flight_is_not_delivered_twice(void **state)
+{
+    struct fixture *f = *state;
+    struct store_claimed first = before_a_newer(f, "a", WALK_UNSUBMITTED);
+    uint64_t second = first.submission + 1;
+
+    tell_event(f, &first, EVENT_ACCEPTED, 0);
+    assert_int_equal(f->next_due_ms, 0);
+    take_none(f, WALK_UNSUBMITTED);
+    struct kept_row row = ask_submission(f, second);
+    assert_int_equal(row.row.state, SUBMISSION_SKIPPED);
+    assert_string_equal(
+        row.reason, "version 1 was delivered, and selector = unsubmitted delivers an entity once");
+    put(f, "a", "3");
+    take_none(f, WALK_UNSUBMITTED); /* the skipped one does not hide the delivery */
+    put(f, "a", "4");
+    struct store_claimed fourth = take_one(f, WALK_CHANGED, "a", 4);
+    tell_event(f, &fourth, EVENT_ACCEPTED, 0);
+}
+
+static void test_an_update_goes_when_the_first_delivery_fails(void **state)
+{
+    static const enum submission_event ends[] = {EVENT_REJECTED, EVENT_SKIPPED, EVENT_OUT_OF_TRIES,
+                                                 EVENT_RETRY,    EVENT_UNSURE,  EVENT_RELEASED};
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+        const char id[] = {(char)('a' + i), '\0'};
+        struct store_claimed first = before_a_newer(f, id, WALK_UNSUBMITTED);
+        tell_event(f, &first, ends[i], NOW_MS);
+        struct store_claimed second = take_one(f, WALK_UNSUBMITTED, id, 2);
+        tell_event(f, &second, EVENT_RETRY, NOW_MS);
+        second = take_one(f, WALK_UNSUBMITTED, id, 2);
+        tell_event(f, &second, EVENT_ACCEPTED, 0);
+    }
+    struct store_claimed lost = before_a_newer(f, "z", WALK_UNSUBMITTED);
+    assert_int_equal(recover(f), 1);
+    (void)take_one(f, WALK_UNSUBMITTED, "z", 2);
+    tell_event(f, &lost, EVENT_ACCEPTED, 0); /* too late */
+    assert_int_equal(count_of(f, SUBMISSION_IN_FLIGHT), 1);
+}
+
+/* Whoever asks means the update: before the first delivery ends or after, for this version or for
+ * one that came in its place, or by another selector. */
+static void test_an_update_that_was_asked_for_goes(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t count;
+    struct store_claimed first = before_a_newer(f, "a", WALK_UNSUBMITTED);
+
+    assert_int_equal(enqueue(f, "a", 0, &count), 0);
+    tell_event(f, &first, EVENT_ACCEPTED, 0);
+    (void)take_one(f, WALK_UNSUBMITTED, "a", 2);
+    first = before_a_newer(f, "b", WALK_UNSUBMITTED);
+    tell_event(f, &first, EVENT_ACCEPTED, 0);
+    assert_int_equal(enqueue(f, "b", 0, &count), 0);
+    (void)take_one(f, WALK_UNSUBMITTED, "b", 2);
+    first = before_a_newer(f, "c", WALK_UNSUBMITTED);
+    assert_int_equal(enqueue(f, "c", 0, &count), 0);
+    put(f, "c", "3");
+    take_none(f, WALK_UNSUBMITTED);
+    tell_event(f, &first, EVENT_ACCEPTED, 0);
+    (void)take_one(f, WALK_UNSUBMITTED, "c", 3);
+    first = before_a_newer(f, "d", WALK_CHANGED);
+    tell_event(f, &first, EVENT_ACCEPTED, 0);
+    (void)take_one(f, WALK_UNSUBMITTED, "d", 2);
+}
+
+/* What was discarded while it stood behind is blocked again by a walk that was set back. */
+static void test_a_walk_by_hand_means_the_update(void **state)
+{
+    struct fixture *f = *state;
+    struct store_claimed first = before_a_newer(f, "a", WALK_UNSUBMITTED);
+    uint64_t second = first.submission + 1;
+    uint64_t count;
+    struct store_move discard = {.op.done = fixture_stop,
+                                 .submissions = &second,
+                                 .count = 1,
+                                 .action = MOVE_DISCARD,
+                                 .reason = "discarded by hand"};
+
+    store_move(f->store, &discard);
+    fixture_wait(f, &discard.op);
+    assert_int_equal(discard.moved, 1);
+    assert_int_equal(enqueue(f, NULL, ENQUEUE_CHANGED, &count), 0);
+    take_none(f, WALK_UNSUBMITTED);
+    assert_int_equal(ask_submission(f, second).row.state, SUBMISSION_PENDING);
+    tell_event(f, &first, EVENT_ACCEPTED, 0);
+    assert_int_equal(take_one(f, WALK_UNSUBMITTED, "a", 2).submission, second);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(test_nothing_waits_behind_a_lost_one_of_a_deleted),
+        CASE(test_an_update_in_flight_is_not_delivered_twice),
+        CASE(test_an_update_goes_when_the_first_delivery_fails),
+        CASE(test_an_update_that_was_asked_for_goes),
+        CASE(test_a_walk_by_hand_means_the_update),
     };
     int failures = 0;
 

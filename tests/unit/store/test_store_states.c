@@ -94,14 +94,14 @@ static uint64_t number_of(struct fixture *f, uint64_t version)
 }
 
 /* A pending one that no claim can take: it stands behind an older version that is in flight. */
-static void bring_blocked(struct subject *subject)
+static void bring_blocked(struct subject *subject, enum store_walk walk)
 {
     struct fixture *f = subject->f;
 
     put(f, "a", "1");
     (void)claim_one(f, WALK_CHANGED, LONG_LEASE_MS);
     put(f, "a", "2");
-    assert_int_equal(claim_one(f, WALK_CHANGED, LONG_LEASE_MS).submission, 0);
+    assert_int_equal(claim_one(f, walk, LONG_LEASE_MS).submission, 0);
     subject->number = number_of(f, 2);
 }
 
@@ -153,6 +153,10 @@ static void fire(struct subject *subject, enum submission_event event)
     case EVENT_NEWER_VERSION:
         put(f, "a", "9");
         (void)claim_one(f, WALK_CHANGED, LONG_LEASE_MS);
+        break;
+    case EVENT_DELIVERED_ONCE:
+        tell_event(f, &(struct store_claimed){.submission = number_of(f, 1), .attempt = 1},
+                   EVENT_ACCEPTED, 0);
         break;
     case EVENT_ENTITY_DELETED:
         drop(f, "a");
@@ -209,14 +213,17 @@ static enum submission_state state_of(struct subject *subject)
 
 /* Pairs where the operation meets another row of the table than the one in question: a walk that
  * was set back takes what was never taken as any walk does, what ended is blocked only where it was
- * discarded so, and asking by hand is three events. */
+ * discarded so, only what is blocked has an older one in flight, and asking by hand is three
+ * events.
+ */
 static bool is_told_apart(enum submission_state from, enum submission_event event)
 {
     bool is_asked = event == EVENT_ASKED_FOR || event == EVENT_RETRIED || event == EVENT_REPLAYED;
 
     if (submission_transition_find(from, event) != NULL)
         return true;
-    if (event == EVENT_BLOCKED || (from == SUBMISSION_NONE && event == EVENT_REWOUND))
+    if (event == EVENT_BLOCKED || event == EVENT_DELIVERED_ONCE ||
+        (from == SUBMISSION_NONE && event == EVENT_REWOUND))
         return false;
     return !is_asked || from == SUBMISSION_IN_FLIGHT || from == SUBMISSION_SUPERSEDED;
 }
@@ -234,7 +241,9 @@ static void check_pair(enum submission_state from, enum submission_event event)
     fixture_open(&fixture, scheme);
     if (may_wait || is_birth || was_blocked ||
         (from == SUBMISSION_PENDING && event == EVENT_LEASE_RAN_OUT))
-        bring_blocked(&subject);
+        bring_blocked(&subject, WALK_CHANGED);
+    else if (event == EVENT_DELIVERED_ONCE)
+        bring_blocked(&subject, WALK_UNSUBMITTED);
     else
         bring(&subject, from, event == EVENT_LEASE_RAN_OUT ? LEASE_MS : LONG_LEASE_MS);
     if (was_blocked)
@@ -431,7 +440,8 @@ static void random_operation(struct world *world)
     case 7:
     case 8: {
         enum submission_event event = random_verdict(world);
-        check_changes(world, 1u << event | BIT(NEWER_VERSION), submission_event_name(event));
+        check_changes(world, 1u << event | BIT(NEWER_VERSION) | BIT(DELIVERED_ONCE),
+                      submission_event_name(event));
         break;
     }
     case 9:
