@@ -51,6 +51,16 @@ def test_a_good_folder_is_said_to_be_good(tenon):
     }
 
 
+def test_one_is_not_told_as_many(tenon, receiver):
+    tenon.webhook("hooks", receiver.url("/in"))
+    tenon.start()
+    tenon.add({"id": "evt-1"})
+    wait_for(lambda: tenon.submissions(state="succeeded"), "the delivery")
+    shown = tenon.cli("integration", "show", "hooks").stdout
+    assert re.search(r"^worker .*, 1 start, 0 crashes, [0-9,]+ calls?$", shown, re.M), shown
+    assert re.search(r"^since start .*\b1 request$", shown, re.M), shown
+
+
 def test_what_would_keep_it_from_starting_is_found_before(tenon):
     key = tenon.folder / "key.pem"
     key.write_text("no key\n")

@@ -288,16 +288,6 @@ def test_without_a_journal_standard_error_gets_the_lines(tenon, receiver):
     assert "integration active" in tenon.log_text()
 
 
-def test_one_is_not_told_as_many(tenon, receiver):
-    tenon.webhook("hooks", receiver.url("/in"))
-    tenon.start()
-    tenon.add({"id": "evt-1"})
-    wait_for(lambda: tenon.submissions(state="succeeded"), "the delivery")
-    shown = tenon.cli("integration", "show", "hooks").stdout
-    assert re.search(r"^worker .*, 1 start, 0 crashes, [0-9,]+ calls?$", shown, re.M), shown
-    assert re.search(r"^since start .*\b1 request$", shown, re.M), shown
-
-
 # ---- tap ---------------------------------------------------------------------------------------
 
 STAGES = ["claimed", "selected", "transformed", "request", "answer", "verdict"]
