@@ -630,10 +630,8 @@ bool plugin_call_is_served(struct plugin_instance *instance, plugin_reply_fn fn,
     char words[PLUGIN_WORDS_MAX + 64];
     struct plugin_reply *reply;
 
-    if (!plugin_call_is_taken(instance, fn, user))
-        return false;
-    if (worker->callers_rest_until_ms <= clock_due_ms())
-        return true;
+    if (worker == NULL || worker->callers_rest_until_ms <= clock_due_ms())
+        return plugin_call_is_taken(instance, fn, user);
     (void)snprintf(words, sizeof words,
                    "it crashed too often when it was called, and rests; last: %s",
                    worker->last_crash); /* cut is fine */
