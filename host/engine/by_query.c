@@ -223,6 +223,7 @@ static int open_where(struct run *run, struct err *err)
         .settings_json = buf_str(&settings),
         .sha256_pin = entry->sha256,
         .call_timeout_ms = WHERE_MS,
+        .is_scratch = true,
     };
     run->jq = plugin_instance_open(rooms->plugins, &open, where_opened, run, err);
     buf_finish(&settings);

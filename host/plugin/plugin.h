@@ -72,6 +72,8 @@ struct plugin_instance_settings {
     int64_t memory_max_bytes; /* RLIMIT_AS-like limit of the worker; the largest of its instances
                                  counts */
     int64_t call_timeout_ms;  /* default deadline */
+    bool is_scratch; /* runs what somebody typed: a worker apart from those that deliver, whose
+                        crashes say nothing against the file */
 };
 
 /* What the plugin has, known once the instance is active. Borrowed from the instance. */

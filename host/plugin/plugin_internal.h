@@ -132,7 +132,7 @@ struct plugin_worker {
     struct plugin_worker *next;
     struct plugin_host *host;
     char *path, *plugin, *version, *settings, *sha256;
-    bool is_inprocess, allow_net, is_pinned, has_origin;
+    bool is_inprocess, allow_net, is_pinned, is_scratch, has_origin;
     char **write_paths;
     size_t write_path_count;
 

@@ -37,6 +37,7 @@ static bool fits(const struct plugin_worker *worker,
         return false;
     return worker->is_inprocess ||
            (worker->allow_net == settings->allow_net &&
+            worker->is_scratch == settings->is_scratch &&
             worker->is_pinned == (settings->sha256_pin != NULL) && same_paths(worker, settings));
 }
 
@@ -87,6 +88,7 @@ static int copy_settings(struct plugin_worker *worker,
     }
     worker->is_inprocess = settings->is_inprocess;
     worker->allow_net = settings->allow_net;
+    worker->is_scratch = settings->is_scratch;
     worker->is_pinned = settings->sha256_pin != NULL && !settings->is_inprocess;
     worker->has_origin = strstr(entry->note.run_path, "$ORIGIN") != NULL;
     return 0;
@@ -399,6 +401,8 @@ static bool count_crash(struct plugin_worker *worker, enum plugin_blame blame)
         count_caller_crash(worker);
         return false;
     }
+    if (worker->is_scratch)
+        return false;
     worker->bad_in_a_row++;
     if (blame == BLAME_NOBODY)
         return worker->bad_in_a_row >= PLUGIN_CRASHES_KEPT;

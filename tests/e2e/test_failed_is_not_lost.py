@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What failed is kept and found again by what it was, and goes out once somebody says so: by
 number, by filter, by a jq expression, with a dry run first."""
+import concurrent.futures
 import contextlib
 import json
 import os
@@ -138,6 +139,17 @@ def test_where_that_fails_or_never_ends_costs_nobody(shop, receiver):
     assert set(workers) <= set(shop.workers())
     shop.add({"id": "evt-99", "price": 99})
     settled(shop, 3, state="succeeded")
+
+
+def test_where_that_ends_its_worker_says_nothing_against_the_plugin(shop):
+    """This jq takes the time of a billion billion seconds for impossible, and ends by it."""
+    asked = "/api/v1/submissions?state=failed&where="
+    with concurrent.futures.ThreadPoolExecutor(8) as askers:  # of one worker
+        answers = list(askers.map(shop.get, [asked + "1e18%7Ctodate"] * 32))
+    assert any(b"SIGABRT" in answer.body for answer in answers), answers[0].body
+    assert shop.log_text().count("worker died") > 5
+    assert not (shop.state / "quarantine.json").exists()
+    wait_for(lambda: shop.get(asked + ".price%3C5").status == 200, "an honest one", timeout=60)
 
 
 def test_where_needs_the_jq_plugin(tenon):
