@@ -268,6 +268,14 @@ void lane_hold_back(struct lane *lane, const char *format, ...)
     lane_tell(lane);
 }
 
+/* That of the plugin, or of the jq that reads records for it, when that one is away. */
+static void read_health(const struct lane *lane, struct plugin_health *out)
+{
+    plugin_instance_health(lane->plugin, out);
+    if (lane->jq != NULL && strcmp(out->state, "active") == 0)
+        plugin_instance_health(lane->jq, out);
+}
+
 const char *lane_state_name(const struct lane *lane)
 {
     static const char *const names[] = {"disabled", "inactive", "starting",
@@ -277,7 +285,7 @@ const char *lane_state_name(const struct lane *lane)
 
     if (lane->state != LANE_ACTIVE)
         return names[lane->state];
-    plugin_instance_health(lane->plugin, &health);
+    read_health(lane, &health);
     if (strcmp(health.state, "active") != 0)
         return health.state;
     held = lane_gate_state(&lane->gate, clock_due_ms());
@@ -295,7 +303,7 @@ const char *lane_words(struct lane *lane)
         return NULL;
     if (lane->waits_for_former)
         return "begins when what its former self has in hand is through";
-    plugin_instance_health(lane->plugin, &health);
+    read_health(lane, &health);
     if (strcmp(health.state, "active") != 0)
         return health.words;
     held = lane_gate_words(&lane->gate, clock_due_ms());

@@ -155,3 +155,19 @@ def test_one_in_quarantine_is_left_alone_until_its_pardon(tenon, receiver, versi
         "what waited",
     )
     assert tenon.log_text().count("the plugin is back, delivery goes on") == before + 1
+
+
+def test_a_quarantined_jq_shows_in_the_integrations_that_need_it(tenon, receiver):
+    """This jq ends by a time a billion billion seconds off; the plugin itself is well."""
+    tenon.webhook("hook", receiver.url("/in"), more="[transform]\njq = .at | todate\n")
+    tenon.start()
+    for number in range(6):
+        tenon.add({"id": "evil-%d" % number, "at": 1e18})
+        wait_for(
+            lambda number=number: tenon.integration("hook")["state"] == "quarantined"
+            or tenon.states("hook").get("failed") == number + 1,
+            "its end",
+        )
+    hook = tenon.integration("hook")
+    assert hook["state"] == "quarantined" and "SIGABRT" in hook["words"], hook
+    assert "quarantined" in tenon.cli("integration", "list").stdout
