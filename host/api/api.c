@@ -164,11 +164,34 @@ void api_call_end(struct api_call *call, int status)
     if (api != NULL) {
         unlink_call(api, call);
         api->figures.under_way--;
+        if (call->place != API_NO_PLACE)
+            api->figures.taken[call->place]--;
         api->figures.answers[status >= 100 && status < 600 ? status / 100 : 5]++;
     }
     free(call);
     if (api != NULL && api->is_stopping && api->calls == NULL)
         tell_stopped(api);
+}
+
+/* Who is told so asks again; a line of those who wait would be one more thing to fill up. */
+bool api_take_place_or_reply(struct api_call *call, int place)
+{
+    struct api *api = call->api;
+
+    if (api == NULL || api->is_stopping) {
+        api_reply_problem(call, 503, "stopping", "The daemon is stopping.");
+        return false;
+    }
+    if (api->figures.taken[place] >= API_PLACES_MAX) {
+        api_reply_problem_with(call, 429, "too_many_searches", "Retry-After: 1\r\n",
+                               "%d searches like this one are under way, and that is the most at "
+                               "a time; ask again in a moment.",
+                               API_PLACES_MAX);
+        return false;
+    }
+    call->place = place;
+    api->figures.taken[place]++;
+    return true;
 }
 
 static void reply_no_route(struct api_call *call, struct str method, struct str path,
@@ -414,10 +437,26 @@ static void end_streams(struct api *api)
     }
 }
 
+/* One that ends may end the one it was made within: so from the start each time. */
+static void stop_calls(struct api *api)
+{
+    struct api_call *call = api->calls;
+
+    while (call != NULL) {
+        void (*stop)(struct api_call * call) = call->stop;
+
+        call->stop = NULL;
+        if (stop != NULL)
+            stop(call);
+        call = stop != NULL ? api->calls : call->next;
+    }
+}
+
 void api_stop(struct api *api, int64_t grace_ms, void (*done)(void *user), void *user)
 {
     end_streams(api);
     api->is_stopping = true;
+    stop_calls(api);
     api->stopped = done;
     api->stopped_user = user;
     http_server_stop_listening(api->server);

@@ -36,7 +36,11 @@ struct api_call {
     const struct api_stream_events *stream; /* NULL: not answered by a stream (api_stream.h) */
     void *stream_user;                      /* also of who asked to hear that the peer has gone */
     bool is_view;                           /* counted among the live views */
-    struct api_call *previous, *next;       /* the api's list */
+    int place;                              /* enum api_place, held until its end */
+    /* The api stops: the call, which waits for what may last, ends soon, perhaps from within. Told
+     * once; NULL: it ends by itself soon enough. */
+    void (*stop)(struct api_call *call);
+    struct api_call *previous, *next; /* the api's list */
 };
 
 typedef void (*api_handler_fn)(struct api_call *call);
@@ -79,6 +83,9 @@ void api_reply_error(struct api_call *call, int status, const struct err *err);
 /* True, and answered, when nobody is there any more to answer: then the store may be gone as well,
  * and a handler whose wait has ended must not begin anything new. */
 bool api_reply_if_over(struct api_call *call);
+/* Takes one of the few places for calls of this kind (enum api_place), until the call ends. False,
+ * and answered: none is free, or the daemon stops. */
+bool api_take_place_or_reply(struct api_call *call, int place);
 /* For a request that never became a call (out of memory). */
 void api_reply_bare(struct http_exchange *exchange, int status, const char *code,
                     const char *detail);

@@ -11,12 +11,17 @@
 struct api;
 struct api_call;
 
+/* What makes the host look through much: of each kind so many at a time. */
+enum api_place { API_NO_PLACE, API_PLACE_QUERY, API_PLACES };
+enum { API_PLACES_MAX = 16 };
+
 struct api_figures {
     uint64_t answers[6]; /* by the first digit of the status */
     uint64_t refused[API_REFUSALS];
     uint32_t under_way;
-    uint32_t streams;   /* of them */
-    uint32_t lives;     /* of them, WebSockets */
+    uint32_t streams; /* of them */
+    uint32_t lives;   /* of them, WebSockets */
+    uint32_t taken[API_PLACES];
     int64_t started_ms; /* wall */
     int64_t started_us; /* by clock_mono_us: the wall clock may have stepped since */
 };

@@ -28,11 +28,6 @@ void api_filter_destroy(struct api_filter *filter)
 }
 DEFINE_GUARD(filter, struct api_filter *, api_filter_destroy);
 
-bool api_filter_is_gone(void *user)
-{
-    return ((struct api_filter *)user)->call->exchange == NULL;
-}
-
 /* ---- one value each ---- */
 
 static int set_states(struct api_filter *filter, struct str text, struct err *err)

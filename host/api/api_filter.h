@@ -31,7 +31,9 @@ void api_filter_destroy(struct api_filter *filter); /* NULL allowed */
 
 /* Members that every answer about a query has, behind others: where_failed, where_words, next. */
 void api_put_by_query(struct buf *out, const struct by_query *query);
-bool api_filter_is_gone(void *user); /* its client: for by_query.is_cancelled */
+/* by_query_start when there is a place for it, else answers and destroys the filter. Who only looks
+ * has left when his peer has. (api_moves.c) */
+void api_filter_start(struct api_filter *filter);
 
 /* Finds the number of the integration that was named, also of one whose ini is gone, then goes on
  * with `then`, which owns the filter; answers with 404, and destroys it, when there is none. */

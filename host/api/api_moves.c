@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Submissions retried and discarded by hand, by number or by query. One request does a bounded
  * piece and tells where the next begins, so a client that goes away has ended the work. */
+#include "api/api_figures.h"
 #include "api/api_filter.h"
 #include "api/api_handlers.h"
 #include "base/json.h"
@@ -47,9 +48,34 @@ static void on_moved(struct by_query *query)
     api_filter_destroy(filter);
 }
 
-static void start_move(struct api_filter *filter)
+static void cancel(struct api_call *call)
 {
-    by_query_start(filter->call->engine, &filter->query);
+    struct api_filter *filter = call->stream_user;
+
+    by_query_cancel(&filter->query);
+}
+
+static void on_gone(void *user)
+{
+    cancel(user);
+}
+
+void api_filter_start(struct api_filter *filter)
+{
+    struct api_call *call = filter->call;
+    const struct by_query *query = &filter->query;
+
+    /* A few rows by number are nothing to wait for. */
+    if (query->number_count == 0 && !api_take_place_or_reply(call, API_PLACE_QUERY)) {
+        api_filter_destroy(filter);
+        return;
+    }
+    call->stream_user = filter;
+    call->stop = cancel;
+    /* Who ends his sending behind a move still gets it, and the answer. */
+    if (query->action == BY_QUERY_LOOK && call->exchange != NULL)
+        http_exchange_on_gone(call->exchange, on_gone);
+    by_query_start(call->engine, &filter->query);
 }
 
 static void move(struct api_call *call, enum by_query_action action)
@@ -73,10 +99,9 @@ static void move(struct api_call *call, enum by_query_action action)
     query->action = action;
     query->show = api_put_submission;
     query->show_max = query->is_dry_run ? SHOWN_FIRST : 0;
-    query->is_cancelled = api_filter_is_gone;
     query->done = on_moved;
     query->user = filter;
-    api_filter_resolve(filter, start_move);
+    api_filter_resolve(filter, api_filter_start);
 }
 
 void api_submissions_retry(struct api_call *call)

@@ -61,10 +61,9 @@ static void list_by_query(struct api_filter *filter)
     }
     query->limit = query->show_max = (uint32_t)limit;
     query->show = api_put_submission;
-    query->is_cancelled = api_filter_is_gone;
     query->done = on_found;
     query->user = filter;
-    by_query_start(call->engine, query);
+    api_filter_start(filter);
 }
 
 static void list(struct api_filter *filter)

@@ -33,6 +33,8 @@ struct run {
     struct plugin_instance *jq;
     int64_t started_us;
     size_t shown_count, looked_up;
+    bool is_cancelled; /* nobody waits: no further step begins */
+    bool is_in_worker;
 
     struct arena arena; /* this page's */
     struct candidate *page;
@@ -45,6 +47,22 @@ struct run {
 
 static void next_page(struct run *run);
 
+/* Late: a run that waits for its worker is small. */
+static bool make_page(struct run *run)
+{
+    const struct by_query *asked = run->asked;
+    size_t size = asked->number_count > 0 ? 1 : PAGE_RECORDS;
+
+    if (run->page == NULL)
+        run->page = calloc(size, sizeof *run->page);
+    if (run->matches == NULL)
+        run->matches = calloc(size, sizeof *run->matches);
+    if (run->records == NULL && asked->where.len > 0)
+        run->records = calloc(size, sizeof *run->records);
+    return run->page != NULL && run->matches != NULL &&
+           (run->records != NULL || asked->where.len == 0);
+}
+
 static void page_clear(struct run *run)
 {
     arena_finish(&run->arena);
@@ -56,6 +74,7 @@ static void finish(struct run *run, int status, const struct err *err)
 {
     struct by_query *asked = run->asked;
 
+    asked->run = NULL;
     asked->status = status;
     if (status < 0 && err != NULL)
         asked->error = *err;
@@ -68,6 +87,24 @@ static void finish(struct run *run, int status, const struct err *err)
     asked->done(asked);
 }
 
+static void finish_without_memory(struct run *run)
+{
+    struct err err = {0};
+
+    finish(run, err_set(&err, -ENOMEM, "no memory for a page of submissions"), &err);
+}
+
+/* Nobody waits for the page in hand: it counts as not looked at. */
+static void give_up(struct run *run)
+{
+    struct err err = {0};
+
+    if (run->asked->next != 0)
+        finish(run, 0, NULL);
+    else
+        finish(run, err_set(&err, E_STOPPED, "the query was ended before its first page"), &err);
+}
+
 /* ---- after the page ---- */
 
 static void page_done(struct run *run)
@@ -77,7 +114,7 @@ static void page_done(struct run *run)
     bool is_over = asked->number_count > 0 || asked->next == 0 || asked->matched >= asked->limit;
 
     page_clear(run);
-    if (is_over || is_late || (asked->is_cancelled != NULL && asked->is_cancelled(asked->user)))
+    if (is_over || is_late || run->is_cancelled)
         finish(run, 0, NULL);
     else
         next_page(run);
@@ -147,6 +184,11 @@ static void where_done(void *user, struct plugin_reply *reply)
     struct run *run = user;
     struct err err = {0};
 
+    run->is_in_worker = false;
+    if (run->is_cancelled) {
+        give_up(run);
+        return;
+    }
     if (reply->status != PLUGIN_OK || reply->outcome_count != run->count) {
         bool is_theirs = reply->status == PLUGIN_TIMED_OUT || reply->status == PLUGIN_DIED;
         err_set(&err, is_theirs ? E_USAGE : -EIO, "where `%.*s`: %s", STR_ARG(run->asked->where),
@@ -154,6 +196,7 @@ static void where_done(void *user, struct plugin_reply *reply)
         finish(run, err.code, &err);
         return;
     }
+    run->asked->next = run->query.next;
     for (size_t i = 0; i < run->count; i++) {
         const struct plugin_outcome *outcome = &reply->outcomes[i];
 
@@ -180,6 +223,7 @@ static void ask_where(struct run *run)
         .selector = "where",
         .deadline_ms = WHERE_MS,
     };
+    run->is_in_worker = true;
     plugin_deliver(run->jq, &call, where_done, run);
 }
 
@@ -190,6 +234,10 @@ static void where_opened(void *user, enum plugin_status status, const char *word
     struct run *run = user;
     struct err err = {0};
 
+    if (run->is_cancelled) {
+        give_up(run);
+        return;
+    }
     if (status == PLUGIN_OK) {
         next_page(run);
         return;
@@ -273,18 +321,24 @@ static void page_here(struct store_op *op)
     struct by_query *asked = run->asked;
     struct err err = {0};
 
-    if (op->status < 0 || run->is_out_of_memory) {
-        if (op->status == 0)
-            op->status = err_set(&op->error, -ENOMEM, "no memory for a page of submissions");
+    if (op->status < 0) {
         err = op->error;
         finish(run, op->status, &err);
         return;
     }
-    asked->next = run->query.next;
+    if (run->is_out_of_memory) {
+        finish_without_memory(run);
+        return;
+    }
+    if (run->is_cancelled) {
+        give_up(run);
+        return;
+    }
     if (asked->where.len > 0 && run->count > 0) {
         ask_where(run);
         return;
     }
+    asked->next = run->query.next;
     for (size_t i = 0; i < run->count; i++)
         match(run, &run->page[i]);
     move(run, run->matches, run->match_count);
@@ -296,6 +350,10 @@ static void next_page(struct run *run)
     bool has_where = asked->where.len > 0;
     uint64_t wanted = asked->limit - asked->matched;
 
+    if (!make_page(run)) {
+        finish_without_memory(run);
+        return;
+    }
     run->query = (struct store_query){
         .op.done = page_here,
         .query = QUERY_SUBMISSIONS,
@@ -339,6 +397,10 @@ static void next_number(struct run *run)
         move(run, asked->numbers, asked->number_count);
         return;
     }
+    if (!make_page(run)) {
+        finish_without_memory(run);
+        return;
+    }
     run->query = (struct store_query){
         .op.done = number_here,
         .query = QUERY_SUBMISSION,
@@ -350,40 +412,38 @@ static void next_number(struct run *run)
 
 /* ---- start ---- */
 
-static struct run *run_create(struct engine *engine, struct by_query *asked)
-{
-    struct run *run = calloc(1, sizeof *run);
-
-    if (run == NULL)
-        return NULL;
-    run->engine = engine;
-    run->asked = asked;
-    run->started_us = clock_mono_us();
-    run->page = calloc(PAGE_RECORDS, sizeof *run->page);
-    run->matches = calloc(PAGE_RECORDS, sizeof *run->matches);
-    run->records = calloc(PAGE_RECORDS, sizeof *run->records);
-    if (run->page != NULL && run->matches != NULL && run->records != NULL)
-        return run;
-    free(run->page);
-    free(run->matches);
-    free(run->records);
-    free(run);
-    return NULL;
-}
-
 void by_query_start(struct engine *engine, struct by_query *asked)
 {
     struct err err = {0};
-    struct run *run = run_create(engine, asked);
+    struct run *run = calloc(1, sizeof *run);
 
+    asked->run = run;
     if (run == NULL) {
         asked->status = err_set(&asked->error, -ENOMEM, "out of memory");
         asked->done(asked);
-    } else if (asked->number_count > 0) {
-        next_number(run);
-    } else if (asked->where.len == 0) {
-        next_page(run);
-    } else if (open_where(run, &err) < 0) {
-        finish(run, err.code, &err);
+        return;
     }
+    run->engine = engine;
+    run->asked = asked;
+    run->started_us = clock_mono_us();
+    if (asked->number_count > 0)
+        next_number(run);
+    else if (asked->where.len == 0)
+        next_page(run);
+    else if (open_where(run, &err) < 0)
+        finish(run, err.code, &err);
+}
+
+/* An opening is let end: without it the worker would have nobody, and end, and whoever asks and
+ * goes could have one started each time. */
+void by_query_cancel(struct by_query *asked)
+{
+    struct run *run = asked->run;
+    struct plugin_instance *jq = run->jq;
+
+    run->is_cancelled = true;
+    if (!run->is_in_worker)
+        return;
+    run->jq = NULL;
+    plugin_instance_close(jq); /* where_done ends it from within */
 }

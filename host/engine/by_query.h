@@ -2,7 +2,8 @@
  * Submissions found by a query, and retried or discarded if that is wanted: what lists with a jq
  * expression and the moves by hand stand on. One by_query_start does one piece of work, bounded in
  * matches and in time; whoever wants the rest starts the next behind `next`. So nothing is held
- * for long and a client that goes away ends it. [loop] */
+ * for long and a client that goes away ends it. How many there are at once is the caller's to
+ * bound. [loop] */
 #ifndef ENGINE_BY_QUERY_H
 #define ENGINE_BY_QUERY_H
 
@@ -29,9 +30,10 @@ struct by_query {
     uint32_t show_max; /* so many matches are shown */
     /* Members of one match's JSON object [any] */
     void (*show)(struct buf *out, const struct store_row *row);
-    bool (*is_cancelled)(void *user); /* asked between pages; NULL: never */
     void (*done)(struct by_query *query);
     void *user;
+
+    void *run; /* by_query.c's */
 
     /* Answered */
     int status;
@@ -45,5 +47,9 @@ struct by_query {
 
 /* done() may run from within. */
 void by_query_start(struct engine *engine, struct by_query *query);
+/* Nobody waits for it any more: no further step begins, and none in a worker is waited for. Between
+ * start and done(), which comes as ever, soon or from within; what was not finished is E_STOPPED,
+ * or a piece that went less far. */
+void by_query_cancel(struct by_query *query);
 
 #endif

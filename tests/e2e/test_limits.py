@@ -232,6 +232,84 @@ def test_who_never_reads_is_cut_off_and_who_reads_slowly_is_not(tenon):
     assert is_served(tenon)
 
 
+# ---- searches --------------------------------------------------------------------------------
+
+PLACES = 16  # of each kind of search
+ENDLESS = "/api/v1/submissions?where=def%20f:%20f;%20f"
+
+
+@pytest.fixture
+def delivered(tenon, receiver):
+    """One submission, so that an expression has something to be asked about."""
+    tenon.webhook("hook", receiver.url("/in"))
+    tenon.start()
+    tenon.add({"id": "one"})
+    wait_for(lambda: tenon.states("hook") == {"succeeded": 1}, "the delivery")
+    return tenon
+
+
+def send(tenon, path):
+    peer = connect(tenon)
+    peer.sendall(b"GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" % path.encode())
+    return peer
+
+
+def is_too_many(answer):
+    if answer.status == 429:
+        assert answer.headers["retry-after"] == "1"
+        assert answer.json["code"] == "too_many_searches" and "16 searches" in answer.json["detail"]
+    return answer.status == 429
+
+
+def is_found(tenon):
+    answer = tenon.get("/api/v1/submissions?where=.id%3D%3D%22one%22")
+    if is_too_many(answer):
+        return False
+    assert answer.status == 200 and len(answer.json["items"]) == 1, answer
+    return True
+
+
+def under_way(tenon):
+    """Requests, with the one that asks."""
+    text = tenon.get("/metrics").body.decode()
+    return int(re.search(r"\ntenon_api_requests_under_way (\d+)", text).group(1))
+
+
+def fill_places(tenon, stack):
+    peers = [stack.enter_context(send(tenon, ENDLESS)) for _ in range(PLACES)]
+    wait_for(lambda: under_way(tenon) == PLACES + 1, "all places to be taken")
+    assert is_too_many(tenon.get(ENDLESS))
+    return peers
+
+
+def test_the_seventeenth_query_is_told_so(delivered):
+    """Moves by a query are of the same kind; moves by number are not."""
+    with contextlib.ExitStack() as stack:
+        fill_places(delivered, stack)
+        assert is_too_many(delivered.post("/api/v1/submissions/retry", '{"all": true}'))
+        assert delivered.post("/api/v1/submissions/retry", '{"numbers": [1]}').status == 200
+        assert delivered.get("/api/v1/submissions").status == 200
+    wait_for(lambda: is_found(delivered), "a place to be free again")
+
+
+def test_queries_end_with_their_askers(delivered):
+    """And with the daemon: nobody waits the 5 s that an expression may take."""
+    with contextlib.ExitStack() as stack:
+        fill_places(delivered, stack)
+    wait_for(lambda: is_found(delivered), "the places of those who left", timeout=4)
+    with contextlib.ExitStack() as stack:
+        peers = fill_places(delivered, stack)
+        assert delivered.stop() == 0
+        for peer in peers:
+            assert peer.recv(4096).startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
+
+
+def test_queries_that_nobody_waits_for_do_not_pile_up(delivered):
+    for _ in range(2000):
+        send(delivered, "/api/v1/submissions?where=.a").close()
+    wait_for(lambda: is_found(delivered), "an answer behind them", timeout=10)
+
+
 def test_an_idle_connection_is_closed(tenon):
     tenon.host_ini(api="idle_timeout = 1s\n")
     tenon.start()
