@@ -313,11 +313,13 @@ static void send_search(struct api_rows *rows)
     rows->query.text = buf_str(&rows->text);
     rows->put = model_put_entity;
     rows->key = key_of_entity;
-    rows->goes_on = true;
-    if (add_fields(rows))
-        api_rows_send(rows);
-    else
+    if (!add_fields(rows)) {
         api_rows_destroy(rows);
+        return;
+    }
+    rows->goes_on =
+        rows->query.type.len > 0 || rows->query.text.len > 0 || rows->query.field_count > 0;
+    api_rows_send(rows);
 }
 
 /* By integration key: the integration's number first. */

@@ -12,7 +12,7 @@ struct api;
 struct api_call;
 
 /* What makes the host look through much: of each kind so many at a time. */
-enum api_place { API_NO_PLACE, API_PLACE_QUERY, API_PLACES };
+enum api_place { API_NO_PLACE, API_PLACE_SEARCH, API_PLACE_QUERY, API_PLACES };
 enum { API_PLACES_MAX = 16 };
 
 struct api_figures {

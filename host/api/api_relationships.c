@@ -123,7 +123,7 @@ static void list(struct api_rows *rows)
     rows->query.type = buf_str(&rows->type);
     rows->put = model_put_relationship;
     rows->key = key_of_relationship;
-    rows->goes_on = true;
+    rows->goes_on = rows->id.len == 0; /* of one entity they are all found at once */
     api_rows_send(rows);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/api_rows.h"
 
+#include "api/api_figures.h"
 #include "base/clock.h"
 #include "base/json.h"
 
@@ -101,6 +102,10 @@ void api_rows_send(struct api_rows *rows)
     if (rows->wants != NULL) {
         rows->query.limit = 0; /* counted where they are wanted */
         rows->goes_on = true;
+    }
+    if (rows->goes_on && !api_take_place_or_reply(rows->call, API_PLACE_SEARCH)) {
+        api_rows_destroy(rows);
+        return;
     }
     store_query(engine_store(rows->call->engine), &rows->query);
 }

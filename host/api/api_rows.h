@@ -16,7 +16,8 @@ struct api_rows {
     struct store_field fields[API_FIELDS_MAX];
     struct buf field_texts[API_FIELDS_MAX + 1];
     uint64_t limit, seen, last;
-    bool goes_on; /* a query that ended at what it may look at at a time is asked on, for a while */
+    bool goes_on; /* a search: one that ended at what it may look at at a time is asked on, for a
+                     while. There are so many at a time, as other reads wait behind each */
     int64_t started_us;
     const char *missing; /* the noun of a 404 about `id` when no row came; NULL: an empty list is an
                             answer */

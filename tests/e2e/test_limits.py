@@ -310,6 +310,22 @@ def test_queries_that_nobody_waits_for_do_not_pile_up(delivered):
     wait_for(lambda: is_found(delivered), "an answer behind them", timeout=10)
 
 
+def test_so_many_search_at_a_time(tenon):
+    """Other reads wait behind their pieces, but not behind those of a hundred."""
+    tenon.start()
+    text = "x" * 2000
+    for k in range(10):
+        tenon.add(*[{"id": "e-%d-%d" % (k, i), "text": text} for i in range(1000)])
+    search = "/api/v1/entities?text=nowhere"
+    with contextlib.ExitStack() as stack:
+        peers = [stack.enter_context(send(tenon, search)) for _ in range(10 * PLACES)]
+        told = [peer.recv(4096).split(b"\r\n")[0] for peer in peers]
+        assert tenon.get("/api/v1/entities/e-0-0").status == 200
+    assert set(told) == {b"HTTP/1.1 200 OK", b"HTTP/1.1 429 Too Many Requests"}
+    assert told.count(b"HTTP/1.1 200 OK") >= PLACES
+    assert tenon.get(search).json["items"] == []  # their places are free again
+
+
 def test_an_idle_connection_is_closed(tenon):
     tenon.host_ini(api="idle_timeout = 1s\n")
     tenon.start()
