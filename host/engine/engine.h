@@ -203,6 +203,7 @@ struct engine_test_result {
     size_t count;
 };
 typedef void (*engine_test_fn)(void *user, const struct engine_test_result *result);
+/* Whoever asks while a test is under way gets its result: the destination is asked once. */
 void engine_test(struct engine *engine, const char *integration, engine_test_fn done, void *user);
 
 /* ---- registering ---- */

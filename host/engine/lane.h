@@ -89,6 +89,7 @@ struct lane {
     struct lane_figures figures;
     struct health health;
     struct probe *probes; /* probe.c: under way */
+    struct test *test;    /* the same: whose result who asks now gets as well; NULL: none */
     struct log_limit failures_told, retries_told;
     struct subscriber *signals; /* that the plugin hears; NULL: none, or not yet */
     struct tap *tap;            /* of this name, not of this lane; NULL: none to be had */

@@ -172,6 +172,7 @@ void lane_rebind(struct lane *lane, struct generation *generation, const struct 
         lane->selector = config_text(file, "select", "selector");
     lane->generation = generation_ref(generation);
     lane->file = file;
+    lane->test = NULL; /* it was begun by the former one */
     hook_rebind(lane);
     lane->former_words[0] = '\0';
     lane_set_tried(lane, NULL, NULL);

@@ -5,6 +5,7 @@
 #include "base/secret.h"
 #include "engine/engine_internal.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -188,10 +189,15 @@ void probe_start(struct lane *lane, probe_fn done, void *user)
 
 /* ---- the steps, for whoever asks ---- */
 
-struct test {
-    struct lane *lane;
+struct asker {
+    struct asker *next;
     engine_test_fn done;
     void *user;
+};
+
+struct test {
+    struct lane *lane;
+    struct asker *askers; /* the last one first */
     struct engine_test_result result;
 };
 
@@ -206,11 +212,18 @@ static void add_step(struct engine_test_result *result, const char *name, bool i
 static void connected(void *user, const struct probe_result *probed)
 {
     struct test *test = user;
+    struct asker *next;
 
+    if (test->lane->test == test)
+        test->lane->test = NULL;
     if (test->lane->state == LANE_ACTIVE)
         health_take(test->lane, probed);
     add_step(&test->result, "connection", probed->is_well, probed->words, probed->duration_us);
-    test->done(test->user, &test->result);
+    for (struct asker *asker = test->askers; asker != NULL; asker = next) {
+        next = asker->next;
+        asker->done(asker->user, &test->result);
+        free(asker);
+    }
     free(test);
 }
 
@@ -241,29 +254,44 @@ static bool add_known(struct engine_test_result *result, struct lane *lane)
     return false;
 }
 
+/* Joins the test that is under way, or begins one. */
+static int test_connection(struct lane *lane, const struct engine_test_result *known,
+                           engine_test_fn done, void *user)
+{
+    struct asker *asker = calloc(1, sizeof *asker);
+    struct test *test = lane->test;
+
+    if (asker != NULL && test == NULL)
+        test = calloc(1, sizeof *test);
+    if (asker == NULL || test == NULL) {
+        free(asker);
+        return -ENOMEM;
+    }
+    *asker = (struct asker){test->askers, done, user};
+    test->askers = asker;
+    if (lane->test == test)
+        return 0;
+    test->lane = lane;
+    test->result = *known;
+    lane->test = test;
+    probe_start(lane, connected, test); /* which may be the end of it */
+    return 0;
+}
+
 void engine_test(struct engine *engine, const char *integration, engine_test_fn done, void *user)
 {
     struct lane *lane = roster_find(&engine->roster, integration);
-    struct test *test = calloc(1, sizeof *test);
-    struct engine_test_result none = {0};
+    struct engine_test_result result = {0};
     struct err err = {0};
 
-    if (lane == NULL || test == NULL) {
-        none.status = lane == NULL
-                          ? err_set(&err, E_NOT_FOUND, "there is no integration '%s'", integration)
-                          : err_set(&err, -ENOMEM, "out of memory");
-        none.err = &err;
-        free(test);
-        done(user, &none);
-        return;
+    if (lane == NULL) {
+        result.status = err_set(&err, E_NOT_FOUND, "there is no integration '%s'", integration);
+    } else if (add_known(&result, lane)) {
+        result.status = test_connection(lane, &result, done, user);
+        if (result.status == 0)
+            return;
+        (void)err_set(&err, result.status, "out of memory");
     }
-    test->lane = lane;
-    test->done = done;
-    test->user = user;
-    if (add_known(&test->result, lane)) {
-        probe_start(lane, connected, test);
-        return;
-    }
-    done(user, &test->result);
-    free(test);
+    result.err = &err;
+    done(user, &result);
 }

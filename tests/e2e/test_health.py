@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Destinations are looked after on an interval: what is found shows, changes are told as signals,
 deliveries go on as they were."""
+import contextlib
+import re
 import socket
+import threading
 
 import pytest
-from daemon import free_port, wait_for
+from daemon import PATIENCE, free_port, wait_for
 from live import Live
 
 
@@ -101,3 +104,36 @@ def test_a_check_that_hangs_does_not_hold_the_end(tenon):
             tenon.cli("integration", "deactivate", "hangs")
             assert tenon.integration("hangs")["state"] == "inactive"
             assert tenon.stop(timeout=15) == 0
+
+
+def test_who_asks_while_a_test_runs_gets_its_result(tenon):
+    """However many ask, the destination has one request."""
+
+    def under_way():  # with the one that asks
+        text = tenon.get("/metrics").body.decode()
+        return int(re.search(r"\ntenon_api_requests_under_way (\d+)", text).group(1))
+
+    def ask():
+        answers.append(tenon.post("/api/v1/integrations/slow/test").json)
+
+    with socket.socket() as slow, contextlib.ExitStack() as stack:
+        slow.bind(("127.0.0.1", 0))
+        slow.listen()
+        slow.settimeout(20 * PATIENCE)
+        url = "http://127.0.0.1:%d/" % slow.getsockname()[1]
+        tenon.webhook("slow", url, more="[health]\ntimeout = 60s\n")
+        tenon.start()
+        for asked in (5, 1):  # what came of the first is nothing to who asks later
+            answers = []
+            threads = [threading.Thread(target=ask) for _ in range(asked)]
+            for thread in threads:
+                thread.start()
+            wait_for(lambda asked=asked: under_way() == asked + 1, "all of them to have asked")
+            peer = stack.enter_context(slow.accept()[0])
+            peer.sendall(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
+            for thread in threads:
+                thread.join(20 * PATIENCE)
+            assert len(answers) == asked and all(answer["ok"] for answer in answers), answers
+        slow.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            slow.accept()
