@@ -350,7 +350,8 @@ const struct cli_command cli_commands[] = {
     {"config check", "", NULL, CLI_OFFLINE, cli_config_check,
      "Check all files of the configuration",
      "Shows every error of every file. Exit code 1 when there is one. Runs no plugin: what one has "
-     "to say of its\nsettings by itself is told by 'tenon integration test', and when it opens."},
+     "to say of its\nsettings by itself is told by 'tenon integration test', and when it opens. "
+     "'tenond --check' also looks at users,\ncertificates and the store, as the start does."},
     {"config show", "[NAME]", config_show_options, CLI_OFFLINE, cli_config_show,
      "Show the effective configuration, secrets masked",
      "NAME is an integration, or tenon for tenon.ini; else all."},
