@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The registered values, the longest first, and a small filter over their first four bytes: masking
- * text costs about the same with one secret as with a hundred. */
+ * text costs about the same with one secret as with a hundred. Where text may be escaped, the
+ * values that would look different there are found by their first byte. */
 #include "base/secret.h"
 
 #include "base/digest.h"
+#include "base/escaped.h"
 #include "base/json.h"
-#include "base/percent.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -16,8 +17,14 @@ enum { SHORTEST = 4, SHORTEST_INNER = 6, FILTER_BITS = 4096 };
 static const char mask[] = "********";
 
 static pthread_rwlock_t lock = PTHREAD_RWLOCK_INITIALIZER;
-static struct str *values;                /* under lock; each owned, the longest first */
+struct form {
+    struct form *next_escaped; /* those that begin with the same byte and can be escaped */
+    struct str text;
+};
+
+static struct form **forms;               /* under lock; each owned, the longest first */
 static size_t count;                      /* under lock */
+static struct form *escaped[256];         /* under lock; by the first byte that is no backslash */
 static uint64_t filter[FILTER_BITS / 64]; /* under lock */
 static atomic_bool is_any;   /* lets text pass without the lock when there is nothing to hide */
 static atomic_bool is_blind; /* a value could not be kept: nothing may pass any more */
@@ -30,6 +37,45 @@ static unsigned filter_bit(const char *at)
     return four * UINT32_C(2654435761) >> 20;
 }
 
+/* Backslashes do not count in the search for escaped text, so they are not enough to find. */
+static void add_escaped_locked(struct form *form)
+{
+    const char *first = NULL;
+    size_t found = 0;
+
+    for (size_t i = 0; i < form->text.len; i++) {
+        if (form->text.ptr[i] == '\\')
+            continue;
+        first = first != NULL ? first : form->text.ptr + i;
+        found++;
+    }
+    if (found < SHORTEST || !escaped_can_differ(form->text))
+        return;
+    form->next_escaped = escaped[(unsigned char)*first];
+    escaped[(unsigned char)*first] = form;
+}
+
+static struct form *form_create(struct str value)
+{
+    struct form *form = calloc(1, sizeof(*form));
+    char *copy = str_dup(value);
+
+    if (form == NULL || copy == NULL) {
+        free(form);
+        free(copy);
+        return NULL;
+    }
+    form->text = (struct str){copy, value.len};
+    return form;
+}
+
+static void form_destroy(struct form *form)
+{
+    explicit_bzero((char *)form->text.ptr, form->text.len); /* ours, from str_dup */
+    free((char *)form->text.ptr);
+    free(form);
+}
+
 static void add_locked(struct str value)
 {
     size_t at = 0;
@@ -37,23 +83,25 @@ static void add_locked(struct str value)
     if (value.len < SHORTEST)
         return;
     for (size_t i = 0; i < count; i++)
-        if (str_equals(values[i], value))
+        if (str_equals(forms[i]->text, value))
             return;
-    char *copy = str_dup(value);
-    struct str *grown = copy ? realloc(values, (count + 1) * sizeof(*values)) : NULL;
+    struct form *form = form_create(value);
+    struct form **grown = form ? realloc(forms, (count + 1) * sizeof(*forms)) : NULL;
     if (grown == NULL) {
-        free(copy);
+        if (form != NULL)
+            form_destroy(form);
         atomic_store(&is_blind, true);
         return;
     }
-    values = grown;
-    while (at < count && values[at].len >= value.len)
+    forms = grown;
+    while (at < count && forms[at]->text.len >= value.len)
         at++;
-    memmove(values + at + 1, values + at, (count - at) * sizeof(*values));
-    values[at] = (struct str){copy, value.len};
+    memmove(forms + at + 1, forms + at, (count - at) * sizeof(*forms));
+    forms[at] = form;
     count++;
-    unsigned bit = filter_bit(copy);
+    unsigned bit = filter_bit(form->text.ptr);
     filter[bit / 64] |= UINT64_C(1) << bit % 64;
+    add_escaped_locked(form);
 }
 
 static void finish_form(struct buf *form)
@@ -119,15 +167,8 @@ static void add_base64_locked(struct str value)
         add_inner_base64_locked(value, before);
 }
 
-static void add_percent_locked(struct str value)
-{
-    struct buf form = {0};
-
-    percent_encode(value, "", &form);
-    add_form_locked(&form);
-}
-
-/* A private key has line ends, which a JSON body writes as \n. */
+/* Bytes that are not UTF-8 have no escape in JSON: others stand for them. And backslashes do not
+ * count in the search for what is escaped. */
 static void add_json_locked(struct str value)
 {
     struct buf quoted = {0};
@@ -147,8 +188,8 @@ void secret_register(struct str value)
     pthread_rwlock_wrlock(&lock);
     add_locked(value);
     add_base64_locked(value);
-    add_percent_locked(value);
-    add_json_locked(value);
+    if (!str_is_utf8(value) || memchr(value.ptr, '\\', value.len) != NULL)
+        add_json_locked(value);
     atomic_store(&is_any, true);
     pthread_rwlock_unlock(&lock);
 }
@@ -158,28 +199,69 @@ void secret_forget_all(void)
     pthread_rwlock_wrlock(&lock);
     atomic_store(&is_any, false);
     atomic_store(&is_blind, false);
-    for (size_t i = 0; i < count; i++) {
-        explicit_bzero((char *)values[i].ptr, values[i].len); /* ours, from str_dup */
-        free((char *)values[i].ptr);
-    }
-    free(values);
-    values = NULL;
+    for (size_t i = 0; i < count; i++)
+        form_destroy(forms[i]);
+    free(forms);
+    forms = NULL;
     count = 0;
+    memset(escaped, 0, sizeof(escaped));
     memset(filter, 0, sizeof(filter));
     pthread_rwlock_unlock(&lock);
 }
 
-/* The length of the longest value that starts here, or 0. */
-static size_t longest_locked(const char *at, size_t left)
+/* The length of the longest value that stands here as it was registered, or 0. */
+static size_t longest_plain_locked(struct str text)
 {
-    unsigned bit = filter_bit(at);
+    for (size_t i = 0; i < count; i++) {
+        struct str value = forms[i]->text;
 
-    if ((filter[bit / 64] >> bit % 64 & 1) == 0)
-        return 0;
-    for (size_t i = 0; i < count; i++)
-        if (values[i].len <= left && memcmp(values[i].ptr, at, values[i].len) == 0)
-            return values[i].len;
+        if (value.len <= text.len && memcmp(value.ptr, text.ptr, value.len) == 0)
+            return value.len;
+    }
     return 0;
+}
+
+static size_t longest_of_locked(int first, struct str text)
+{
+    size_t longest = 0;
+
+    for (const struct form *form = first >= 0 ? escaped[first] : NULL; form != NULL;
+         form = form->next_escaped) {
+        size_t len = escaped_match(text, form->text);
+
+        longest = len > longest ? len : longest;
+    }
+    return longest;
+}
+
+/* The same for values that stand here escaped, wholly or in part. */
+static size_t longest_escaped_locked(struct str text)
+{
+    int tried[1 + ESCAPED_READINGS] = {(unsigned char)text.ptr[0], -1, -1};
+    size_t longest = longest_of_locked(tried[0], text);
+
+    for (int i = 0; i < ESCAPED_READINGS && escaped_may_begin(text.ptr[0]); i++) {
+        int first = escaped_first(text, i);
+
+        if (first == tried[0] || first == tried[1])
+            continue;
+        tried[1 + i] = first;
+        size_t len = longest_of_locked(first, text);
+        longest = len > longest ? len : longest;
+    }
+    return longest >= SHORTEST ? longest : 0;
+}
+
+static size_t longest_locked(struct str text, bool may_be_escaped)
+{
+    unsigned bit = filter_bit(text.ptr);
+    bool is_known = (filter[bit / 64] >> bit % 64 & 1) != 0;
+
+    if (!is_known && !may_be_escaped)
+        return 0;
+    size_t plain = is_known ? longest_plain_locked(text) : 0;
+    size_t other = longest_escaped_locked(text);
+    return plain > other ? plain : other;
 }
 
 /* The next stretch at or behind `from` that holds secrets; those that overlap make one stretch. */
@@ -187,11 +269,18 @@ static bool next_stretch_locked(struct str text, size_t from, size_t *out_start,
 {
     size_t start = 0;
     size_t end = 0;
+    size_t escape_end = from; /* behind the last escape sign seen */
 
+    for (size_t i = from; i < from + SHORTEST - 1 && i < text.len; i++)
+        if (escaped_may_begin(text.ptr[i]))
+            escape_end = i + 1;
     for (size_t i = from; i + SHORTEST <= text.len; i++) {
         if (end > 0 && i >= end)
             break;
-        size_t len = longest_locked(text.ptr + i, text.len - i);
+        if (escaped_may_begin(text.ptr[i + SHORTEST - 1]))
+            escape_end = i + SHORTEST;
+        struct str rest = {text.ptr + i, text.len - i};
+        size_t len = longest_locked(rest, i < escape_end);
         if (len == 0)
             continue;
         if (end == 0)

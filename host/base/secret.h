@@ -7,8 +7,9 @@
 #include "base/str.h"
 
 /* Copies. Values under 4 bytes are not registered: masking them would only blot innocent text.
- * Also registers the forms in which the value travels: base64 and base64url (also where it is part
- * of something longer, as in "user:value"), percent-encoded, and escaped as in a JSON string.
+ * The forms in which the value travels are found, too: base64 and base64url (also where it is part
+ * of something longer, as in "user:value"), and any of these escaped for JSON, a URL or HTML, once
+ * or several times over (base/escaped.h).
  * When memory runs out, everything is masked from then on: better no text than the secret. */
 void secret_register(struct str value);
 /* `text` with every registered value replaced by "********", appended to `out`. */

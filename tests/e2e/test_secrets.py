@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """A secret reaches the destination and nobody else: no log, no answer, no argument, no worker."""
+import html
 import json
 import os
 import pathlib
 import urllib.parse
 
+import pytest
 from daemon import wait_for
 
 SECRET = "s3cr3t-Zq8/w+%dd==" % os.getpid()
@@ -111,3 +113,45 @@ def test_config_show_says_that_there_is_one(tenon):
     shown = tenon.cli("config", "show").stdout
     assert "token" in shown and "****" in shown
     assert_absent("config show", shown)
+
+
+ODD = "Ab3/c +et&<kEy>'98\"76-%d" % os.getpid()
+ECHOES = {
+    "php": lambda text: json.dumps({"bad": text}).replace("/", "\\/"),
+    "go": lambda text: json.dumps({"bad": text})
+    .replace("&", "\\u0026")
+    .replace("<", "\\u003c")
+    .replace(">", "\\u003e"),
+    "html": html.escape,
+    "html, numbers": lambda text: html.escape(text).replace("&quot;", "&#34;"),
+    "url, small letters": lambda text: urllib.parse.quote(text, safe="").lower(),
+    "form": urllib.parse.quote_plus,
+    "json in json": lambda text: json.dumps(json.dumps({"bad": text})),
+}
+
+
+def answers(found):
+    """Each answer in what `why` gave."""
+    if isinstance(found, list):
+        return [answer for one in found for answer in answers(one)]
+    if not isinstance(found, dict):
+        return []
+    own = [found["answer"]] if "answer" in found else []
+    return own + answers(list(found.values()))
+
+
+@pytest.mark.parametrize("writer", ECHOES)
+def test_a_secret_is_known_however_it_is_escaped(tenon, receiver, writer):
+    secret = ODD.lower() if "small" in writer else ODD
+    echo = ECHOES[writer](secret)
+    tenon.environment.update(HOOK_TOKEN=secret)
+    receiver.answer = lambda exchange: (400, {}, ("<p>%s</p>" % echo).encode())
+    tenon.webhook("hooks", receiver.url("/in"), more=AUTH.split("[signature]")[0])
+    tenon.start()
+    tenon.add({"id": "evt-1"})
+    wait_for(lambda: tenon.states("hooks") == {"failed": 1}, "the refusal")
+    assert receiver.exchanges[0]["headers"]["authorization"] == "Bearer " + secret
+    [answer] = answers(tenon.why("evt-1", "hooks").json)
+    assert answer.startswith("<p>") and "****" in answer and answer.endswith("</p>"), answer
+    for part in ("b3", "98", "76-%d" % os.getpid()):
+        assert part not in answer, answer

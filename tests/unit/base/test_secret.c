@@ -98,6 +98,101 @@ static void encoded_forms_are_masked(void **state)
     assert_masked(buf_str(&quoted), "\"********\"");
 }
 
+/* As destinations repeat what they got. */
+static void escaped_values_are_masked(void **state)
+{
+    static const char *const echoes[] = {
+        "Ab3/c +et&<kEy>'98\"76\\zZ",
+        "Ab3\\/c +et&<kEy>'98\\\"76\\\\zZ",                 /* PHP */
+        "Ab3/c +et\\u0026\\u003ckEy\\u003e'98\\\"76\\\\zZ", /* Go */
+        "Ab3/c +et&amp;&lt;kEy&gt;&#39;98&#34;76\\zZ",      /* HTML */
+        "Ab3/c +et&amp;&lt;kEy&gt;&#x27;98&quot;76\\zZ",
+        "Ab3/c +et&amp;amp;&amp;lt;kEy&amp;gt;&amp;#39;98&amp;quot;76\\zZ",
+        "Ab3%2fc%20%2bet%26%3ckEy%3e%2798%2276%5czZ", /* URLs */
+        "Ab3/c+%2Bet%26%3CkEy%3E'98%2276%5CzZ",
+        "Ab3%252Fc%2520%252Bet%2526%253CkEy%253E%252798%252276%255CzZ",
+        "Ab3\\/c +et&<kEy>'98\\\\\\\"76\\\\\\\\zZ", /* JSON within JSON */
+        "Ab3\\\\/c +et\\\\u0026\\\\u003CkEy\\\\u003E\\\\u002798\\\\\\\"76\\\\\\\\zZ",
+    };
+
+    (void)state;
+    secret_register(str_of(echoes[0]));
+    for (size_t i = 0; i < sizeof(echoes) / sizeof(echoes[0]); i++) {
+        _buf_ struct buf text = {0};
+        buf_printf(&text, "\"got\": \"%s\" & more", echoes[i]);
+        assert_masked(buf_str(&text), "\"got\": \"********\" & more");
+        _buf_ struct buf again = {0};
+        buf_printf(&again, "%s%s", echoes[i], echoes[i]);
+        assert_masked(buf_str(&again), "****************");
+    }
+    assert_masked(STR("Ab3\\/c +et&<kEx>'98\\\"76"), "Ab3\\/c +et&<kEx>'98\\\"76");
+}
+
+/* A Basic header's base64, repeated by who escapes each '/'. */
+static void escaped_base64_is_masked(void **state)
+{
+    (void)state;
+    secret_register(STR("n?o?>>~~secret??"));
+    assert_masked(STR("\"bj9vPz4+fn5zZWNyZXQ\\/Pw==\""), "\"********\"");
+    assert_masked(STR("bj9vPz4%2bfn5zZWNyZXQ%2fPw%3d%3d&x=1"), "********&x=1");
+}
+
+static void every_character_may_be_escaped(void **state)
+{
+    (void)state;
+    secret_register(STR("caf\xc3\xa9 \xf0\x9f\x94\x91!"));
+    assert_masked(STR("\"caf\\u00e9 \\ud83d\\udd11!\""), "\"********\"");
+    assert_masked(STR("\"caf\\\\u00e9 \\\\uD83D\\\\uDD11!\""), "\"********\"");
+    assert_masked(STR("caf%C3%A9+%f0%9f%94%91%21"), "********");
+    assert_masked(STR("caf&#233; &#x1F511;!"), "********");
+    secret_forget_all();
+    secret_register(STR("-----BEGIN KEY-----\r\nMIIB\n"));
+    assert_masked(STR("\"-----BEGIN KEY-----\\r\\nMIIB\\n\""), "\"********\"");
+    assert_masked(STR("\"-----BEGIN KEY-----\\\\r\\\\nMIIB\\\\n\""), "\"********\"");
+}
+
+/* What looks like an escape may be the value itself. */
+static void signs_of_escapes_are_plain_letters_too(void **state)
+{
+    static const char *const values[] = {
+        "%2Fab&amp;%25", "a\\u0026/b", "\\\\\\\\", "x+y z", "abc\\n\\", "a\"b%2524&amp;amp;",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+        _buf_ struct buf quoted = {0};
+        secret_register(str_of(values[i]));
+        assert_masked(str_of(values[i]), "********");
+        json_put_string(&quoted, str_of(values[i]));
+        assert_masked(buf_str(&quoted), "\"********\"");
+        secret_forget_all();
+    }
+    secret_register(STR("%2F/b&amp;"));
+    assert_masked(STR("%252F%2Fb%26amp%3B"), "********");
+    assert_masked(STR("%2F\\/b&amp;amp;"), "********");
+}
+
+/* Text of signs alone is read in a time that grows with its length, not with the square of it. */
+static void long_rows_of_signs_take_no_long(void **state)
+{
+    static char row[1 << 20];
+
+    (void)state;
+    secret_register(STR("/a b&c"));
+    secret_register(STR("%5c/%25"));
+    memset(row, '\\', sizeof(row));
+    assert_false(secret_mask_in_place(row, sizeof(row)));
+    for (size_t i = 0; i < sizeof(row); i++)
+        row[i] = "%25"[i % 3];
+    assert_false(secret_mask_in_place(row, sizeof(row)));
+    for (size_t i = 0; i < sizeof(row); i++)
+        row[i] = "%5c"[i % 3];
+    assert_false(secret_mask_in_place(row, sizeof(row)));
+    for (size_t i = 0; i < sizeof(row); i++)
+        row[i] = "&amp;"[i % 5 == 0 && i > 0 ? 1 : i % 5];
+    (void)secret_mask_in_place(row, sizeof(row)); /* it ends */
+}
+
 static void in_place_keeps_the_length(void **state)
 {
     char text[] = "key=hunter2 and more";
@@ -133,6 +228,11 @@ int main(void)
         cmocka_unit_test_teardown(short_values_are_left_out, forget),
         cmocka_unit_test_teardown(overlapping_values_leave_no_rest, forget),
         cmocka_unit_test_teardown(encoded_forms_are_masked, forget),
+        cmocka_unit_test_teardown(escaped_values_are_masked, forget),
+        cmocka_unit_test_teardown(escaped_base64_is_masked, forget),
+        cmocka_unit_test_teardown(every_character_may_be_escaped, forget),
+        cmocka_unit_test_teardown(signs_of_escapes_are_plain_letters_too, forget),
+        cmocka_unit_test_teardown(long_rows_of_signs_take_no_long, forget),
         cmocka_unit_test_teardown(in_place_keeps_the_length, forget),
         cmocka_unit_test_teardown(many_values, forget),
     };
