@@ -12,6 +12,7 @@ enum {
     AGAIN,
     TIMES_MAX = 4,                    /* of escaping what is escaped already */
     BACKSLASHES_MAX = 1 << TIMES_MAX, /* so text of nothing else is not read over and over */
+    BEGINNING_MAX = BACKSLASHES_MAX + 5,
 };
 
 enum { IN_JSON = 1, IN_URL = 2, IN_HTML = 4, ANYWHERE = IN_JSON | IN_URL | IN_HTML };
@@ -246,9 +247,21 @@ static size_t take_last(struct str text, struct str value)
     return run > BACKSLASHES_MAX ? BACKSLASHES_MAX : run - run % 2;
 }
 
-static size_t match(struct str text, struct str value, struct way *way)
+/* Text that was cut may end in the middle of an escape, or of one that was escaped again. */
+static bool may_go_on(struct str text)
+{
+    if (text.len == 0 || text.len > BEGINNING_MAX || text.ptr[0] == '+')
+        return false;
+    for (size_t i = 0; i < text.len; i++)
+        if (escaped_can_differ((struct str){text.ptr + i, 1}) && !strchr("\\%&#;", text.ptr[i]))
+            return false;
+    return true;
+}
+
+static size_t match(struct str text, struct str value, bool is_cut, struct way *way)
 {
     size_t at = 0;
+    size_t sign_at = 0;     /* where an escape may have begun last; one at 0 is whole */
     size_t passed_over = 0; /* backslashes in a row */
 
     for (size_t i = 0;;) {
@@ -259,18 +272,21 @@ static size_t match(struct str text, struct str value, struct way *way)
         if (i == value.len)
             return at + take_last(from(text, at), value);
         if (at == text.len)
-            return 0;
-        way->has_met |= sign_of(text.ptr[at]);
+            return is_cut ? at : 0;
+        if (escaped_may_begin(text.ptr[at])) {
+            way->has_met |= sign_of(text.ptr[at]);
+            sign_at = at;
+        }
         size_t taken = take_one(from(text, at), from(value, i), way, &len);
         passed_over = len == 0 ? passed_over + 1 : 0;
         if (taken == 0 || passed_over > BACKSLASHES_MAX)
-            return 0;
+            return is_cut && sign_at > 0 && may_go_on(from(text, sign_at)) ? text.len : 0;
         at += taken;
         i += len;
     }
 }
 
-size_t escaped_match(struct str text, struct str value)
+size_t escaped_match(struct str text, struct str value, bool is_cut)
 {
     static const unsigned places[] = {ANYWHERE, IN_JSON, IN_URL, IN_HTML};
     unsigned has_met = 0;
@@ -280,7 +296,7 @@ size_t escaped_match(struct str text, struct str value)
             continue;
         for (int reading = ONCE; reading <= AGAIN; reading++) {
             struct way way = {.reading = reading, .where = places[i]};
-            size_t len = match(text, value, &way);
+            size_t len = match(text, value, is_cut, &way);
 
             has_met |= way.has_met;
             if (len > 0 || has_met == 0)

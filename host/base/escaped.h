@@ -22,7 +22,8 @@ bool escaped_can_differ(struct str value);
  * it; -1: it is none. */
 int escaped_first(struct str text, int reading);
 /* How many bytes at the start of `text` spell `value`, each byte as it is or escaped; 0: they do
- * not. Backslashes that are the value's own do not count. */
-size_t escaped_match(struct str text, struct str value);
+ * not. Backslashes that are the value's own do not count. With `is_cut` it is enough that `text`
+ * ends before the value does. */
+size_t escaped_match(struct str text, struct str value, bool is_cut);
 
 #endif

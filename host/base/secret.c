@@ -209,25 +209,27 @@ void secret_forget_all(void)
     pthread_rwlock_unlock(&lock);
 }
 
-/* The length of the longest value that stands here as it was registered, or 0. */
-static size_t longest_plain_locked(struct str text)
+/* The length of the longest value that stands here as it was registered, or 0. Text that was cut
+ * may end before the value does. */
+static size_t longest_plain_locked(struct str text, bool is_cut)
 {
     for (size_t i = 0; i < count; i++) {
         struct str value = forms[i]->text;
+        size_t len = is_cut && text.len < value.len ? text.len : value.len;
 
-        if (value.len <= text.len && memcmp(value.ptr, text.ptr, value.len) == 0)
-            return value.len;
+        if (len <= text.len && memcmp(value.ptr, text.ptr, len) == 0)
+            return len;
     }
     return 0;
 }
 
-static size_t longest_of_locked(int first, struct str text)
+static size_t longest_of_locked(int first, struct str text, bool is_cut)
 {
     size_t longest = 0;
 
     for (const struct form *form = first >= 0 ? escaped[first] : NULL; form != NULL;
          form = form->next_escaped) {
-        size_t len = escaped_match(text, form->text);
+        size_t len = escaped_match(text, form->text, is_cut);
 
         longest = len > longest ? len : longest;
     }
@@ -235,10 +237,10 @@ static size_t longest_of_locked(int first, struct str text)
 }
 
 /* The same for values that stand here escaped, wholly or in part. */
-static size_t longest_escaped_locked(struct str text)
+static size_t longest_escaped_locked(struct str text, bool is_cut)
 {
     int tried[1 + ESCAPED_READINGS] = {(unsigned char)text.ptr[0], -1, -1};
-    size_t longest = longest_of_locked(tried[0], text);
+    size_t longest = longest_of_locked(tried[0], text, is_cut);
 
     for (int i = 0; i < ESCAPED_READINGS && escaped_may_begin(text.ptr[0]); i++) {
         int first = escaped_first(text, i);
@@ -246,26 +248,27 @@ static size_t longest_escaped_locked(struct str text)
         if (first == tried[0] || first == tried[1])
             continue;
         tried[1 + i] = first;
-        size_t len = longest_of_locked(first, text);
+        size_t len = longest_of_locked(first, text, is_cut);
         longest = len > longest ? len : longest;
     }
     return longest >= SHORTEST ? longest : 0;
 }
 
-static size_t longest_locked(struct str text, bool may_be_escaped)
+static size_t longest_locked(struct str text, bool is_cut, bool may_be_escaped)
 {
     unsigned bit = filter_bit(text.ptr);
     bool is_known = (filter[bit / 64] >> bit % 64 & 1) != 0;
 
     if (!is_known && !may_be_escaped)
         return 0;
-    size_t plain = is_known ? longest_plain_locked(text) : 0;
-    size_t other = longest_escaped_locked(text);
+    size_t plain = is_known ? longest_plain_locked(text, is_cut) : 0;
+    size_t other = longest_escaped_locked(text, is_cut);
     return plain > other ? plain : other;
 }
 
 /* The next stretch at or behind `from` that holds secrets; those that overlap make one stretch. */
-static bool next_stretch_locked(struct str text, size_t from, size_t *out_start, size_t *out_end)
+static bool next_stretch_locked(struct str text, size_t from, bool is_cut, size_t *out_start,
+                                size_t *out_end)
 {
     size_t start = 0;
     size_t end = 0;
@@ -280,7 +283,7 @@ static bool next_stretch_locked(struct str text, size_t from, size_t *out_start,
         if (escaped_may_begin(text.ptr[i + SHORTEST - 1]))
             escape_end = i + SHORTEST;
         struct str rest = {text.ptr + i, text.len - i};
-        size_t len = longest_locked(rest, i < escape_end);
+        size_t len = longest_locked(rest, is_cut, i < escape_end);
         if (len == 0)
             continue;
         if (end == 0)
@@ -293,7 +296,7 @@ static bool next_stretch_locked(struct str text, size_t from, size_t *out_start,
     return end > 0;
 }
 
-void secret_mask(struct str text, struct buf *out)
+static void put_masked(struct str text, bool is_cut, struct buf *out)
 {
     size_t at = 0;
     size_t start;
@@ -309,7 +312,7 @@ void secret_mask(struct str text, struct buf *out)
         return;
     }
     pthread_rwlock_rdlock(&lock);
-    while (next_stretch_locked(text, at, &start, &end)) {
+    while (next_stretch_locked(text, at, is_cut, &start, &end)) {
         buf_add(out, text.ptr + at, start - at);
         buf_puts(out, mask);
         at = end;
@@ -318,7 +321,7 @@ void secret_mask(struct str text, struct buf *out)
     buf_add(out, text.ptr + at, text.len - at);
 }
 
-bool secret_mask_in_place(char *text, size_t len)
+static bool mask_in_place(char *text, size_t len, bool is_cut)
 {
     bool is_masked = false;
     size_t at = 0;
@@ -332,11 +335,31 @@ bool secret_mask_in_place(char *text, size_t len)
     if (!atomic_load(&is_any))
         return false;
     pthread_rwlock_rdlock(&lock);
-    while (next_stretch_locked((struct str){text, len}, at, &start, &end)) {
+    while (next_stretch_locked((struct str){text, len}, at, is_cut, &start, &end)) {
         memset(text + start, '*', end - start);
         at = end;
         is_masked = true;
     }
     pthread_rwlock_unlock(&lock);
     return is_masked;
+}
+
+void secret_mask(struct str text, struct buf *out)
+{
+    put_masked(text, false, out);
+}
+
+void secret_mask_cut(struct str text, struct buf *out)
+{
+    put_masked(text, true, out);
+}
+
+bool secret_mask_in_place(char *text, size_t len)
+{
+    return mask_in_place(text, len, false);
+}
+
+bool secret_mask_cut_in_place(char *text, size_t len)
+{
+    return mask_in_place(text, len, true);
 }

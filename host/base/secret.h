@@ -14,8 +14,12 @@
 void secret_register(struct str value);
 /* `text` with every registered value replaced by "********", appended to `out`. */
 void secret_mask(struct str text, struct buf *out);
+/* For text whose end was cut off: what is left of a value there, from 4 bytes on, is masked, too.
+ * Whole text must not come here: a word at its end may begin like a secret by chance. */
+void secret_mask_cut(struct str text, struct buf *out);
 /* Overwrites in place with '*', the length kept. True when something was masked. */
 bool secret_mask_in_place(char *text, size_t len);
+bool secret_mask_cut_in_place(char *text, size_t len);
 void secret_forget_all(void); /* tests, shutdown */
 
 #endif

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/http_token.h"
+#include "base/secret.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -472,4 +473,16 @@ struct http_request outbound_request(const struct outbound *out)
         .body_parts = out->body_parts,
         .body_part_count = out->body_part_count,
     };
+}
+
+void outbound_mask_answer(struct http_request *http)
+{
+    struct buf *answer = &http->answer;
+
+    /* Not HTTP_ANSWERED: it may have broken off. The headers are whole or none. */
+    if (http->is_cut || http->failure != HTTP_ANSWERED)
+        (void)secret_mask_cut_in_place(answer->ptr, answer->len); /* masked or not: both fine */
+    else
+        (void)secret_mask_in_place(answer->ptr, answer->len);
+    (void)secret_mask_in_place(http->answer_headers.ptr, http->answer_headers.len);
 }

@@ -36,5 +36,8 @@ int outbound_build(const struct outbound_rules *rules, const struct plugin_reque
 int outbound_keep(struct outbound *out, struct arena *arena, struct err *err);
 /* A fresh request that borrows all of *out; whoever sends it adds the rest. */
 struct http_request outbound_request(const struct outbound *out);
+/* A destination may echo what it got: for the first line of done(), so that neither the store nor a
+ * plugin sees a credential in the answer. */
+void outbound_mask_answer(struct http_request *http);
 
 #endif

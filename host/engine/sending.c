@@ -117,10 +117,7 @@ static void sending_done(struct http_request *http)
     struct judgement judged;
 
     log_integration_scope(lane->name);
-    /* A destination may echo what it got: neither the store nor the plugin's judge is to see a
-     * credential. */
-    (void)secret_mask_in_place(http->answer.ptr, http->answer.len);
-    (void)secret_mask_in_place(http->answer_headers.ptr, http->answer_headers.len);
+    outbound_mask_answer(http);
     if (tap_is_on(lane->tap))
         tell_answer(sending->batch, sending->records, sending->record_count, http);
     if (!is_tried(sending)) {

@@ -3,7 +3,6 @@
  * delivery's: hosts, credentials, connections, an open breaker. It is no attempt at any record, so
  * it has no idempotency key and no signature, and the gate does not learn from it. */
 #include "base/clock.h"
-#include "base/secret.h"
 #include "engine/lane.h"
 #include "engine/service.h"
 
@@ -40,9 +39,7 @@ static void done(struct http_request *http)
     struct exchange *exchange = http->user;
     char status[16];
 
-    /* A destination may echo what it got; a plugin is to see no credential. */
-    (void)secret_mask_in_place(http->answer.ptr, http->answer.len);
-    (void)secret_mask_in_place(http->answer_headers.ptr, http->answer_headers.len);
+    outbound_mask_answer(http);
     if (http->failure != HTTP_ANSWERED) {
         refuse(exchange->ask, http);
     } else {

@@ -156,10 +156,14 @@ void tap_put_text(struct buf *out, const char *name, struct str text, size_t mos
 
     if (text.len == 0)
         return;
-    /* Masked before it is cut, since half a secret is one, too; but not megabytes of a record. */
-    if (text.len > most + TAP_MASKED_BYTES)
+    /* Masked before it is cut, since half a secret is one, too; but not megabytes of a record. What
+     * is masked grows shorter, so the end of that, too, may come to be shown. */
+    if (text.len > most + TAP_MASKED_BYTES) {
         text.len = most + TAP_MASKED_BYTES;
-    secret_mask(text, &masked);
+        secret_mask_cut(text, &masked);
+    } else {
+        secret_mask(text, &masked);
+    }
     len = masked.len;
     if (len > most) {
         len = most;

@@ -67,6 +67,21 @@ def test_a_request_cannot_be_had_said_back(asking, receiver):
     assert receiver.exchanges == []
 
 
+@pytest.mark.parametrize("kept", [4, 9, len(SECRET) - 1])
+def test_a_credential_at_the_cut_of_an_answer_is_masked(asking, receiver, kept):
+    """max_response ends the answer in the middle of it."""
+    most = 64 * 1024
+    padding = "x" * (most - kept)
+    receiver.answer = lambda exchange: (
+        200,
+        {},
+        (padding + exchange["headers"]["authorization"].split()[1] + "z" * 9).encode(),
+    )
+    answer = fetch(asking, url="/echo", body="{}")
+    assert answer.status == 200, answer
+    assert answer.json["result"]["body"] == padding + "*" * kept
+
+
 def test_only_hosts_of_the_ini_are_reached(asking, receiver):
     for url, words in [
         ("http://127.0.0.2:1/", "neither that of base_url"),

@@ -69,7 +69,8 @@ static void assert_hidden(struct str text, const char *what)
         fail_msg("%s passes: %.*s", what, STR_ARG(text));
 }
 
-/* The forms in which a secret leaves: a Basic header, a JWT part, a URL, a JSON body. */
+/* The forms in which a secret leaves: a Basic header, a JWT part, a URL, a JSON
+ * body. */
 static void encoded_forms_are_masked(void **state)
 {
     static const char value[] = "p\xff>?ss w/rd\n\"long\"";
@@ -112,7 +113,8 @@ static void escaped_values_are_masked(void **state)
         "Ab3/c+%2Bet%26%3CkEy%3E'98%2276%5CzZ",
         "Ab3%252Fc%2520%252Bet%2526%253CkEy%253E%252798%252276%255CzZ",
         "Ab3\\/c +et&<kEy>'98\\\\\\\"76\\\\\\\\zZ", /* JSON within JSON */
-        "Ab3\\\\/c +et\\\\u0026\\\\u003CkEy\\\\u003E\\\\u002798\\\\\\\"76\\\\\\\\zZ",
+        "Ab3\\\\/c "
+        "+et\\\\u0026\\\\u003CkEy\\\\u003E\\\\u002798\\\\\\\"76\\\\\\\\zZ",
     };
 
     (void)state;
@@ -172,7 +174,8 @@ static void signs_of_escapes_are_plain_letters_too(void **state)
     assert_masked(STR("%2F\\/b&amp;amp;"), "********");
 }
 
-/* Text of signs alone is read in a time that grows with its length, not with the square of it. */
+/* Text of signs alone is read in a time that grows with its length, not with
+ * the square of it. */
 static void long_rows_of_signs_take_no_long(void **state)
 {
     static char row[1 << 20];
@@ -191,6 +194,45 @@ static void long_rows_of_signs_take_no_long(void **state)
     for (size_t i = 0; i < sizeof(row); i++)
         row[i] = "&amp;"[i % 5 == 0 && i > 0 ? 1 : i % 5];
     (void)secret_mask_in_place(row, sizeof(row)); /* it ends */
+}
+
+static void assert_cut_masked(struct str text, const char *wanted)
+{
+    _buf_ struct buf out = {0};
+
+    buf_putc(&out, '>');
+    secret_mask_cut(text, &out);
+    struct str masked = {out.ptr + 1, out.len - 1};
+    assert_str(masked, wanted);
+}
+
+/* Text that ends in the middle of a value, wherever it does. */
+static void what_a_cut_leaves_of_a_value_is_masked(void **state)
+{
+    static const char value[] = "hunter22/and&more";
+    static const char escaped[] = "hunter22%2fand&amp;more";
+    struct str start = STR("k=hunt");
+    char text[] = "k=hunter2";
+
+    (void)state;
+    secret_register(str_of(value));
+    for (size_t len = 4; len <= strlen(value); len++) {
+        _buf_ struct buf letters = {0};
+        assert_cut_masked((struct str){value, len}, "********");
+        base64_encode((struct str){value, len}, &letters);
+        assert_cut_masked((struct str){letters.ptr, len}, "********");
+    }
+    for (size_t len = 4; len <= strlen(escaped); len++)
+        assert_cut_masked((struct str){escaped, len}, "********");
+    assert_masked(start, "k=hunt");
+    assert_cut_masked(start, "k=********");
+    assert_cut_masked(STR("k=hun"), "k=hun");
+    assert_cut_masked(STR("hunt for it: hunt"), "hunt for it: ********");
+    assert_cut_masked(STR("hunter22/and&more and more"), "******** and more");
+    assert_true(secret_mask_cut_in_place(text, sizeof(text) - 1));
+    assert_string_equal(text, "k=*******");
+    secret_register(STR("k=hunter2!"));
+    assert_cut_masked(STR("k=hunter2"), "********");
 }
 
 static void in_place_keeps_the_length(void **state)
@@ -233,6 +275,7 @@ int main(void)
         cmocka_unit_test_teardown(every_character_may_be_escaped, forget),
         cmocka_unit_test_teardown(signs_of_escapes_are_plain_letters_too, forget),
         cmocka_unit_test_teardown(long_rows_of_signs_take_no_long, forget),
+        cmocka_unit_test_teardown(what_a_cut_leaves_of_a_value_is_masked, forget),
         cmocka_unit_test_teardown(in_place_keeps_the_length, forget),
         cmocka_unit_test_teardown(many_values, forget),
     };

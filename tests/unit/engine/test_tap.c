@@ -218,11 +218,28 @@ static void stages_have_names(void **state)
 
 #define TAP_TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
 
+/* Masking makes text shorter, so what stood at the far end of what is looked at may be shown. */
+static void a_value_that_was_cut_is_not_shown(void **state)
+{
+    static char text[8 + TAP_MASKED_BYTES + 100];
+    struct str value = {text, 8 + TAP_MASKED_BYTES - 10};
+    _buf_ struct buf out = {0};
+
+    (void)state;
+    memset(text, 'x', sizeof(text));
+    secret_register(value);
+    secret_register(STR("hunter22hunter22"));
+    memcpy(text + value.len, "hunter22hunter22", 16);
+    tap_put_text(&out, "text", (struct str){text, sizeof(text)}, 12);
+    assert_string_equal(out.ptr, "\"text\":\"************\"");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TAP_TEST(nobody_listens_nothing_is_made),
         TAP_TEST(filters_hold_and_a_line_is_made_once),
+        TAP_TEST(a_value_that_was_cut_is_not_shown),
         TAP_TEST(a_full_ear_is_told_what_it_missed),
         TAP_TEST(a_flood_takes_a_bounded_share),
         TAP_TEST(what_was_lost_is_told_though_nothing_follows),
