@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/err.h"
 
+#include "base/secret.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Ends `text` with "..." when it was cut, and never in the middle of a UTF-8 character. */
@@ -16,6 +19,22 @@ static void mark_cut(char *text, size_t size)
     memcpy(text + end, "...", sizeof("..."));
 }
 
+/* Masked before it is cut, since what is left of a secret is known for one no more. */
+static void put_cut(char *text, size_t size, const char *format, va_list args)
+{
+    char *whole = NULL;
+
+    if (vasprintf(&whole, format, args) < 0) {
+        (void)snprintf(text, size, "out of memory"); /* fits */
+        return;
+    }
+    (void)secret_mask_in_place(whole, strlen(whole)); /* masked or not: both fine */
+    memcpy(text, whole, size - 1);
+    text[size - 1] = '\0';
+    mark_cut(text, size);
+    free(whole);
+}
+
 /* The arguments may point into err->text, so the sentence is made beside it. */
 static int set(struct err *err, int code, const char *format, va_list args)
 {
@@ -24,11 +43,14 @@ static int set(struct err *err, int code, const char *format, va_list args)
 
     int saved = errno;
     char text[sizeof(err->text)];
+    va_list again;
+    va_copy(again, args);
     int len = vsnprintf(text, sizeof(text), format, args);
     if (len < 0)
         text[0] = '\0';
     else if ((size_t)len >= sizeof(text))
-        mark_cut(text, sizeof(text));
+        put_cut(text, sizeof(text), format, again);
+    va_end(again);
     memcpy(err->text, text, strlen(text) + 1);
     err->code = code;
     errno = saved;

@@ -7,6 +7,7 @@
 #include "base/digest.h"
 #include "base/escaped.h"
 #include "base/json.h"
+#include "base/utf8.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -362,4 +363,21 @@ bool secret_mask_in_place(char *text, size_t len)
 bool secret_mask_cut_in_place(char *text, size_t len)
 {
     return mask_in_place(text, len, true);
+}
+
+void secret_copy(char *out, size_t size, struct str text)
+{
+    _buf_ struct buf masked = {0};
+    size_t len;
+
+    put_masked(text, false, &masked);
+    len = masked.failed ? 0 : masked.len;
+    if (len >= size) {
+        len = size - 1;
+        while (len > 0 && utf8_is_tail(masked.ptr[len]))
+            len--;
+    }
+    if (len > 0)
+        memcpy(out, masked.ptr, len);
+    out[len] = '\0';
 }

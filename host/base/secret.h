@@ -20,6 +20,8 @@ void secret_mask_cut(struct str text, struct buf *out);
 /* Overwrites in place with '*', the length kept. True when something was masked. */
 bool secret_mask_in_place(char *text, size_t len);
 bool secret_mask_cut_in_place(char *text, size_t len);
+/* Masked, and then cut between characters to what fits with a NUL. */
+void secret_copy(char *out, size_t size, struct str text);
 void secret_forget_all(void); /* tests, shutdown */
 
 #endif

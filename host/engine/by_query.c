@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/secret.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -175,8 +176,7 @@ static void match(struct run *run, const struct candidate *candidate)
 static void keep_failure(struct by_query *asked, struct str words)
 {
     if (asked->where_failed++ == 0)
-        (void)snprintf(asked->where_words, sizeof asked->where_words, "%.*s",
-                       STR_ARG(words)); /* cut is fine */
+        secret_copy(asked->where_words, sizeof asked->where_words, words);
 }
 
 static void where_done(void *user, struct plugin_reply *reply)

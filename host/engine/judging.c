@@ -7,6 +7,7 @@
 #include "engine/batch.h"
 
 #include "base/log.h"
+#include "base/secret.h"
 
 #include <tenon/tenon.h>
 
@@ -53,8 +54,7 @@ static void count_death(struct lane *lane, const struct plugin_reply *reply)
     if (reply->status != PLUGIN_DIED && reply->status != PLUGIN_TIMED_OUT &&
         reply->status != PLUGIN_GARBLED)
         return;
-    (void)snprintf(lane->judge_words, sizeof lane->judge_words, "%s",
-                   reply->words); /* may be cut */
+    secret_copy(lane->judge_words, sizeof lane->judge_words, str_of(reply->words));
     if (++lane->judge_deaths == DEATHS_MAX)
         log_error("the plugin's judge is left out, for it died of every answer of late; answers "
                   "are read by their status until the integration starts again",

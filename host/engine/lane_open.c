@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/secret.h"
 #include "signals/hub.h"
 
 #include <stdlib.h>
@@ -241,7 +242,7 @@ void lane_release(struct lane *lane)
 void lane_fail(struct lane *lane, const char *words)
 {
     lane->state = LANE_FAILED;
-    (void)snprintf(lane->words, sizeof lane->words, "%s", words); /* cut is fine */
+    secret_copy(lane->words, sizeof lane->words, str_of(words));
     log_integration_scope(lane->name);
     log_error("integration not started", F_STR("error", lane->words));
     lane_tell(lane);

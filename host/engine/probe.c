@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/probe.h"
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/secret.h"
 #include "engine/engine_internal.h"
@@ -41,8 +42,7 @@ static void tell(struct probe *probe, bool is_well, const char *words)
         at = &(*at)->next;
     *at = probe->next;
     probe->lane = NULL;
-    (void)snprintf(text, sizeof text, "%s", words); /* cut is fine */
-    (void)secret_mask_in_place(text, strlen(text)); /* masked or not: both fine */
+    secret_copy(text, sizeof text, str_of(words));
     probe->done(probe->user, &result);
     lane_release(lane);
 }
@@ -93,7 +93,7 @@ static void answered(struct http_request *http)
 {
     struct probe *probe = http->user;
     bool is_answered = http->failure == HTTP_ANSWERED;
-    char words[512];
+    _buf_ struct buf words = {0};
 
     if (probe->lane == NULL) {
         probe_destroy(probe);
@@ -101,11 +101,11 @@ static void answered(struct http_request *http)
     }
     log_integration_scope(probe->lane->name);
     if (!is_answered)
-        (void)snprintf(words, sizeof words, "%s %s: %s", http->method, http->url, http->error);
+        buf_printf(&words, "%s %s: %s", http->method, http->url, http->error);
     else
-        (void)snprintf(words, sizeof words, "%s %s answered %d", http->method, http->url,
-                       http->status); /* cut is fine */
-    finish(probe, is_answered && is_expected(probe->lane, http->status), words);
+        buf_printf(&words, "%s %s answered %d", http->method, http->url, http->status);
+    finish(probe, is_answered && is_expected(probe->lane, http->status),
+           words.failed ? "out of memory" : words.ptr);
 }
 
 static int open_destination(struct probe *probe, struct err *err)

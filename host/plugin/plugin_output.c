@@ -4,6 +4,7 @@
 #include "plugin/plugin_internal.h"
 
 #include "base/clock.h"
+#include "base/secret.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -86,6 +87,7 @@ static void take_bytes(struct plugin_output *output, const char *bytes, size_t l
             continue;
         output->line[output->len++] = bytes[i];
         if (output->len == LINE_MAX_BYTES) {
+            (void)secret_mask_cut_in_place(output->line, output->len); /* the rest is for the log */
             end_line(output);
             output->is_overlong = true;
         }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/err.h"
 
+#include "base/secret.h"
 #include "check.h"
 
 #include <errno.h>
@@ -63,6 +64,22 @@ static void long_text_is_cut_between_characters(void **state)
     assert_int_equal(strlen(err.text), sizeof(err.text) - 1);
 }
 
+static void a_secret_is_masked_before_the_cut(void **state)
+{
+    struct err err = {0};
+    char text[sizeof(err.text)];
+
+    (void)state;
+    secret_register(STR("hunter22hunter22"));
+    memset(text, 'p', sizeof(text));
+    text[sizeof(text) - 16] = '\0';
+    (void)err_set(&err, -EIO, "%s%s", text, "hunter22hunter22 and more");
+    assert_null(strstr(err.text, "hunt"));
+    assert_non_null(strstr(err.text, "p********"));
+    assert_int_equal(strlen(err.text), sizeof(err.text) - 1);
+    secret_forget_all();
+}
+
 static void every_code_has_a_name(void **state)
 {
     (void)state;
@@ -82,6 +99,7 @@ int main(void)
         cmocka_unit_test(prefix_stands_in_front),
         cmocka_unit_test(own_text_may_be_an_argument),
         cmocka_unit_test(long_text_is_cut_between_characters),
+        cmocka_unit_test(a_secret_is_masked_before_the_cut),
         cmocka_unit_test(every_code_has_a_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -235,6 +235,22 @@ static void what_a_cut_leaves_of_a_value_is_masked(void **state)
     assert_cut_masked(STR("k=hunter2"), "********");
 }
 
+static void copies_are_masked_before_they_are_cut(void **state)
+{
+    char text[12];
+
+    (void)state;
+    secret_register(STR("hunter22hunter22"));
+    secret_copy(text, sizeof(text), STR("a hunter22hunter22"));
+    assert_string_equal(text, "a ********");
+    secret_copy(text, sizeof(text), STR("abcd hunter22hunter22"));
+    assert_string_equal(text, "abcd ******");
+    secret_copy(text, sizeof(text), STR("abcdefghij\xc3\xa9"));
+    assert_string_equal(text, "abcdefghij");
+    secret_copy(text, sizeof(text), STR_NONE);
+    assert_string_equal(text, "");
+}
+
 static void in_place_keeps_the_length(void **state)
 {
     char text[] = "key=hunter2 and more";
@@ -276,6 +292,7 @@ int main(void)
         cmocka_unit_test_teardown(signs_of_escapes_are_plain_letters_too, forget),
         cmocka_unit_test_teardown(long_rows_of_signs_take_no_long, forget),
         cmocka_unit_test_teardown(what_a_cut_leaves_of_a_value_is_masked, forget),
+        cmocka_unit_test_teardown(copies_are_masked_before_they_are_cut, forget),
         cmocka_unit_test_teardown(in_place_keeps_the_length, forget),
         cmocka_unit_test_teardown(many_values, forget),
     };

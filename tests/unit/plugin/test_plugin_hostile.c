@@ -3,6 +3,8 @@
  * call works. */
 #include "plugin_fixture.h"
 
+#include "base/secret.h"
+
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -327,6 +329,9 @@ static void printed_lines_become_bounded_logs(void **state)
     assert_contains(fixture->logs, "2 -: printed to stdout");
     fixture->logs[0] = '\0';
     fixture->log_lines = 0;
+    char zeros[1500];
+    memset(zeros, '0', sizeof zeros); /* a value at the place where a line is cut */
+    secret_register((struct str){zeros, sizeof zeros});
     fixture_deliver(instance, "flood", DELIVER, &answer);
     assert_int_equal(answer.status, PLUGIN_OK);
     fixture_release(&answer);
@@ -335,6 +340,8 @@ static void printed_lines_become_bounded_logs(void **state)
         uv_run(loop_uv(fixture->loop), UV_RUN_ONCE);
     assert_true(fixture->log_lines <= 50);
     assert_contains(fixture->logs, "printed lines of this plugin were dropped");
+    assert_null(strstr(fixture->logs, "0000"));
+    secret_forget_all();
 }
 
 /* Whatever a dying worker left in the page is a hint, checked before it is used. */
