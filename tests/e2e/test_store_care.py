@@ -26,7 +26,7 @@ def test_check_says_what_does_not_hold(tenon, receiver):
         store.commit()
     broken = tenon.cli("store", "check", check=False)
     assert broken.returncode == 1 and "counts by integration and state" in broken.stdout
-    assert "1 problems" in broken.stderr
+    assert "1 problem:" in broken.stderr
     answer = json.loads(tenon.cli("store", "check", "--json", check=False).stdout)
     assert answer["state"] == "done" and answer["ok"] is False and len(answer["problems"]) == 1
 
