@@ -176,17 +176,19 @@ void api_call_end(struct api_call *call, int status)
 /* Who is told so asks again; a line of those who wait would be one more thing to fill up. */
 bool api_take_place_or_reply(struct api_call *call, int place)
 {
+    static const uint32_t most[API_PLACES] = {
+        [API_PLACE_SEARCH] = 16, [API_PLACE_QUERY] = 16, [API_PLACE_TEST] = 64};
     struct api *api = call->api;
 
     if (api == NULL || api->is_stopping) {
         api_reply_problem(call, 503, "stopping", "The daemon is stopping.");
         return false;
     }
-    if (api->figures.taken[place] >= API_PLACES_MAX) {
-        api_reply_problem_with(call, 429, "too_many_searches", "Retry-After: 1\r\n",
-                               "%d searches like this one are under way, and that is the most at "
-                               "a time; ask again in a moment.",
-                               API_PLACES_MAX);
+    if (api->figures.taken[place] >= most[place]) {
+        api_reply_problem_with(call, 429, "too_many", "Retry-After: 1\r\n",
+                               "%u requests like this one are under way, and that is the most "
+                               "at a time; ask again in a moment.",
+                               most[place]);
         return false;
     }
     call->place = place;

@@ -11,9 +11,8 @@
 struct api;
 struct api_call;
 
-/* What makes the host look through much: of each kind so many at a time. */
-enum api_place { API_NO_PLACE, API_PLACE_SEARCH, API_PLACE_QUERY, API_PLACES };
-enum { API_PLACES_MAX = 16 };
+/* What makes the host look through much, or waits for others: of each kind so many at a time. */
+enum api_place { API_NO_PLACE, API_PLACE_SEARCH, API_PLACE_QUERY, API_PLACE_TEST, API_PLACES };
 
 struct api_figures {
     uint64_t answers[6]; /* by the first digit of the status */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The steps on an integration's way to its destination, as an answer. */
+#include "api/api_figures.h"
 #include "api/api_handlers.h"
 #include "base/json.h"
 
@@ -52,7 +53,8 @@ static void on_tested(void *user, const struct engine_test_result *result)
 
 void api_integration_test(struct api_call *call)
 {
-    engine_test(call->engine, buf_str(&call->id).ptr, on_tested, call);
+    if (api_take_place_or_reply(call, API_PLACE_TEST))
+        engine_test(call->engine, buf_str(&call->id).ptr, on_tested, call);
 }
 
 static void on_tested_too(void *user, const struct engine_test_result *result)

@@ -248,16 +248,18 @@ def delivered(tenon, receiver):
     return tenon
 
 
-def send(tenon, path):
+def send(tenon, path, method="GET"):
+    head = "%s %s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 0\r\n\r\n" % (method, path)
     peer = connect(tenon)
-    peer.sendall(b"GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" % path.encode())
+    peer.sendall(head.encode())
     return peer
 
 
-def is_too_many(answer):
+def is_too_many(answer, most=PLACES):
     if answer.status == 429:
         assert answer.headers["retry-after"] == "1"
-        assert answer.json["code"] == "too_many_searches" and "16 searches" in answer.json["detail"]
+        assert answer.json["code"] == "too_many"
+        assert answer.json["detail"].startswith("%d requests" % most)
     return answer.status == 429
 
 
@@ -324,6 +326,23 @@ def test_so_many_search_at_a_time(tenon):
     assert set(told) == {b"HTTP/1.1 200 OK", b"HTTP/1.1 429 Too Many Requests"}
     assert told.count(b"HTTP/1.1 200 OK") >= PLACES
     assert tenon.get(search).json["items"] == []  # their places are free again
+
+
+def test_so_many_tests_wait_at_a_time(tenon):
+    path = "/api/v1/integrations/silent/test"
+    with socket.socket() as silent, contextlib.ExitStack() as stack:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        url = "http://127.0.0.1:%d/" % silent.getsockname()[1]
+        tenon.webhook("silent", url, more="[health]\ntimeout = 60s\n")
+        tenon.start()
+        peers = [stack.enter_context(send(tenon, path, "POST")) for _ in range(64)]
+        wait_for(lambda: under_way(tenon) == 65, "all of them to wait")
+        assert is_too_many(tenon.post(path), 64)
+        silent.accept()[0].close()
+        for peer in peers:
+            assert peer.recv(4096).startswith(b"HTTP/1.1 200 OK\r\n")
+    assert tenon.post("/api/v1/integrations/nobody/test").status == 404  # their places are free
 
 
 def test_an_idle_connection_is_closed(tenon):
