@@ -326,9 +326,9 @@ void store_attribute(struct store *store, struct store_attribute *attribute);
 
 /* Submissions by number, as somebody asks by hand. MOVE_RETRY: due now, whatever became of it, its
  * tries counted anew when it had ended; the same key goes out again unless `new_key`. A row of an
- * older version that is still its entity's last word is taken up as well, and the present version
- * then goes in its place. MOVE_DISCARD: what waits or failed becomes `skipped` with the reason.
- * What is refused is counted by why, and is no error. */
+ * older version that is still its entity's last word, as none after it came to its end, is taken up
+ * as well, and the present version then goes in its place. MOVE_DISCARD: what waits or failed
+ * becomes `skipped` with the reason. What is refused is counted by why, and is no error. */
 enum store_refusal {
     REFUSAL_NOT_FOUND,
     REFUSAL_IN_FLIGHT,  /* or blocked behind an older version that is */

@@ -266,6 +266,11 @@ static int take_due(struct run *run, uint64_t number)
     if ((row->flags & FLAG_DELIVERED) != 0)
         look.has_succeeded = true;
     supersede(run, row, entity->version);
+    if (look.in_flight != 0) { /* see store_sqlite_claim.c */
+        if (look.same == 0)
+            block(run, WALK_CHANGED, row->entity, &look);
+        return 0;
+    }
     if (look.same == 0)
         return take_new(run, row->entity, &look);
     return submission_is_waiting(look.same_state) ? take_again(run, row_get(run->memory, look.same))
@@ -529,10 +534,7 @@ static void enqueue_failed(struct run *run, struct store_enqueue *enqueue)
         if (entity->is_deleted)
             continue;
         struct submission_look look = look_at(run, row->entity, 0);
-        bool is_last =
-            look.same == number || (look.same == 0 && look.in_flight == 0 &&
-                                    look.waiting_count == 0 && row->version < entity->version);
-        if (!is_last)
+        if (!store_rules_is_last_word(number, row->version, entity->version, &look))
             continue;
         ask_again(run, row, false);
         enqueue->count++;

@@ -130,6 +130,7 @@ int store_rules_check_record(const struct store_record *record, struct err *err)
 void store_look_add(struct submission_look *look, uint64_t present_version, uint64_t submission,
                     uint64_t version, enum submission_state state, uint32_t flags)
 {
+    look->down_to = submission;
     if (state == SUBMISSION_SUCCEEDED)
         look->has_succeeded = true;
     if (version == present_version) {
@@ -216,11 +217,12 @@ int64_t store_rules_age_ms(void)
     return wall_ms < due_ms ? wall_ms : due_ms;
 }
 
-static bool is_last_word(const struct store_move_facts *facts, const struct submission_look *look)
+bool store_rules_is_last_word(uint64_t number, uint64_t version, uint64_t present_version,
+                              const struct submission_look *look)
 {
-    return look->same == facts->number ||
+    return look->same == number ||
            (look->same == 0 && look->in_flight == 0 && look->waiting_count == 0 &&
-            facts->version < facts->present_version);
+            version < present_version && number >= look->down_to);
 }
 
 enum store_refusal store_rules_move(int action, const struct store_move_facts *facts,
@@ -239,8 +241,13 @@ enum store_refusal store_rules_move(int action, const struct store_move_facts *f
         return REFUSALS;
     if (facts->is_deleted)
         return REFUSAL_DELETED;
-    return submission_is_live(facts->state) || is_last_word(facts, look) ? REFUSALS
-                                                                         : REFUSAL_SUPERSEDED;
+    if (facts->number < look->down_to)
+        return REFUSAL_SUPERSEDED; /* also one that waits there, as former versions left some */
+    return submission_is_live(facts->state) ||
+                   store_rules_is_last_word(facts->number, facts->version, facts->present_version,
+                                            look)
+               ? REFUSALS
+               : REFUSAL_SUPERSEDED;
 }
 
 const char *store_refusal_name(enum store_refusal refusal)

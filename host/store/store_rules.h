@@ -85,8 +85,10 @@ struct submission_look {
     enum submission_state waiting_states[LOOK_WAITING_MAX];
     size_t waiting_count;
     bool is_asked_for; /* one of those waits for more than to be delivered once */
+    uint64_t down_to;  /* the oldest submission that was looked at; what is below it is over */
 };
 
+/* The newest first. */
 void store_look_add(struct submission_look *look, uint64_t present_version, uint64_t submission,
                     uint64_t version, enum submission_state state, uint32_t flags);
 /* Of the present version's row that is blocked for this walk. What goes in the place of one that
@@ -143,6 +145,13 @@ void store_rules_delivery_key(const struct store_delivery *delivery, char out[33
 
 /* What retention goes by: a clock that was set ahead makes nothing old before its time. */
 int64_t store_rules_age_ms(void);
+
+/* Is what ended worth another try? Yes, when it is still the last word on its entity: the present
+ * version's, or one after which no other came to its end (the claim then takes the present version
+ * in its place). One below such would wait where no look finds it: nobody would supersede it when a
+ * newer version goes, and its turn would come while that is in flight. */
+bool store_rules_is_last_word(uint64_t number, uint64_t version, uint64_t present_version,
+                              const struct submission_look *look);
 
 /* May this submission be moved by hand? REFUSALS: yes. `is_blocked`: it waits behind an older
  * version. */

@@ -137,7 +137,8 @@ static int end_waiting(struct run *run, struct store_sqlite_submission *row,
 }
 
 /* One that waited and is due. Its version may not be the present one any more: then that goes
- * instead. */
+ * instead, behind what is in flight. That is so only where a former version let one be asked for
+ * below another that was over; see store_rules_is_last_word. */
 static int take_due(struct run *run, uint64_t number, const struct present *entity, struct err *err)
 {
     struct store_sqlite_submission row;
@@ -168,6 +169,8 @@ static int take_due(struct run *run, uint64_t number, const struct present *enti
                          store_text_superseded(entity->version, space), err);
     if (status < 0)
         return status;
+    if (look.in_flight != 0) /* it was asked for, so it means more than to be delivered once */
+        return look.same == 0 ? block(run, WALK_CHANGED, entity, &look, err) : 0;
     if (look.same == 0)
         return take_new(run, entity, &look, err);
     return submission_is_waiting(look.same_state) ? take_again(run, entity, look.same, err) : 0;

@@ -280,9 +280,6 @@ static int enqueue_entity(struct store_sqlite_writer *writer,
     return store_sqlite_submission_add(writer, integration, &row, &row.number, err);
 }
 
-/* A failed one is worth another try when it is still the last word on its entity: the present
- * version's, or one after which no other was made (the claim then takes the present version in its
- * place). */
 static int enqueue_failed_one(struct store_sqlite_writer *writer,
                               struct store_sqlite_integration *integration, uint64_t number,
                               uint64_t *count, struct err *err)
@@ -298,9 +295,7 @@ static int enqueue_failed_one(struct store_sqlite_writer *writer,
         return status < 0 ? status : 0;
     status =
         store_sqlite_look(writer, integration->number, row.entity, asked.version, 0, &look, err);
-    bool is_last = look.same == number || (look.same == 0 && look.in_flight == 0 &&
-                                           look.waiting_count == 0 && row.version < asked.version);
-    if (status < 0 || !is_last)
+    if (status < 0 || !store_rules_is_last_word(number, row.version, asked.version, &look))
         return status;
     (*count)++;
     return store_sqlite_ask_again(writer, integration, &row, false, err);

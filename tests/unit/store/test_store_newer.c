@@ -5,6 +5,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -145,6 +146,115 @@ static void test_a_walk_by_hand_means_the_update(void **state)
     assert_int_equal(take_one(f, WALK_UNSUBMITTED, "a", 2).submission, second);
 }
 
+/* Its version `data` of entity `id`, refused by the other side. Gives the submission. */
+static uint64_t failed(struct fixture *f, const char *id, const char *data)
+{
+    struct store_put_result stored = put(f, id, data);
+    struct store_claimed record = take_one(f, WALK_CHANGED, id, stored.version);
+
+    tell_event(f, &record, EVENT_REJECTED, 0);
+    return record.submission;
+}
+
+/* The walk goes before what was asked for, which is met while a newer version is in flight. */
+static void take_by_walk(struct fixture *f, const char *id, struct store_claimed *out)
+{
+    struct store_claim claim = {.op.done = fixture_stop,
+                                .integration = f->integration,
+                                .walk = WALK_CHANGED,
+                                .max = 1,
+                                .new_first = true,
+                                .lease_until_ms = NOW_MS + LEASE_MS};
+
+    store_claim(f->store, &claim);
+    fixture_wait(f, &claim.op);
+    assert_int_equal(claim.op.status, 0);
+    assert_int_equal(claim.count, 1);
+    assert_true(str_is(claim.records[0].id, id));
+    *out = claim.records[0];
+    out->id = out->type = out->data = STR_NONE;
+    store_claim_finish(&claim);
+}
+
+/* Two versions failed, and a third is stored. Asked for by number or all at once, only the last
+ * that failed is taken up: the one below it would be due while the third is in flight, and the
+ * fourth go beside it. */
+static void test_one_is_in_flight_whichever_failed_are_asked_for(void **state)
+{
+    struct fixture *f = *state;
+
+    for (int way = 0; way < 2; way++) {
+        char id[] = {(char)('a' + way), '\0'};
+        struct store_claimed third;
+        uint64_t count;
+        const uint64_t both[] = {failed(f, id, "1"), failed(f, id, "2")};
+        struct store_move retry = {
+            .op.done = fixture_stop, .submissions = both, .count = 2, .action = MOVE_RETRY};
+        put(f, id, "3");
+        if (way == 0) {
+            store_move(f->store, &retry);
+            fixture_wait(f, &retry.op);
+        } else {
+            assert_int_equal(enqueue(f, NULL, ENQUEUE_FAILED, &count), 0);
+        }
+        take_by_walk(f, id, &third);
+        put(f, id, "4");
+        take_none(f, WALK_NONE);
+        assert_int_equal(count_of(f, SUBMISSION_IN_FLIGHT), 1);
+        assert_true(way == 0 ? retry.moved == 1 && retry.refused[REFUSAL_SUPERSEDED] == 1
+                             : count == 1);
+        assert_int_equal(ask_submission(f, both[0]).row.state, SUBMISSION_FAILED);
+        assert_int_equal(ask_submission(f, both[1]).row.state, SUBMISSION_SUPERSEDED);
+        tell_event(f, &third, EVENT_ACCEPTED, 0);
+        struct store_claimed fourth = take_one(f, WALK_CHANGED, id, 4);
+        tell_event(f, &fourth, EVENT_ACCEPTED, 0);
+        drop(f, id); /* what failed is not for the next turn */
+    }
+}
+
+/* sqlite: as a former version left it, where the older of two that failed was asked for first. The
+ * newest version waits for its turn, whether the walk or what was asked for met it first; asking
+ * again changes nothing. */
+static void test_what_waits_out_of_sight_goes_in_turn(void **state)
+{
+    struct fixture *f = *state;
+
+    for (int way = 0; way < 2; way++) {
+        char id[] = {(char)('a' + way), '\0'};
+        char sql[256];
+        uint64_t first = failed(f, id, "1");
+        (void)failed(f, id, "2");
+        snprintf(sql, sizeof(sql),
+                 "UPDATE submissions SET state = 0, due_ms = %d WHERE num = %d;"
+                 "UPDATE counts SET count = count - 1 WHERE state = 4;"
+                 "INSERT OR REPLACE INTO counts SELECT integration, 0, 1 FROM submissions",
+                 NOW_MS + 500, (int)first);
+        fixture_sql(f->path, sql);
+        fixture_reopen(f);
+        put(f, id, "3");
+        struct store_claimed third = take_one(f, WALK_CHANGED, id, 3);
+        put(f, id, "4");
+        if (way == 0)
+            take_none(f, WALK_CHANGED);
+        struct store_move retry = {
+            .op.done = fixture_stop, .submissions = &first, .count = 1, .action = MOVE_RETRY};
+        store_move(f->store, &retry);
+        fixture_wait(f, &retry.op);
+        assert_int_equal(retry.refused[REFUSAL_SUPERSEDED], 1);
+        fixture_at(NOW_MS + 500);
+        take_none(f, WALK_NONE);
+        assert_int_equal(f->next_due_ms, NOW_MS + LEASE_MS); /* it is not met again and again */
+        assert_int_equal(count_of(f, SUBMISSION_IN_FLIGHT), 1);
+        assert_int_equal(count_of(f, SUBMISSION_PENDING), 1);
+        assert_int_equal(ask_submission(f, first).row.state, SUBMISSION_SUPERSEDED);
+        tell_event(f, &third, EVENT_ACCEPTED, 0);
+        struct store_claimed fourth = take_one(f, WALK_NONE, id, 4);
+        tell_event(f, &fourth, EVENT_ACCEPTED, 0);
+        take_none(f, WALK_CHANGED);
+        fixture_at(NOW_MS);
+    }
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -155,11 +265,16 @@ int main(void)
         CASE(test_an_update_goes_when_the_first_delivery_fails),
         CASE(test_an_update_that_was_asked_for_goes),
         CASE(test_a_walk_by_hand_means_the_update),
+        CASE(test_one_is_in_flight_whichever_failed_are_asked_for),
+    };
+    const struct CMUnitTest of_former_versions[] = {
+        CASE(test_what_waits_out_of_sight_goes_in_turn),
     };
     int failures = 0;
 
     fixture_scheme = "sqlite";
     failures += cmocka_run_group_tests_name("sqlite", tests, NULL, NULL);
+    failures += cmocka_run_group_tests_name("sqlite, former", of_former_versions, NULL, NULL);
     fixture_scheme = "memory";
     failures += cmocka_run_group_tests_name("memory", tests, NULL, NULL);
     return failures;
