@@ -280,7 +280,8 @@ static void test_every_pair(void **state)
 
 /* ---- a random run ---- */
 
-enum { ENTITIES = 8, HELD_MAX = 64, OPERATIONS = 1500, PATH_MAX_STEPS = 3 };
+/* Few entities, so that each comes far. */
+enum { ENTITIES = 4, HELD_MAX = 64, OPERATIONS = 500, PATH_MAX_STEPS = 3 };
 
 struct world {
     struct fixture *f;
@@ -356,6 +357,7 @@ static void random_claim(struct world *world)
                                 .integration = world->f->integration,
                                 .walk = walks[roll(world, 4)],
                                 .max = 1 + roll(world, 3),
+                                .new_first = roll(world, 2) == 0,
                                 .lease_until_ms = world->now_ms + (int64_t)roll(world, 2000)};
 
     store_claim(world->f->store, &claim);
@@ -465,14 +467,14 @@ static void test_random_run_keeps_to_the_table(void **state)
     struct fixture fixture;
 
     (void)state;
-    for (unsigned seed = 1; seed <= 3; seed++) {
+    for (unsigned seed = 1; seed <= 16; seed++) {
         fixture_open(&fixture, scheme);
         world = (struct world){.f = &fixture, .seed = seed, .now_ms = NOW_MS};
         for (size_t i = 0; i < ROWS_MAX; i++)
             world.states[i] = SUBMISSION_NONE;
         for (int i = 0; i < OPERATIONS; i++)
             random_operation(&world);
-        assert_true(world.changes > OPERATIONS / 4);
+        assert_true(world.changes > OPERATIONS / 8);
         fixture_close(&fixture);
     }
 }
