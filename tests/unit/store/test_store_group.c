@@ -107,7 +107,7 @@ static bool was_there(const char *id)
 /* All but `left` of the types that a store can have are named then, "t0" and so on. */
 static void fill_types(size_t left)
 {
-    static char names[STORE_TYPES_MAX][8];
+    static char names[STORE_TYPES_MAX][24];
     static struct store_entity entities[STORE_TYPES_MAX];
     static struct store_put_result results[STORE_TYPES_MAX];
     struct store_put put = {.op.kind = OP_PUT,
