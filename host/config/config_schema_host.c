@@ -134,12 +134,15 @@ static const struct config_section sections[] = {
 static bool can_be_listened_at(struct str address)
 {
     const struct addrinfo hints = {.ai_flags = AI_NUMERICHOST};
-    bool is_bracketed = address.len > 2 && address.ptr[0] == '[';
+    bool is_bracketed =
+        address.len > 2 && address.ptr[0] == '[' && address.ptr[address.len - 1] == ']';
     struct addrinfo *found = NULL;
     char text[80];
 
     if (is_bracketed)
         address = (struct str){address.ptr + 1, address.len - 2};
+    else if (memchr(address.ptr, ':', address.len) != NULL)
+        return false;
     if (address.len == 0 || address.len >= sizeof(text))
         return false;
     (void)snprintf(text, sizeof(text), "%.*s", STR_ARG(address)); /* fits */

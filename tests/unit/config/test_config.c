@@ -325,6 +325,8 @@ static void host_mistakes_are_named(void **state)
          "tenon.ini:2 C012 [api] tls_certificate: nothing listens"},
         {"[api]\nlisten = 8642\n", "tenon.ini:2 C012 [api] listen: '8642' is not ADDRESS:PORT"},
         {"[api]\nlisten = 127.0.0.1:70000\n", "listen: '127.0.0.1:70000' is not ADDRESS:PORT"},
+        {"[api]\nlisten = ::1:80\n", "[api] listen: '::1' is not a numeric address"},
+        {"[api]\nlisten = [::1:80\n", "[api] listen: '[::1' is not a numeric address"},
         {"[api]\nlisten = 127.a.com:80\n", "[api] listen: '127.a.com' is not a numeric address"},
         {"[host]\nplugin_path = /a:b\n",
          "tenon.ini:2 C012 [host] plugin_path: 'b' is not an absolute path"},
