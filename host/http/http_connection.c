@@ -143,12 +143,12 @@ static int write_reply(struct http_connection *connection)
     struct http_exchange *exchange = connection->exchange;
     bool must_close = exchange->must_close;
     bool was_writing = connection->state == WRITES;
-    size_t sent_before = exchange->head_sent + exchange->reply_sent;
+    uint64_t written_before = exchange->written_bytes;
     int status = http_exchange_write(exchange, &connection->socket);
 
     connection->state = WRITES;
     if (exchange->websocket != NULL) {
-        http_websocket_written(exchange, exchange->head_sent + exchange->reply_sent != sent_before);
+        http_websocket_written(exchange, exchange->written_bytes != written_before);
         connection->state = exchange->is_ended ? WRITES : TALKS;
     }
     if (status < 0)

@@ -285,10 +285,7 @@ void http_exchange_refuse(struct http_exchange *exchange, int status, const char
 }
 
 /* A peer that reads on and is never quite done would have us keep all that it ever got. What is
- * sent goes when it is the larger part, so a byte is moved once at most for one that was sent. Here
- * and not where it is written: who looks at how far a peer got there counts on reply_sent only
- * growing.
- */
+ * sent goes when it is the larger part, so a byte is moved once at most for one that was sent. */
 bool http_exchange_reserve(struct http_exchange *exchange, size_t more)
 {
     struct buf *reply = &exchange->reply;
@@ -350,6 +347,7 @@ int http_exchange_write(struct http_exchange *exchange, struct http_socket *sock
         if (len <= 0)
             return 0;
         written += (size_t)len;
+        exchange->written_bytes += (size_t)len;
         exchange->head_sent += (size_t)len < head_left ? (size_t)len : head_left;
         exchange->reply_sent += (size_t)len > head_left ? (size_t)len - head_left : 0;
     }

@@ -37,6 +37,7 @@ struct http_exchange {
     struct buf reply;
     size_t head_sent;
     size_t reply_sent;
+    uint64_t written_bytes; /* of the whole answer so far; only grows */
     void *user;
     void (*destroy_user)(void *user);
     http_replied_fn replied; /* of http_exchange_within; NULL: a peer's */

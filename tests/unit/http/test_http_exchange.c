@@ -96,6 +96,8 @@ static void stay_behind(int (*send_piece)(struct http_exchange *exchange, struct
         while (read_some(PIECE_BYTES) > 0)
             ;
     }
+    /* Whether a peer moves is told by this, wherever in the buffer it is. */
+    assert_int_equal(scene.exchange->written_bytes, scene.seen.len);
 }
 
 /* What came, without the frame of `frame_bytes` at each piece, is what was sent. */
