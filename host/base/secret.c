@@ -7,6 +7,7 @@
 #include "base/digest.h"
 #include "base/escaped.h"
 #include "base/json.h"
+#include "base/percent.h"
 #include "base/utf8.h"
 
 #include <pthread.h>
@@ -168,6 +169,15 @@ static void add_base64_locked(struct str value)
         add_inner_base64_locked(value, before);
 }
 
+/* Backslashes do not count in the search for what is escaped, so they are not enough to find. */
+static void add_percent_locked(struct str value)
+{
+    struct buf form = {0};
+
+    percent_encode(value, "", &form);
+    add_form_locked(&form);
+}
+
 /* Bytes that are not UTF-8 have no escape in JSON: others stand for them. And backslashes do not
  * count in the search for what is escaped. */
 static void add_json_locked(struct str value)
@@ -191,6 +201,8 @@ void secret_register(struct str value)
     add_base64_locked(value);
     if (!str_is_utf8(value) || memchr(value.ptr, '\\', value.len) != NULL)
         add_json_locked(value);
+    if (memchr(value.ptr, '\\', value.len) != NULL)
+        add_percent_locked(value);
     atomic_store(&is_any, true);
     pthread_rwlock_unlock(&lock);
 }

@@ -8,8 +8,9 @@
 
 /* Copies. Values under 4 bytes are not registered: masking them would only blot innocent text.
  * The forms in which the value travels are found, too: base64 and base64url (also where it is part
- * of something longer, as in "user:value"), and any of these escaped for JSON, a URL or HTML, once
- * or several times over (base/escaped.h).
+ * of something longer, as in "user:value"), and any of these escaped for JSON, for a URL or for
+ * HTML, once or several times over (base/escaped.h); of what is escaped for one within another not
+ * all is.
  * When memory runs out, everything is masked from then on: better no text than the secret. */
 void secret_register(struct str value);
 /* `text` with every registered value replaced by "********", appended to `out`. */
