@@ -157,7 +157,7 @@ bool plugin_host_pardon(struct plugin_host *host, const char *plugin)
     }
     for (struct plugin_worker *worker = host->workers; worker != NULL; worker = worker->next)
         if (strcmp(worker->plugin, plugin) == 0)
-            worker->callers_rest_until_ms = 0;
+            worker->callers_rest_until_ms = worker->caller_crash_count = 0;
     if (!is_found)
         return false;
     save(host);
