@@ -303,6 +303,21 @@ static int claim_due(struct run *run)
     return status;
 }
 
+static void ask_again(struct run *run, struct store_memory_submission *row, bool is_blocked)
+{
+    enum submission_state from = row->state;
+
+    if (!step(run, row, submission_asking(from), STR_NONE))
+        return;
+    if (!submission_is_live(from))
+        row->base = row->attempts;
+    if (from == SUBMISSION_SUCCEEDED)
+        row->flags |= FLAG_DELIVERED; /* that it was stays true, whatever becomes of the replay */
+    row->flags &= ~(uint32_t)FLAG_ONCE;
+    row->due_ms = run->now_ms;
+    row->has_due = !is_blocked;
+}
+
 static bool is_wanted(const struct store_claim *claim, struct str type)
 {
     for (size_t i = 0; i < claim->type_count; i++)
@@ -321,6 +336,10 @@ static int walk_one(struct run *run, enum store_walk walk, bool is_by_hand, uint
 
     if (pick == PICK_SKIP)
         return 0;
+    if (pick == PICK_ASKED) {
+        ask_again(run, row_get(run->memory, look.same), look.in_flight != 0);
+        return 0;
+    }
     supersede_waiting(run, &look, run->memory->entities.rows[entity].version);
     if (pick == PICK_TAKE)
         return look.same != 0 ? take_again(run, row_get(run->memory, look.same))
@@ -483,21 +502,6 @@ int store_memory_record(void *pointer, struct store_record *record, struct err *
         record_one(&run, &record->outcomes[i]);
     record->next_due_ms = next_due(&run);
     return 0;
-}
-
-static void ask_again(struct run *run, struct store_memory_submission *row, bool is_blocked)
-{
-    enum submission_state from = row->state;
-
-    if (!step(run, row, submission_asking(from), STR_NONE))
-        return;
-    if (!submission_is_live(from))
-        row->base = row->attempts;
-    if (from == SUBMISSION_SUCCEEDED)
-        row->flags |= FLAG_DELIVERED; /* that it was stays true, whatever becomes of the replay */
-    row->flags &= ~(uint32_t)FLAG_ONCE;
-    row->due_ms = run->now_ms;
-    row->has_due = !is_blocked;
 }
 
 static int enqueue_entity(struct run *run, struct store_enqueue *enqueue, struct err *err)

@@ -136,6 +136,7 @@ void store_look_add(struct submission_look *look, uint64_t present_version, uint
     if (version == present_version) {
         look->same = submission;
         look->same_state = state;
+        look->is_same_once = (flags & FLAG_ONCE) != 0;
     } else if (state == SUBMISSION_IN_FLIGHT) {
         look->in_flight = submission;
     } else if (submission_is_live(state) && look->waiting_count < LOOK_WAITING_MAX) {
@@ -165,6 +166,9 @@ enum store_pick store_rules_pick(enum store_walk walk, bool is_by_hand,
     if (walk == WALK_NONE || (walk == WALK_UNSUBMITTED && look->has_succeeded))
         return PICK_SKIP;
     if (look->same != 0) {
+        if (is_by_hand && walk != WALK_UNSUBMITTED && look->is_same_once &&
+            submission_is_live(look->same_state))
+            return PICK_ASKED;
         if (!is_by_hand || submission_is_live(look->same_state))
             return PICK_SKIP;
         if (walk != WALK_ALL && look->same_state == SUBMISSION_SUCCEEDED)

@@ -79,6 +79,7 @@ enum { LOOK_WAITING_MAX = 8 };
 struct submission_look {
     uint64_t same; /* the present version's submission; 0: none */
     enum submission_state same_state;
+    bool is_same_once;                  /* it has FLAG_ONCE */
     bool has_succeeded;                 /* any version */
     uint64_t in_flight;                 /* another version's, 0: none */
     uint64_t waiting[LOOK_WAITING_MAX]; /* other versions' that wait */
@@ -118,10 +119,10 @@ static inline struct store_origin store_origin_unpack(int64_t packed)
 bool store_rules_origin(uint32_t integration, struct store_origin before, int64_t age_ms,
                         struct store_origin *out);
 
-enum store_pick { PICK_SKIP, PICK_TAKE, PICK_BLOCKED };
+enum store_pick { PICK_SKIP, PICK_TAKE, PICK_BLOCKED, PICK_ASKED };
 /* Is the entity for this walk? `is_by_hand`: the cursor was set back by a person, who means what
  * ended badly as well. PICK_BLOCKED: yes, but another version is in flight, so this one waits for
- * its end. */
+ * its end. PICK_ASKED: it waits already, and is meant whatever becomes of that one. */
 enum store_pick store_rules_pick(enum store_walk walk, bool is_by_hand,
                                  const struct submission_look *look);
 

@@ -274,6 +274,16 @@ static sqlite3_stmt *walk_statement(struct run *run)
 #undef WALK_SQL
 }
 
+static int ask_again(struct run *run, const struct submission_look *look, struct err *err)
+{
+    struct store_sqlite_submission row;
+    int status = store_sqlite_submission_load(run->writer, look->same, &row, err);
+
+    return status < 0 ? status
+                      : store_sqlite_ask_again(run->writer, run->integration, &row,
+                                               look->in_flight != 0, err);
+}
+
 static int walk_one(struct run *run, enum store_walk walk, bool is_by_hand, sqlite3_stmt *row,
                     struct err *err)
 {
@@ -299,6 +309,8 @@ static int walk_one(struct run *run, enum store_walk walk, bool is_by_hand, sqli
     enum store_pick pick = store_rules_pick(walk, is_by_hand, &look);
     if (pick == PICK_SKIP)
         return 0;
+    if (pick == PICK_ASKED)
+        return ask_again(run, &look, err);
     status =
         store_sqlite_supersede_waiting(run->writer, run->integration, &look, entity.version, err);
     if (status < 0)

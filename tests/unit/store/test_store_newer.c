@@ -121,6 +121,11 @@ static void test_an_update_that_was_asked_for_goes(void **state)
     first = before_a_newer(f, "d", WALK_CHANGED);
     tell_event(f, &first, EVENT_ACCEPTED, 0);
     (void)take_one(f, WALK_UNSUBMITTED, "d", 2);
+    first = before_a_newer(f, "e", WALK_UNSUBMITTED);
+    assert_int_equal(enqueue(f, NULL, ENQUEUE_CHANGED, &count), 0);
+    take_none(f, WALK_UNSUBMITTED);
+    tell_event(f, &first, EVENT_ACCEPTED, 0);
+    (void)take_one(f, WALK_UNSUBMITTED, "e", 2);
 }
 
 /* What was discarded while it stood behind is blocked again by a walk that was set back. */
