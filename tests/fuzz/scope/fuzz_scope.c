@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What a peer may say of itself at the door: scopes as they come over REST, and behind a line end a
  * Host header. */
-#include "api/api_access.h"
+#include "api/api_scope.h"
+#include "base/authority.h"
 
 #include <assert.h>
+#include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
+#include <strings.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -46,7 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     (void)str_next(&rest, '\n', &scopes);
     try_scopes(scopes);
     /* What is of this machine is an address of it, or its one name. */
-    if (api_access_is_loopback(rest))
-        assert(api_access_is_address(rest) || strncasecmp(rest.ptr, "localhost", 9) == 0);
+    if (authority_is_loopback(rest))
+        assert(authority_is_address(rest) || strncasecmp(rest.ptr, "localhost", 9) == 0);
     return 0;
 }
