@@ -80,8 +80,6 @@ static void on_done(struct http_request *request)
 
 static int set_up(void **state)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET};
-    socklen_t len = sizeof(address);
     struct err err = {0};
 
     (void)state;
@@ -91,12 +89,7 @@ static int set_up(void **state)
     scene->loop = loop_create(&err);
     scene->client = http_client_create(scene->loop, NULL, &err);
     assert_non_null(scene->client);
-    scene->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    assert_int_equal(bind(scene->listener, (struct sockaddr *)&address, sizeof(address)), 0);
-    assert_int_equal(listen(scene->listener, 16), 0);
-    assert_int_equal(getsockname(scene->listener, (struct sockaddr *)&address, &len), 0);
-    scene->port = ntohs(address.sin_port);
+    scene->listener = peer_listen(&scene->port);
     snprintf(scene->url, sizeof(scene->url), "http://%s127.0.0.1:%d/p?token=hidden", scene_user,
              scene->port);
     return 0;

@@ -62,20 +62,15 @@ static void on_done(struct http_request *request)
 
 static void set_up(struct scene *scene)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET};
-    socklen_t len = sizeof(address);
     struct err err = {0};
+    int port;
 
     scene->loop = loop_create(&err);
     scene->client = http_client_create(scene->loop, NULL, &err);
     assert_non_null(scene->client);
-    scene->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    assert_int_equal(bind(scene->listener, (struct sockaddr *)&address, sizeof(address)), 0);
-    assert_int_equal(listen(scene->listener, 16), 0);
-    assert_int_equal(getsockname(scene->listener, (struct sockaddr *)&address, &len), 0);
+    scene->listener = peer_listen(&port);
     snprintf(scene->url, sizeof(scene->url), "http://%s127.0.0.1:%d/x",
-             is_by_libcurl ? "user:word@" : "", ntohs(address.sin_port));
+             is_by_libcurl ? "user:word@" : "", port);
 }
 
 /* What became of one request is in scene->request, for http_request_finish. */
