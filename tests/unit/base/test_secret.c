@@ -12,14 +12,20 @@ static int forget(void **state)
     return 0;
 }
 
-static void assert_masked(struct str text, const char *wanted)
+static void assert_masked_by(void (*mask)(struct str text, struct buf *out), struct str text,
+                             const char *wanted)
 {
     _buf_ struct buf out = {0};
 
     buf_putc(&out, '>');
-    secret_mask(text, &out);
+    mask(text, &out);
     struct str masked = {out.ptr + 1, out.len - 1};
     assert_str(masked, wanted);
+}
+
+static void assert_masked(struct str text, const char *wanted)
+{
+    assert_masked_by(secret_mask, text, wanted);
 }
 
 static void values_are_masked_wherever_they_stand(void **state)
@@ -200,12 +206,7 @@ static void long_rows_of_signs_take_no_long(void **state)
 
 static void assert_cut_masked(struct str text, const char *wanted)
 {
-    _buf_ struct buf out = {0};
-
-    buf_putc(&out, '>');
-    secret_mask_cut(text, &out);
-    struct str masked = {out.ptr + 1, out.len - 1};
-    assert_str(masked, wanted);
+    assert_masked_by(secret_mask_cut, text, wanted);
 }
 
 /* Text that ends in the middle of a value, wherever it does. */
