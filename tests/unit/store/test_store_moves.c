@@ -433,33 +433,6 @@ static void test_moves_refuse(void **state)
     assert_int_equal(done.refused[REFUSAL_NOT_FOUND], 1);
 }
 
-/* What waits behind an older version goes when that one ends, by hand or not. */
-static void test_retry_leaves_the_blocked_alone(void **state)
-{
-    struct fixture *f = *state;
-    struct store_claimed first = made(f, "a", SUBMISSION_IN_FLIGHT, 0);
-    const struct kept_row *rows;
-
-    put(f, "a", "2");
-    take_none(f, WALK_CHANGED);
-    assert_int_equal(
-        ask(f,
-            (struct store_query){.query = QUERY_SUBMISSIONS,
-                                 .filter.states = submission_state_bit(SUBMISSION_PENDING)},
-            &rows),
-        1);
-    uint64_t blocked = rows[0].row.submission;
-    struct store_move done = move(f, MOVE_RETRY, false, &blocked, 1);
-    assert_refused(&done, REFUSAL_IN_FLIGHT);
-    assert_int_equal(move(f, MOVE_DISCARD, false, &blocked, 1).moved, 1);
-    put(f, "a", "3");
-    take_none(f, WALK_CHANGED); /* the discarded one does not hide the one in flight below it */
-    tell_event(f, &first, EVENT_ACCEPTED, 0);
-    struct store_claimed third = take_one(f, WALK_CHANGED, "a", 3);
-    tell_event(f, &third, EVENT_ACCEPTED, 0);
-    take_none(f, WALK_CHANGED);
-}
-
 /* The row of "a" that waits; there is one. */
 static struct kept_row the_pending(struct fixture *f)
 {
@@ -472,6 +445,26 @@ static struct kept_row the_pending(struct fixture *f)
             &rows),
         1);
     return rows[0];
+}
+
+/* What waits behind an older version goes when that one ends, by hand or not. */
+static void test_retry_leaves_the_blocked_alone(void **state)
+{
+    struct fixture *f = *state;
+    struct store_claimed first = made(f, "a", SUBMISSION_IN_FLIGHT, 0);
+
+    put(f, "a", "2");
+    take_none(f, WALK_CHANGED);
+    uint64_t blocked = the_pending(f).row.submission;
+    struct store_move done = move(f, MOVE_RETRY, false, &blocked, 1);
+    assert_refused(&done, REFUSAL_IN_FLIGHT);
+    assert_int_equal(move(f, MOVE_DISCARD, false, &blocked, 1).moved, 1);
+    put(f, "a", "3");
+    take_none(f, WALK_CHANGED); /* the discarded one does not hide the one in flight below it */
+    tell_event(f, &first, EVENT_ACCEPTED, 0);
+    struct store_claimed third = take_one(f, WALK_CHANGED, "a", 3);
+    tell_event(f, &third, EVENT_ACCEPTED, 0);
+    take_none(f, WALK_CHANGED);
 }
 
 /* Version 1 is lost with the daemon while version 2 stands behind it. */
