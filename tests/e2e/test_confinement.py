@@ -134,18 +134,17 @@ def test_the_kernel_agrees(tenon, receiver):
         assert "Max core file size        0" in limits, limits
 
 
-def test_plugin_code_is_not_let_in_by_the_socket(tenon, receiver):
+def test_plugin_code_is_not_let_in_by_the_socket(tenon):
     """It may have the daemon's own user, and with the network it gets at the file."""
     plugins = tenon.folder / "plugins"
     build_plugin(TOP / "tests/e2e/plugins/intruder.c", plugins / "intruder.so")
     tenon.host_ini(plugins=[plugins])
     tenon.ini(
         "intruder",
-        "[integration]\nplugin = intruder\nallow_net = yes\nbase_url = %s\n%s"
-        "[settings]\nsocket = %s\n" % (receiver.url(), QUICK_RETRY, tenon.socket),
+        "[integration]\nplugin = intruder\nallow_net = yes\n[select]\nselector = none\n"
+        "[settings]\nsocket = %s\n" % tenon.socket,
     )
     tenon.start()
-    tenon.add({"id": "evt-1"})
-    wait_for(lambda: receiver.stats()["records"] == 1, "what it was told")
-    told = json.loads(receiver.exchanges[0]["body"])
+    wait_for(lambda: tenon.integration("intruder")["state"] == "active", "it to be open")
+    told = tenon.post("/api/v1/integrations/intruder/actions/ask").json["result"]
     assert told.startswith("HTTP/1.1 403 ") and "This socket is not for plugin code" in told, told
