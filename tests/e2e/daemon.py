@@ -31,6 +31,16 @@ SANITIZED = (
 QUICK_RETRY = "[retry]\nbase = 50ms\nmax = 400ms\nmax_attempts = 100\n"
 
 
+def hold_answers(receiver):
+    """Takes each request and answers none until somebody notifies receiver.lock, or for long."""
+
+    def hang(_):
+        receiver.lock.wait(90)
+        return 200, {}, b"{}"
+
+    receiver.answer = hang
+
+
 def wait_for(ask, what, timeout=20.0, every=0.02):
     """Asks until the answer is true and gives it back; says what was waited for, and the last
     answer, when it never is."""

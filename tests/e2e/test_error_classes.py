@@ -4,7 +4,7 @@ why, as a filter and in the metrics."""
 import re
 
 import pytest
-from daemon import TOP, build_plugin, free_port, wait_for
+from daemon import TOP, build_plugin, free_port, hold_answers, wait_for
 
 SLOW_RETRY = "[retry]\nbase = 60s\nmax = 60s\n"
 
@@ -64,11 +64,7 @@ def test_of_an_answer_never_seen(tenon, receiver):
 
 
 def test_of_a_stop_while_the_answer_is_awaited(tenon, receiver):
-    def hang(_):
-        receiver.lock.wait(60)
-        return 200, {}, b"{}"
-
-    receiver.answer = hang
+    hold_answers(receiver)
     tenon.webhook("hooks", receiver.url("/in"), retry=SLOW_RETRY)
     tenon.start()
     tenon.add({"id": "evt-1"})

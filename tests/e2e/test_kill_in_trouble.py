@@ -13,7 +13,7 @@ import time
 
 import pytest
 from clock import HOUR_S
-from daemon import wait_for
+from daemon import hold_answers, wait_for
 from load import Load
 
 ROUNDS = 10
@@ -125,12 +125,7 @@ def test_kill_with_the_clock_stepped(tenon, receiver, clock):
 @pytest.fixture
 def chain(tenon, receiver):
     """Version 1 of a record is on its way, version 2 was acknowledged and waits behind it."""
-
-    def hang(_):
-        receiver.lock.wait(60)
-        return 200, {}, b"{}"
-
-    receiver.answer = hang
+    hold_answers(receiver)
     tenon.webhook("hooks", receiver.url("/in"))
     tenon.start()
     tenon.add({"id": "evt-1", "n": 1})

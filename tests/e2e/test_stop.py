@@ -2,7 +2,7 @@
 """SIGTERM drains and ends; what could not go before goes after the next start."""
 import signal
 
-from daemon import wait_for
+from daemon import hold_answers, wait_for
 
 
 def test_sigterm_drains_then_ends(tenon, receiver):
@@ -28,11 +28,7 @@ def test_sigint_is_sigterm(tenon):
 
 
 def test_stops_in_time_when_the_destination_hangs(tenon, receiver):
-    def hang(_):
-        receiver.lock.wait(60)
-        return 200, {}, b"{}"
-
-    receiver.answer = hang
+    hold_answers(receiver)
     tenon.webhook("hooks", receiver.url("/in"))
     tenon.start()
     tenon.add({"id": "evt-1"})

@@ -11,7 +11,7 @@ import signal
 import threading
 
 import pytest
-from daemon import PATIENCE, TOP, UnixConnection, build_plugin, wait_for
+from daemon import PATIENCE, TOP, UnixConnection, build_plugin, hold_answers, wait_for
 from live import Live
 from mcp import META, MODERN, Bare
 
@@ -56,11 +56,7 @@ def waiting(tenon, receiver):
     )
     base = "[integration]\nplugin = %s\nbase_url = %s\ncall_timeout = 60s\ntimeout = 60s\n"
 
-    def hang(_):
-        receiver.lock.wait(90)
-        return 200, {}, b"{}"
-
-    receiver.answer = hang
+    hold_answers(receiver)
     tenon.ini("asks", base % ("asker", receiver.url("/base")) + NO_RECORDS)
     tenon.ini(
         "sends",

@@ -6,7 +6,7 @@ import json
 import threading
 
 import pytest
-from daemon import TOP, build_plugin, free_port, wait_for
+from daemon import TOP, build_plugin, free_port, hold_answers, wait_for
 
 TICKETS = """[integration]
 plugin = ticketfairy
@@ -299,12 +299,7 @@ def test_delivered_once_is_delivered(tenon, receiver):
 
 def test_an_update_during_the_first_delivery_is_not_delivered(tenon, receiver):
     """As a moment later it is not."""
-
-    def hang(_):
-        receiver.lock.wait(60)
-        return 200, {}, b"{}"
-
-    receiver.answer = hang
+    hold_answers(receiver)
     tenon.webhook("once", receiver.url("/a"), select="type = event\nselector = unsubmitted\n")
     tenon.start()
     tenon.add({"id": "evt-1", "n": 1})
